@@ -1,0 +1,45 @@
+# A thin front on Meson and the scripts, for people who type "make".
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+.PHONY: all build check quick demo bench fuzz install clean help
+
+all: build
+
+help:
+	@echo 'make build              compile the program: build/src/app/imex'
+	@echo 'make demo [KEEP=1]      two private servers, two mailboxes extracted and verified'
+	@echo 'make check              all tests, and the fast ones under sanitizers'
+	@echo 'make quick              the fast tests alone, without sanitizers'
+	@echo 'make bench              speed and memory against other programs'
+	@echo 'make install PREFIX=... program and manual (also DESTDIR=...)'
+	@echo 'make clean              remove what was built'
+	@echo
+	@echo 'demo, check and bench install the Debian packages they miss: scripts/deps --list'
+
+build:
+	@scripts/build build
+
+check:
+	@scripts/check
+
+quick:
+	@scripts/check --quick
+
+demo:
+	@KEEP="$(KEEP)" scripts/demo
+
+bench:
+	@bench/run
+
+# Fuzzing exists when tests/fuzz does.
+fuzz:
+	@test -x tests/fuzz/run || { echo 'no fuzz targets here yet'; exit 1; }
+	@tests/fuzz/run
+
+install:
+	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" scripts/install
+
+clean:
+	rm -rf build build-asan build-tsan

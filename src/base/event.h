@@ -1,0 +1,46 @@
+/* The event log: one JSON object a line in events.jsonl (design.md section 5), flushed at once; the same
+ * event in words on the terminal. Thread-safe. Fields are stable; no field ever holds a secret: whoever
+ * fills `command` and `reply` has masked them. */
+#ifndef BASE_EVENT_H
+#define BASE_EVENT_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/slice.h"
+
+enum event_level { LEVEL_DEBUG, LEVEL_INFO, LEVEL_WARNING, LEVEL_ERROR };
+
+enum event_no {
+#define EVENT(no, name, level, words) EV_##name = no,
+#include "base/events.def"
+#undef EVENT
+};
+
+struct event {
+	enum event_no no;
+	enum event_level level;		/* EVENT_DEFAULT(no) or another */
+	const char *account, *folder;	/* NULL: left out. UTF-8 where possible */
+	uint32_t uid;			/* 0: left out */
+	const char *command;		/* without tag and secrets; NULL: left out */
+	struct slice reply;		/* raw, masked; data NULL: left out; over 8 KiB is cut and marked with its length */
+};
+
+struct evlog;
+
+/* dir_path/events.jsonl is opened for appending; a last line without LF is cut off. dir_path NULL: no file
+ * (commands without a job). Words go to `terminal` (NULL: nowhere) from `least` level up. */
+int evlog_open(struct evlog **ret, const char *dir_path, FILE *terminal, enum event_level least, struct err *err) WARN_UNUSED;
+void evlog_close(struct evlog **log);
+/* One event. A failed write to the file is kept and returned by evlog_sync. NULL log: nothing. */
+void evlog_put(struct evlog *log, const struct event *e, const char *fmt, ...) PRINTF_LIKE(3, 4);
+int evlog_sync(struct evlog *log, struct err *err) WARN_UNUSED;	/* at barriers */
+enum event_level event_default_level(enum event_no no);
+/* Called around terminal lines so that a progress display can clear and redraw itself. */
+void evlog_set_screen(struct evlog *log, void (*hide)(void *), void (*show)(void *), void *arg);
+/* Text from a server for a terminal: control, bidi and non-UTF-8 octets made visible (\x1b, \u202e). */
+void text_visible(struct slice text, struct buf *out);
+
+#endif

@@ -1,0 +1,56 @@
+/* A folder as the source names it. Numbers of 0 mean "unknown" (spec quirks row 43), never "none". */
+#ifndef MAIL_FOLDER_H
+#define MAIL_FOLDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/slice.h"
+
+enum folder_attr {
+	FOLDER_NOSELECT = 1,	/* \Noselect or \NonExistent */
+	FOLDER_NOINFERIORS = 2,
+	FOLDER_SUBSCRIBED = 4,
+	FOLDER_OTHER_USERS = 8,	/* lies in an other-users namespace */
+	FOLDER_SHARED = 16,	/* lies in a shared namespace */
+	FOLDER_COUNTED = 32,	/* counts come from STATUS */
+};
+
+struct folder_counts {
+	uint32_t messages;	/* valid when FOLDER_COUNTED, also when 0 */
+	uint32_t uidnext, uidvalidity;
+	uint64_t highestmodseq;
+	uint64_t bytes;
+	bool bytes_known;
+};
+
+struct folder {
+	struct slice name;	/* octets of the wire, modified UTF-7 as a rule; in the arena of the list */
+	char delim;		/* 0: flat */
+	unsigned attrs;		/* enum folder_attr */
+	const char *special_use;	/* "\\Sent" or several with a blank between; NULL: none */
+	struct slice prefix;	/* personal namespace prefix that `name` starts with; may be empty */
+	struct folder_counts counts;
+};
+
+/* What EXAMINE said. */
+struct folder_head {
+	uint32_t exists, uidvalidity, uidnext;	/* uidnext 0: the server has none */
+	uint64_t highestmodseq;
+	bool read_only;
+};
+
+/* The comparison of rules.md 1.6 for one folder. */
+struct folder_proof {
+	bool proved;
+	bool searched_known;	/* a SEARCH answered */
+	uint32_t exists, searched, fetched;	/* below uidnext, corrected by EXPUNGE */
+	uint32_t uidnext;	/* complete up to this UIDNEXT ... */
+	int64_t at_ms;		/* ... at this wall time */
+	uint32_t late;		/* messages that arrived during the run and were taken */
+	bool carried;		/* carried over from the last run */
+	const char *why;	/* reason when not proved, or remark; static or arena text; may be NULL */
+};
+
+#endif

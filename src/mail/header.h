@@ -1,0 +1,20 @@
+/* The few header fields by which people recognise a message (rules.md 1.7), decoded by GMime. */
+#ifndef MAIL_HEADER_H
+#define MAIL_HEADER_H
+
+#include "base/arena.h"
+#include "mail/date.h"
+
+enum { HEADER_MAX = 64 * 1024 };	/* octets looked at */
+
+struct header_facts {
+	const char *from, *date, *subject, *message_id;	/* UTF-8, one line, "" when absent; in the arena */
+	struct date sent;				/* Date, else the newest Received; !known: neither parses */
+};
+
+/* `header`: raw header octets, a truncated one is fine. Never fails: what is not there is "". */
+void header_read(struct slice header, struct arena *a, struct header_facts *ret);
+/* Known texts that servers give in place of a message (spec quirks row 13). */
+bool body_is_placeholder(struct slice start_of_body, const char **ret_which);
+
+#endif

@@ -1,0 +1,53 @@
+/* One message's metadata, and a page of them. Verdicts and their meaning: rules.md 1.7. */
+#ifndef MAIL_MSG_H
+#define MAIL_MSG_H
+
+#include "base/arena.h"
+#include "base/digest.h"
+#include "mail/date.h"
+#include "mail/flags.h"
+
+enum verdict {
+	VERDICT_NONE,		/* listed, nothing decided yet */
+	VERDICT_STORED, VERDICT_EXCLUDED, VERDICT_GONE, VERDICT_PHANTOM,	/* good */
+	VERDICT_RECONSTRUCTED, VERDICT_HEADER_ONLY, VERDICT_PLACEHOLDER, VERDICT_REFUSED, VERDICT_FAILED,
+	VERDICTS
+};
+
+const char *verdict_name(enum verdict v);	/* "header-only" */
+bool verdict_good(enum verdict v);		/* false for VERDICT_NONE */
+bool verdict_has_file(enum verdict v);		/* stored, reconstructed, header-only, placeholder */
+
+struct msg {
+	uint32_t uid;
+	bool size_known;
+	uint64_t size;		/* RFC822.SIZE as stated */
+	struct date date;
+	const char *raw_date;	/* as the server wrote it, NULL when date_format gives the same; arena */
+	struct flags flags;
+	uint64_t modseq;	/* 0: unknown */
+	/* what became of it */
+	enum verdict verdict;
+	const char *reason;	/* words, NULL for a plain stored; arena */
+	uint64_t wire_bytes;	/* octets of the body as it came */
+	uint64_t file_bytes;	/* octets in the stored form; differs from wire_bytes when line ends are LF */
+	uint8_t sha256[SHA256_LEN];	/* of the wire bytes */
+	bool expunged;		/* was stored, is no longer on the source */
+};
+
+enum { PAGE_MSGS = 2048 };
+
+/* Up to PAGE_MSGS messages in ascending UID order; text in the arena lives as long as the page. */
+struct msg_page {
+	struct msg msg[PAGE_MSGS];
+	size_t len;
+	struct arena arena;
+};
+
+struct msg_page *msg_page_new(void);	/* arena limit 8 MiB */
+void msg_page_free(struct msg_page *p);
+void msg_page_reset(struct msg_page *p);
+/* Copy with texts into `a`; false: arena limit. */
+bool msg_copy(const struct msg *from, struct arena *a, struct msg *ret);
+
+#endif

@@ -1,0 +1,31 @@
+/* From a host name to a connected socket or TLS session. Names are looked up in a thread that is abandoned
+ * when the deadline or a cancel comes first. All addresses are tried in order, IPv6 and IPv4 mixed. TCP_NODELAY
+ * and keepalive are set. Errors: ERR_NO_HOST, ERR_CONNECT, ERR_TIMEOUT, ERR_INTERRUPTED, ERR_TLS. */
+#ifndef NET_DIAL_H
+#define NET_DIAL_H
+
+#include "net/stream.h"
+
+struct tls_trust {
+	const char *ca_file;	/* NULL: the system's */
+	const char *pin;	/* "sha256:" + hex or base64 of the SHA-256 of the SubjectPublicKeyInfo; NULL: none.
+				 * A matching pin replaces the chain and name check. */
+	bool insecure;		/* accept anything: said in the report by the caller */
+};
+
+struct tls_facts {
+	char version[16], cipher[64];
+	char peer[256];		/* subject common name or first DNS name */
+	char pin[7 + 65];	/* "sha256:" + hex of the key that was seen */
+};
+
+/* TCP only. timeout_ms bounds look-up and connect together. */
+int dial_tcp(const char *host, const char *port, int64_t timeout_ms, struct cancel *stop, struct stream **ret,
+    struct err *err) WARN_UNUSED;
+/* Handshake over a connected stream from dial_tcp; what was read ahead is dropped, its size in *ret_dropped.
+ * Server name indication and name check use `host`. TLS 1.2 at least. Errors name the certificate's fault
+ * (expired on ..., issued for ..., unknown issuer) and what to do (--tls-ca, --tls-pin). */
+int tls_start(struct stream *s, const char *host, const struct tls_trust *trust, int64_t timeout_ms,
+    struct cancel *stop, size_t *ret_dropped, struct tls_facts *ret, struct err *err) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,32 @@
+/* Reading back what a sink stored, message by message, for verify. One implementation per format. */
+#ifndef STORE_TREE_H
+#define STORE_TREE_H
+
+#include "base/err.h"
+#include "mail/msg.h"
+#include "state/state.h"
+
+struct tree;
+
+struct stored {
+	bool found;
+	char name[512];		/* as found, for reports */
+	uint64_t wire_bytes, file_bytes;
+	uint8_t sha256[SHA256_LEN];	/* of the wire form, recomputed */
+	uint8_t system;		/* flags that the file name says */
+	int64_t mtime;
+};
+
+struct tree_ops {
+	const char *name;
+	int (*open)(struct tree **ret, const char *account_dir, struct err *err);	/* ERR_NO_INPUT when absent */
+	int (*enter)(struct tree *t, const struct folder_rec *rec, struct err *err);
+	int (*look)(struct tree *t, const struct msg *row, struct stored *ret, struct err *err);
+	/* Names that carry imex's mark but belong to none of the rows looked at since enter; each call gives one, false at the end. */
+	bool (*stray)(struct tree *t, char ret_name[512]);
+	void (*close)(struct tree **t);
+};
+
+extern const struct tree_ops tree_maildir;
+
+#endif
