@@ -1,0 +1,62 @@
+"""Run the scenes (all, or those whose name contains a word) and print TAP.
+
+    IMEX=build/src/app/imex python3 tests/dialogue/run.py [-j N] [-l] [NAME...]
+"""
+
+import importlib.util
+import os
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+
+import scene as library                                             # noqa: E402
+import certs                                                        # noqa: E402
+import selftest                                                     # noqa: E402
+import tap                                                          # noqa: E402
+
+TIME_LIMIT = 90         # seconds for one scene, times IMEX_SCALE
+
+
+def scenes(directory=os.path.join(HERE, "scenes")):
+    """All scenes as (name, callable), ordered by file name and place in the file."""
+    found = []
+    for file in sorted(os.listdir(directory)):
+        if file.endswith(".py"):
+            name = file[:-3]
+            module = load(name, os.path.join(directory, file))
+            for attribute, function in vars(module).items():
+                if attribute == "scene":
+                    found.append((name, in_scene(function)))
+                elif attribute.startswith("scene_"):
+                    variant = attribute[len("scene_"):].replace("_", " ")
+                    found.append((f"{name}: {variant}", in_scene(function)))
+    return found
+
+
+def load(name, path):
+    spec = importlib.util.spec_from_file_location("scene_" + name.replace("-", "_"), path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def in_scene(function):
+    """A TAP test that plays the scene."""
+    return lambda test: function(library.Scene(test))
+
+
+def main():
+    tests = [("selftest: " + name, in_scene(f)) for name, f in tap.discover(vars(selftest))]
+    tests += scenes()
+    if not os.environ.get("IMEX") and not {"-l", "--list", "-h", "--help"} & set(sys.argv):
+        print("Bail out! set IMEX to the imex program to be tested")
+        sys.exit(2)
+    with tempfile.TemporaryDirectory(prefix="imex-certs-") as directory:
+        library.ALL_CERTS = certs.Certs(directory).make_all()
+        tap.main(tests, jobs=2, fork=True, timeout=TIME_LIMIT * library.imexrun.SCALE)
+
+
+if __name__ == "__main__":
+    main()
