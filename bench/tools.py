@@ -1,0 +1,234 @@
+"""The programs that are measured, and how to tell whether their copy is complete.
+
+A tool is a class with `name`, setup(out), which makes the destination and its configuration, and
+command(out), the argument vector. Add a peer by adding a class and its name to PEERS.
+"""
+import os
+import re
+import subprocess
+
+from corpus import Tally
+
+# Header lines that some tools add to what they store.
+ADDED = re.compile(rb"^(X-TUID|X-OfflineIMAP):[^\n]*\n", re.M | re.I)
+
+
+class Tool:
+    good_exit = (0,)
+    subdirs = ("cur", "new")    # where messages are; None: everywhere
+    slow = False                # too slow to be repeated with a long round trip
+
+    def __init__(self, context, user, port):
+        self.context = context  # has .bin and .imex
+        self.user = user
+        self.port = port
+
+    def setup(self, out):
+        os.makedirs(out)
+
+    def env(self, out):
+        return None
+
+    def copy_of(self, out):
+        """The directory that holds the messages."""
+        return out
+
+    def tally(self, out):
+        """What the copy contains, as corpus.load() told what it must."""
+        tally = Tally()
+        for path in self.files(out):
+            with open(path, "rb") as f:
+                data = f.read()
+            data = data.replace(b"\r\n", b"\n")
+            head = data.find(b"\n\n") + 1
+            data = ADDED.sub(b"", data[:head]) + data[head:]
+            tally.add(data)
+        return tally.result()
+
+    def files(self, out):
+        for directory, _, names in os.walk(self.copy_of(out)):
+            if self.subdirs is None or os.path.basename(directory) in self.subdirs:
+                for name in names:
+                    yield os.path.join(directory, name)
+
+
+class Wire(Tool):
+    mode = "count"
+    subdirs = None
+
+    def setup(self, out):
+        pass
+
+    def command(self, out):
+        store = ["-o", out] if self.mode in ("files", "reference") else []
+        return [os.path.join(self.context.bin, "wire"), "-m", self.mode, *store,
+                "127.0.0.1", str(self.port), self.user, "x"]
+
+
+class WireCount(Wire):
+    name = "wire"
+
+
+class WireReference(Wire):
+    name = "reference"
+    mode = "reference"
+
+
+class WireSizes(Wire):
+    name = "sizes"
+    mode = "sizes"
+
+
+class Imex(Tool):
+    name = "imex"
+    good_exit = (0, 1)          # complete, complete with warnings
+
+    def setup(self, out):
+        pass
+
+    def env(self, out):
+        return dict(os.environ, IMEX_PASSWORD="x")
+
+    def command(self, out):
+        return [self.context.imex, "extract", "imap://%s@127.0.0.1:%d/" % (self.user, self.port),
+                "--to", out, "--insecure-plaintext", "--progress=none", "-q"]
+
+    def copy_of(self, out):
+        return os.path.join(out, "mail")
+
+
+class MbsyncNoFsync(Tool):
+    name = "mbsync-nofsync"
+    program = "mbsync"
+    fsync = "no"
+
+    def setup(self, out):
+        os.makedirs(out)
+        with open(os.path.join(out, "rc"), "w") as f:
+            f.write("""FSync {fsync}
+IMAPAccount a
+Host 127.0.0.1
+Port {port}
+User {user}
+Pass x
+AuthMechs LOGIN
+SSLType None
+
+IMAPStore far
+Account a
+
+MaildirStore near
+Path "{out}/mail/"
+Inbox "{out}/mail/INBOX"
+SubFolders Verbatim
+
+Channel c
+Far :far:
+Near :near:
+Patterns *
+Sync Pull
+Create Near
+SyncState *
+CopyArrivalDate yes
+""".format(fsync=self.fsync, port=self.port, user=self.user, out=out))
+        os.mkdir(os.path.join(out, "mail"))
+
+    def command(self, out):
+        return ["mbsync", "-q", "-c", os.path.join(out, "rc"), "c"]
+
+    def copy_of(self, out):
+        return os.path.join(out, "mail")
+
+
+class Mbsync(MbsyncNoFsync):
+    """As it comes: fsync for every message."""
+    name = "mbsync"
+    fsync = "yes"
+    slow = True
+
+
+class Offlineimap(Tool):
+    name = "offlineimap"
+    program = "offlineimap"
+    slow = True
+
+    def setup(self, out):
+        os.makedirs(out)
+        with open(os.path.join(out, "rc"), "w") as f:
+            f.write("""[general]
+accounts = a
+metadata = {out}/meta
+ui = quiet
+fsync = False
+socktimeout = 600
+[Account a]
+localrepository = L
+remoterepository = R
+[Repository L]
+type = Maildir
+localfolders = {out}/mail
+[Repository R]
+type = IMAP
+readonly = True
+remotehost = 127.0.0.1
+remoteport = {port}
+remoteuser = {user}
+remotepass = x
+ssl = no
+starttls = no
+auth_mechanisms = LOGIN
+""".format(port=self.port, user=self.user, out=out))
+
+    def command(self, out):
+        return ["offlineimap", "-o", "-c", os.path.join(out, "rc"), "-u", "quiet"]
+
+    def copy_of(self, out):
+        return os.path.join(out, "mail")
+
+
+class Doveadm(Tool):
+    """dsync from Dovecot's own IMAP client into a Maildir."""
+    name = "doveadm-backup"
+    program = "doveadm"
+    slow = True
+
+    def setup(self, out):
+        os.makedirs(os.path.join(out, "run"))
+        with open(os.path.join(out, "conf"), "w") as f:
+            f.write("""base_dir = {out}/run
+state_dir = {out}/run
+log_path = {out}/log
+first_valid_uid = 1
+first_valid_gid = 1
+mail_uid = mail
+mail_gid = mail
+mail_home = {out}/home
+mail_location = maildir:{out}/mail:LAYOUT=fs
+mail_fsync = never
+ssl = no
+imapc_host = 127.0.0.1
+imapc_port = {port}
+imapc_user = {user}
+imapc_password = x
+imapc_features = rfc822.size fetch-headers fetch-bodystructure
+namespace inbox {{
+  inbox = yes
+  separator = /
+}}
+""".format(port=self.port, user=self.user, out=out))
+        os.mkdir(os.path.join(out, "mail"))
+        if os.getuid() == 0:
+            subprocess.run(["chown", "-R", "mail:mail", out], check=True)
+
+    def env(self, out):
+        return dict(os.environ, USER=self.user, HOME=out)
+
+    def command(self, out):
+        return ["doveadm", "-c", os.path.join(out, "conf"), "backup", "-R", "imapc:"]
+
+    def copy_of(self, out):
+        return os.path.join(out, "mail")
+
+
+PEERS = {t.name: t for t in (MbsyncNoFsync, Mbsync, Doveadm, Offlineimap)}
+PEERS_BY_DEFAULT = ("mbsync-nofsync", "mbsync")
