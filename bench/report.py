@@ -35,7 +35,7 @@ def ratios(rows, tool, raw):
 
 def verdicts(rows, case):
     """What the limits of a case say about imex: [(text, within)]."""
-    mine = [r for r in rows if r["case"] == case and r["tool"] == "imex"]
+    mine = [r for r in rows if r["case"] == case and r["tool"].startswith("imex")]
     if not mine:
         return []
     out = []

@@ -26,6 +26,7 @@ protocols = imap
 ssl = no
 disable_plaintext_auth = no
 default_internal_user = {internal}
+default_internal_group = {internal_group}
 default_login_user = {login}
 default_vsz_limit = 0
 auth_mechanisms = plain login
@@ -132,23 +133,33 @@ class Dovecot:
             f.write(DOVECOT_CONF.format(
                 dir=self.dir, port=self.port, owner=owner.pw_name,
                 group=grp.getgrgid(owner.pw_gid).gr_name,
-                internal="dovecot" if root else me, login="dovenull" if root else me))
+                internal="dovecot" if root else me, login="dovenull" if root else me,
+                internal_group="dovecot" if root else grp.getgrgid(os.getgid()).gr_name))
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
+        self.pid_file = os.path.join(self.dir, "run/master.pid")
+        left_behind = self._read_pid()  # by a master that was killed: whose number is it now?
         subprocess.run(["dovecot", "-c", conf], check=True)
-        self._wait_until_it_answers()
+        self._wait_until_it_answers(left_behind)
         return self
 
-    def _wait_until_it_answers(self):
+    def _read_pid(self):
+        try:
+            with open(self.pid_file) as f:
+                return int(f.read())
+        except (OSError, ValueError):
+            return None
+
+    def _wait_until_it_answers(self, left_behind):
         """The master writes its process id some time after the command returns."""
         for _ in range(100):
             try:
-                with open(os.path.join(self.dir, "run/master.pid")) as f:
-                    self.pid = int(f.read())
+                pid = self._read_pid()
+                self.pid = pid if pid != left_behind else None
                 with socket.create_connection(("127.0.0.1", self.port)) as s:
-                    if s.recv(4) == b"* OK":
+                    if self.pid and s.recv(4) == b"* OK":
                         return
-            except (OSError, ValueError):
+            except OSError:
                 pass
             time.sleep(0.05)
         self.__exit__()
