@@ -17,7 +17,8 @@ enum {
 struct flags {
 	uint8_t system;		/* FLAG_*; FLAG_RECENT is not part of equality */
 	const char *keywords;	/* sorted bytewise, unique, one blank between, "" for none; unknown backslash
-				 * flags are kept here with their backslash. Borrowed (an arena's) */
+				 * flags are kept here with their backslash; a blank or control octet inside a
+				 * keyword is written %20. Borrowed (an arena's) */
 };
 
 /* Collects the flags of one FETCH answer. */

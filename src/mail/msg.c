@@ -1,0 +1,93 @@
+/* Metadata of one message, and pages of them. A page is one allocation of fixed size with an
+ * arena for its text, so that walking a folder of a million messages takes the memory of one
+ * page. */
+#include "mail/msg.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+enum { PAGE_TEXT_MAX = 8 * 1024 * 1024 };
+
+static const char *const verdict_names[VERDICTS] = {
+	[VERDICT_NONE] = "none",
+	[VERDICT_STORED] = "stored",
+	[VERDICT_EXCLUDED] = "excluded",
+	[VERDICT_GONE] = "gone",
+	[VERDICT_PHANTOM] = "phantom",
+	[VERDICT_RECONSTRUCTED] = "reconstructed",
+	[VERDICT_HEADER_ONLY] = "header-only",
+	[VERDICT_PLACEHOLDER] = "placeholder",
+	[VERDICT_REFUSED] = "refused",
+	[VERDICT_FAILED] = "failed",
+};
+
+const char *
+verdict_name(enum verdict v)
+{
+	return (unsigned)v < VERDICTS ? verdict_names[v] : "unknown";
+}
+
+bool
+verdict_good(enum verdict v)
+{
+	return v == VERDICT_STORED || v == VERDICT_EXCLUDED || v == VERDICT_GONE ||
+	    v == VERDICT_PHANTOM;
+}
+
+bool
+verdict_has_file(enum verdict v)
+{
+	return v == VERDICT_STORED || v == VERDICT_RECONSTRUCTED || v == VERDICT_HEADER_ONLY ||
+	    v == VERDICT_PLACEHOLDER;
+}
+
+struct msg_page *
+msg_page_new(void)
+{
+	struct msg_page *p = mem_new(sizeof *p);
+
+	arena_init(&p->arena, PAGE_TEXT_MAX);
+	return p;
+}
+
+void
+msg_page_free(struct msg_page *p)
+{
+	if (p == NULL)
+		return;
+	arena_done(&p->arena);
+	free(p);
+}
+
+void
+msg_page_reset(struct msg_page *p)
+{
+	p->len = 0;
+	arena_reset(&p->arena);
+}
+
+/* Copy *text into a; NULL stays NULL. */
+static bool
+msg_copy_text(const char **text, struct arena *a)
+{
+	if (*text == NULL)
+		return true;
+	*text = arena_copy(a, slice_str(*text));
+	return *text != NULL;
+}
+
+bool
+msg_copy(const struct msg *from, struct arena *a, struct msg *ret)
+{
+	struct msg m = *from;
+
+	if (m.flags.keywords == NULL || *m.flags.keywords == '\0')
+		m.flags.keywords = "";
+	else if (!msg_copy_text(&m.flags.keywords, a))
+		return false;
+	if (!msg_copy_text(&m.raw_date, a) || !msg_copy_text(&m.reason, a))
+		return false;
+	*ret = m;
+	return true;
+}
