@@ -133,6 +133,18 @@ class Session:
     def close(self):
         self.folder, self.view = None, []
 
+    def expunge(self, uid):
+        """Another client removes a message, and this one is told at once."""
+        number = [m.uid for m in self.view].index(uid) + 1
+        self.folder.remove(uid)
+        del self.view[number - 1]
+        return b"* %d EXPUNGE\r\n" % number
+
+    def deliver(self, raw, flags=()):
+        """A message arrives, and the client is told at once."""
+        self.view.append(self.folder.add(raw, flags))
+        return b"* %d EXISTS\r\n" % len(self.view)
+
     def caps(self):
         return self.server.caps_for(self)
 
@@ -755,6 +767,10 @@ class Server(Listener):
         for number, message in chosen:
             if self.between:
                 yield self.between(session, message) or b""
+            if session.view[number - 1:number] != [message]:
+                if message not in session.view:
+                    continue
+                number = session.view.index(message) + 1
             call.wire.pump()
             yield from self._fetch_line(session, number, message, items)
         if session.refusal:

@@ -18,6 +18,7 @@ import os
 import re
 import signal
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
@@ -31,7 +32,7 @@ from model import (NO_MESSAGE, OMIT, PASSWORD, Refuse, Script, Server, USER)   #
 from store import Folder, Store, epoch, fill, imap_date, letter, sample        # noqa: E402
 from wire import Cut, Gate, Pause, Reset, Segments, Slow, Stall                # noqa: E402
 
-__all__ = ["Cut", "Folder", "Gate", "Job", "NO_MESSAGE", "OMIT", "PASSWORD", "Pause", "Refuse",
+__all__ = ["BAD", "Cut", "Folder", "GOOD", "Gate", "Job", "NO_MESSAGE", "OMIT", "PASSWORD", "Pause", "Refuse",
            "Reset", "Scene", "Script", "Segments", "Server", "Slow", "Stall", "Store", "USER",
            "epoch", "fill", "imap_date", "letter", "maildir", "sample", "signal", "re", "os"]
 
@@ -39,7 +40,7 @@ TAP_HELPER = True
 ALL_CERTS = None        # made once by the runner, before it forks
 
 # Commands that change a source, or open it for changes.
-WRITES = r"SELECT|APPEND|(UID )?(STORE|EXPUNGE|COPY|MOVE)|CREATE|DELETE|RENAME|(UN)?SUBSCRIBE|CLOSE"
+WRITES = r"SELECT|APPEND|(UID )?(STORE|EXPUNGE|COPY|MOVE)|CREATE|DELETE|RENAME|(UN)?SUBSCRIBE"
 # FETCH items that set \Seen: the mail without PEEK.
 MARKING = r"(UID )?(FETCH|PARTIAL) .*(\bBODY\[|\bRFC822(\.TEXT)?(?![.\w]))"
 BODIES = r"(UID )?FETCH .*(BODY(\.PEEK)?\[|RFC822(?!\.SIZE))"
@@ -57,6 +58,10 @@ class Scene:
     def __getattr__(self, name):
         return getattr(self.test, name)
 
+    @staticmethod
+    def wait(seconds):
+        time.sleep(seconds)
+
     # -- servers -------------------------------------------------------------
 
     def certs(self):
@@ -73,9 +78,13 @@ class Scene:
         self.test.cleanup(self._judge, server)
         return server
 
-    def server(self, store=None, **options):
-        """Start a model server on this store."""
-        return self.serve(Server(sample() if store is None else store, **options))
+    def server(self, store=None, tls="implicit", **options):
+        """Start a model server on this store.
+
+        TLS unless the scene says otherwise: plain text is a standing warning,
+        and then exit code 0 could never be told from 1.
+        """
+        return self.serve(Server(sample() if store is None else store, tls=tls, **options))
 
     def script(self, plays, **options):
         """Start a strict script."""
@@ -102,6 +111,13 @@ class Scene:
         job = job or Job(self)
         how = self.options(server) if options is None else options
         return job, imexrun.run(self, "extract", server.url(), "--to", job, *how, *args, **run)
+
+    def first_run(self, server, *args, code=0, **run):
+        """A run that must end well before the scene goes on; returns the job."""
+        job, done = self.extract(server, *args, **run)
+        self.exits(done, code)
+        self.complete(job, server)
+        return job
 
     def start_extract(self, server, *args, job=None, options=None, **run):
         """As extract, but imex runs on."""
@@ -190,28 +206,30 @@ class Scene:
         """All stored messages; folder is a Maildir++ directory name, '' for INBOX."""
         return maildir.messages(self.account_dir(job), folder)
 
-    def complete(self, job, server, without=(), folders=None):
+    def complete(self, job, server, without=(), kept=(), folders=None):
         """Every message of the store is there once, right in bytes, name, date and flags.
 
-        without: (folder, uid) pairs that must be missing. folders: only these,
+        without: (folder, uid) pairs that must be missing; kept: pairs that the
+        server no longer has and the tree must still have. folders: only these,
         as a map from the server's name to the Maildir++ directory name.
         """
         store = getattr(server, "store", server)
         root = self.account_dir(job)
         where = folders or {f.name: directory_of(store, f.name) for f in store if f.selectable}
         for name, directory in where.items():
-            self._complete_folder(root, store[name], directory, set(without))
+            self._complete_folder(root, store[name], directory, set(without), set(kept))
         if folders is None:
             self.equal(sorted(maildir.folders(root)), sorted(set(where.values())),
                        "the folders of the Maildir++ tree")
 
-    def _complete_folder(self, root, folder, directory, without):
+    def _complete_folder(self, root, folder, directory, without, kept):
         stored = maildir.messages(root, directory)
         strange = [m.path for m in stored if m.identity is None]
         self.equal(strange, [], f"files with foreign names in {directory or 'INBOX'}")
         wanted = {m.uid: m for m in folder if (folder.name, m.uid) not in without}
+        expected = [*wanted, *(uid for name, uid in kept if name == folder.name)]
         self.equal(sorted((m.validity, m.uid) for m in stored if m.identity),
-                   sorted((folder.uidvalidity, uid) for uid in wanted),
+                   sorted((folder.uidvalidity, uid) for uid in expected),
                    f"the messages stored of {folder.name}")
         letters = maildir.keywords(root, directory)
         for mail in stored:
@@ -258,7 +276,7 @@ class Scene:
         self.equal(os.listdir(above), [os.path.basename(job.path)], "beside the job directory")
         for base, dirs, names in os.walk(os.fsencode(job.mail)):
             for name in dirs + names:
-                self.ok(not re.search(rb"[\x00-\x1f\x7f\\]", name), f"an odd file name: {name!r}")
+                self.ok(not re.search(rb"[\x00-\x1f\x7f]", name), f"an odd file name: {name!r}")
                 path = os.path.join(base, name)
                 self.ok(not os.path.islink(path), f"a symbolic link: {path!r}")
 

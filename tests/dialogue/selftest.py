@@ -90,7 +90,7 @@ class Client:
 
 def plain(t, store=None, **options):
     """(server, a client that has logged in)"""
-    server = t.server(store, **options)
+    server = t.server(store, tls=None, **options)
     client = Client(server)
     t.ok(b"OK" in client.login(server.user, server.password), "login")
     return server, client
@@ -257,7 +257,7 @@ def received(client):
 
 
 def test_cut_after_each_offset(t):
-    server = t.server()
+    server = t.server(tls=None)
     whole = len(Client(server).greeting) + 2
     for offset in range(1, whole + 1):
         server.cut_after(offset)

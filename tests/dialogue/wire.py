@@ -349,7 +349,7 @@ class Wire:
         while view:
             self._check_alive()
             try:
-                view = view[self.sock.send(view):]
+                view = view[self.sock.send(view[:self.listener.chop]):]
             except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
                 self._poll(select.POLLOUT | (0 if self.eof else select.POLLIN), 0.1)
                 while not self.eof and self._receive():
@@ -461,11 +461,13 @@ def _joined(pieces):
 class Listener:
     """Accepts connections on 127.0.0.1 and plays the server on each in a thread."""
 
-    def __init__(self, certs=None, tls=None, cert="good", line_limit=LINE_LIMIT, port=0):
+    def __init__(self, certs=None, tls=None, cert="good", line_limit=LINE_LIMIT, port=0,
+                 chop=None):
         self.certs = certs
         self.tls = tls              # None, "implicit" or "starttls"
         self.cert = cert
         self.line_limit = line_limit
+        self.chop = chop            # octets of one write; None: as they come
         self.transcript = Transcript()
         self.stopping = False
         self.failures = []          # exceptions of our own threads

@@ -1,0 +1,54 @@
+"""The connection ends in the middle of a message: the same run gets it again, whole."""
+
+from scene import *
+
+
+def half(f):
+    return [f.value[:len(f.value) // 2], Cut]
+
+
+def recovers(t, server, reply, **rule):
+    server.fetch(uid=4, folder="INBOX", reply=reply, times=1, **rule)
+    job, run = t.extract(server)
+    t.exits(run, 0 if server.tls else 1)
+    t.complete(job, server)
+    t.no_doubles(job)
+    t.read_only(server)
+    t.ok(server.connections > 1, "it connected again")
+
+
+def scene_cut(t):
+    recovers(t, t.server(tls=None), half)
+
+
+def scene_cut_without_close_notify(t):
+    recovers(t, t.server(), half)
+
+
+def scene_bye_inside(t):
+    recovers(t, t.server(), lambda f: [f.value[:40], b"* BYE shutting down\r\n", Cut])
+
+
+def scene_reset(t):
+    recovers(t, t.server(), lambda f: [f.value[:40], Pause(0.05), Reset])
+
+
+def scene_always_at_the_same_place(t):
+    """One form never gets past the place, another does."""
+    server = t.server()
+    server.fetch(uid=4, folder="INBOX", item=r"BODY\.PEEK\[\]$", reply=half)
+    job, run = t.extract(server)
+    t.exits(run, 0, 1)
+    t.complete(job, server)
+    t.no_doubles(job)
+
+
+def scene_no_form_gets_past_it(t):
+    """The message is given up after a few tries, all others are stored."""
+    server = t.server()
+    server.fetch(uid=4, folder="INBOX", item=r"BODY|RFC822(?!\.SIZE)", reply=Cut)
+    job, run = t.extract(server, timeout=60)
+    t.exits(run, 2)
+    t.complete(job, server, without=[("INBOX", 4)])
+    t.verdict(job, "INBOX", 4, "failed")
+    t.ok(server.connections < 40, f"{server.connections} connections")

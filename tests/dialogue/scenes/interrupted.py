@@ -1,0 +1,82 @@
+"""Ctrl-C ends the run in order, exit 75; the same command goes on where it was."""
+
+from scene import *
+
+
+def stopped_at_gate(t, server):
+    """imex running, the server standing at a gate in the third message of INBOX."""
+    gate = Gate()
+    server.fetch(uid=3, folder="INBOX", times=1, reply=lambda f: [f.value[:60], gate, f.value[60:]])
+    job, run = t.start_extract(server)
+    t.must(gate.reached.wait(20), "imex asks for the message")
+    return gate, job, run
+
+
+def undisturbed(t, server):
+    job, run = t.extract(server)
+    t.exits(run, 0)
+    return t.tree(job)
+
+
+def scene_once(t):
+    server = t.server(sample(count=30))
+    tree = undisturbed(t, server)
+    gate, job, run = stopped_at_gate(t, server)
+    run.signal(signal.SIGINT)
+    t.wait(0.3)
+    gate.open()
+    t.exits(run.wait(), 75)
+    t.says(run, "(?i)again|continue|resume")
+    t.retry_until_done(server, job=job, allowed=(0,))
+    t.complete(job, server)
+    t.same_tree(tree, job)
+
+
+def scene_sigterm(t):
+    server = t.server(sample(count=30))
+    gate, job, run = stopped_at_gate(t, server)
+    run.signal(signal.SIGTERM)
+    gate.open()
+    t.exits(run.wait(), 75)
+    t.retry_until_done(server, job=job, allowed=(0,))
+    t.complete(job, server)
+
+
+def scene_twice(t):
+    """The second one stops at once, though a message is in flight."""
+    server = t.server(sample(count=30))
+    tree = undisturbed(t, server)
+    _, job, run = stopped_at_gate(t, server)
+    run.signal(signal.SIGINT)
+    t.wait(0.3)
+    run.signal(signal.SIGINT)
+    t.exits(run.wait(), 75)
+    t.ok(run.seconds < 8, f"it took {run.seconds:.1f} s")
+    t.retry_until_done(server, job=job, allowed=(0,))
+    t.same_tree(tree, job)
+
+
+def scene_killed(t):
+    server = t.server(sample(count=30))
+    tree = undisturbed(t, server)
+    _, job, run = stopped_at_gate(t, server)
+    run.signal(signal.SIGKILL)
+    run.wait()
+    t.retry_until_done(server, job=job, allowed=(0,))
+    t.complete(job, server)
+    t.same_tree(tree, job)
+
+
+def scene_two_on_one_job(t):
+    """The second process is told who works there, and changes nothing."""
+    server = t.server(sample(count=30))
+    gate, job, first = stopped_at_gate(t, server)
+    mark = server.transcript.mark()
+    _, second = t.extract(server, job=job)
+    t.exits(second, 75)
+    t.says(second, rf"\b{first.pid}\b")
+    t.one_line_error(second)
+    t.never_sent(server.transcript.since(mark), "EXAMINE", "UID FETCH")
+    gate.open()
+    t.exits(first.wait(), 0)
+    t.complete(job, server)

@@ -1,0 +1,132 @@
+"""A message that cannot be had is named with its reason, and costs no other message."""
+
+from scene import *
+
+ANY_BODY = r"BODY(\.PEEK)?\[|RFC822(?!\.SIZE)"
+BUT_HEADER = r"BODY(\.PEEK)?\[(?!HEADER|0)|RFC822$|RFC822\.(TEXT|PEEK)"
+
+
+def scene_phantom(t):
+    """SEARCH lists a UID that FETCH never gives: a good verdict and a warning."""
+    server = t.server()
+    server.fetch(uid=4, folder="INBOX", item=r".", reply=NO_MESSAGE)
+    job, run = t.extract(server)
+    t.exits(run, 1)
+    t.complete(job, server, without=[("INBOX", 4)])
+    t.counts(job, "INBOX", stored=5, phantom=1)
+    t.one_event(job, 30032, uid=4, folder="INBOX", level="warning")
+
+
+def scene_refused(t):
+    server = t.server()
+    server.fetch(uid=4, folder="INBOX", item=ANY_BODY, reply=Refuse("NO [SERVERBUG] cannot read it"))
+    job, run = t.extract(server)
+    t.exits(run, 2)
+    t.complete(job, server, without=[("INBOX", 4)])
+    t.verdict(job, "INBOX", 4, "refused")
+    t.counts(job, "INBOX", listed=6, stored=5, refused=1)
+    problem = job.folder("INBOX").get("problems", [{}])[0]
+    t.matches(str(problem.get("reply")), r"NO \[SERVERBUG\] cannot read it", "the raw reply")
+    t.read_only(server)
+
+
+def scene_refused_in_a_window(t):
+    """One NO for a window of many: only the bad message is without a body."""
+    server = t.server(sample(["INBOX"], 40))
+    server.fetch(uid=17, item=ANY_BODY, reply=Refuse("NO Some messages could not be FETCHed (Failure)"))
+    job, run = t.extract(server)
+    t.exits(run, 2)
+    t.complete(job, server, without=[("INBOX", 17)])
+    t.verdict(job, "INBOX", 17, "refused")
+
+
+def scene_the_server_recovers(t):
+    """The same command later gives the message, and the exit code is good again."""
+    server = t.server()
+    server.fetch(uid=4, folder="INBOX", item=ANY_BODY, reply=Refuse("NO [SERVERBUG] cannot read it"))
+    job, run = t.extract(server)
+    t.exits(run, 2)
+    server.clear()
+    mark = server.transcript.mark()
+    job, run = t.extract(server, job=job)
+    t.exits(run, 0, 1)
+    t.complete(job, server)
+    t.never_sent(server.transcript.since(mark), r"UID FETCH (?!4 ).*BODY\.PEEK\[")
+
+
+def scene_header_only(t):
+    server = t.server()
+    server.fetch(uid=4, folder="INBOX", item=BUT_HEADER, reply=Refuse("NO the body is damaged"))
+    job, run = t.extract(server)
+    t.exits(run, 2)
+    t.verdict(job, "INBOX", 4, "header-only")
+    problem = job.folder("INBOX").get("problems", [{}])[0]
+    t.matches(str(problem.get("subject")), r"^3: ", "the subject, for people")
+    t.matches(str(problem.get("message_id")), r"\.3@example\.org", "the Message-ID")
+    t.matches(str(problem.get("from")), "ana3@example.org", "the sender")
+    stored = [m for m in t.mails(job, "") if m.uid == 4]
+    t.ok(len(stored) == 1 and b"Subject: 3: " in stored[0].data, "the header is stored")
+
+
+def scene_reconstructed(t):
+    """Only the MIME parts can be had: put together, and marked so."""
+    server = t.server(sample(["INBOX"], 6))
+    server.fetch(uid=3, item=r"BODY(\.PEEK)?\[(TEXT)?\]|RFC822$|RFC822\.(TEXT|PEEK)",
+                 reply=Refuse("NO try the parts"))
+    job, run = t.extract(server)
+    t.exits(run, 2)
+    t.verdict(job, "INBOX", 3, "reconstructed")
+    stored = [m for m in t.mails(job, "") if m.uid == 3]
+    t.ok(len(stored) == 1 and b"AAECAwQFBgcICQ==" in stored[0].data, "the parts are stored")
+
+
+def scene_placeholder(t):
+    """A known text in place of the mail is not the mail."""
+    server = t.server()
+    text = (b"From: Microsoft Exchange Server\r\nSubject: Retrieval using the IMAP4 protocol failed "
+            b"for the following message: 4\r\nMIME-Version: 1.0\r\n\r\n"
+            b"The server couldn't retrieve the following message:\r\n\r\nSubject: \"plan\"\r\n")
+
+    @server.fetch(uid=4, folder="INBOX", item=r"BODY(\.PEEK)?\[\]|RFC822$")
+    def _(f):
+        f.message.size = len(text)
+        return b"{%d}\r\n%s" % (len(text), text)
+    server.fetch(uid=4, folder="INBOX", item=r"BODY(\.PEEK)?\[.|RFC822\.(TEXT|HEADER|PEEK)",
+                 reply=Refuse("NO no"))
+    job, run = t.extract(server)
+    t.exits(run, 2)
+    t.verdict(job, "INBOX", 4, "placeholder")
+
+
+def scene_folder_refused(t):
+    server = t.server()
+    server.on(r'EXAMINE "?Archive"?( |$)', "$TAG NO [NOPERM] not for you\r\n")
+    job, run = t.extract(server)
+    t.exits(run, 2)
+    others = {"INBOX": "", "Archive/2003": ".Archive.2003", "Sent": ".Sent"}
+    t.complete(job, server, folders=others)
+    t.equal(job.folder("Archive").get("proved"), False, "the folder is not proved")
+    t.ok("not for you" in str(job.report()), "the server's words are in the report")
+
+
+def scene_folder_vanishes(t):
+    """A folder that is listed and not there any more when its turn comes."""
+    server = t.server()
+    server.on(r'EXAMINE "?Sent"?( |$)', "$TAG NO [NONEXISTENT] no such folder\r\n")
+    job, run = t.extract(server)
+    t.within(run.code, (0, 1, 2), "exit code")
+    t.complete(job, server, folders={"INBOX": "", "Archive": ".Archive"})
+
+
+def scene_server_counts_more(t):
+    """EXISTS says more than SEARCH and FETCH give: not proved."""
+    server = t.server()
+
+    @server.on(r'EXAMINE "?INBOX"?( |$)')
+    def _(call):
+        return [p.replace(b"* 6 EXISTS", b"* 9 EXISTS") if isinstance(p, bytes) else p
+                for p in call.normal()]
+    job, run = t.extract(server)
+    t.exits(run, 2)
+    t.complete(job, server)
+    t.equal(job.folder("INBOX").get("proved"), False, "INBOX is not proved")

@@ -1,0 +1,32 @@
+"""A server without SEARCH is read all the same, with a proof of two, and said so."""
+
+from scene import *
+
+
+def scene_refused(t):
+    server = t.server(caps="UIDPLUS")
+    server.on("(UID )?SEARCH", "$TAG BAD Command unrecognized: SEARCH\r\n")
+    job, run = t.extract(server)
+    t.exits(run, 1)
+    t.complete(job, server)
+    t.read_only(server)
+    t.equal(job.folder("INBOX").get("proved"), True, "INBOX is proved by two")
+    t.ok(server.transcript.count("(UID )?SEARCH") <= 2, "SEARCH is not tried in every folder",
+         server.transcript.commands("(UID )?SEARCH"))
+
+
+def scene_esearch_announced_and_refused(t):
+    server = t.server()
+    server.on(r"UID SEARCH RETURN", "$TAG BAD what?\r\n")
+    job, run = t.extract(server)
+    t.exits(run, 0, 1)
+    t.complete(job, server)
+
+
+def scene_empty_search_answer(t):
+    """OK without a SEARCH line where messages are: not believed."""
+    server = t.server(caps="")
+    server.on("UID SEARCH", "$TAG OK done\r\n")
+    job, run = t.extract(server)
+    t.within(run.code, (0, 1, 2), "exit code")
+    t.complete(job, server)

@@ -1,0 +1,73 @@
+"""imap:// means STARTTLS. Without it no password is sent, on loopback either."""
+
+from scene import *
+
+SECRETS = (r"LOGIN", r"AUTHENTICATE")
+
+
+def no_password(t, server, job, run):
+    t.exits(run, 69)
+    t.one_line_error(run)
+    t.never_sent(server, *SECRETS)
+    t.secret_free(job, run, PASSWORD)
+
+
+def scene_not_offered(t):
+    server = t.server(tls=None)
+    no_password(t, server, *t.extract(server, options=[]))
+
+
+def scene_refused(t):
+    server = t.server(tls="starttls")
+    server.on("STARTTLS", "$TAG NO not today\r\n")
+    no_password(t, server, *t.extract(server))
+
+
+def scene_plain_text_after_the_ok(t):
+    """The server, or someone between, goes on in plain text: the handshake fails."""
+    server = t.server(tls="starttls")
+    server.on("STARTTLS", lambda call: [call.tagged("OK go"), Pause(0.05), "* OK still plain\r\n",
+                                        Stall(2), Cut])
+    no_password(t, server, *t.extract(server))
+
+
+def scene_preauth(t):
+    """PREAUTH before STARTTLS would make all the session plain text."""
+    server = t.server(tls="starttls", greeting="* PREAUTH welcome\r\n")
+    job, run = t.extract(server)
+    no_password(t, server, job, run)
+    t.only_sent(server, "CAPABILITY", "LOGOUT")
+
+
+def scene_injected_capabilities(t):
+    """Octets that come with the OK are older than TLS and are dropped."""
+    server = t.server(tls="starttls")
+
+    @server.on("STARTTLS", times=1)
+    def _(call):
+        call.session.go_tls = True
+        return call.tagged("OK go") + b"* CAPABILITY IMAP4rev1 INJECTED\r\n"
+    job, run = t.extract(server)
+    t.within(run.code, (0, 69), "exit code")
+    if run.code == 0:
+        t.complete(job, server)
+        t.sent_times(server, "CAPABILITY", server.transcript.count("CAPABILITY"))
+    t.ok(b"INJECTED" not in run.out + run.err, "the injected line had no effect")
+
+
+def scene_starttls_works(t):
+    server = t.server(tls="starttls")
+    job, run = t.extract(server)
+    t.exits(run, 0)
+    t.complete(job, server)
+    t.read_only(server)
+    commands = server.transcript.commands()
+    t.ok(commands.index("STARTTLS") <= 1, "STARTTLS comes first", commands[:4])
+
+
+def scene_insecure_plaintext_is_said(t):
+    server = t.server(tls=None)
+    job, run = t.extract(server)
+    t.exits(run, 1)
+    t.complete(job, server)
+    t.ok("insecure-plaintext" in str(job.report()) + str(job.events()), "the report says so")
