@@ -36,8 +36,9 @@ class Part:
         """Header lines whose field name is (not) in names, and the empty line."""
         wanted = {n.lower() for n in names}
         lines = re.findall(rb"[^\r\n]+(?:\r\n[ \t][^\r\n]*)*\r\n", self.header)
-        return b"".join(line for line in lines
-                        if (line.partition(b":")[0].strip().lower() in wanted) != leave_out) + b"\r\n"
+        chosen = [line for line in lines
+                  if (line.partition(b":")[0].strip().lower() in wanted) != leave_out]
+        return b"".join(chosen) + b"\r\n"
 
 
 def section(raw, name, fields=()):

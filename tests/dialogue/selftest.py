@@ -23,7 +23,10 @@ import maildir                                                      # noqa: E402
 import mime                                                         # noqa: E402
 import tap                                                          # noqa: E402
 from banyan import Banyan                                           # noqa: E402
-from model import (NO_MESSAGE, PASSWORD, Refuse, Script, Server, USER, compact)   # noqa: E402
+from hooks import NO_MESSAGE, Refuse                                # noqa: E402
+from messages import compact                                        # noqa: E402
+from model import PASSWORD, USER                                    # noqa: E402
+from script import Script                                           # noqa: E402
 from scene import Scene, is_reversible                              # noqa: E402
 from store import epoch, imap_date, sample                          # noqa: E402
 from wire import Cut, Gate, Segments, Slow, Stall                   # noqa: E402
@@ -78,7 +81,8 @@ class Client:
         """Send one command with a tag of its own; returns the tag."""
         self.number += 1
         tag = b"T%d" % self.number
-        self.sock.sendall(tag + b" " + (text if isinstance(text, bytes) else text.encode()) + b"\r\n")
+        text = text if isinstance(text, bytes) else text.encode()
+        self.sock.sendall(tag + b" " + text + b"\r\n")
         return tag
 
     def ask(self, text):
@@ -359,7 +363,8 @@ def test_it_sees_what_rides_behind(t):
     c.sock.sendall(b"a UID FETCH 1 (FLAGS)\r\nb FETCH 1 (FLAGS)\r\n")
     c.reply(b"b")
     t.matches(str(violations(server)), "behind an open UID command", "numbers behind UID")
-    c.sock.sendall(b"a UID FETCH 1 (BODY.PEEK[])\r\nb UID FETCH 2 (BODY.PEEK[])\r\nc EXAMINE Sent\r\n")
+    c.sock.sendall(b"a UID FETCH 1 (BODY.PEEK[])\r\nb UID FETCH 2 (BODY.PEEK[])\r\n"
+                   b"c EXAMINE Sent\r\n")
     c.reply(b"c")
     t.equal(violations(server, 0.05), [], "UID FETCH and EXAMINE may follow UID FETCH")
 
@@ -431,7 +436,8 @@ def test_banyan_refuses_as_in_the_article(t):
             b'0004 BAD UID Request "0004 UID FETCH 5 (RFC822.PEEK)" at column 25\r\n', "the line")
     c.sock.sendall(b"0005 UID FETCH 5 (BODY.PEEK[])\r\n")
     t.equal(c.reply(b"0005"),
-            b'0005 BAD UID Request "0005 UID FETCH 5 (BODY.PEEK[])" at column 23\r\n', "BODY.PEEK[]")
+            b'0005 BAD UID Request "0005 UID FETCH 5 (BODY.PEEK[])" at column 23\r\n',
+            "BODY.PEEK[]")
     raw = server.store["INBOX"][5].raw
     t.ok("\\Seen" not in server.store["INBOX"][5].flags, "unseen before")
     t.ok(b"RFC822 {%d}\r\n%s" % (len(raw), raw) in c.ask("UID FETCH 5 (RFC822)"), "RFC822")
@@ -478,8 +484,9 @@ def stored_as_imex_would(root, folder):
         os.makedirs(os.path.join(root, part))
     for m in folder:
         data = m.raw.replace(b"\r\n", b"\n") if is_reversible(m.raw) else m.raw
-        letters = "".join(sorted({"\\Seen": "S", "\\Answered": "R", "\\Flagged": "F", "\\Draft": "D",
-                                  "\\Deleted": "T", "$Forwarded": "a"}[f] for f in m.flags))
+        letter = {"\\Seen": "S", "\\Answered": "R", "\\Flagged": "F", "\\Draft": "D",
+                  "\\Deleted": "T", "$Forwarded": "a"}
+        letters = "".join(sorted(letter[f] for f in m.flags))
         when = epoch(m.date)
         name = f"{when}.V{folder.uidvalidity}U{m.uid}.imex,S={len(data)},W={len(m.raw)}:2,{letters}"
         path = os.path.join(root, "cur", name)

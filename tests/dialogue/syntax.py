@@ -15,8 +15,11 @@ TAG = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\+]+')
 QUOTED = re.compile(rb'"((?:[^\x00\r\n"\\\x80-\xff]|\\["\\])*)"')
 LITERAL = re.compile(rb"~?\{(\d+)(\+?)\}\r\n")
 LITERAL_END = re.compile(rb"~?\{(\d+)(\+?)\}$")
-SEQ_SET = re.compile(rb"(?:\*|[1-9]\d*)(?::(?:\*|[1-9]\d*))?(?:,(?:\*|[1-9]\d*)(?::(?:\*|[1-9]\d*))?)*")
-SECTION = re.compile(rb"\[((?:\d+(?:\.\d+)*)?\.?(?:HEADER\.FIELDS(?:\.NOT)?|HEADER|TEXT|MIME)?)", re.I)
+_NUMBER = rb"(?:\*|[1-9]\d*)"
+_RANGE = _NUMBER + rb"(?::" + _NUMBER + rb")?"
+SEQ_SET = re.compile(_RANGE + rb"(?:," + _RANGE + rb")*")
+SECTION = re.compile(rb"\[((?:\d+(?:\.\d+)*)?\.?"
+                     rb"(?:HEADER\.FIELDS(?:\.NOT)?|HEADER|TEXT|MIME)?)", re.I)
 
 
 class SyntaxProblem(Exception):

@@ -5,8 +5,8 @@ from scene import *
 
 def scene_dates(t):
     store = Store()
-    odd = ["31-Feb-2003 10:00:00 +0000", "01-Jan-2003 10:00:00 +10039", "01-Jan-1960 00:00:00 +0000",
-           "00-Jan-0000 00:00:00 +0000", " 7-Nov-2003 16:18:49 +0200", "7-Nov-2003 16:18:49 +0200",
+    odd = ["31-Feb-2003 10:00:00 +0000", "01-Jan-2003 10:00:00 +10039",
+           "01-Jan-1960 00:00:00 +0000", "00-Jan-0000 00:00:00 +0000", " 7-Nov-2003 16:18:49 +0200", "7-Nov-2003 16:18:49 +0200",
            "07-nov-2003 16:18:49 +0200", "31-Dec-9999 23:59:59 +0000", "30-Jun-2012 23:59:60 +0000",
            "01-Jan-1970 00:00:00 +0000", "29-Feb-2004 12:00:00 -1200"]
     for number, date in enumerate(odd):
@@ -35,7 +35,8 @@ def scene_nil_and_absent_dates(t):
 
 def scene_odd_flags(t):
     store = Store()
-    flags = [["\\seen"], ["\\Recent", "\\Seen"], ["\\Foo"], ["$Forwarded", "$MDNSent"], ["a]b"], ["x" * 400]]
+    flags = [["\\seen"], ["\\Recent", "\\Seen"], ["\\Foo"], ["$Forwarded", "$MDNSent"], ["a]b"],
+             ["x" * 400]]
     for number, these in enumerate(flags):
         store["INBOX"].add(letter("INBOX", number), these)
     server = t.server(store)

@@ -34,7 +34,8 @@ def scene_huge_numbers(t):
 
 def scene_unknown_untagged(t):
     """What is merely unknown is passed over."""
-    job = with_line(t, b'* XYZZY (a "b" {3}\r\ncde) [x]\r\n* OK [NEWCODE "a]b" (c)] hm\r\n* 3 FROB\r\n')
+    job = with_line(t, b'* XYZZY (a "b" {3}\r\ncde) [x]\r\n'
+                       b'* OK [NEWCODE "a]b" (c)] hm\r\n* 3 FROB\r\n')
     t.equal(job.events(14001), [], "no event for what is allowed")
 
 
@@ -87,7 +88,8 @@ def scene_lower_case_and_odd_spaces(t):
         data = b"".join(p if isinstance(p, bytes) else p.encode() for p in call.normal())
         if b"{" in data:
             return data
-        return re.sub(rb"FETCH \((.*)FLAGS \(", rb"fetch (\1flags (", data).replace(b" UID", b"  uid")
+        data = re.sub(rb"FETCH \((.*)FLAGS \(", rb"fetch (\1flags (", data)
+        return data.replace(b" UID", b"  uid")
     job, run = t.extract(server)
     t.within(run.code, KNOWN, "exit code")
     t.complete(job, server)

@@ -3,8 +3,10 @@
 from scene import *
 
 NAMES = ["..", ".", "../../etc", "/etc/passwd", "..%2f..", "~root", "C:\\x", "cur", "new", "tmp",
-         "a/b", "a\\b", "Twin", "twin", "TWIN", "esc\x1b[31mred", "bell\x07", "tab\tname", " lead", "trail ",
-         "&AOk-", "&", "&AGE-", "&2D0-", "caf\xc3\xa9", "\xff\xfe", "*", "%", "a%b", '"quoted"', "NIL",
+         "a/b", "a\\b", "Twin", "twin", "TWIN", "esc\x1b[31mred", "bell\x07", "tab\tname",
+         " lead", "trail ",
+         "&AOk-", "&", "&AGE-", "&2D0-", "caf\xc3\xa9", "\xff\xfe", "*", "%", "a%b",
+         '"quoted"', "NIL",
          "dovecot-keywords", "subscriptions", "x" * 300, "y" * 1000, "deep.er.and.deep.er",
          "INBOX2", "nul", "con", "-rf", "$HOME", "`id`", "a;b", "..%00", "\u00e9"]
 

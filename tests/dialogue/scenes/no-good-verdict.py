@@ -3,6 +3,7 @@
 from scene import *
 
 ANY_BODY = r"BODY(\.PEEK)?\[|RFC822(?!\.SIZE)"
+BROKEN = Refuse("NO [SERVERBUG] cannot read it")
 BUT_HEADER = r"BODY(\.PEEK)?\[(?!HEADER|0)|RFC822$|RFC822\.(TEXT|PEEK)"
 
 
@@ -19,7 +20,7 @@ def scene_phantom(t):
 
 def scene_refused(t):
     server = t.server()
-    server.fetch(uid=4, folder="INBOX", item=ANY_BODY, reply=Refuse("NO [SERVERBUG] cannot read it"))
+    server.fetch(uid=4, folder="INBOX", item=ANY_BODY, reply=BROKEN)
     job, run = t.extract(server)
     t.exits(run, 2)
     t.complete(job, server, without=[("INBOX", 4)])
@@ -33,7 +34,8 @@ def scene_refused(t):
 def scene_refused_in_a_window(t):
     """One NO for a window of many: only the bad message is without a body."""
     server = t.server(sample(["INBOX"], 40))
-    server.fetch(uid=17, item=ANY_BODY, reply=Refuse("NO Some messages could not be FETCHed (Failure)"))
+    server.fetch(uid=17, item=ANY_BODY,
+                 reply=Refuse("NO Some messages could not be FETCHed (Failure)"))
     job, run = t.extract(server)
     t.exits(run, 2)
     t.complete(job, server, without=[("INBOX", 17)])
@@ -43,7 +45,7 @@ def scene_refused_in_a_window(t):
 def scene_the_server_recovers(t):
     """The same command later gives the message, and the exit code is good again."""
     server = t.server()
-    server.fetch(uid=4, folder="INBOX", item=ANY_BODY, reply=Refuse("NO [SERVERBUG] cannot read it"))
+    server.fetch(uid=4, folder="INBOX", item=ANY_BODY, reply=BROKEN)
     job, run = t.extract(server)
     t.exits(run, 2)
     server.clear()
@@ -83,8 +85,8 @@ def scene_reconstructed(t):
 def scene_placeholder(t):
     """A known text in place of the mail is not the mail."""
     server = t.server()
-    text = (b"From: Microsoft Exchange Server\r\nSubject: Retrieval using the IMAP4 protocol failed "
-            b"for the following message: 4\r\nMIME-Version: 1.0\r\n\r\n"
+    text = (b"From: Microsoft Exchange Server\r\n"
+            b"Subject: Retrieval using the IMAP4 protocol failed for the following message: 4\r\nMIME-Version: 1.0\r\n\r\n"
             b"The server couldn't retrieve the following message:\r\n\r\nSubject: \"plan\"\r\n")
 
     @server.fetch(uid=4, folder="INBOX", item=r"BODY(\.PEEK)?\[\]|RFC822$")

@@ -18,7 +18,8 @@ def scene_nil_for_one_message(t):
     server = t.server()
     server.fetch(uid=4, folder="INBOX", item=FIRST_FORM, reply=b"NIL")
     recovered(t, server)
-    t.ok(server.transcript.count(r"UID FETCH .*BODY\.PEEK\[\]") > 3, "the form is kept for the others")
+    t.ok(server.transcript.count(r"UID FETCH .*BODY\.PEEK\[\]") > 3,
+         "the form is kept for the others")
 
 
 def scene_nil_for_all(t):

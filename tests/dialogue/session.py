@@ -1,0 +1,64 @@
+"""What a model server knows of one connection, and the news it owes that client."""
+
+from hooks import flag_text
+
+
+class Session:
+    """What the server knows of one connection."""
+
+    def __init__(self, server, wire):
+        self.server, self.wire = server, wire
+        self.user = None
+        self.folder = None
+        self.view = []              # messages by sequence number, as the client knows them
+        self.read_only = False
+        self.enabled = set()
+        self.refusal = None
+
+    def open(self, folder, read_only):
+        self.folder, self.read_only = folder, read_only
+        self.view = list(folder)
+        self.shown = {m.uid: (frozenset(m.flags), m.modseq) for m in folder}
+
+    def close(self):
+        self.folder, self.view = None, []
+
+    def expunge(self, uid):
+        """Another client removes a message, and this one is told at once."""
+        number = [m.uid for m in self.view].index(uid) + 1
+        self.folder.remove(uid)
+        del self.view[number - 1]
+        return b"* %d EXPUNGE\r\n" % number
+
+    def deliver(self, raw, flags=()):
+        """A message arrives, and the client is told at once."""
+        self.view.append(self.folder.add(raw, flags))
+        return b"* %d EXISTS\r\n" % len(self.view)
+
+    def caps(self):
+        return self.server.caps_for(self)
+
+    def knows(self, cap):
+        return cap.upper() in (c.upper() for c in self.caps())
+
+    def changes(self, expunges):
+        """Untagged news of the open folder; removals only where the RFC allows them."""
+        if not self.folder:
+            return b""
+        out = []
+        if expunges:
+            for number in range(len(self.view), 0, -1):
+                if self.view[number - 1] not in self.folder.messages:
+                    del self.view[number - 1]
+                    out.append(b"* %d EXPUNGE\r\n" % number)
+        new = [m for m in self.folder if m not in self.view]
+        if new:
+            self.view += new
+            out.append(b"* %d EXISTS\r\n" % len(self.view))
+        for number, message in enumerate(self.view, 1):
+            now = (frozenset(message.flags), message.modseq)
+            if message not in new and self.shown.get(message.uid, now) != now:
+                out.append(b"* %d FETCH (UID %d FLAGS (%s))\r\n"
+                           % (number, message.uid, flag_text(message)))
+            self.shown[message.uid] = now
+        return b"".join(out)
