@@ -11,7 +11,7 @@
 struct buf {
 	char *data;
 	size_t len, cap, max;
-	bool full;	/* something did not fit; stays set until buf_reset */
+	bool full;	/* something did not fit; nothing more is taken until buf_reset */
 };
 
 void buf_init(struct buf *b, size_t max);

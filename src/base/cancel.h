@@ -18,7 +18,8 @@ void cancel_raise_from_signal(struct cancel *c);	/* flag and eventfd only */
 bool cancel_raised(const struct cancel *c);		/* NULL: false */
 int cancel_fd(const struct cancel *c);			/* readable once raised; -1 for NULL */
 int64_t cancel_since_ms(const struct cancel *c);	/* monotonic time of the first raise; 0: not raised */
-/* Register a condition to be broadcast by cancel_raise (with its mutex held). */
+/* Register a condition to be broadcast by cancel_raise (with its mutex held). Nobody holds that mutex while
+ * calling cancel_raise, cancel_watch or cancel_unwatch. NULL: nothing. */
 void cancel_watch(struct cancel *c, pthread_mutex_t *mutex, pthread_cond_t *cond);
 void cancel_unwatch(struct cancel *c, pthread_cond_t *cond);
 /* Sleep; 0 when the time passed, -1 with ERR_INTERRUPTED when raised. */

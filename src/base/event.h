@@ -25,22 +25,25 @@ struct event {
 	const char *account, *folder;	/* NULL: left out. UTF-8 where possible */
 	uint32_t uid;			/* 0: left out */
 	const char *command;		/* without tag and secrets; NULL: left out */
-	struct slice reply;		/* raw, masked; data NULL: left out; over 8 KiB is cut and marked with its length */
+	struct slice reply;		/* raw, masked; data NULL: left out; over 8 KiB is cut and
+				 * marked with its length (reply_bytes) */
 };
 
 struct evlog;
 
 /* dir_path/events.jsonl is opened for appending; a last line without LF is cut off. dir_path NULL: no file
  * (commands without a job). Words go to `terminal` (NULL: nowhere) from `least` level up. */
-int evlog_open(struct evlog **ret, const char *dir_path, FILE *terminal, enum event_level least, struct err *err) WARN_UNUSED;
+int evlog_open(struct evlog **ret, const char *dir_path, FILE *terminal, enum event_level least,
+    struct err *err) WARN_UNUSED;
 void evlog_close(struct evlog **log);
 /* One event. A failed write to the file is kept and returned by evlog_sync. NULL log: nothing. */
 void evlog_put(struct evlog *log, const struct event *e, const char *fmt, ...) PRINTF_LIKE(3, 4);
 int evlog_sync(struct evlog *log, struct err *err) WARN_UNUSED;	/* at barriers */
 enum event_level event_default_level(enum event_no no);
-/* Called around terminal lines so that a progress display can clear and redraw itself. */
+/* Called around terminal lines so that a progress display can clear and redraw itself. They run under the
+ * log's mutex and must not log. */
 void evlog_set_screen(struct evlog *log, void (*hide)(void *), void (*show)(void *), void *arg);
-/* Text from a server for a terminal: control, bidi and non-UTF-8 octets made visible (\x1b, \u202e). */
+/* Text from a server for a terminal: control, bidi and non-UTF-8 octets made visible (\x1b, \u{202e}). */
 void text_visible(struct slice text, struct buf *out);
 
 #endif

@@ -18,6 +18,8 @@ void json_put_null(struct buf *b, const char *key);
 /* `key` as text and, only when the octets are not UTF-8, `key_b64` (standard base64). */
 void json_put_octets(struct buf *b, const char *key, struct slice octets);
 bool utf8_valid(struct slice text);
+/* Octets of the first character, 0 when it is none or text is empty (RFC 3629: no overlong, no surrogate). */
+size_t utf8_next(struct slice text, uint32_t *ret);
 void base64_add(struct buf *b, struct slice octets);
 
 #endif

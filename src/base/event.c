@@ -1,0 +1,343 @@
+/* See event.h. A line is built in memory and goes out in one write(2) on an O_APPEND descriptor,
+ * so that a kill leaves whole lines and at most one torn last one, which the next open cuts. A
+ * write that failed is kept for evlog_sync: logging has no error path of its own, the barrier
+ * has. The mutex is held while terminal and screen hooks run: a hook must not log. */
+#include "base/event.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+/* A line holds five texts, each at most 8 KiB, escaped six times as long, and the base64 of
+ * four. */
+enum { EVENT_FIELD_MAX = 8 * 1024, EVENT_LINE_MAX = 512 * 1024, EVENT_CUT_STEP = 64 * 1024 };
+
+static const char *const event_level_name[] = { "debug", "info", "warning", "error" };
+
+static const struct {
+	enum event_no no;
+	enum event_level level;
+	const char *words;
+} event_table[] = {
+#define EVENT(no, name, level, words) { no, LEVEL_##level, words },
+#include "base/events.def"
+#undef EVENT
+};
+
+struct evlog {
+	pthread_mutex_t mutex;
+	int fd;			/* -1: no file */
+	bool torn;		/* the file may end in the middle of a line */
+	bool failed;		/* a write did; `fault` says why */
+	struct err fault;
+	FILE *terminal;
+	enum event_level least;
+	void (*hide)(void *), (*show)(void *);
+	void *screen;
+	struct buf line;
+};
+
+static size_t
+event_index(enum event_no no)
+{
+	size_t i = 0;
+
+	while (i < COUNT_OF(event_table) && event_table[i].no != no)
+		i++;
+	assert(i < COUNT_OF(event_table));
+	return i;
+}
+
+enum event_level
+event_default_level(enum event_no no)
+{
+	return event_table[event_index(no)].level;
+}
+
+static bool
+text_hides(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x61c || c == 0x200e || c == 0x200f ||
+	    c == 0x2028 || c == 0x2029 || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+void
+text_visible(struct slice text, struct buf *out)
+{
+	while (text.len > 0 && !out->full) {
+		uint32_t c = 0;
+		size_t len = utf8_next(text, &c);
+
+		if (len == 0 || c < 0x20 || c == 0x7f)
+			buf_printf(out, "\\x%02x", (unsigned char)text.data[0]);
+		else if (text_hides(c))
+			buf_printf(out, "\\u{%x}", c);
+		else
+			buf_add(out, text.data, len);
+		len = len > 0 ? len : 1;
+		text.data += len;
+		text.len -= len;
+	}
+}
+
+/* At most `max` octets, not in the middle of a UTF-8 character. */
+static struct slice
+event_cut(struct slice text, size_t max)
+{
+	if (text.len <= max)
+		return text;
+	size_t len = max;
+
+	while (len > 0 && max - len < 3 && ((unsigned char)text.data[len] & 0xc0) == 0x80)
+		len--;
+	return (struct slice){ text.data, len };
+}
+
+static void
+event_put_field(struct buf *b, const char *key, const char *text)
+{
+	if (text != NULL)
+		json_put_octets(b, key, event_cut(slice_str(text), EVENT_FIELD_MAX));
+}
+
+/* `words` is complete already. The order of the keys is that of design.md section 5. */
+static void
+event_line(struct buf *b, const struct event *e, struct slice words)
+{
+	char now[ISO_MAX];
+
+	clock_iso(clock_wall_ms(), now);
+	json_open(b, NULL);
+	json_put_str(b, "time", now);
+	json_put_int(b, "event", e->no);
+	json_put_str(b, "source", "imex");
+	json_put_str(b, "level", event_level_name[e->level]);
+	event_put_field(b, "account", e->account);
+	event_put_field(b, "folder", e->folder);
+	if (e->uid != 0)
+		json_put_int(b, "uid", e->uid);
+	event_put_field(b, "command", e->command);
+	if (e->reply.data != NULL) {
+		struct slice reply = event_cut(e->reply, EVENT_FIELD_MAX);
+
+		json_put_octets(b, "reply", reply);
+		if (reply.len < e->reply.len)
+			json_put_int(b, "reply_bytes", (int64_t)e->reply.len);
+	}
+	json_put_text(b, "text", words);
+	json_close(b);
+	buf_add_byte(b, '\n');
+}
+
+/* One write; only a full disk or a signal makes more of it. */
+static void
+evlog_write(struct evlog *log)
+{
+	struct err fault;
+
+	if (log->torn && file_write(log->fd, "\n", 1, &fault) == 0)
+		log->torn = false;
+	if (!log->torn && file_write(log->fd, log->line.data, log->line.len, &fault) == 0)
+		return;
+	log->torn = true;
+	if (!log->failed)
+		log->fault = fault;
+	log->failed = true;
+}
+
+static void
+event_where(struct buf *b, const struct event *e)
+{
+	const char *gap = "";
+
+	if (e->account == NULL && e->folder == NULL && e->uid == 0)
+		return;
+	buf_add_byte(b, '[');
+	if (e->account != NULL) {
+		text_visible(slice_str(e->account), b);
+		gap = " ";
+	}
+	if (e->folder != NULL) {
+		buf_add_str(b, gap);
+		text_visible(slice_str(e->folder), b);
+		gap = " ";
+	}
+	if (e->uid != 0)
+		buf_printf(b, "%suid %u", gap, e->uid);
+	buf_add_str(b, "] ");
+}
+
+/* The end of a line of a reply carries nothing for a reader. */
+static struct slice
+event_reply_line(struct slice reply)
+{
+	while (reply.len > 0 && (reply.data[reply.len - 1] == '\n' || reply.data[reply.len - 1] == '\r'))
+		reply.len--;
+	return event_cut(reply, 400);
+}
+
+static void
+evlog_say(struct evlog *log, const struct event *e, struct slice words)
+{
+	struct buf *b = &log->line;
+
+	buf_reset(b);
+	if (e->level != LEVEL_INFO)
+		buf_printf(b, "%s: ", event_level_name[e->level]);
+	event_where(b, e);
+	text_visible(words, b);
+	if (e->reply.data != NULL && e->level >= LEVEL_WARNING) {
+		struct slice reply = event_reply_line(e->reply);
+
+		buf_add_str(b, " (server: \"");
+		text_visible(reply, b);
+		buf_add_str(b, reply.len + 2 < e->reply.len ? "...\")" : "\")");
+	}
+	buf_add_byte(b, '\n');
+	if (log->hide != NULL)
+		log->hide(log->screen);
+	fwrite(b->data, 1, b->len, log->terminal);
+	fflush(log->terminal);
+	if (log->show != NULL)
+		log->show(log->screen);
+}
+
+void
+evlog_put(struct evlog *log, const struct event *e, const char *fmt, ...)
+{
+	char said[ERR_TEXT_MAX * 2];
+	va_list ap;
+
+	if (log == NULL)
+		return;
+	va_start(ap, fmt);
+	int len = vsnprintf(said, sizeof(said), fmt, ap);
+	va_end(ap);
+	struct slice words = event_cut(slice_str(said), sizeof(said) - 4);
+
+	if (len <= 0)
+		words = slice_str(event_table[event_index(e->no)].words);
+	pthread_mutex_lock(&log->mutex);
+	if (log->fd >= 0) {
+		buf_reset(&log->line);
+		event_line(&log->line, e, words);
+		evlog_write(log);
+	}
+	if (log->terminal != NULL && e->level >= log->least)
+		evlog_say(log, e, words);
+	pthread_mutex_unlock(&log->mutex);
+}
+
+/* Where the last whole line ends; -1 when it cannot be read. */
+static off_t
+evlog_good_end(int fd, off_t size)
+{
+	char chunk[EVENT_CUT_STEP];
+
+	while (size > 0) {
+		size_t want = size > EVENT_CUT_STEP ? EVENT_CUT_STEP : (size_t)size;
+		ssize_t n = pread(fd, chunk, want, size - (off_t)want);
+
+		if (n != (ssize_t)want)
+			return -1;
+		const char *lf = memrchr(chunk, '\n', want);
+
+		if (lf != NULL)
+			return size - (off_t)want + (lf - chunk) + 1;
+		size -= (off_t)want;
+	}
+	return 0;
+}
+
+static int
+evlog_open_file(const char *dir_path, int *ret, struct err *err)
+{
+	AUTO(file_close) int dir = -1;
+	AUTO(file_close) int fd = -1;
+	struct stat st;
+
+	if (file_open_dir(AT_FDCWD, dir_path, &dir, err) < 0)
+		return -1;
+	if (file_open_append(dir, "events.jsonl", &fd, err) < 0)
+		return err_wrap(err, "'%s'", dir_path);
+	if (fstat(fd, &st) < 0)
+		return err_set_sys(err, ERR_DISK, "cannot look at '%s/events.jsonl'", dir_path);
+	off_t end = S_ISREG(st.st_mode) ? evlog_good_end(fd, st.st_size) : st.st_size;
+
+	if (end < 0 || (end < st.st_size && ftruncate(fd, end) < 0))
+		return err_set_sys(err, ERR_DISK, "cannot cut the last line of '%s/events.jsonl'", dir_path);
+	*ret = fd;
+	fd = -1;
+	return 0;
+}
+
+int
+evlog_open(struct evlog **ret, const char *dir_path, FILE *terminal, enum event_level least, struct err *err)
+{
+	int fd = -1;
+
+	if (dir_path != NULL && evlog_open_file(dir_path, &fd, err) < 0)
+		return -1;
+	struct evlog *log = mem_new(sizeof(*log));
+
+	log->fd = fd;
+	log->terminal = terminal;
+	log->least = least;
+	pthread_mutex_init(&log->mutex, NULL);
+	buf_init(&log->line, EVENT_LINE_MAX);
+	*ret = log;
+	return 0;
+}
+
+void
+evlog_close(struct evlog **log)
+{
+	if (*log == NULL)
+		return;
+	file_close(&(*log)->fd);
+	buf_done(&(*log)->line);
+	pthread_mutex_destroy(&(*log)->mutex);
+	free(*log);
+	*log = NULL;
+}
+
+/* The descriptor is synced without the mutex: workers must be able to log while the disk is
+ * slow. */
+int
+evlog_sync(struct evlog *log, struct err *err)
+{
+	if (log == NULL || log->fd < 0)
+		return 0;
+	pthread_mutex_lock(&log->mutex);
+	bool failed = log->failed;
+
+	if (failed)
+		*err = log->fault;
+	pthread_mutex_unlock(&log->mutex);
+	if (failed || file_sync(log->fd, err) < 0)
+		return err_wrap(err, "event log");
+	return 0;
+}
+
+void
+evlog_set_screen(struct evlog *log, void (*hide)(void *), void (*show)(void *), void *arg)
+{
+	if (log == NULL)
+		return;
+	pthread_mutex_lock(&log->mutex);
+	log->hide = hide;
+	log->show = show;
+	log->screen = arg;
+	pthread_mutex_unlock(&log->mutex);
+}

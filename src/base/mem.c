@@ -1,0 +1,60 @@
+/* See mem.h. Out of memory ends the program: everything that counts is behind the last barrier,
+ * and a restart from there is simpler and better tested than a hundred half-handled failures. */
+#include "base/mem.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static _Noreturn void
+mem_abort(void)
+{
+	static const char line[] = "imex: out of memory; run the same command again to continue\n";
+	ssize_t n = write(STDERR_FILENO, line, sizeof(line) - 1);
+
+	(void)n;
+	abort();
+}
+
+void *
+mem_new(size_t bytes)
+{
+	void *p = calloc(1, bytes > 0 ? bytes : 1);
+
+	if (p == NULL)
+		mem_abort();
+	return p;
+}
+
+void *
+mem_resize(void *p, size_t count, size_t each)
+{
+	if (each != 0 && count > SIZE_MAX / each)
+		mem_abort();
+	size_t bytes = count * each;
+	void *now = realloc(p, bytes > 0 ? bytes : 1);
+
+	if (now == NULL)
+		mem_abort();
+	return now;
+}
+
+char *
+mem_copy_str(const char *text)
+{
+	if (text == NULL)
+		return NULL;
+	size_t bytes = strlen(text) + 1;
+	char *p = mem_resize(NULL, bytes, 1);
+
+	memcpy(p, text, bytes);
+	return p;
+}
+
+void
+mem_free_str(char **p)
+{
+	free(*p);
+	*p = NULL;
+}
