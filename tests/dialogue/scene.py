@@ -34,9 +34,10 @@ from script import Script                                           # noqa: E402
 from store import Folder, Store, epoch, fill, imap_date, letter, sample        # noqa: E402
 from wire import Cut, Gate, Pause, Reset, Segments, Slow, Stall                # noqa: E402
 
-__all__ = ["BAD", "Cut", "Folder", "GOOD", "Gate", "Job", "NO_MESSAGE", "OMIT", "PASSWORD", "Pause", 
-           "Refuse", "Reset", "Scene", "Script", "Segments", "Server", "Slow", "Stall", "Store", "USER",
-           "epoch", "fill", "imap_date", "letter", "maildir", "sample", "signal", "re", "os"]
+__all__ = ["BAD", "Cut", "Folder", "GOOD", "Gate", "Job", "NO_MESSAGE", "OMIT", "PASSWORD",
+           "Pause", "Refuse", "Reset", "Scene", "Script", "Segments", "Server", "Slow", "Stall",
+           "Store", "USER", "epoch", "fill", "imap_date", "letter", "maildir", "sample",
+           "signal", "re", "os"]
 
 TAP_HELPER = True
 ALL_CERTS = None        # made once by the runner, before it forks

@@ -18,7 +18,7 @@ def scene_expired(t):
 
 
 def scene_wrong_name(t):
-    refused(t, "wrong-name", "name|host")
+    refused(t, "wrong-name", "name|host|mismatch|not valid for")
 
 
 def scene_untrusted(t):

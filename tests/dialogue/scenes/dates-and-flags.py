@@ -6,7 +6,8 @@ from scene import *
 def scene_dates(t):
     store = Store()
     odd = ["31-Feb-2003 10:00:00 +0000", "01-Jan-2003 10:00:00 +10039",
-           "01-Jan-1960 00:00:00 +0000", "00-Jan-0000 00:00:00 +0000", " 7-Nov-2003 16:18:49 +0200", "7-Nov-2003 16:18:49 +0200",
+           "01-Jan-1960 00:00:00 +0000", "00-Jan-0000 00:00:00 +0000",
+           " 7-Nov-2003 16:18:49 +0200", "7-Nov-2003 16:18:49 +0200",
            "07-nov-2003 16:18:49 +0200", "31-Dec-9999 23:59:59 +0000", "30-Jun-2012 23:59:60 +0000",
            "01-Jan-1970 00:00:00 +0000", "29-Feb-2004 12:00:00 -1200"]
     for number, date in enumerate(odd):
@@ -14,7 +15,7 @@ def scene_dates(t):
     server = t.server(store)
     job, run = t.extract(server)
     t.exits(run, 0, 1)
-    stored = {m.uid: m for m in t.mails(job, "")}
+    stored = {m.uid: m for m in t.mails(job, "") if m.identity}
     t.equal(sorted(stored), list(range(1, len(odd) + 1)), "all messages are stored")
     t.equal({stored[u].date for u in (5, 6)} if len(stored) == len(odd) else None, {1068214729},
             "one or two digits, padded or not")
@@ -42,9 +43,9 @@ def scene_odd_flags(t):
     server = t.server(store)
     job, run = t.extract(server)
     t.exits(run, 0, 1)
-    stored = {m.uid: m for m in t.mails(job, "")}
+    stored = {m.uid: m for m in t.mails(job, "") if m.identity}
     t.equal(sorted(stored), [1, 2, 3, 4, 5, 6], "all messages are stored")
-    t.ok("S" in stored[1].flags and "S" in stored[2].flags, "the case of a flag does not count")
+    t.ok(all("S" in stored[uid].flags for uid in stored.keys() & {1, 2}), "the case of a flag does not count")
 
 
 def scene_more_keywords_than_letters(t):
@@ -57,6 +58,7 @@ def scene_more_keywords_than_letters(t):
     t.exits(run, 1)
     t.equal(len(t.mails(job, "")), 40, "all messages are stored")
     sidecar = os.path.join(t.account_dir(job), "folder.jsonl")
+    t.must(os.path.exists(sidecar), "there is a sidecar")
     with open(sidecar, encoding="utf-8") as file:
         text = file.read()
     for number in range(40):

@@ -86,7 +86,8 @@ def scene_placeholder(t):
     """A known text in place of the mail is not the mail."""
     server = t.server()
     text = (b"From: Microsoft Exchange Server\r\n"
-            b"Subject: Retrieval using the IMAP4 protocol failed for the following message: 4\r\nMIME-Version: 1.0\r\n\r\n"
+            b"Subject: Retrieval using the IMAP4 protocol failed for the following message: 4\r\n"
+            b"MIME-Version: 1.0\r\n\r\n"
             b"The server couldn't retrieve the following message:\r\n\r\nSubject: \"plan\"\r\n")
 
     @server.fetch(uid=4, folder="INBOX", item=r"BODY(\.PEEK)?\[\]|RFC822$")
