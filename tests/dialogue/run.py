@@ -5,6 +5,7 @@
 
 import importlib.util
 import os
+import shutil
 import sys
 import tempfile
 
@@ -53,9 +54,14 @@ def main():
     if not os.environ.get("IMEX") and not {"-l", "--list", "-h", "--help"} & set(sys.argv):
         print("Bail out! set IMEX to the imex program to be tested")
         sys.exit(2)
-    with tempfile.TemporaryDirectory(prefix="imex-certs-") as directory:
-        library.ALL_CERTS = certs.Certs(directory).make_all()
+    # One directory for all, so that a killed scene leaves nothing behind either.
+    tempfile.tempdir = tempfile.mkdtemp(prefix="imex-dialogue-")
+    try:
+        library.ALL_CERTS = certs.Certs(os.path.join(tempfile.tempdir, "certs")).make_all()
         tap.main(tests, jobs=2, fork=True, timeout=TIME_LIMIT * library.imexrun.SCALE)
+    finally:
+        if os.environ.get("KEEP") != "1":
+            shutil.rmtree(tempfile.tempdir, ignore_errors=True)
 
 
 if __name__ == "__main__":
