@@ -8,7 +8,7 @@
 enum tls_mode {
 	TLS_FROM_START,		/* imaps */
 	TLS_STARTTLS,		/* imap: required */
-	TLS_NONE		/* imap with --insecure-plaintext: STARTTLS is still used when offered */
+	TLS_NONE		/* imap with --insecure-plaintext: nothing is encrypted, as the user asked */
 };
 
 struct endpoint {

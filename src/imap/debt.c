@@ -1,0 +1,135 @@
+#include "imap/debt.h"
+
+#include <string.h>
+
+enum { SET_OCTETS = 900 };
+
+void
+debt_result_done(struct debt_result *r)
+{
+	uidset_done(&r->paid);
+	uidset_done(&r->unpaid);
+}
+
+/* UIDs of `asked` that are \Seen now into seen, all that answered into there. */
+static int
+read_flags(struct sess *s, const struct uidset *asked, struct uidset *seen, struct uidset *there, struct err *err)
+{
+	struct buf set;
+	size_t at = 0;
+	int rc = -1;
+
+	buf_init(&set, SET_OCTETS + 32);
+	while (at < asked->len) {
+		uint32_t tag;
+		struct resp r;
+
+		buf_reset(&set);
+		at += uidset_text(asked, at, SET_OCTETS, &set);
+		if (sess_send(s, 0, &tag, err, "UID FETCH %s (UID FLAGS)", set.data) < 0)
+			goto out;
+		do {
+			if (sess_next(s, &r, NULL, err) < 0)
+				goto out;
+			while (r.more) {
+				if (r.fetch.body == BODY_LITERAL && sess_skip_body(s, r.fetch.octets, err) < 0)
+					goto out;
+				if (sess_more(s, &r, err) < 0)
+					goto out;
+			}
+			if (r.kind != RESP_FETCH || r.fetch.uid == 0 || !r.fetch.has_flags || !uidset_has(asked, r.fetch.uid))
+				continue;
+			uidset_add(there, r.fetch.uid, r.fetch.uid);
+			if (r.fetch.flags.system & FLAG_SEEN)
+				uidset_add(seen, r.fetch.uid, r.fetch.uid);
+		} while (r.kind != RESP_TAGGED || r.tag != tag);
+		if (r.state != STATE_OK) {
+			sess_refused(s, &r, "reading flags", err);
+			goto out;
+		}
+	}
+	uidset_sort(seen);
+	uidset_sort(there);
+	rc = 0;
+out:
+	buf_done(&set);
+	return rc;
+}
+
+static int
+take_seen_away(struct sess *s, const struct uidset *seen, struct debt_result *ret, struct err *err)
+{
+	struct buf set;
+	size_t at = 0;
+	int rc = 0;
+
+	buf_init(&set, SET_OCTETS + 32);
+	while (rc == 0 && at < seen->len) {
+		buf_reset(&set);
+		at += uidset_text(seen, at, SET_OCTETS, &set);
+		rc = sess_run(s, err, "UID STORE %s -FLAGS (\\Seen)", set.data);
+		/* A refusal is seen again when the flags are read back. */
+		if (rc == 0 && s->last.state != STATE_OK)
+			snprintf(ret->reply, sizeof(ret->reply), "%s", s->reply);
+	}
+	buf_done(&set);
+	return rc;
+}
+
+static int
+restore(struct sess *s, struct slice folder, const struct uidset *seen, struct debt_result *ret, struct err *err)
+{
+	struct uidset still = {0}, there = {0};
+	struct folder_head head;
+	struct err select_err = {0};
+	int rc = -1;
+
+	if (sess_select(s, folder, &select_err) < 0) {
+		if (select_err.scope >= SCOPE_SESSION) {
+			*err = select_err;
+			goto out;
+		}
+		snprintf(ret->reply, sizeof(ret->reply), "%s", s->reply);
+		rc = uidset_copy(seen, &ret->unpaid) ? 0 : err_set(err, ERR_PROTOCOL, "too many flags to restore");
+		goto out;
+	}
+	if (take_seen_away(s, seen, ret, err) < 0 || read_flags(s, seen, &still, &there, err) < 0)
+		goto out;
+	uidset_copy(&still, &ret->unpaid);
+	ret->restored = uidset_count(seen) - uidset_count(&still);
+	rc = sess_examine(s, folder, &head, err);
+out:
+	uidset_done(&still);
+	uidset_done(&there);
+	return rc;
+}
+
+int
+debt_pay(const struct endpoint *at, struct cancel *stop, struct slice folder, uint32_t uidvalidity,
+    const struct uidset *owed, struct debt_result *ret, struct err *err)
+{
+	struct uidset seen = {0}, there = {0};
+	struct folder_head head;
+	struct sess *s = NULL;
+	int rc = -1;
+
+	*ret = (struct debt_result){0};
+	if (sess_open(&s, at, stop, err) < 0 || sess_examine(s, folder, &head, err) < 0)
+		goto out;
+	if (uidvalidity != 0 && head.uidvalidity != 0 && head.uidvalidity != uidvalidity) {
+		/* Other messages now: nothing of ours is left to put back. */
+		rc = uidset_copy(owed, &ret->paid) ? 0 : -1;
+		goto out;
+	}
+	if (read_flags(s, owed, &seen, &there, err) < 0)
+		goto out;
+	if (seen.len > 0 && restore(s, folder, &seen, ret, err) < 0)
+		goto out;
+	uidset_minus(owed, &ret->unpaid, &ret->paid);
+	rc = 0;
+out:
+	sess_close(&s);
+	uidset_done(&seen);
+	uidset_done(&there);
+	return rc;
+}

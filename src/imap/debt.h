@@ -1,0 +1,20 @@
+/* Flags that imex's own fetch may have set on the source (rules.md 1.4), put back. A fresh session looks whether \Seen
+ * really appeared; only then the folder is selected for writing, \Seen taken away again, and read back. */
+#ifndef IMAP_DEBT_H
+#define IMAP_DEBT_H
+
+#include "imap/session.h"
+
+struct debt_result {
+	struct uidset paid;	/* in order now: unchanged, restored, or no longer there */
+	uint64_t restored;	/* \Seen was set and taken away again */
+	struct uidset unpaid;	/* still \Seen after the attempt */
+	char reply[512];	/* of the command that was refused; "" */
+};
+
+/* `owed`: UIDs that lacked \Seen before. The caller frees with debt_result_done, also after -1. */
+int debt_pay(const struct endpoint *at, struct cancel *stop, struct slice folder, uint32_t uidvalidity,
+    const struct uidset *owed, struct debt_result *ret, struct err *err) WARN_UNUSED;
+void debt_result_done(struct debt_result *r);
+
+#endif

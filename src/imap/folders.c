@@ -1,0 +1,389 @@
+/* The first flight after login: who the server is, which namespaces it has, which folders with which counts. One round
+ * trip where the server can (LIST-EXTENDED, LIST-STATUS), the older ways where it cannot or says BAD. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "imap/session.h"
+
+enum { ASK_ID = 1, ASK_NAMESPACE, ASK_LIST, ASK_LSUB, ASK_STATUS };
+
+void
+folder_list_done(struct folder_list *l)
+{
+	free(l->folder);
+	*l = (struct folder_list){0};
+}
+
+static bool
+is_inbox(struct slice name)
+{
+	return slice_eq_nocase(name, "INBOX");
+}
+
+static int
+folder_cmp(const void *a, const void *b)
+{
+	const struct folder *x = a, *y = b;
+
+	if (is_inbox(x->name) || is_inbox(y->name))
+		return is_inbox(y->name) - is_inbox(x->name);
+	return slice_cmp(x->name, y->name);
+}
+
+static struct folder *
+list_find(struct folder_list *l, struct slice name)
+{
+	struct folder key = { .name = name };
+
+	return l->len == 0 ? NULL : bsearch(&key, l->folder, l->len, sizeof(key), folder_cmp);
+}
+
+/* Copy with its texts into `a`. */
+static int
+list_add(struct folder_list *l, struct arena *a, const struct folder *f, struct err *err)
+{
+	struct folder copy = *f;
+	char *name = arena_copy(a, f->name);
+	char *use = f->special_use ? arena_copy(a, slice_str(f->special_use)) : NULL;
+
+	if (l->len == FOLDERS_MAX || name == NULL || (f->special_use && use == NULL))
+		return err_set(err, ERR_PROTOCOL, "the server lists more than %d folders, or longer names than fit", FOLDERS_MAX);
+	copy.name = (struct slice){ name, f->name.len };
+	copy.special_use = use;
+	if (l->len == l->cap) {
+		l->cap = l->cap ? l->cap * 2 : 64;
+		l->folder = mem_resize(l->folder, l->cap, sizeof(*l->folder));
+	}
+	if (l->delim == 0)
+		l->delim = f->delim;
+	l->folder[l->len++] = copy;
+	return 0;
+}
+
+/* By name, and each name once: some servers list a folder twice. */
+static void
+list_order(struct folder_list *l)
+{
+	size_t out = 0;
+
+	if (l->len == 0)
+		return;
+	qsort(l->folder, l->len, sizeof(*l->folder), folder_cmp);
+	for (size_t i = 1; i < l->len; i++) {
+		struct folder *last = &l->folder[out], *f = &l->folder[i];
+
+		if (folder_cmp(last, f) != 0) {
+			l->folder[++out] = *f;
+		} else {
+			last->attrs |= f->attrs;
+			if (last->special_use == NULL)
+				last->special_use = f->special_use;
+		}
+	}
+	l->len = out + 1;
+}
+
+/* ---- what comes back ---- */
+
+static int
+keep_namespaces(struct sess *s, const struct ns_entry *from, struct err *err)
+{
+	struct ns_entry **end = &s->ns;
+
+	s->ns = NULL;
+	s->ns_known = true;
+	for (; from != NULL; from = from->next) {
+		struct ns_entry *e = arena_take(&s->ns_arena, sizeof(*e));
+		char *prefix = e ? arena_copy(&s->ns_arena, from->prefix) : NULL;
+
+		if (prefix == NULL)
+			return err_set(err, ERR_PROTOCOL, "the server names too many namespaces");
+		*e = *from;
+		e->prefix.data = prefix;
+		e->next = NULL;
+		*end = e;
+		end = &e->next;
+	}
+	return 0;
+}
+
+static void
+keep_product(struct sess *s, const struct resp *r)
+{
+	struct slice name = {0}, version = {0};
+
+	for (size_t i = 0; i + 1 < r->words; i += 2) {
+		if (slice_eq_nocase(r->word[i], "name"))
+			name = r->word[i + 1];
+		else if (slice_eq_nocase(r->word[i], "version"))
+			version = r->word[i + 1];
+	}
+	if (name.data == NULL)
+		return;
+
+	struct buf text;
+
+	buf_init(&text, 256);
+	buf_printf(&text, "%.*s%s%.*s", SLICE_ARG(name), version.data ? " " : "", (int)version.len,
+	    version.data ? version.data : "");
+	free(s->product);
+	s->product = mem_copy_str(text.data ? text.data : "");
+	buf_done(&text);
+}
+
+struct flight {
+	struct folder_list *list;
+	struct folder_list lsub, counts;	/* matched by name once the list is in order */
+	struct arena *arena;
+	bool list_refused, status_refused;
+};
+
+static int
+take_one(struct sess *s, struct flight *f, const struct resp *r, struct err *err)
+{
+	switch (r->kind) {
+	case RESP_ID:
+		keep_product(s, r);
+		return 0;
+	case RESP_NAMESPACE:
+		return keep_namespaces(s, r->ns, err);
+	case RESP_LIST:
+		/* LIST "" "" style root entries have no name. */
+		return r->folder.name.len == 0 ? 0 : list_add(f->list, f->arena, &r->folder, err);
+	case RESP_LSUB:
+		return r->folder.name.len == 0 ? 0 : list_add(&f->lsub, f->arena, &r->folder, err);
+	case RESP_COUNTS:
+		return list_add(&f->counts, f->arena, &r->folder, err);
+	default:
+		return 0;
+	}
+}
+
+/* A refused command of the flight that has another way: a fact about the server, told once. */
+static void
+note_refused(struct sess *s, const struct asked *a, const char *instead)
+{
+	struct event e = { .no = EV_REFUSED, .level = LEVEL_WARNING, .command = a->text, .reply = slice_str(s->reply) };
+
+	notes_add(&s->notes, &e, true, "the server refused %s; %s", a->text, instead);
+}
+
+static void
+take_answer(struct sess *s, struct flight *f, const struct resp *r, const struct asked *a)
+{
+	if (r->state == STATE_OK)
+		return;
+	if (a->kind == ASK_LIST)
+		f->list_refused = true;
+	if (a->kind == ASK_STATUS && r->state == STATE_BAD && !f->status_refused) {
+		f->status_refused = true;
+		note_refused(s, a, "counts come from EXAMINE instead");
+	}
+}
+
+/* Read until everything asked is answered. */
+static int
+land(struct sess *s, struct flight *f, struct err *err)
+{
+	while (s->n_asked > 0) {
+		struct resp r;
+		struct asked a;
+
+		if (sess_next(s, &r, &a, err) < 0)
+			return -1;
+		if (r.kind == RESP_TAGGED)
+			take_answer(s, f, &r, &a);
+		else if (take_one(s, f, &r, err) < 0)
+			return -1;
+		if (r.kind == RESP_TAGGED && a.kind == ASK_LIST && f->list_refused)
+			snprintf(s->last_refused, sizeof(s->last_refused), "%s", a.text);
+	}
+	return 0;
+}
+
+/* ---- what is asked ---- */
+
+static const char *
+count_items(const struct sess *s, bool sizes)
+{
+	bool modseq = caps_has(&s->caps, CAP_CONDSTORE), size = sizes && caps_has(&s->caps, CAP_STATUS_SIZE);
+
+	if (modseq)
+		return size ? "MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ SIZE" : "MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ";
+	return size ? "MESSAGES UIDNEXT UIDVALIDITY SIZE" : "MESSAGES UIDNEXT UIDVALIDITY";
+}
+
+static int
+ask_list(struct sess *s, bool extended, bool sizes, struct err *err)
+{
+	if (!extended) {
+		if (sess_send(s, ASK_LIST, NULL, err, "LIST \"\" \"*\"") < 0)
+			return -1;
+		return sess_send(s, ASK_LSUB, NULL, err, "LSUB \"\" \"*\"");
+	}
+
+	const char *special = caps_has(&s->caps, CAP_SPECIAL_USE) ? " SPECIAL-USE" : "";
+
+	if (caps_has(&s->caps, CAP_LIST_STATUS))
+		return sess_send(s, ASK_LIST, NULL, err, "LIST \"\" \"*\" RETURN (SUBSCRIBED%s STATUS (%s))", special,
+		    count_items(s, sizes));
+	return sess_send(s, ASK_LIST, NULL, err, "LIST \"\" \"*\" RETURN (SUBSCRIBED%s)", special);
+}
+
+static int
+ask_first_flight(struct sess *s, bool extended, bool sizes, struct err *err)
+{
+	/* ID only where it is offered: others have answered BAD (quirks row 22). */
+	if (caps_has(&s->caps, CAP_ID) && s->product == NULL &&
+	    sess_send(s, ASK_ID, NULL, err, "ID (\"name\" \"imex\" \"version\" \"" IMEX_VERSION "\")") < 0)
+		return -1;
+	if (caps_has(&s->caps, CAP_NAMESPACE) && !s->ns_known && sess_send(s, ASK_NAMESPACE, NULL, err, "NAMESPACE") < 0)
+		return -1;
+	return ask_list(s, extended, sizes, err);
+}
+
+static void
+apply_lsub(struct flight *f)
+{
+	for (size_t i = 0; i < f->lsub.len; i++) {
+		struct folder *there = list_find(f->list, f->lsub.folder[i].name);
+
+		if (there != NULL)
+			there->attrs |= FOLDER_SUBSCRIBED;
+	}
+}
+
+static void
+apply_counts(struct flight *f)
+{
+	for (size_t i = 0; i < f->counts.len; i++) {
+		struct folder *from = &f->counts.folder[i], *to = list_find(f->list, from->name);
+
+		if (to == NULL)
+			continue;
+		to->counts = from->counts;
+		to->attrs |= from->attrs & FOLDER_COUNTED;
+	}
+}
+
+/* RFC 3501 7.2.2: INBOX is always there; some servers leave it, or the selected folder, out of LIST. */
+static int
+ensure_inbox(struct flight *f, struct err *err)
+{
+	struct folder inbox = { .name = slice_str("INBOX"), .delim = f->list->delim };
+
+	for (size_t i = 0; i < f->list->len; i++)
+		if (is_inbox(f->list->folder[i].name))
+			return 0;
+	return list_add(f->list, f->arena, &inbox, err);
+}
+
+static void
+place_in_namespace(const struct sess *s, struct folder *f)
+{
+	const struct ns_entry *best = NULL, *first = NULL;
+
+	for (const struct ns_entry *e = s->ns; e != NULL; e = e->next) {
+		size_t len = e->prefix.len;
+		bool whole = len > 0 && e->delim && e->prefix.data[len - 1] == e->delim && f->name.len == len - 1;
+
+		if (first == NULL && e->kind == 0)
+			first = e;
+		if (memcmp(f->name.data, e->prefix.data, whole ? len - 1 : len < f->name.len ? len : f->name.len) != 0 ||
+		    (!whole && f->name.len < len))
+			continue;
+		if (best == NULL || len > best->prefix.len)
+			best = e;
+	}
+	f->prefix = (struct slice){ "", 0 };
+	if (best == NULL || is_inbox(f->name))
+		return;
+	f->attrs |= best->kind;
+	/* Only the first personal namespace is stripped: "#mh/a" and "a" must stay two. */
+	if (best == first && f->name.len > best->prefix.len)
+		f->prefix = best->prefix;
+}
+
+/* STATUS for every folder where LIST did not bring the counts, as many in flight as may be. */
+static int
+ask_counts(struct sess *s, struct flight *f, bool sizes, struct err *err)
+{
+	struct buf name;
+	int rc = -1;
+
+	buf_init(&name, LEX_STRING_MAX);
+	for (size_t i = 0; i < f->list->len && !f->status_refused; i++) {
+		struct folder *one = &f->list->folder[i];
+		struct err quote = {0};
+
+		buf_reset(&name);
+		if (one->attrs & (FOLDER_NOSELECT | FOLDER_COUNTED) || sess_quote(one->name, &name, &quote) < 0)
+			continue;
+		/* The first goes alone: a server that does not know STATUS is asked once. */
+		if ((!sess_room(s, name.len + 80) || i == 1) && land(s, f, err) < 0)
+			goto out;
+		if (f->status_refused)
+			break;
+		if (sess_send(s, ASK_STATUS, NULL, err, "STATUS %s (%s)", name.data, count_items(s, sizes)) < 0)
+			goto out;
+	}
+	rc = land(s, f, err);
+out:
+	buf_done(&name);
+	return rc;
+}
+
+static int
+folders_flight(struct sess *s, struct flight *f, bool want_sizes, struct err *err)
+{
+	bool extended = caps_has(&s->caps, CAP_LIST_EXTENDED);
+	bool counted = extended && caps_has(&s->caps, CAP_LIST_STATUS);
+
+	if (ask_first_flight(s, extended, want_sizes, err) < 0 || land(s, f, err) < 0)
+		return -1;
+	if (f->list_refused && extended) {
+		struct asked a = { .text = s->last_refused };
+
+		note_refused(s, &a, "plain LIST and LSUB are used instead");
+		f->list_refused = counted = false;
+		f->list->len = 0;
+		if (ask_list(s, false, want_sizes, err) < 0 || land(s, f, err) < 0)
+			return -1;
+	}
+	if (f->list_refused)
+		return err_set(err, ERR_FOLDER, "the server refuses to list its folders: %s", s->reply);
+	if (f->list->len == 0) {
+		/* One broken mount point can empty the whole answer (quirks row 29). */
+		if (sess_send(s, ASK_LIST, NULL, err, "LIST \"\" \"%%\"") < 0 || land(s, f, err) < 0)
+			return -1;
+	}
+	if (ensure_inbox(f, err) < 0)
+		return -1;
+	list_order(f->list);
+	apply_lsub(f);
+	if (!counted && s->level != LEVEL_IMAP4 && ask_counts(s, f, want_sizes, err) < 0)
+		return -1;
+	apply_counts(f);
+	return 0;
+}
+
+int
+sess_folders(struct sess *s, bool want_sizes, struct arena *a, struct folder_list *ret, struct err *err)
+{
+	struct folder_list list = {0};
+	struct flight f = { .list = &list, .arena = a };
+	int rc = folders_flight(s, &f, want_sizes, err);
+
+	folder_list_done(&f.lsub);
+	folder_list_done(&f.counts);
+	if (rc < 0) {
+		folder_list_done(&list);
+		return -1;
+	}
+	for (size_t i = 0; i < list.len; i++)
+		place_in_namespace(s, &list.folder[i]);
+	s->quirks = quirks_of(s->greeting, s->product, s->at->host);
+	*ret = list;
+	return 0;
+}

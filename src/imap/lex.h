@@ -1,0 +1,64 @@
+/* Tokens of RFC 3501 section 9 straight from the stream: no line is assembled, so a response may be split anywhere.
+ * Text is copied into the arena of the response. The grammar is read leniently (spec quirks, servers.md 2.18): an atom
+ * ends only at a blank, a parenthesis or the line's end, 8-bit octets and DEL are taken, numbers as literals too.
+ *
+ * Return values: 0, or -1 with *err: ERR_PROTOCOL when the octets do not fit (lex_resync then finds the end of the
+ * response), or what the stream says. Limits: LEX_LINE_MAX octets outside literals, LEX_STRING_MAX in one string that is
+ * not a message body, LEX_DEPTH_MAX nested lists. The first LEX_TAPE_MAX octets of a response, bodies left out, are kept
+ * for the event log. */
+#ifndef IMAP_LEX_H
+#define IMAP_LEX_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "net/stream.h"
+
+enum {
+	LEX_LINE_MAX = 1024 * 1024,
+	LEX_NUMBERS_MAX = 64 * 1024 * 1024,	/* a line of numbers: SEARCH of a very large folder */
+	LEX_STRING_MAX = 256 * 1024,
+	LEX_DEPTH_MAX = 32,
+	LEX_TAPE_MAX = 8 * 1024 + 64
+};
+
+struct lex {
+	struct stream *in;
+	struct arena *arena;
+	const char *at, *end;	/* into the stream's buffer; what lies before `at` is skipped by lex_pause */
+	const char *from;	/* start of the part not yet skipped */
+	struct buf tape;
+	uint64_t line_bytes, line_max;
+	char tail[24];		/* last octets of the line, to see a literal header while resyncing */
+	size_t tail_len;
+};
+
+void lex_init(struct lex *l, struct stream *in, struct arena *arena);
+void lex_done(struct lex *l);
+/* A new response: empties the tape and the counters. */
+void lex_start(struct lex *l);
+/* Give the stream back what is unread: before anyone else reads it, and after the end of a response. */
+void lex_pause(struct lex *l);
+
+int lex_peek(struct lex *l, char *ret, struct err *err) WARN_UNUSED;
+void lex_take(struct lex *l);			/* the byte just peeked */
+int lex_accept(struct lex *l, char c, bool *ret, struct err *err) WARN_UNUSED;
+int lex_expect(struct lex *l, char c, struct err *err) WARN_UNUSED;
+int lex_space(struct lex *l, struct err *err) WARN_UNUSED;	/* one or more blanks */
+int lex_blanks(struct lex *l, struct err *err) WARN_UNUSED;	/* any number */
+int lex_eol(struct lex *l, struct err *err) WARN_UNUSED;	/* CRLF, or LF alone */
+/* Run of octets up to a blank, a parenthesis or the end; `stops` adds further ones. Never empty. */
+int lex_atom(struct lex *l, const char *stops, struct slice *ret, struct err *err) WARN_UNUSED;
+/* Digits up to 2^64-1; also "9.37e+06" (mail.ru) and a quoted number. */
+int lex_number(struct lex *l, uint64_t *ret, struct err *err) WARN_UNUSED;
+/* Quoted, literal or atom; NIL gives data NULL. */
+int lex_nstring(struct lex *l, struct slice *ret, struct err *err) WARN_UNUSED;
+int lex_astring(struct lex *l, struct slice *ret, struct err *err) WARN_UNUSED;	/* NIL is the atom */
+/* At '{' (or "~{"): the size; the octets follow and are the caller's to read after lex_pause. */
+int lex_literal(struct lex *l, uint64_t *ret, struct err *err) WARN_UNUSED;
+int lex_rest(struct lex *l, struct slice *ret, struct err *err) WARN_UNUSED;	/* to the end of the line, eaten */
+int lex_skip_value(struct lex *l, struct err *err) WARN_UNUSED;	/* atom, string or list of any depth allowed */
+/* Skip to the end of the response, over literals. */
+int lex_resync(struct lex *l, struct err *err) WARN_UNUSED;
+struct slice lex_tape(const struct lex *l);
+
+#endif

@@ -1,0 +1,603 @@
+/* The books of one connection. Straight-line: send, read, look. What is asynchronous (pipelined windows) is driven by the
+ * caller through sess_send and sess_next; nothing here calls back. */
+#include "imap/session.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+static void
+sess_secret_reply(struct sess *s)
+{
+	struct buf out;
+
+	buf_init(&out, sizeof(s->reply));
+	secret_mask(s->at->secret, reader_tape(&s->reader), &out);
+	memcpy(s->reply, out.data ? out.data : "", out.len);
+	s->reply[out.len] = '\0';
+	buf_done(&out);
+}
+
+/* ---- sending ---- */
+
+bool
+sess_room(const struct sess *s, size_t octets)
+{
+	return s->n_asked == 0 || (s->n_asked < SESS_COMMANDS_MAX - 1 && s->asked_octets + octets <= SESS_ASKED_MAX);
+}
+
+int
+sess_send(struct sess *s, int kind, uint32_t *ret_tag, struct err *err, const char *fmt, ...)
+{
+	char *text = NULL, tag[16];
+	va_list ap;
+
+	va_start(ap, fmt);
+	int len = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (len < 0)
+		abort();
+	if (s->n_asked == SESS_COMMANDS_MAX) {
+		free(text);
+		return err_set(err, ERR_PROTOCOL, "more than %d commands without an answer", SESS_COMMANDS_MAX);
+	}
+	snprintf(tag, sizeof(tag), "%04u ", s->next_tag);
+	if (stream_write(s->in, tag, strlen(tag), err) < 0 || stream_write(s->in, text, (size_t)len, err) < 0 ||
+	    stream_write(s->in, "\r\n", 2, err) < 0) {
+		free(text);
+		return -1;
+	}
+	s->asked[s->n_asked++] = (struct asked){ .tag = s->next_tag, .kind = kind, .octets = (size_t)len + 8, .text = text };
+	s->asked_octets += (size_t)len + 8;
+	if (ret_tag != NULL)
+		*ret_tag = s->next_tag;
+	s->next_tag++;
+	return 0;
+}
+
+int
+sess_flush(struct sess *s, struct err *err)
+{
+	return stream_flush(s->in, err);
+}
+
+/* ---- the books ---- */
+
+static void
+note_reply(struct sess *s, enum event_no no, enum event_level level, const char *why)
+{
+	struct event e = { .no = no, .level = level, .reply = slice_str(s->reply) };
+
+	notes_add(&s->notes, &e, level >= LEVEL_WARNING, "%s", why);
+}
+
+static void
+book_expunge(struct sess *s, uint32_t number)
+{
+	if (number == 0 || number > s->exists)
+		return;
+	s->exists--;
+	s->expunged++;
+	if (s->map != NULL)
+		uidset_remove(s->map, uidset_nth(s->map, number));
+}
+
+static void
+book_vanished(struct sess *s, const struct uidset *gone)
+{
+	if (s->map == NULL)
+		return;
+	for (uint32_t uid = 0; (uid = uidset_after(gone, uid)) != 0;) {
+		/* A peer may claim 1:4294967295: only members of the map are looked at. */
+		uint32_t member = uidset_after(s->map, uid - 1);
+
+		if (member == 0)
+			break;
+		if (!uidset_has(gone, member)) {
+			uid = member - 1;
+			continue;
+		}
+		uidset_remove(s->map, member);
+		s->expunged++;
+		if (s->exists > 0)
+			s->exists--;
+		uid = member;
+	}
+}
+
+static int64_t
+wait_hint_ms(struct slice text)
+{
+	static const char words[] = "Suggested Backoff Time: ";
+	const char *p = text.data ? strstr(text.data, words) : NULL;
+	uint64_t ms = 0;
+
+	if (p == NULL)
+		return 0;
+	p += sizeof(words) - 1;
+	if (!slice_u64((struct slice){ p, strspn(p, "0123456789") }, INT32_MAX, &ms))
+		return 0;
+	return (int64_t)ms;
+}
+
+static int
+book_bye(struct sess *s, const struct resp *r, struct err *err)
+{
+	int64_t wait = wait_hint_ms(r->text);
+
+	s->said_bye = true;
+	if (wait > 0 || r->code == CODE_THROTTLED || r->code == CODE_OVERQUOTA || r->code == CODE_UNAVAILABLE ||
+	    r->code == CODE_LIMIT) {
+		err_set(err, ERR_THROTTLED, "server closed the session: %s", s->reply);
+		err->after_ms = wait;
+		return -1;
+	}
+	return err_set(err, ERR_BYE, "server closed the session: %s", s->reply);
+}
+
+static int
+book_status(struct sess *s, const struct resp *r, struct err *err)
+{
+	if (r->code == CODE_ALERT) {
+		sess_secret_reply(s);
+		note_reply(s, EV_ALERT, LEVEL_INFO, "the server asks that this be shown");
+	}
+	if (r->code == CODE_CAPABILITY) {
+		caps_clear(&s->caps);
+		caps_add_text(&s->caps, r->code_text);
+	}
+	if (r->kind == RESP_STATUS && r->state == STATE_BYE) {
+		sess_secret_reply(s);
+		return book_bye(s, r, err);
+	}
+	return 0;
+}
+
+static bool
+book_tagged(struct sess *s, const struct resp *r, struct asked *ret)
+{
+	for (size_t i = 0; i < s->n_asked; i++) {
+		if (s->asked[i].tag != r->tag)
+			continue;
+
+		struct asked a = s->asked[i];
+
+		sess_secret_reply(s);
+		memmove(&s->asked[i], &s->asked[i + 1], (s->n_asked - i - 1) * sizeof(a));
+		s->n_asked--;
+		s->asked_octets -= a.octets;
+		/* Its text is lent until the next one is answered: the slot behind the last is free for it. */
+		free(s->asked[SESS_COMMANDS_MAX - 1].text);
+		s->asked[SESS_COMMANDS_MAX - 1] = a;
+		if (ret != NULL)
+			*ret = a;
+		return true;
+	}
+	return false;
+}
+
+static int
+book_garbage(struct sess *s, const char *why, struct err *err)
+{
+	struct event e = { .no = EV_PARSE, .level = LEVEL_WARNING };
+
+	sess_secret_reply(s);
+	e.reply = slice_str(s->reply);
+	notes_add(&s->notes, &e, true, "%s", why);
+	if (++s->garbage > SESS_GARBAGE_MAX)
+		return err_set(err, ERR_PROTOCOL, "more than %d responses of %s could not be parsed", SESS_GARBAGE_MAX,
+		    s->at->host);
+	return 0;
+}
+
+/* 1: the caller wants to see it; 0: dealt with; -1: error. */
+static int
+book(struct sess *s, struct resp *r, struct asked *ret_asked, struct err *err)
+{
+	switch (r->kind) {
+	case RESP_GARBAGE:
+		return book_garbage(s, r->garbage, err);
+	case RESP_STATUS:
+		return book_status(s, r, err) < 0 ? -1 : 1;
+	case RESP_CAPABILITY:
+		caps_clear(&s->caps);
+		for (size_t i = 0; i < r->words; i++)
+			caps_add(&s->caps, r->word[i]);
+		return 1;
+	case RESP_EXISTS:
+		if (s->open && r->number > s->exists)
+			s->grew = true;
+		s->exists = r->number;
+		s->exists_known = true;
+		return 1;
+	case RESP_EXPUNGE:
+		book_expunge(s, r->number);
+		return 1;
+	case RESP_VANISHED:
+		if (!r->vanished_earlier)
+			book_vanished(s, &s->reader.set);
+		return 1;
+	case RESP_TAGGED:
+		if (book_status(s, r, err) < 0)
+			return -1;
+		if (book_tagged(s, r, ret_asked))
+			return 1;
+		return book_garbage(s, "a tagged response to a command that was never sent", err);
+	default:
+		return 1;
+	}
+}
+
+int
+sess_next(struct sess *s, struct resp *ret, struct asked *ret_asked, struct err *err)
+{
+	if (stream_flush(s->in, err) < 0)
+		return -1;
+	for (;;) {
+		if (resp_read(&s->reader, ret, err) < 0)
+			return -1;
+
+		int rc = book(s, ret, ret_asked, err);
+
+		if (rc != 0)
+			return rc < 0 ? -1 : 0;
+	}
+}
+
+int
+sess_more(struct sess *s, struct resp *io, struct err *err)
+{
+	if (resp_more(&s->reader, io, err) < 0)
+		return -1;
+	return io->kind == RESP_GARBAGE ? book_garbage(s, io->garbage, err) : 0;
+}
+
+int
+sess_skip_body(struct sess *s, uint64_t octets, struct err *err)
+{
+	while (octets > 0) {
+		struct slice more;
+
+		if (stream_peek(s->in, 1, &more, err) < 0)
+			return -1;
+
+		size_t take = more.len < octets ? more.len : (size_t)octets;
+
+		stream_skip(s->in, take);
+		octets -= take;
+	}
+	return 0;
+}
+
+static int
+sess_skip_fetch(struct sess *s, struct resp *r, struct err *err)
+{
+	while (r->more) {
+		if (r->fetch.body == BODY_LITERAL && sess_skip_body(s, r->fetch.octets, err) < 0)
+			return -1;
+		if (sess_more(s, r, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Wait for the answer to `tag`; other answers that come first are dropped. */
+static int
+sess_wait(struct sess *s, uint32_t tag, struct err *err)
+{
+	for (;;) {
+		if (sess_next(s, &s->last, NULL, err) < 0)
+			return -1;
+		if (s->last.kind == RESP_TAGGED && s->last.tag == tag)
+			return 0;
+		if (s->last.kind == RESP_FETCH && sess_skip_fetch(s, &s->last, err) < 0)
+			return -1;
+	}
+}
+
+int
+sess_run(struct sess *s, struct err *err, const char *fmt, ...)
+{
+	char *text = NULL;
+	uint32_t tag;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		abort();
+	va_end(ap);
+
+	int rc = sess_send(s, 0, &tag, err, "%s", text);
+
+	free(text);
+	return rc < 0 ? -1 : sess_wait(s, tag, err);
+}
+
+int
+sess_refused(struct sess *s, const struct resp *r, const char *doing, struct err *err)
+{
+	int64_t wait = wait_hint_ms(r->text);
+
+	if (wait > 0 || r->code == CODE_UNAVAILABLE || r->code == CODE_LIMIT || r->code == CODE_THROTTLED ||
+	    r->code == CODE_INUSE || r->code == CODE_OVERQUOTA) {
+		err_set(err, ERR_THROTTLED, "%s: the server answered: %s", doing, s->reply);
+		err->after_ms = wait;
+		return -1;
+	}
+	return err_set(err, r->state == STATE_BAD ? ERR_REFUSED_BAD : ERR_REFUSED_NO, "%s: the server answered: %s",
+	    doing, s->reply);
+}
+
+/* ---- opening ---- */
+
+static int
+sess_greet(struct sess *s, struct err *err)
+{
+	struct resp r;
+
+	if (resp_read(&s->reader, &r, err) < 0) {
+		if (err->kind == ERR_CUT)
+			return err_set(err, ERR_NOT_IMAP, "%s port %s closed the connection without a greeting", s->at->host,
+			    s->at->port);
+		return err_wrap(err, "waiting for the greeting of %s port %s", s->at->host, s->at->port);
+	}
+	sess_secret_reply(s);
+	if (r.kind != RESP_STATUS || r.state == STATE_NO || r.state == STATE_BAD) {
+		struct buf shown;
+
+		buf_init(&shown, 512);
+		text_visible(slice_str(s->reply), &shown);
+		err_set(err, ERR_NOT_IMAP, "%s port %s is not an IMAP server: its greeting is '%.80s'", s->at->host, s->at->port,
+		    shown.data ? shown.data : "");
+		buf_done(&shown);
+		return -1;
+	}
+	if (r.state == STATE_BYE)
+		return book_bye(s, &r, err);
+	s->preauth = r.state == STATE_PREAUTH;
+	if (r.code == CODE_CAPABILITY)
+		caps_add_text(&s->caps, r.code_text);
+	s->greeting = mem_copy_str(r.text.data ? r.text.data : "");
+	return 0;
+}
+
+static int
+sess_capability(struct sess *s, struct err *err)
+{
+	caps_clear(&s->caps);
+	if (sess_run(s, err, "CAPABILITY") < 0)
+		return -1;
+	if (s->last.state == STATE_BAD)
+		return err_set(err, ERR_NOT_IMAP,
+		    "%s does not know CAPABILITY (it answered '%s'): IMAP2 and IMAP2bis servers are not supported",
+		    s->at->host, s->reply);
+	if (s->last.state != STATE_OK)
+		return sess_refused(s, &s->last, "CAPABILITY", err);
+	return 0;
+}
+
+static int
+sess_starttls(struct sess *s, struct err *err)
+{
+	size_t dropped = 0;
+
+	if (s->preauth)
+		return err_set(err, ERR_TLS, "%s greets with PREAUTH, so that STARTTLS is not possible and the connection would "
+		    "stay unprotected; use imaps://, or --insecure-plaintext", s->at->host);
+	if (!s->caps.known && sess_capability(s, err) < 0)
+		return -1;
+	if (!caps_has(&s->caps, CAP_STARTTLS))
+		return err_set(err, ERR_TLS, "%s does not offer STARTTLS on port %s; use imaps://, or --insecure-plaintext to "
+		    "send the password unprotected", s->at->host, s->at->port);
+	if (sess_run(s, err, "STARTTLS") < 0)
+		return -1;
+	if (s->last.state != STATE_OK)
+		return err_set(err, ERR_TLS, "%s refused STARTTLS: %s", s->at->host, s->reply);
+	if (tls_start(s->in, s->at->host, &s->at->trust, s->at->timeout_ms, s->stop, &dropped, &s->tls, err) < 0)
+		return -1;
+	if (dropped > 0) {
+		struct event e = { .no = EV_PARSE, .level = LEVEL_WARNING };
+
+		notes_add(&s->notes, &e, true, "%zu octets sent in clear behind STARTTLS were dropped: somebody may be "
+		    "tampering with the connection", dropped);
+	}
+	s->tls_on = true;
+	/* What was said in clear may have been forged. */
+	return sess_capability(s, err);
+}
+
+static int
+sess_secure(struct sess *s, struct err *err)
+{
+	size_t dropped;
+
+	if (s->at->tls == TLS_FROM_START) {
+		if (tls_start(s->in, s->at->host, &s->at->trust, s->at->timeout_ms, s->stop, &dropped, &s->tls, err) < 0)
+			return -1;
+		s->tls_on = true;
+		return sess_greet(s, err);
+	}
+	if (sess_greet(s, err) < 0)
+		return -1;
+	return s->at->tls == TLS_STARTTLS ? sess_starttls(s, err) : 0;
+}
+
+static int
+sess_enter(struct sess *s, struct err *err)
+{
+	if (sess_secure(s, err) < 0)
+		return -1;
+	if (!s->caps.known && sess_capability(s, err) < 0)
+		return -1;
+
+	int64_t began = clock_mono_ms();
+
+	if (!s->preauth && sess_login(s, err) < 0)
+		return -1;
+	if (s->rtt_us == 0)
+		s->rtt_us = (clock_mono_ms() - began) * 1000;
+	if (!s->caps.known && sess_capability(s, err) < 0)
+		return -1;
+	s->level = caps_level(&s->caps);
+	s->quirks = quirks_of(s->greeting, NULL, s->at->host);
+	return 0;
+}
+
+static struct sess *
+sess_new(const struct endpoint *at, struct cancel *stop)
+{
+	struct sess *s = mem_new(sizeof(*s));
+
+	s->at = at;
+	s->stop = stop;
+	s->next_tag = 1;
+	caps_init(&s->caps);
+	notes_init(&s->notes);
+	arena_init(&s->ns_arena, 256 * 1024);
+	return s;
+}
+
+int
+sess_open(struct sess **ret, const struct endpoint *at, struct cancel *stop, struct err *err)
+{
+	struct sess *s = sess_new(at, stop);
+
+	reader_init(&s->reader, NULL);
+	if (dial_tcp(at->host, at->port, at->timeout_ms, stop, &s->in, err) < 0)
+		goto fail;
+	stream_set_timeout(s->in, at->timeout_ms);
+	stream_set_cancel(s->in, stop);
+	reader_set_stream(&s->reader, s->in);
+	if (sess_enter(s, err) < 0) {
+		/* Before login a reconnect would not help; after it the caller decides. */
+		if (err->kind == ERR_CUT)
+			err_wrap(err, "opening a session on %s", at->host);
+		goto fail;
+	}
+	*ret = s;
+	return 0;
+fail:
+	s->said_bye = true;
+	sess_close(&s);
+	return -1;
+}
+
+void
+sess_close(struct sess **sp)
+{
+	struct sess *s = *sp;
+	struct err ignored = {0};
+
+	if (s == NULL)
+		return;
+	if (s->in != NULL && !s->said_bye && s->n_asked == 0 && sess_send(s, 0, NULL, &ignored, "LOGOUT") == 0 &&
+	    stream_flush(s->in, &ignored) < 0)
+		s->said_bye = true;
+	stream_close(&s->in);
+	for (size_t i = 0; i < s->n_asked; i++)
+		free(s->asked[i].text);
+	free(s->asked[SESS_COMMANDS_MAX - 1].text);
+	reader_done(&s->reader);
+	caps_done(&s->caps);
+	notes_done(&s->notes);
+	arena_done(&s->ns_arena);
+	free(s->greeting);
+	free(s->product);
+	free(s);
+	*sp = NULL;
+}
+
+/* ---- folders ---- */
+
+int
+sess_quote(struct slice name, struct buf *out, struct err *err)
+{
+	buf_add_byte(out, '"');
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.data[i];
+
+		if (c == '\r' || c == '\n' || c == '\0')
+			return err_set(err, ERR_FOLDER, "the folder name has a line end or NUL in it, which no IMAP command can carry");
+		if (c == '"' || c == '\\')
+			buf_add_byte(out, '\\');
+		buf_add_byte(out, c);
+	}
+	buf_add_byte(out, '"');
+	return 0;
+}
+
+static void
+head_code(const struct resp *r, struct folder_head *h)
+{
+	if (r->code == CODE_UIDNEXT && r->code_num <= UINT32_MAX)
+		h->uidnext = (uint32_t)r->code_num;
+	else if (r->code == CODE_UIDVALIDITY && r->code_num <= UINT32_MAX)
+		h->uidvalidity = (uint32_t)r->code_num;
+	else if (r->code == CODE_HIGHESTMODSEQ)
+		h->highestmodseq = r->code_num;
+	else if (r->code == CODE_READ_ONLY)
+		h->read_only = true;
+}
+
+static int
+sess_open_folder(struct sess *s, const char *verb, struct slice folder, struct folder_head *ret, struct err *err)
+{
+	struct folder_head h = {0};
+	struct buf name;
+	uint32_t tag;
+
+	buf_init(&name, LEX_STRING_MAX);
+	if (sess_quote(folder, &name, err) < 0) {
+		buf_done(&name);
+		return -1;
+	}
+
+	int rc = sess_send(s, 0, &tag, err, "%s %s", verb, name.data);
+
+	buf_done(&name);
+	if (rc < 0)
+		return -1;
+	s->open = false;
+	s->grew = false;
+	s->exists = 0;
+	s->exists_known = false;
+	s->expunged = 0;
+	for (;;) {
+		if (sess_next(s, &s->last, NULL, err) < 0)
+			return -1;
+		if (s->last.kind == RESP_STATUS || s->last.kind == RESP_TAGGED)
+			head_code(&s->last, &h);
+		if (s->last.kind == RESP_TAGGED && s->last.tag == tag)
+			break;
+		if (s->last.kind == RESP_FETCH && sess_skip_fetch(s, &s->last, err) < 0)
+			return -1;
+	}
+	if (s->last.state != STATE_OK) {
+		sess_refused(s, &s->last, verb, err);
+		if (err->kind != ERR_THROTTLED)
+			err->kind = ERR_FOLDER, err->scope = SCOPE_FOLDER, err->retry = RETRY_LATER;
+		return -1;
+	}
+	s->open = true;
+	h.exists = s->exists;
+	*ret = h;
+	return 0;
+}
+
+int
+sess_examine(struct sess *s, struct slice folder, struct folder_head *ret, struct err *err)
+{
+	return sess_open_folder(s, "EXAMINE", folder, ret, err);
+}
+
+int
+sess_select(struct sess *s, struct slice folder, struct err *err)
+{
+	struct folder_head ignored;
+
+	return sess_open_folder(s, "SELECT", folder, &ignored, err);
+}
