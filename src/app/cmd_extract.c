@@ -1,0 +1,234 @@
+/* One account copied into files; then the state and the reports are brought up to date, and a summary is printed. */
+#include "app/extract.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/check.h"
+#include "app/jobdir.h"
+#include "app/report.h"
+#include "app/run.h"
+#include "app/stored.h"
+
+struct extract {
+	struct run run;
+	const char *dir, *source;
+	int64_t number;		/* of the run in the state */
+	int code;
+};
+
+static int
+extract_work(void *arg, struct err *err)
+{
+	const struct extract *x = arg;
+
+	return job_extract(&x->run.job, err);
+}
+
+/* What was fixed at birth need not be said again. */
+static int
+extract_birth(struct extract *x, struct err *err)
+{
+	struct options *o = x->run.o;
+	struct job_birth want = { .command = "extract", .format = "maildir", .zone = "UTC" }, have;
+
+	if (!option_given(o, &o->eol)) {
+		if (state_birth_read(x->run.state, &have, err) < 0)
+			return -1;
+		if (strcmp(have.eol, "crlf") == 0)
+			o->eol = EOL_CRLF;
+		x->run.job.keep_crlf = o->eol == EOL_CRLF;
+	}
+	snprintf(want.eol, sizeof(want.eol), "%s", o->eol == EOL_CRLF ? "crlf" : "lf");
+	return state_birth(x->run.state, &want, err);
+}
+
+static int
+extract_begin(struct extract *x, struct err *err)
+{
+	struct run *r = &x->run;
+
+	if (jobdir_prepare(x->dir, err) < 0 || run_state(r, x->dir, STATE_RUN, err) < 0 || extract_birth(x, err) < 0)
+		return -1;
+	if (run_log(r, x->dir, err) < 0)
+		return -1;
+	if (stored_write(r->state, &r->origin, x->source, r->o, err) < 0)
+		return -1;
+	return state_run_begin(r->state, IMEX_VERSION, x->source, &x->number, err);
+}
+
+/* An account that got to its folders is judged by its verdicts, whatever ended it; else the reason is the answer.
+ * What stops the whole run always is. */
+static int
+extract_code(struct extract *x, const struct err *err, bool failed, struct err *ret)
+{
+	bool started = atomic_load(&x->run.progress.folders_total) > 0;
+	int code;
+
+	if (failed && (err->scope == SCOPE_RUN || err->kind == ERR_WRONG_SOURCE || !started))
+		return err_exit_code(err->kind);
+	if (state_outcome(x->run.state, &code, ret) < 0)
+		return -1;
+	return failed ? 2 : code;
+}
+
+/* ---- the summary ---- */
+
+static const struct account_rec *
+extract_account_rec(const struct extract *x, const struct report *r)
+{
+	for (size_t i = 0; i < r->n_accounts; i++)
+		if (origin_same(&x->run.origin.url, r->account[i].login, r->account[i].host, r->account[i].port))
+			return &r->account[i];
+	return NULL;
+}
+
+static void
+summary_not_good(const struct tally *sum, struct out *o)
+{
+	for (int v = 0; v < VERDICTS; v++)
+		if (!verdict_good((enum verdict)v) && sum->verdicts[v] > 0)
+			out_printf(o, "  %-10s%" PRIu64 " of the messages\n", v ? verdict_name((enum verdict)v) : "undecided",
+			    sum->verdicts[v]);
+}
+
+static void
+summary_numbers(const struct extract *x, const struct account_rec *a, const struct tally *sum, struct out *o)
+{
+	char stored[HUMAN_MAX], listed[HUMAN_MAX], fresh[HUMAN_MAX], bytes[HUMAN_MAX];
+
+	human_count(sum->verdicts[VERDICT_STORED], stored);
+	human_count(sum->listed, listed);
+	human_count(atomic_load(&x->run.progress.messages_new), fresh);
+	human_bytes(sum->bytes, bytes);
+	out_printf(o, "  folders   %" PRIu64 " of %" PRIu64 " proved complete\n", sum->proved, sum->folders);
+	out_printf(o, "  messages  %s of %s stored, %s; %s of them by this run\n", stored, listed, bytes, fresh);
+	summary_not_good(sum, o);
+	if (a->warnings > 0)
+		out_printf(o, "  warnings  %" PRIu64 " (imex report tells them)\n", a->warnings);
+	out_str(o, "  mail      ");
+	out_visible(o, x->dir);
+	out_str(o, "/mail/");
+	out_visible(o, a->dir);
+	out_str(o, "\n  report    ");
+	out_visible(o, x->dir);
+	out_str(o, "/report.html (.json, .csv)\n  events    ");
+	out_visible(o, x->dir);
+	out_str(o, "/events.jsonl\n");
+}
+
+static void
+summary_next(const struct extract *x, struct out *o)
+{
+	switch (x->code) {
+	case 0:
+	case 1:
+		out_str(o, "Next: imex verify ");
+		out_visible(o, x->dir);
+		out_str(o, " ");
+		out_visible(o, x->source);
+		break;
+	case 2:
+		out_str(o, "Next: imex report ");
+		out_visible(o, x->dir);
+		out_str(o, ", then: imex retry ");
+		out_visible(o, x->dir);
+		break;
+	default:
+		out_str(o, "Run the same command again to continue: imex extract ");
+		out_visible(o, x->source);
+		out_str(o, " --to ");
+		out_visible(o, x->dir);
+	}
+	out_str(o, "\n");
+}
+
+static int
+extract_summary(const struct extract *x, struct report *r, struct err *err)
+{
+	const struct account_rec *a = extract_account_rec(x, r);
+	struct account_report ar;
+	struct out o;
+
+	if (!a)
+		return 0;
+	if (report_account(r, a, &ar, err) < 0)
+		return -1;
+	out_open(&o, STDOUT_FILENO);
+	out_visible(&o, a->name);
+	out_printf(&o, ": %s\n", account_words(a, &ar.sum));
+	summary_numbers(x, a, &ar.sum, &o);
+	summary_next(x, &o);
+	report_account_done(&ar);
+	return out_close(&o, err);
+}
+
+/* ---- one account ---- */
+
+static int
+extract_reports(struct extract *x, struct err *err)
+{
+	const struct options *o = x->run.o;
+	struct report r;
+	int rc;
+
+	if (report_open(&r, x->run.state, x->dir, o->no_subjects, err) < 0)
+		return -1;
+	rc = report_files(&r, err);
+	if (rc == 0 && o->json)
+		rc = report_print(&r, REPORT_JSON, STDOUT_FILENO, err);
+	else if (rc == 0 && !o->quiet)
+		rc = extract_summary(x, &r, err);
+	report_done(&r);
+	return rc;
+}
+
+static int
+extract_end(struct extract *x, const struct err *why, bool failed, struct err *err)
+{
+	struct err late;
+
+	run_quiet(&x->run);
+	if (failed)
+		run_complain(why, &x->run.origin);
+	x->code = extract_code(x, why, failed, err);
+	if (x->code < 0)
+		return -1;
+	if (state_run_end(x->run.state, x->number, x->code, err) < 0)
+		return -1;
+	if (extract_reports(x, &late) == 0)
+		return 0;
+	/* A disk that is full was told already; the exit code is the first reason's. */
+	if (failed)
+		return 0;
+	*err = late;
+	return -1;
+}
+
+int
+extract_account(struct options *o, const char *dir, const char *source, struct err *err)
+{
+	struct extract x = { .dir = dir, .source = source };
+	struct err why = { 0 };
+	int rc = run_open(&x.run, o, source, err);
+
+	if (rc == 0)
+		rc = extract_begin(&x, err);
+	if (rc == 0) {
+		bool failed = control_run(x.run.control, extract_work, &x, &why) < 0;
+
+		rc = extract_end(&x, &why, failed, err);
+	}
+	run_close(&x.run);
+	return rc < 0 ? -1 : x.code;
+}
+
+int
+cmd_extract(struct options *o, struct err *err)
+{
+	if (o->dry_run)
+		return check_account(o, o->word[0], o->to, err);
+	return extract_account(o, o->to, o->word[0], err);
+}

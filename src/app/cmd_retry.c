@@ -1,0 +1,174 @@
+/* Each account that is not complete is extracted again, with the source and the options that the job keeps. */
+#include <stdio.h>
+
+#include "app/extract.h"
+#include "app/jobdir.h"
+#include "app/report.h"
+#include "app/run.h"
+#include "app/stored.h"
+
+enum { RETRY_ACCOUNTS_MAX = 256, EXIT_INTERRUPTED = 75 };
+
+struct retry {
+	struct arena arena;
+	const char *source[RETRY_ACCOUNTS_MAX];
+	size_t len, done;	/* accounts to work on; accounts that need nothing */
+};
+
+static int
+retry_is_complete(struct report *r, const struct account_rec *a, bool *ret, struct err *err)
+{
+	struct account_report ar;
+
+	*ret = false;
+	if (a->status != ACCOUNT_DONE)
+		return 0;
+	if (report_account(r, a, &ar, err) < 0)
+		return -1;
+	*ret = tally_not_good(&ar.sum) == 0 && ar.sum.proved == ar.sum.folders;
+	report_account_done(&ar);
+	return 0;
+}
+
+static int
+retry_needs(struct report *r, const char *source, bool *ret, struct err *err)
+{
+	struct arena a;
+	struct imap_url url;
+	bool complete = false;
+	int rc;
+
+	arena_init(&a, 64 * 1024);
+	rc = imap_url_parse(source, &a, &url, err);
+	for (size_t i = 0; i < r->n_accounts && rc == 0; i++)
+		if (origin_same(&url, r->account[i].login, r->account[i].host, r->account[i].port))
+			rc = retry_is_complete(r, &r->account[i], &complete, err);
+	arena_done(&a);
+	*ret = !complete;
+	return rc;
+}
+
+static int
+retry_choose(struct retry *t, const struct stored *s, struct report *r, struct err *err)
+{
+	for (size_t i = 0; i < stored_len(s); i++) {
+		bool needed;
+
+		if (retry_needs(r, stored_source(s, i), &needed, err) < 0)
+			return -1;
+		if (!needed) {
+			t->done++;
+			continue;
+		}
+		if (t->len == RETRY_ACCOUNTS_MAX)
+			return err_set(err, ERR_CONFIG, "too many accounts in one job");
+		t->source[t->len] = arena_copy(&t->arena, slice_str(stored_source(s, i)));
+		if (!t->source[t->len++])
+			return err_set(err, ERR_CONFIG, "too many accounts in one job");
+	}
+	return 0;
+}
+
+static int
+retry_read(struct retry *t, const char *dir, struct err *err)
+{
+	struct state *state = NULL;
+	struct stored *s = NULL;
+	struct report r;
+	int rc;
+
+	arena_init(&t->arena, 4 * 1024 * 1024);
+	if (jobdir_require(dir, err) < 0 || state_open(&state, dir, STATE_READ, err) < 0)
+		return -1;
+	rc = stored_read(&s, state, err);
+	if (rc == 0 && (rc = report_open(&r, state, dir, false, err)) == 0) {
+		rc = retry_choose(t, s, &r, err);
+		report_done(&r);
+	}
+	stored_free(&s);
+	state_close(&state);
+	if (rc == 0 && t->len + t->done == 0)
+		return err_set(err, ERR_NO_INPUT, "'%s' keeps no source; run imex extract SOURCE --to %s", dir, dir);
+	return rc;
+}
+
+/* What the command line said holds for each account, what the job keeps is the account's own. */
+static int
+retry_options(struct options *o, const char *dir, const char *source, struct err *err)
+{
+	struct state *state = NULL;
+	struct stored *s = NULL;
+	struct imap_url url;
+	int rc;
+
+	if (imap_url_parse(source, &o->arena, &url, err) < 0 || state_open(&state, dir, STATE_READ, err) < 0)
+		return -1;
+	rc = stored_read(&s, state, err);
+	if (rc == 0)
+		rc = stored_apply(s, &url, o, err);
+	stored_free(&s);
+	state_close(&state);
+	return rc;
+}
+
+static int
+retry_one(const struct options *given, const char *source, struct err *err)
+{
+	struct options o = *given;
+	const char *dir = given->word[0];
+	int rc;
+
+	arena_init(&o.arena, 1024 * 1024);
+	rc = retry_options(&o, dir, source, err);
+	if (rc == 0)
+		rc = extract_account(&o, dir, source, err);
+	arena_done(&o.arena);
+	return rc;
+}
+
+/* Of two codes the one to end with: interrupted beats all, what could run beats what could not. */
+static int
+retry_worse(int a, int b)
+{
+	if (a == EXIT_INTERRUPTED || b == EXIT_INTERRUPTED)
+		return EXIT_INTERRUPTED;
+	if (a > 2 || b > 2)
+		return a < b ? 2 : b < a ? 2 : a;
+	return a > b ? a : b;
+}
+
+static int
+retry_all(const struct options *o, const struct retry *t, struct err *err)
+{
+	int code = t->done > 0 ? 0 : -1;
+
+	for (size_t i = 0; i < t->len && code != EXIT_INTERRUPTED; i++) {
+		struct err why;
+		int rc = retry_one(o, t->source[i], &why);
+
+		if (rc < 0 && t->len + t->done == 1) {
+			*err = why;
+			return -1;
+		}
+		if (rc < 0) {
+			run_complain(&why, NULL);
+			rc = err_exit_code(why.kind);
+		}
+		code = code < 0 ? rc : retry_worse(code, rc);
+	}
+	return code;
+}
+
+int
+cmd_retry(struct options *o, struct err *err)
+{
+	struct retry t = { 0 };
+	int rc = retry_read(&t, o->word[0], err);
+
+	if (rc == 0 && t.len == 0 && !o->quiet)
+		printf("Nothing to retry: all is complete. To fetch what is new: imex extract SOURCE --to %s\n", o->word[0]);
+	if (rc == 0)
+		rc = retry_all(o, &t, err);
+	arena_done(&t.arena);
+	return rc;
+}

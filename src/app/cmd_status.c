@@ -1,0 +1,118 @@
+#include <inttypes.h>
+#include <unistd.h>
+
+#include "app/jobdir.h"
+#include "app/report.h"
+#include "base/json.h"
+
+static void
+status_text(const struct report *r, const struct account_rec *a, const struct tally *sum, pid_t pid, struct out *o)
+{
+	char listed[HUMAN_MAX], stored[HUMAN_MAX], bytes[HUMAN_MAX];
+	uint64_t bad = tally_not_good(sum);
+
+	(void)r;
+	human_count(sum->listed, listed);
+	human_count(sum->verdicts[VERDICT_STORED], stored);
+	human_bytes(sum->bytes, bytes);
+	out_visible(o, a->name);
+	if (a->status == ACCOUNT_RUNNING && pid > 0)
+		out_printf(o, ": running (process %ld)", (long)pid);
+	else
+		out_printf(o, ": %s", account_words(a, sum));
+	out_printf(o, ", %s/%s messages, %s, %" PRIu64 "/%" PRIu64 " folders", stored, listed, bytes, sum->proved, sum->folders);
+	if (bad > 0)
+		out_printf(o, ", %" PRIu64 " not good", bad);
+	if (a->warnings > 0)
+		out_printf(o, ", %" PRIu64 " warning%s", a->warnings, a->warnings == 1 ? "" : "s");
+	if (*a->error) {
+		out_str(o, ": ");
+		out_visible(o, a->error);
+	}
+	out_str(o, "\n");
+}
+
+static void
+status_json(const struct account_rec *a, const struct tally *sum, struct out *o)
+{
+	struct buf *b = &o->buf;
+
+	json_open(b, NULL);
+	json_put_text(b, "account", slice_str(a->name));
+	json_put_text(b, "dir", slice_str(a->dir));
+	json_put_str(b, "status", account_status_name(a->status));
+	json_put_str(b, "words", account_words(a, sum));
+	json_put_int(b, "folders", (int64_t)sum->folders);
+	json_put_int(b, "proved", (int64_t)sum->proved);
+	json_put_int(b, "listed", (int64_t)sum->listed);
+	json_put_int(b, "stored", (int64_t)sum->verdicts[VERDICT_STORED]);
+	json_put_int(b, "not_good", (int64_t)tally_not_good(sum));
+	json_put_int(b, "bytes", (int64_t)sum->bytes);
+	json_put_int(b, "warnings", (int64_t)a->warnings);
+	json_put_text(b, "error", slice_str(a->error));
+	json_close(b);
+	out_drain(o);
+}
+
+static int
+status_accounts(struct report *r, bool json, pid_t pid, struct out *o, struct err *err)
+{
+	for (size_t i = 0; i < r->n_accounts; i++) {
+		struct account_report ar;
+
+		if (report_account(r, &r->account[i], &ar, err) < 0)
+			return -1;
+		if (json)
+			status_json(&r->account[i], &ar.sum, o);
+		else
+			status_text(r, &r->account[i], &ar.sum, pid, o);
+		report_account_done(&ar);
+	}
+	return 0;
+}
+
+static int
+status_print(struct report *r, bool json, struct err *err)
+{
+	pid_t pid = jobdir_runner(r->dir);
+	struct err written;
+	struct out o;
+
+	out_open(&o, STDOUT_FILENO);
+	if (json) {
+		json_open(&o.buf, NULL);
+		json_put_str(&o.buf, "imex", IMEX_VERSION);
+		json_put_int(&o.buf, "exit_code", r->exit_code);
+		json_put_int(&o.buf, "process", pid);
+		json_open_array(&o.buf, "accounts");
+	}
+	int rc = status_accounts(r, json, pid, &o, err);
+
+	if (json) {
+		json_close_array(&o.buf);
+		json_close(&o.buf);
+		buf_add_byte(&o.buf, '\n');
+	} else if (r->n_accounts == 0) {
+		out_str(&o, "no account yet\n");
+	}
+	return out_close(&o, rc < 0 ? &written : err) < 0 ? -1 : rc;
+}
+
+int
+cmd_status(struct options *o, struct err *err)
+{
+	const char *dir = o->word[0];
+	struct state *t = NULL;
+	struct report r;
+	int rc;
+
+	if (jobdir_require(dir, err) < 0 || state_open(&t, dir, STATE_READ, err) < 0)
+		return -1;
+	rc = report_open(&r, t, dir, false, err);
+	if (rc == 0) {
+		rc = status_print(&r, o->json, err);
+		report_done(&r);
+	}
+	state_close(&t);
+	return rc;
+}

@@ -1,0 +1,213 @@
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/jobdir.h"
+#include "app/out.h"
+#include "app/run.h"
+#include "app/stored.h"
+#include "base/json.h"
+
+struct verify {
+	struct run run;
+	struct out out;
+	struct verify_counts counts;
+	const char *source;	/* NULL: files against the state alone */
+};
+
+/* ---- differences, from the worker's thread ---- */
+
+static void
+verify_put_text(struct verify *v, const struct difference *d)
+{
+	struct out *o = &v->out;
+
+	out_str(o, d->recognised ? "explained  " : "DIFFERENT  ");
+	out_visible(o, d->account);
+	if (d->folder) {
+		out_str(o, " ");
+		out_visible(o, d->folder);
+	}
+	if (d->uid)
+		out_printf(o, " UID %u", d->uid);
+	out_printf(o, ": %s", difference_words(d->kind));
+	if (d->text && *d->text) {
+		out_str(o, ": ");
+		out_visible(o, d->text);
+	}
+	out_str(o, "\n");
+}
+
+static void
+verify_put_json(struct verify *v, const struct difference *d)
+{
+	struct buf *b = &v->out.buf;
+
+	json_open(b, NULL);
+	json_put_str(b, "kind", difference_words(d->kind));
+	json_put_bool(b, "recognised", d->recognised);
+	json_put_str(b, "account", d->account);
+	json_put_str(b, "folder", d->folder);
+	json_put_int(b, "uid", d->uid);
+	json_put_str(b, "text", d->text);
+	json_close(b);
+	out_drain(&v->out);
+}
+
+static void
+verify_put(void *arg, const struct difference *d)
+{
+	struct verify *v = arg;
+
+	screen_hide(v->run.screen);
+	if (v->run.o->json)
+		verify_put_json(v, d);
+	else
+		verify_put_text(v, d);
+	screen_show(v->run.screen);
+}
+
+static int
+verify_work(void *arg, struct err *err)
+{
+	struct verify *v = arg;
+	const struct difference_out out = { .put = verify_put, .arg = v };
+
+	return job_verify(&v->run.job, v->source != NULL, v->run.o->deep, &out, &v->counts, err);
+}
+
+/* ---- the end ---- */
+
+static int
+verify_code(const struct verify_counts *n)
+{
+	if (n->differences > n->recognised)
+		return 2;
+	return n->recognised > 0 ? 1 : 0;
+}
+
+static void
+verify_end_json(struct verify *v)
+{
+	const struct verify_counts *n = &v->counts;
+	struct buf *b = &v->out.buf;
+
+	json_close_array(b);
+	json_put_int(b, "folders", (int64_t)n->folders);
+	json_put_int(b, "messages", (int64_t)n->messages);
+	json_put_int(b, "bytes", (int64_t)n->bytes);
+	json_put_int(b, "different", (int64_t)(n->differences - n->recognised));
+	json_put_int(b, "recognised_differences", (int64_t)n->recognised);
+	json_put_int(b, "not_good", (int64_t)n->not_good);
+	json_put_int(b, "exit_code", verify_code(n));
+	json_close(b);
+	buf_add_byte(b, '\n');
+}
+
+static void
+verify_end_text(struct verify *v)
+{
+	const struct verify_counts *n = &v->counts;
+	char messages[HUMAN_MAX], bytes[HUMAN_MAX];
+
+	human_count(n->messages, messages);
+	human_bytes(n->bytes, bytes);
+	out_printf(&v->out, "%s messages in %" PRIu64 " folders (%s) compared with %s: ", messages, n->folders, bytes,
+	    !v->source ? "the state" : v->run.o->deep ? "the state and the server, byte for byte" : "the state and the server");
+	if (n->differences == 0)
+		out_str(&v->out, "equal\n");
+	else
+		out_printf(&v->out, "%" PRIu64 " different, %" PRIu64 " more explained\n", n->differences - n->recognised,
+		    n->recognised);
+	if (n->not_good > 0)
+		out_printf(&v->out, "%" PRIu64 " messages have no good verdict and were not compared; imex report names them\n",
+		    n->not_good);
+}
+
+/* The event log is a courtesy here: an archive on read-only media can be verified too. */
+static int
+verify_log(struct verify *v, const char *dir, struct err *err)
+{
+	struct err ignored;
+
+	return run_log(&v->run, dir, &ignored) == 0 ? 0 : run_log(&v->run, NULL, err);
+}
+
+/* With SOURCE, what the job keeps for that account counts: its folders, its way to the password. */
+static int
+verify_options(struct options *o, const char *dir, const char *source, struct err *err)
+{
+	struct state *t = NULL;
+	struct stored *s = NULL;
+	struct imap_url url;
+	int rc;
+
+	if (imap_url_parse(source, &o->arena, &url, err) < 0 || state_open(&t, dir, STATE_READ, err) < 0)
+		return -1;
+	rc = stored_read(&s, t, err);
+	if (rc == 0)
+		rc = stored_apply(s, &url, o, err);
+	stored_free(&s);
+	state_close(&t);
+	return rc;
+}
+
+static int
+verify_begin(struct verify *v, const char *dir, struct err *err)
+{
+	if (v->source && verify_options(v->run.o, dir, v->source, err) < 0)
+		return -1;
+	if (run_open(&v->run, v->run.o, v->source, err) < 0 || run_state(&v->run, dir, STATE_READ, err) < 0)
+		return -1;
+	return verify_log(v, dir, err);
+}
+
+static int
+verify_compare(struct verify *v, struct err *err)
+{
+	bool json = v->run.o->json;
+	struct err why;
+	int rc, written;
+
+	out_open(&v->out, STDOUT_FILENO);
+	if (json) {
+		json_open(&v->out.buf, NULL);
+		json_put_str(&v->out.buf, "imex", IMEX_VERSION);
+		json_open_array(&v->out.buf, "differences");
+	}
+	rc = control_run(v->run.control, verify_work, v, err);
+	run_quiet(&v->run);
+	if (json)
+		verify_end_json(v);
+	else if (rc == 0)
+		verify_end_text(v);
+	written = out_close(&v->out, &why);
+	if (rc < 0) {
+		run_complain(err, &v->run.origin);
+		return err_exit_code(err->kind);
+	}
+	if (written < 0) {
+		*err = why;
+		return -1;
+	}
+	return verify_code(&v->counts);
+}
+
+int
+cmd_verify(struct options *o, struct err *err)
+{
+	struct verify v = { .source = o->n_words > 1 ? o->word[1] : NULL };
+	int rc;
+
+	if (o->deep && !v.source)
+		return err_set(err, ERR_USAGE, "--deep compares with the server and needs SOURCE, as in: imex verify %s "
+		    "imaps://anna@mail.example.org/ --deep", o->word[0]);
+	if (jobdir_require(o->word[0], err) < 0)
+		return -1;
+	v.run.o = o;
+	rc = verify_begin(&v, o->word[0], err);
+	if (rc == 0)
+		rc = verify_compare(&v, err);
+	run_close(&v.run);
+	return rc;
+}

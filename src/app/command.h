@@ -1,0 +1,43 @@
+/* The commands: one table that dispatch, usage text and the option table lean on. */
+#ifndef APP_COMMAND_H
+#define APP_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+struct options;
+
+enum command_bit {
+	CMD_CHECK = 1, CMD_EXTRACT = 2, CMD_VERIFY = 4, CMD_RETRY = 8, CMD_STATUS = 16, CMD_REPORT = 32,
+	CMD_ALL = 63,
+	CMD_ONLINE = CMD_CHECK | CMD_EXTRACT | CMD_VERIFY | CMD_RETRY	/* those that contact a server */
+};
+
+struct command {
+	const char *name;
+	unsigned bit;			/* enum command_bit */
+	const char *args;		/* "SOURCE --to DIR" */
+	size_t min_words, max_words;
+	const char *summary;		/* half a line */
+	const char *text;		/* a few lines for its own help */
+	const char *example;		/* a line that works */
+	/* The exit code, or -1 with *err filled. */
+	int (*run)(struct options *o, struct err *err);
+};
+
+extern const struct command command_table[];
+extern const size_t command_count;
+
+const struct command *command_find(const char *name);	/* NULL: none */
+const char *command_nearest(const char *name);
+
+int cmd_check(struct options *o, struct err *err) WARN_UNUSED;
+int cmd_extract(struct options *o, struct err *err) WARN_UNUSED;
+int cmd_verify(struct options *o, struct err *err) WARN_UNUSED;
+int cmd_retry(struct options *o, struct err *err) WARN_UNUSED;
+int cmd_status(struct options *o, struct err *err) WARN_UNUSED;
+int cmd_report(struct options *o, struct err *err) WARN_UNUSED;
+
+#endif

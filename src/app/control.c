@@ -1,0 +1,194 @@
+#include "app/control.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+enum { EXIT_INTERRUPTED = 75, STOP_THREAD = SIGUSR1 };
+
+struct control {
+	struct cancel *stop;
+	struct screen *screen;
+	sigset_t ours, before;
+	pthread_t signals;
+	pthread_mutex_t mutex;
+	pthread_cond_t cond;
+	/* under the mutex */
+	bool done, resized, told;
+	int stops;		/* signals that ask to end */
+	/* of the worker */
+	int (*work)(void *arg, struct err *err);
+	void *arg;
+	struct err err;
+	int rc;
+};
+
+static void
+control_stop(struct control *c)
+{
+	if (++c->stops > 1)
+		_exit(EXIT_INTERRUPTED);
+	cancel_raise(c->stop);
+}
+
+static void *
+control_signals(void *arg)
+{
+	struct control *c = arg;
+	int number;
+
+	while (sigwait(&c->ours, &number) == 0 && number != STOP_THREAD) {
+		pthread_mutex_lock(&c->mutex);
+		if (number == SIGWINCH)
+			c->resized = true;
+		else
+			control_stop(c);
+		pthread_cond_signal(&c->cond);
+		pthread_mutex_unlock(&c->mutex);
+	}
+	return NULL;
+}
+
+static void
+control_signal_set(sigset_t *set)
+{
+	struct sigaction hup;
+
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGWINCH);
+	sigaddset(set, STOP_THREAD);
+	/* Under nohup it stays ignored. */
+	if (sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler != SIG_IGN)
+		sigaddset(set, SIGHUP);
+}
+
+static void
+control_init(struct control *c)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&c->mutex, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&c->cond, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+static void
+control_free(struct control *c)
+{
+	pthread_sigmask(SIG_SETMASK, &c->before, NULL);
+	pthread_cond_destroy(&c->cond);
+	pthread_mutex_destroy(&c->mutex);
+	free(c);
+}
+
+static int
+control_thread(pthread_t *ret, void *(*body)(void *), struct control *c, struct err *err)
+{
+	errno = pthread_create(ret, NULL, body, c);
+	return errno == 0 ? 0 : err_set_sys(err, ERR_CONFIG, "start a thread");
+}
+
+int
+control_open(struct control **ret, struct cancel *stop, struct screen *s, struct err *err)
+{
+	struct control *c = mem_new(sizeof(*c));
+
+	c->stop = stop;
+	c->screen = s;
+	control_init(c);
+	control_signal_set(&c->ours);
+	pthread_sigmask(SIG_BLOCK, &c->ours, &c->before);
+	if (control_thread(&c->signals, control_signals, c, err) < 0) {
+		control_free(c);
+		return -1;
+	}
+	*ret = c;
+	return 0;
+}
+
+void
+control_close(struct control **c)
+{
+	if (!*c)
+		return;
+	pthread_kill((*c)->signals, STOP_THREAD);
+	pthread_join((*c)->signals, NULL);
+	control_free(*c);
+	*c = NULL;
+}
+
+static void *
+control_work(void *arg)
+{
+	struct control *c = arg;
+	int rc = c->work(c->arg, &c->err);
+
+	pthread_mutex_lock(&c->mutex);
+	c->rc = rc;
+	c->done = true;
+	pthread_cond_signal(&c->cond);
+	pthread_mutex_unlock(&c->mutex);
+	return NULL;
+}
+
+static void
+control_wait(struct control *c)
+{
+	struct timespec until;
+	int ms = screen_period_ms(c->screen);
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += ms % 1000 * 1000000L;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000L;
+	}
+	pthread_cond_timedwait(&c->cond, &c->mutex, &until);
+}
+
+/* Draw and speak without the mutex: a terminal may be slow, and the second signal must not wait for it. */
+static void
+control_show(struct control *c)
+{
+	bool tell = c->stops > 0 && !c->told, resized = c->resized;
+
+	c->resized = false;
+	c->told |= tell;
+	pthread_mutex_unlock(&c->mutex);
+	if (tell)
+		screen_say(c->screen, "imex: finishing the current batch; press Ctrl-C again to stop at once");
+	screen_tick(c->screen, resized);
+	pthread_mutex_lock(&c->mutex);
+}
+
+int
+control_run(struct control *c, int (*work)(void *arg, struct err *err), void *arg, struct err *err)
+{
+	pthread_t worker;
+
+	c->work = work;
+	c->arg = arg;
+	c->done = false;
+	if (control_thread(&worker, control_work, c, err) < 0)
+		return -1;
+	pthread_mutex_lock(&c->mutex);
+	while (!c->done) {
+		control_wait(c);
+		control_show(c);
+	}
+	pthread_mutex_unlock(&c->mutex);
+	pthread_join(worker, NULL);
+	if (c->rc < 0)
+		*err = c->err;
+	return c->rc;
+}

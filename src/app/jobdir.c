@@ -1,0 +1,159 @@
+#include "app/jobdir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/slice.h"
+
+/* What a job directory may hold before its state does: an end by kill -9 or a fresh file system may leave these. */
+static const char *const harmless[] = { ".", "..", "events.jsonl", "imex.lock", "mail", "lost+found" };
+
+static bool
+name_is_harmless(const char *name)
+{
+	for (size_t i = 0; i < COUNT_OF(harmless); i++)
+		if (strcmp(name, harmless[i]) == 0)
+			return true;
+	return strncmp(name, "imex.db-", 8) == 0 || strncmp(name, "report.", 7) == 0;
+}
+
+/* Calls see(name) until it says true; that name goes to found. False: none, or no such directory. */
+static bool
+dir_find(int at, const char *path, bool (*see)(int dir, const char *name), char *found, size_t max)
+{
+	int fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+	bool hit = false;
+
+	if (!d) {
+		file_close(&fd);
+		return false;
+	}
+	while (!hit && (e = readdir(d)) != NULL) {
+		hit = see(dirfd(d), e->d_name);
+		if (hit && found)
+			snprintf(found, max, "%s", e->d_name);
+	}
+	closedir(d);
+	return hit;
+}
+
+static bool
+see_foreign(int dir, const char *name)
+{
+	(void)dir;
+	return !name_is_harmless(name);
+}
+
+static bool
+see_imex_file(int dir, const char *name)
+{
+	(void)dir;
+	return strstr(name, ".imex,") != NULL || strcmp(name, "folder.jsonl") == 0;
+}
+
+static bool
+see_mail_folder(int dir, const char *name)
+{
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return false;
+	if (strcmp(name, "cur") == 0 || strcmp(name, "new") == 0)
+		return dir_find(dir, name, see_imex_file, NULL, 0);
+	return name[0] == '.' && dir_find(dir, name, see_mail_folder, NULL, 0);
+}
+
+static bool
+see_account(int dir, const char *name)
+{
+	if (name[0] == '.')
+		return false;
+	return dir_find(dir, name, see_imex_file, NULL, 0) || dir_find(dir, name, see_mail_folder, NULL, 0);
+}
+
+static bool
+see_mail(int dir, const char *name)
+{
+	return strcmp(name, "mail") == 0 && dir_find(dir, name, see_account, NULL, 0);
+}
+
+static bool
+see_state(int dir, const char *name)
+{
+	(void)dir;
+	return strcmp(name, "imex.db") == 0;
+}
+
+static int
+jobdir_check(const char *dir, struct err *err)
+{
+	char name[NAME_MAX + 1];
+
+	if (dir_find(AT_FDCWD, dir, see_state, NULL, 0))
+		return 0;
+	if (dir_find(AT_FDCWD, dir, see_mail, NULL, 0))
+		return err_set(err, ERR_STATE, "'%s' holds mail that imex stored but not its state, imex.db; put imex.db back "
+		    "from a copy, or extract into another directory", dir);
+	if (dir_find(AT_FDCWD, dir, see_foreign, name, sizeof(name)))
+		return err_set(err, ERR_CREATE, "'%s' is no job directory of imex and not empty ('%s' is there); name another "
+		    "directory", dir, name);
+	return 0;
+}
+
+int
+jobdir_prepare(const char *dir, struct err *err)
+{
+	struct stat st;
+
+	if (stat(dir, &st) < 0) {
+		if (errno != ENOENT)
+			return err_set_sys(err, ERR_CREATE, "job directory '%s'", dir);
+		return file_make_dirs(dir, err) < 0 ? err_wrap(err, "job directory '%s'", dir) : 0;
+	}
+	if (!S_ISDIR(st.st_mode))
+		return err_set(err, ERR_CREATE, "'%s' is a file, not a directory; name another for --to", dir);
+	if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) < 0)
+		return err_set_sys(err, ERR_CREATE, "cannot write into '%s'", dir);
+	return jobdir_check(dir, err);
+}
+
+int
+jobdir_require(const char *dir, struct err *err)
+{
+	struct stat st;
+
+	if (stat(dir, &st) < 0)
+		return err_set(err, ERR_NO_INPUT, "job directory '%s': %s", dir, strerror(errno));
+	if (!S_ISDIR(st.st_mode))
+		return err_set(err, ERR_NO_INPUT, "'%s' is a file, not a job directory", dir);
+	if (!dir_find(AT_FDCWD, dir, see_state, NULL, 0))
+		return err_set(err, ERR_NO_INPUT, "'%s' is no job directory: there is no imex.db in it", dir);
+	return 0;
+}
+
+pid_t
+jobdir_runner(const char *dir)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct buf path;
+	pid_t pid = 0;
+
+	buf_init(&path, 8192);
+	buf_printf(&path, "%s/imex.lock", dir);
+	int fd = path.data ? open(path.data, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+
+	if (fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
+		pid = lock.l_pid;
+	file_close(&fd);
+	buf_done(&path);
+	return pid;
+}

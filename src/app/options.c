@@ -1,0 +1,449 @@
+#include "app/options.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/values.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+#define AT(field) offsetof(struct options, field)
+#define RUNS (CMD_EXTRACT | CMD_RETRY)
+
+const struct option_row option_table[] = {
+	{ "to", 0, OPT_TEXT, CMD_EXTRACT, false, AT(to), "DIR", NULL, 0, 0,
+	    "job directory: made if need be, continued if there" },
+	{ "folder", 0, OPT_LIST, CMD_ONLINE, true, AT(folders), "PATTERN", NULL, 0, 0,
+	    "only folders that match, as 'Archive/*'; repeat for more" },
+	{ "exclude", 0, OPT_LIST, CMD_ONLINE, true, AT(excludes), "PATTERN", NULL, 0, 0,
+	    "not the folders that match; wins over --folder; repeat for more" },
+	{ "subscribed", 0, OPT_FLAG, CMD_ONLINE, true, AT(subscribed), NULL, NULL, 0, 0, "only subscribed folders" },
+	{ "namespace", 0, OPT_SET, CMD_ONLINE, true, AT(namespaces), "LIST", "personal|other|shared", 0, 0,
+	    "besides one's own folders those of: other, shared" },
+	{ "eol", 0, OPT_CHOICE, RUNS, true, AT(eol), "ENDS", "lf|crlf", 0, 0,
+	    "line ends in files: lf (where it can be undone), or crlf as on the wire" },
+	{ "format", 0, OPT_CHOICE, CMD_EXTRACT, true, AT(format), "FORMAT", "maildir", 0, 0, "format of the files: maildir" },
+	{ "password-file", 0, OPT_FILE, CMD_ONLINE, true, AT(password_file), "FILE", NULL, 0, 0,
+	    "the password is the first line of FILE" },
+	{ "password-command", 0, OPT_TEXT, CMD_ONLINE, true, AT(password_command), "COMMAND", NULL, 0, 0,
+	    "the password is the first line that COMMAND prints" },
+	{ "tls-ca", 0, OPT_FILE, CMD_ONLINE, true, AT(tls_ca), "FILE", NULL, 0, 0,
+	    "trust the certificates in FILE instead of the system's" },
+	{ "tls-pin", 0, OPT_PIN, CMD_ONLINE, true, AT(tls_pin), "sha256:SUM", NULL, 0, 0,
+	    "trust the server with this public key, and no other" },
+	{ "insecure-plaintext", 0, OPT_FLAG, CMD_ONLINE, true, AT(insecure_plaintext), NULL, NULL, 0, 0,
+	    "imap:// may go without TLS: everybody on the way can read the password" },
+	{ "insecure-tls", 0, OPT_FLAG, CMD_ONLINE, true, AT(insecure_tls), NULL, NULL, 0, 0,
+	    "accept any certificate: everybody on the way can pretend to be the server" },
+	{ "timeout", 0, OPT_DURATION, CMD_ONLINE, true, AT(timeout_ms), "TIME", NULL, 100, 86400 * SEC,
+	    "give up when not a byte came for TIME, as 500ms, 90s, 5m; default 60s" },
+	{ "connections", 0, OPT_NUMBER, RUNS | CMD_VERIFY, true, AT(connections), "N", NULL, 1, 32,
+	    "connections for the account, 1 to 32; default: as it pays" },
+	{ "no-source-writes", 0, OPT_FLAG, RUNS, true, AT(no_source_writes), NULL, NULL, 0, 0,
+	    "never use forms of FETCH that mark mail as read, not even to restore it" },
+	{ "no-subjects", 0, OPT_FLAG, RUNS | CMD_REPORT, true, AT(no_subjects), NULL, NULL, 0, 0,
+	    "no senders and subjects in reports" },
+	{ "deep", 0, OPT_FLAG, CMD_VERIFY, false, AT(deep), NULL, NULL, 0, 0,
+	    "with SOURCE: fetch every message again and compare the bytes" },
+	{ "dry-run", 'n', OPT_FLAG, CMD_EXTRACT, false, AT(dry_run), NULL, NULL, 0, 0,
+	    "look like check, say what would be done, write nothing" },
+	{ "format", 0, OPT_CHOICE, CMD_REPORT, false, AT(report_format), "FORMAT", "text|json|csv|html", 0, 0,
+	    "text, json, csv or html" },
+	{ "json", 0, OPT_FLAG, CMD_ALL, false, AT(json), NULL, NULL, 0, 0, "print JSON for programs" },
+	{ "progress", 0, OPT_CHOICE, CMD_ONLINE, false, AT(progress), "HOW", "auto|json|none", 0, 0,
+	    "auto: a display on a terminal; json: a line a second; none" },
+	{ "syslog", 0, OPT_FLAG, RUNS | CMD_VERIFY, true, AT(syslog), NULL, NULL, 0, 0, "events go to the system log too" },
+	{ "verbose", 'v', OPT_COUNT, CMD_ONLINE, false, AT(verbose), NULL, NULL, 0, 3, "tell more; -vv tells all" },
+	{ "quiet", 'q', OPT_FLAG, CMD_ONLINE, false, AT(quiet), NULL, NULL, 0, 0, "tell errors only" },
+	{ "config", 0, OPT_FILE, CMD_ALL, false, AT(config), "FILE", NULL, 0, 0,
+	    "read options from FILE instead of imex.conf" },
+	{ "version", 'V', OPT_FLAG, CMD_ALL, false, AT(version), NULL, NULL, 0, 0, "print the version" },
+	{ "help", 'h', OPT_FLAG, CMD_ALL, false, AT(help), NULL, NULL, 0, 0, "print this text" },
+};
+const size_t option_count = COUNT_OF(option_table);
+_Static_assert(COUNT_OF(option_table) <= OPTIONS_MAX, "options.level has a place for every row");
+
+void
+options_init(struct options *o, const struct command *command)
+{
+	*o = (struct options){
+		.command = command,
+		.namespaces = NAMESPACE_PERSONAL,
+		.timeout_ms = 60 * SEC,
+	};
+	arena_init(&o->arena, 1024 * 1024);
+}
+
+void
+options_done(struct options *o)
+{
+	if (o)
+		arena_done(&o->arena);
+}
+
+static void *
+option_field(struct options *o, const struct option_row *row)
+{
+	return (char *)o + row->offset;
+}
+
+const struct option_row *
+option_find(const char *name, unsigned command)
+{
+	for (size_t i = 0; i < option_count; i++)
+		if ((option_table[i].commands & command) && strcmp(option_table[i].name, name) == 0)
+			return &option_table[i];
+	return NULL;
+}
+
+static const struct option_row *
+option_letter(char letter, unsigned command)
+{
+	for (size_t i = 0; i < option_count; i++)
+		if ((option_table[i].commands & command) && option_table[i].letter == letter)
+			return &option_table[i];
+	return NULL;
+}
+
+const char *
+option_nearest(const char *name, unsigned commands)
+{
+	struct nearest n;
+
+	nearest_init(&n, name);
+	for (size_t i = 0; i < option_count; i++)
+		if (option_table[i].commands & commands)
+			nearest_try(&n, option_table[i].name);
+	return n.best;
+}
+
+bool
+option_given(const struct options *o, const void *field)
+{
+	for (size_t i = 0; i < option_count; i++)
+		if ((const char *)o + option_table[i].offset == (const char *)field && o->from[i] != FROM_DEFAULT)
+			return true;
+	return false;
+}
+
+/* ---- values ---- */
+
+static int
+option_bad(const struct option_row *row, const char *value, const char *accepted, struct err *err)
+{
+	return err_set(err, ERR_USAGE, "--%s: '%s' is not accepted; %s", row->name, value, accepted);
+}
+
+static int
+option_set_choice(void *field, const struct option_row *row, const char *value, struct err *err)
+{
+	int i = value_choice(value, row->choices);
+	char accepted[128];
+
+	if (i < 0) {
+		snprintf(accepted, sizeof(accepted), "the values are %s", row->choices);
+		return option_bad(row, value, accepted, err);
+	}
+	*(int *)field = i;
+	return 0;
+}
+
+static int
+option_set_bits(void *field, const struct option_row *row, const char *value, struct err *err)
+{
+	unsigned bits = 0;
+	char word[32];
+
+	for (const char *at = value;; at++) {
+		size_t len = strcspn(at, ",");
+		int i;
+
+		snprintf(word, sizeof(word), "%.*s", (int)(len < sizeof(word) ? len : sizeof(word) - 1), at);
+		i = value_choice(word, row->choices);
+		if (i < 0) {
+			char accepted[128];
+
+			snprintf(accepted, sizeof(accepted), "the values are %s, with commas between", row->choices);
+			return option_bad(row, word, accepted, err);
+		}
+		bits |= 1u << i;
+		at += len;
+		if (*at == '\0')
+			break;
+	}
+	*(unsigned *)field = bits | NAMESPACE_PERSONAL;
+	return 0;
+}
+
+static int
+option_set_duration(void *field, const struct option_row *row, const char *value, struct err *err)
+{
+	int64_t ms;
+
+	if (!value_duration(value, &ms))
+		return option_bad(row, value, "a number with ms, s, m, h or d is, as 90s", err);
+	if (ms < row->min || ms > row->max)
+		return option_bad(row, value, "it goes from 100ms to 1d", err);
+	*(int64_t *)field = ms;
+	return 0;
+}
+
+static int
+option_set_number(void *field, const struct option_row *row, const char *value, struct err *err)
+{
+	uint64_t n;
+
+	if (!value_number(value, (uint64_t)row->max, &n) || n < (uint64_t)row->min) {
+		char accepted[80];
+
+		snprintf(accepted, sizeof(accepted), "a number from %" PRId64 " to %" PRId64 " is", row->min, row->max);
+		return option_bad(row, value, accepted, err);
+	}
+	*(unsigned *)field = (unsigned)n;
+	return 0;
+}
+
+static int
+option_set_text(struct options *o, const struct option_row *row, const char *value, struct err *err)
+{
+	const char *copy;
+
+	if (row->kind == OPT_PIN && !value_pin(value))
+		return option_bad(row, value, "sha256: and 64 hex digits, or 44 of base64, are", err);
+	if (*value == '\0')
+		return err_set(err, ERR_USAGE, "--%s: an empty value is not accepted", row->name);
+	copy = arena_copy(&o->arena, slice_str(value));
+	if (!copy)
+		return err_set(err, ERR_USAGE, "--%s: too much text", row->name);
+	if (row->kind != OPT_LIST) {
+		*(const char **)option_field(o, row) = copy;
+		return 0;
+	}
+	struct text_list *list = option_field(o, row);
+
+	if (list->len == LIST_MAX)
+		return err_set(err, ERR_USAGE, "--%s: at most %d are accepted", row->name, LIST_MAX);
+	list->item[list->len++] = copy;
+	return 0;
+}
+
+static int
+option_set_flag(void *field, const struct option_row *row, const char *value, struct err *err)
+{
+	if (!value)
+		*(bool *)field = true;
+	else if (!value_truth(value, field))
+		return option_bad(row, value, "yes and no are", err);
+	return 0;
+}
+
+static int
+option_set_count(void *field, const struct option_row *row, const char *value, struct err *err)
+{
+	unsigned *n = field;
+
+	if (value)
+		return option_set_number(field, row, value, err);
+	if (*n < (unsigned)row->max)
+		++*n;
+	return 0;
+}
+
+static int
+option_store(struct options *o, const struct option_row *row, const char *value, struct err *err)
+{
+	void *field = option_field(o, row);
+
+	switch (row->kind) {
+	case OPT_FLAG:
+		return option_set_flag(field, row, value, err);
+	case OPT_COUNT:
+		return option_set_count(field, row, value, err);
+	case OPT_CHOICE:
+		return option_set_choice(field, row, value, err);
+	case OPT_SET:
+		return option_set_bits(field, row, value, err);
+	case OPT_DURATION:
+		return option_set_duration(field, row, value, err);
+	case OPT_NUMBER:
+		return option_set_number(field, row, value, err);
+	case OPT_TEXT:
+	case OPT_FILE:
+	case OPT_PIN:
+	case OPT_LIST:
+		return option_set_text(o, row, value, err);
+	}
+	return 0;
+}
+
+int
+options_set(struct options *o, const struct option_row *row, enum option_from from, const char *value,
+    struct err *err)
+{
+	uint8_t *have = &o->from[row - option_table];
+
+	assert(value || row->kind == OPT_FLAG || row->kind == OPT_COUNT);
+	if (*have > from)
+		return 0;
+	if (*have < from && row->kind == OPT_LIST)
+		((struct text_list *)option_field(o, row))->len = 0;
+	if (option_store(o, row, value, err) < 0)
+		return -1;
+	*have = (uint8_t)from;
+	return 0;
+}
+
+/* ---- the command line ---- */
+
+static int
+options_unknown(const struct options *o, const char *dashes, const char *name, struct err *err)
+{
+	const char *own = o->command->name;
+
+	if (*dashes && dashes[1] && option_find(name, CMD_ALL))
+		return err_set(err, ERR_USAGE, "imex %s has no option --%s; 'imex %s --help' lists what it has", own, name, own);
+	if (!dashes[1])
+		return err_set(err, ERR_USAGE, "unknown option '-%s'; 'imex %s --help' lists what it has", name, own);
+	return err_set(err, ERR_USAGE, "unknown option '--%s'; did you mean '--%s'?", name,
+	    option_nearest(name, o->command->bit));
+}
+
+/* --name, --name=value or --name value; *i moves on when the next word was the value. */
+static int
+options_long(struct options *o, int argc, char **argv, int *i, struct err *err)
+{
+	const char *word = argv[*i] + 2, *equal = strchr(word, '=');
+	size_t len = equal ? (size_t)(equal - word) : strlen(word);
+	char name[64];
+
+	snprintf(name, sizeof(name), "%.*s", (int)(len < sizeof(name) ? len : sizeof(name) - 1), word);
+	const struct option_row *row = option_find(name, o->command->bit);
+
+	if (!row)
+		return options_unknown(o, "--", name, err);
+	if (equal || !row->arg)
+		return options_set(o, row, FROM_COMMAND, equal ? equal + 1 : NULL, err);
+	if (*i + 1 >= argc)
+		return err_set(err, ERR_USAGE, "--%s needs a value: --%s %s", name, name, row->arg);
+	return options_set(o, row, FROM_COMMAND, argv[++*i], err);
+}
+
+static int
+options_short(struct options *o, const char *letters, struct err *err)
+{
+	for (; *letters; letters++) {
+		const struct option_row *row = option_letter(*letters, o->command->bit);
+
+		if (!row)
+			return options_unknown(o, "-", (const char[]){ *letters, 0 }, err);
+		if (options_set(o, row, FROM_COMMAND, NULL, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+options_word(struct options *o, const char *word, struct err *err)
+{
+	const struct command *c = o->command;
+
+	if (o->n_words == c->max_words)
+		return err_set(err, ERR_USAGE, "imex %s: '%s' is one word too many; usage: imex %s %s", c->name, word,
+		    c->name, c->args);
+	o->word[o->n_words++] = word;
+	return 0;
+}
+
+int
+options_check(const struct options *o, struct err *err)
+{
+	const struct command *c = o->command;
+
+	if (o->help || o->version)
+		return 0;
+	if (o->n_words < c->min_words || (c->bit == CMD_EXTRACT && !o->to && !o->dry_run))
+		return err_set(err, ERR_USAGE, "imex %s needs %s, as in: %s", c->name, c->args, c->example);
+	for (size_t i = 0; i < o->n_words; i++)
+		if (*o->word[i] == '\0')
+			return err_set(err, ERR_USAGE, "imex %s: an empty word is not accepted; usage: imex %s %s", c->name,
+			    c->name, c->args);
+	return 0;
+}
+
+int
+options_command_line(struct options *o, int argc, char **argv, struct err *err)
+{
+	bool only_words = false;
+
+	for (int i = 0; i < argc && !o->help; i++) {
+		const char *word = argv[i];
+		int rc;
+
+		if (only_words || word[0] != '-' || word[1] == '\0')
+			rc = options_word(o, word, err);
+		else if (strcmp(word, "--") == 0)
+			rc = (only_words = true, 0);
+		else if (word[1] == '-')
+			rc = options_long(o, argc, argv, &i, err);
+		else
+			rc = options_short(o, word + 1, err);
+		if (rc < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- back to text ---- */
+
+static bool
+option_text_bits(unsigned bits, const char *choices, struct buf *ret)
+{
+	for (const char *at = choices; bits; bits >>= 1) {
+		size_t len = strcspn(at, "|");
+
+		if (bits & 1)
+			buf_printf(ret, "%s%.*s", ret->len ? "," : "", (int)len, at);
+		at += len + (at[len] == '|');
+	}
+	return true;
+}
+
+static bool
+option_text_choice(int index, const char *choices, struct buf *ret)
+{
+	const char *at = choices;
+
+	for (; index > 0; index--)
+		at += strcspn(at, "|") + 1;
+	return buf_add(ret, at, strcspn(at, "|"));
+}
+
+bool
+option_text(const struct options *o, const struct option_row *row, size_t index, struct buf *ret)
+{
+	const void *field = (const char *)o + row->offset;
+	const struct text_list *list = field;
+
+	if (row->kind == OPT_LIST)
+		return index < list->len && buf_add_str(ret, list->item[index]);
+	if (index > 0)
+		return false;
+	switch (row->kind) {
+	case OPT_FLAG:
+		return buf_add_str(ret, *(const bool *)field ? "yes" : "no");
+	case OPT_CHOICE:
+		return option_text_choice(*(const int *)field, row->choices, ret);
+	case OPT_SET:
+		return option_text_bits(*(const unsigned *)field, row->choices, ret);
+	case OPT_DURATION:
+		return buf_printf(ret, "%" PRId64 "ms", *(const int64_t *)field);
+	case OPT_NUMBER:
+	case OPT_COUNT:
+		return buf_printf(ret, "%u", *(const unsigned *)field);
+	default:
+		return *(const char *const *)field && buf_add_str(ret, *(const char *const *)field);
+	}
+}

@@ -1,0 +1,96 @@
+/* Options. One table gives the command line, the config file, what a job keeps for later runs, and the usage text.
+ *
+ * A value comes from one of four levels; a higher one wins, whatever the order they are read in. A list is
+ * replaced as a whole by the list of a higher level. */
+#ifndef APP_OPTIONS_H
+#define APP_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "app/command.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+enum option_from { FROM_DEFAULT, FROM_CONFIG, FROM_JOB, FROM_COMMAND };
+enum option_kind {
+	OPT_FLAG,	/* bool; --name, --name=no */
+	OPT_COUNT,	/* unsigned; each use adds one */
+	OPT_TEXT,	/* const char * */
+	OPT_FILE,	/* const char *; kept as an absolute path */
+	OPT_PIN,	/* const char * */
+	OPT_LIST,	/* struct text_list */
+	OPT_CHOICE,	/* int: index in `choices` */
+	OPT_SET,	/* unsigned: bit set of `choices`, given with commas */
+	OPT_DURATION,	/* int64_t ms, within min..max */
+	OPT_NUMBER	/* unsigned, within min..max */
+};
+
+enum { LIST_MAX = 256, WORDS_MAX = 2, OPTIONS_MAX = 48 };
+enum eol_choice { EOL_LF, EOL_CRLF };
+enum progress_choice { PROGRESS_AUTO, PROGRESS_JSON, PROGRESS_NONE };
+enum report_format { REPORT_TEXT, REPORT_JSON, REPORT_CSV, REPORT_HTML };
+enum namespace_bit { NAMESPACE_PERSONAL = 1, NAMESPACE_OTHER = 2, NAMESPACE_SHARED = 4 };
+
+struct text_list {
+	const char *item[LIST_MAX];
+	size_t len;
+};
+
+struct options {
+	const struct command *command;
+	const char *word[WORDS_MAX];	/* what is no option: SOURCE, DIR */
+	size_t n_words;
+	const char *to;
+	struct text_list folders, excludes;
+	bool subscribed;
+	unsigned namespaces;		/* enum namespace_bit */
+	int eol, format, report_format, progress;
+	const char *password_file, *password_command;
+	const char *tls_ca, *tls_pin;
+	bool insecure_plaintext, insecure_tls;
+	int64_t timeout_ms;
+	unsigned connections;
+	bool no_source_writes, no_subjects, deep, dry_run, quiet, json, syslog;
+	unsigned verbose;
+	const char *config;
+	bool help, version;
+
+	struct arena arena;		/* text that is not the command line's */
+	uint8_t from[OPTIONS_MAX];	/* enum option_from by row of the table */
+};
+
+struct option_row {
+	const char *name;
+	char letter;			/* 0: none */
+	enum option_kind kind;
+	unsigned commands;		/* enum command_bit */
+	bool stored;			/* kept by the job for retry and verify */
+	size_t offset;			/* in struct options */
+	const char *arg;		/* its name in usage; NULL: takes none */
+	const char *choices;		/* OPT_CHOICE, OPT_SET */
+	int64_t min, max;
+	const char *help;
+};
+
+extern const struct option_row option_table[];
+extern const size_t option_count;
+
+void options_init(struct options *o, const struct command *command);
+void options_done(struct options *o);
+/* The words behind the command. ERR_USAGE names the nearest option or the accepted values. Stops at --help. */
+int options_command_line(struct options *o, int argc, char **argv, struct err *err) WARN_UNUSED;
+/* Is all there that the command needs? After config file and command line were read. */
+int options_check(const struct options *o, struct err *err) WARN_UNUSED;
+/* One option by name at a level. The text is copied unless it is the command line's. */
+int options_set(struct options *o, const struct option_row *row, enum option_from from, const char *value,
+    struct err *err) WARN_UNUSED;
+/* Row of that name that the command has; NULL: none. */
+const struct option_row *option_find(const char *name, unsigned command);
+const char *option_nearest(const char *name, unsigned commands);
+bool option_given(const struct options *o, const void *field);	/* from any level but the default */
+/* The value as text that options_set takes again; for lists, item `index`. False: no (more) value. */
+bool option_text(const struct options *o, const struct option_row *row, size_t index, struct buf *ret);
+
+#endif

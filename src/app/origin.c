@@ -1,0 +1,76 @@
+#include "app/origin.h"
+
+#include <string.h>
+
+#include "app/password.h"
+
+static bool
+origin_usual_port(const struct imap_url *u)
+{
+	return strcmp(u->port, u->tls ? "993" : "143") == 0;
+}
+
+int
+origin_open(struct origin *g, struct options *o, const char *source, struct err *err)
+{
+	*g = (struct origin){ 0 };
+	arena_init(&g->arena, 64 * 1024);
+	if (imap_url_parse(source, &g->arena, &g->url, err) < 0)
+		return -1;
+	g->account = origin_usual_port(&g->url) ? arena_printf(&g->arena, "%s@%s", g->url.user, g->url.host) :
+	    arena_printf(&g->arena, "%s@%s:%s", g->url.user, g->url.host, g->url.port);
+	if (!g->account)
+		return err_set(err, ERR_USAGE, "SOURCE is too long");
+	return password_get(o, &g->url, &g->password, &g->password_from, err);
+}
+
+void
+origin_done(struct origin *g)
+{
+	secret_free(g->password);
+	g->password = NULL;
+	arena_done(&g->arena);
+}
+
+bool
+origin_same(const struct imap_url *a, const char *login, const char *host, const char *port)
+{
+	return strcmp(a->user, login) == 0 && strcmp(a->host, host) == 0 && strcmp(a->port, port) == 0;
+}
+
+static enum tls_mode
+origin_tls(const struct origin *g, const struct options *o)
+{
+	if (g->url.tls)
+		return TLS_FROM_START;
+	return o->insecure_plaintext ? TLS_NONE : TLS_STARTTLS;
+}
+
+void
+origin_job(const struct origin *g, const struct options *o, struct job *ret)
+{
+	ret->source = (struct endpoint){
+		.account = g->url.user,
+		.login = g->url.user,
+		.host = g->url.host,
+		.port = g->url.port,
+		.tls = origin_tls(g, o),
+		.trust = { .ca_file = o->tls_ca, .pin = o->tls_pin, .insecure = o->insecure_tls },
+		.secret = g->password,
+		.timeout_ms = o->timeout_ms,
+	};
+	ret->selection = (struct selection){
+		.folders = o->folders.item,
+		.n_folders = o->folders.len,
+		.excludes = o->excludes.item,
+		.n_excludes = o->excludes.len,
+		.subscribed = o->subscribed,
+		.other_users = (o->namespaces & NAMESPACE_OTHER) != 0,
+		.shared = (o->namespaces & NAMESPACE_SHARED) != 0,
+	};
+	ret->keep_crlf = o->eol == EOL_CRLF;
+	ret->no_source_writes = o->no_source_writes;
+	ret->no_subjects = o->no_subjects;
+	ret->connections = o->connections;
+	ret->insecure_told = o->insecure_tls || ret->source.tls == TLS_NONE;
+}

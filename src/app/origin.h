@@ -1,0 +1,25 @@
+/* SOURCE and the options made into what the engine needs: an endpoint with its password, and a selection. */
+#ifndef APP_ORIGIN_H
+#define APP_ORIGIN_H
+
+#include "app/options.h"
+#include "engine/job.h"
+#include "imap/url.h"
+
+struct origin {
+	struct arena arena;
+	struct imap_url url;
+	struct secret *password;
+	const char *password_from;	/* for people: "--password-file" */
+	const char *account;		/* user@host, and :port when it is not the usual one */
+};
+
+/* Parse SOURCE and find the password, which may prompt or run a command. */
+int origin_open(struct origin *g, struct options *o, const char *source, struct err *err) WARN_UNUSED;
+void origin_done(struct origin *g);
+/* Fills source, selection and what comes from options alone; all borrowed. */
+void origin_job(const struct origin *g, const struct options *o, struct job *ret);
+/* True when both URLs name the same login on the same server. */
+bool origin_same(const struct imap_url *a, const char *login, const char *host, const char *port);
+
+#endif

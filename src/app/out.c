@@ -1,0 +1,170 @@
+#include "app/out.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/cells.h"
+#include "base/event.h"
+#include "base/file.h"
+
+enum { OUT_PIECE = 64 * 1024, OUT_MAX = 4 * 1024 * 1024, OUT_WIDTH = 79 };
+
+void
+out_open(struct out *o, int fd)
+{
+	*o = (struct out){ .fd = fd };
+	buf_init(&o->buf, OUT_MAX);
+	buf_init(&o->shown, OUT_MAX);
+}
+
+static void
+out_write(struct out *o, size_t len)
+{
+	if (o->err.kind == ERR_NONE && len > 0 && file_write(o->fd, o->buf.data, len, &o->err) < 0)
+		err_wrap(&o->err, "write output");
+	memmove(o->buf.data, o->buf.data + len, o->buf.len - len);
+	o->buf.len -= len;
+	o->buf.data[o->buf.len] = '\0';
+}
+
+/* A single piece over OUT_MAX cannot be: texts of the state are bounded far below. */
+static void
+out_check(struct out *o)
+{
+	if (o->buf.full && o->err.kind == ERR_NONE)
+		err_set(&o->err, ERR_DISK, "write output: a text is too long");
+	if (o->buf.len >= OUT_PIECE)
+		out_drain(o);
+}
+
+void
+out_drain(struct out *o)
+{
+	if (o->buf.len > 1)
+		out_write(o, o->buf.len - 1);
+}
+
+int
+out_close(struct out *o, struct err *err)
+{
+	out_check(o);
+	if (o->buf.len > 0)
+		out_write(o, o->buf.len);
+	buf_done(&o->buf);
+	buf_done(&o->shown);
+	if (o->err.kind == ERR_NONE)
+		return 0;
+	*err = o->err;
+	return -1;
+}
+
+void
+out_str(struct out *o, const char *text)
+{
+	buf_add_str(&o->buf, text);
+	out_check(o);
+}
+
+void
+out_printf(struct out *o, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	out_str(o, text);
+}
+
+static struct slice
+out_shown(struct out *o, const char *text)
+{
+	buf_reset(&o->shown);
+	text_visible(slice_str(text), &o->shown);
+	return buf_slice(&o->shown);
+}
+
+void
+out_visible(struct out *o, const char *text)
+{
+	struct slice shown = out_shown(o, text);
+
+	buf_add(&o->buf, shown.data, shown.len);
+	out_check(o);
+}
+
+void
+out_column(struct out *o, const char *text, size_t width)
+{
+	struct slice shown = out_shown(o, text);
+
+	cells_column(shown, width, &o->buf);
+	out_check(o);
+}
+
+void
+out_wrapped(struct out *o, const char *text, size_t at, size_t indent)
+{
+	struct slice rest = out_shown(o, text);
+
+	for (;;) {
+		struct slice line = cells_line(rest, at < OUT_WIDTH ? OUT_WIDTH - at : 1);
+
+		buf_add(&o->buf, line.data, line.len);
+		rest = (struct slice){ rest.data + line.len, rest.len - line.len };
+		while (rest.len > 0 && *rest.data == ' ')
+			rest = (struct slice){ rest.data + 1, rest.len - 1 };
+		buf_add_byte(&o->buf, '\n');
+		if (rest.len == 0)
+			break;
+		buf_printf(&o->buf, "%*s", (int)indent, "");
+		at = indent;
+	}
+	out_check(o);
+}
+
+/* ---- numbers ---- */
+
+void
+human_bytes(uint64_t bytes, char ret[HUMAN_MAX])
+{
+	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	while (value >= 999.5) {
+		value /= 1000;
+		unit++;
+	}
+	snprintf(ret, HUMAN_MAX, unit > 0 && value < 9.95 ? "%.1f %s" : "%.0f %s", value, units[unit]);
+}
+
+void
+human_count(uint64_t n, char ret[HUMAN_MAX])
+{
+	char digits[24];
+	int len = snprintf(digits, sizeof(digits), "%" PRIu64, n);
+	size_t used = 0;
+
+	for (int i = 0; i < len; i++) {
+		if (i > 0 && (len - i) % 3 == 0)
+			ret[used++] = ',';
+		ret[used++] = digits[i];
+	}
+	ret[used] = '\0';
+}
+
+void
+human_span(int64_t seconds, char ret[HUMAN_MAX])
+{
+	int64_t s = seconds < 0 ? 0 : seconds;
+
+	if (s >= 2 * 86400)
+		snprintf(ret, HUMAN_MAX, "%" PRId64 " d %" PRId64 " h", s / 86400, s / 3600 % 24);
+	else if (s >= 3600)
+		snprintf(ret, HUMAN_MAX, "%" PRId64 ":%02" PRId64 ":%02" PRId64, s / 3600, s / 60 % 60, s % 60);
+	else
+		snprintf(ret, HUMAN_MAX, "%" PRId64 ":%02" PRId64, s / 60, s % 60);
+}

@@ -1,0 +1,316 @@
+#include "app/password.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "app/netrc.h"
+#include "base/event.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+extern char **environ;
+
+/* The first line of `text`, which is wiped; NULL when it is empty. */
+static struct secret *
+password_first_line(struct buf *text)
+{
+	struct secret *s = NULL;
+	size_t len = strcspn(text->data ? text->data : "", "\r\n");
+
+	if (text->data && len > 0)
+		s = secret_new((struct slice){ text->data, len });
+	if (text->data)
+		secret_wipe(text->data, text->len);
+	return s;
+}
+
+static int
+password_file(const char *path, struct secret **ret, struct err *err)
+{
+	struct buf text;
+	int rc;
+
+	buf_init(&text, PASSWORD_MAX);
+	rc = file_read(AT_FDCWD, path, &text, err);
+	if (rc == 0) {
+		*ret = password_first_line(&text);
+		if (!*ret)
+			rc = err_set(err, ERR_CONFIG, "the first line of '%s' is empty; it should be the password", path);
+	}
+	buf_done(&text);
+	return rc < 0 ? err_wrap(err, "--password-file") : 0;
+}
+
+/* ---- --password-command ---- */
+
+/* Everything the command prints is read, so that it never dies of a closed pipe; what is over the limit is dropped. */
+static int
+password_read_pipe(int fd, struct buf *out, struct err *err)
+{
+	char piece[512];
+	ssize_t n;
+
+	while ((n = read(fd, piece, sizeof(piece))) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_set_sys(err, ERR_DISK, "read from the command");
+		buf_add(out, piece, (size_t)n);
+	}
+	secret_wipe(piece, sizeof(piece));
+	return 0;
+}
+
+static int
+password_spawn(const char *command, int out_fd, pid_t *ret, struct err *err)
+{
+	char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, mem_copy_str(command), NULL };
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
+	sigset_t set;
+	int rc;
+
+	posix_spawn_file_actions_init(&files);
+	posix_spawn_file_actions_adddup2(&files, out_fd, STDOUT_FILENO);
+	posix_spawnattr_init(&attr);
+	sigemptyset(&set);
+	posix_spawnattr_setsigmask(&attr, &set);
+	sigaddset(&set, SIGPIPE);
+	posix_spawnattr_setsigdefault(&attr, &set);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	rc = posix_spawn(ret, "/bin/sh", &files, &attr, argv, environ);
+	posix_spawnattr_destroy(&attr);
+	posix_spawn_file_actions_destroy(&files);
+	mem_free_str(&argv[2]);
+	errno = rc;
+	return rc == 0 ? 0 : err_set_sys(err, ERR_CONFIG, "start /bin/sh");
+}
+
+static int
+password_wait(pid_t pid, struct err *err)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return err_set_sys(err, ERR_CONFIG, "wait for the command");
+	if (WIFSIGNALED(status))
+		return err_set(err, ERR_CONFIG, "the command was ended by signal %d", WTERMSIG(status));
+	if (WEXITSTATUS(status) != 0)
+		return err_set(err, ERR_CONFIG, "the command ended with exit code %d", WEXITSTATUS(status));
+	return 0;
+}
+
+static int
+password_output(const char *command, struct buf *out, struct err *err)
+{
+	int pipe_fds[2];
+	pid_t pid;
+	int rc;
+
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return err_set_sys(err, ERR_CONFIG, "make a pipe");
+	rc = password_spawn(command, pipe_fds[1], &pid, err);
+	close(pipe_fds[1]);
+	if (rc == 0) {
+		struct err waited;
+		int rc_read = password_read_pipe(pipe_fds[0], out, err);
+
+		rc = password_wait(pid, rc_read < 0 ? &waited : err) < 0 || rc_read < 0 ? -1 : 0;
+	}
+	close(pipe_fds[0]);
+	return rc;
+}
+
+int
+password_run(const char *command, struct secret **ret, struct err *err)
+{
+	struct buf text;
+	int rc;
+
+	buf_init(&text, PASSWORD_MAX);
+	/* No growing, so that no piece of it is left behind in freed memory. */
+	if (!buf_reserve(&text, PASSWORD_MAX - 1))
+		rc = err_set(err, ERR_CONFIG, "no room");
+	else
+		rc = password_output(command, &text, err);
+	struct secret *s = password_first_line(&text);
+
+	if (rc == 0 && !s)
+		rc = err_set(err, ERR_CONFIG, text.full ? "the command printed too much" : "the command printed nothing");
+	buf_done(&text);
+	if (rc < 0) {
+		secret_free(s);
+		return err_wrap(err, "--password-command");
+	}
+	*ret = s;
+	return 0;
+}
+
+/* ---- ~/.netrc ---- */
+
+static void
+password_warn_mode(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && (st.st_mode & (S_IRGRP | S_IROTH)))
+		fprintf(stderr, "imex: warning: other users can read '%s'; chmod 600 it\n", path);
+}
+
+/* *ret NULL when it has no entry. */
+static int
+password_netrc(struct options *o, const struct imap_url *url, struct secret **ret, struct err *err)
+{
+	const char *home = getenv("HOME");
+	const char *path = home && *home ? arena_printf(&o->arena, "%s/.netrc", home) : NULL;
+	struct err why = { 0 };
+	struct buf text;
+	int rc;
+
+	*ret = NULL;
+	if (!path)
+		return 0;
+	buf_init(&text, 1024 * 1024);
+	rc = file_read(AT_FDCWD, path, &text, &why);
+	if (rc == 0) {
+		*ret = netrc_find(buf_slice(&text), url->host, url->user);
+		secret_wipe(text.data, text.len);
+		if (*ret)
+			password_warn_mode(path);
+	} else if (why.kind == ERR_NO_INPUT) {
+		rc = 0;
+	} else {
+		*err = why;
+	}
+	buf_done(&text);
+	return rc;
+}
+
+/* ---- the prompt ---- */
+
+static volatile sig_atomic_t prompt_signal;
+
+static void
+prompt_interrupted(int number)
+{
+	prompt_signal = number;
+}
+
+static int
+prompt_line(int tty, char *line, size_t max, size_t *ret_len, struct err *err)
+{
+	size_t len = 0;
+	char c;
+
+	for (;;) {
+		ssize_t n = read(tty, &c, 1);
+
+		if (prompt_signal)
+			return err_set(err, ERR_INTERRUPTED, "interrupted at the password prompt");
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_set_sys(err, ERR_DISK, "read the password from the terminal");
+		if (n == 0 || c == '\n' || c == '\r')
+			break;
+		if (len < max)
+			line[len++] = c;
+	}
+	*ret_len = len;
+	return 0;
+}
+
+/* Echo off, with the terminal put back whatever happens. */
+static int
+prompt_read(int tty, char *line, size_t max, size_t *ret_len, struct err *err)
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	struct sigaction old[COUNT_OF(numbers)], act = { .sa_handler = prompt_interrupted };
+	struct termios was, quiet;
+	int rc;
+
+	if (tcgetattr(tty, &was) < 0)
+		return err_set_sys(err, ERR_DISK, "the terminal");
+	prompt_signal = 0;
+	for (size_t i = 0; i < COUNT_OF(numbers); i++)
+		sigaction(numbers[i], &act, &old[i]);
+	quiet = was;
+	quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
+	tcsetattr(tty, TCSAFLUSH, &quiet);
+	rc = prompt_line(tty, line, max, ret_len, err);
+	tcsetattr(tty, TCSAFLUSH, &was);
+	dprintf(tty, "\n");
+	for (size_t i = 0; i < COUNT_OF(numbers); i++)
+		sigaction(numbers[i], &old[i], NULL);
+	return rc;
+}
+
+/* *ret NULL when there is no terminal, or nothing was typed. */
+static int
+password_prompt(const struct imap_url *url, struct secret **ret, struct err *err)
+{
+	int tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	char line[1024];
+	struct buf who;
+	size_t len;
+	int rc;
+
+	*ret = NULL;
+	if (tty < 0)
+		return 0;
+	buf_init(&who, 4096);
+	text_visible(slice_str(url->user), &who);
+	dprintf(tty, "Password of %s on %s: ", who.data ? who.data : "", url->host);
+	buf_done(&who);
+	rc = prompt_read(tty, line, sizeof(line), &len, err);
+	if (rc == 0 && len > 0)
+		*ret = secret_new((struct slice){ line, len });
+	secret_wipe(line, sizeof(line));
+	close(tty);
+	return rc;
+}
+
+/* ---- in order ---- */
+
+int
+password_get(struct options *o, const struct imap_url *url, struct secret **ret, const char **ret_from,
+    struct err *err)
+{
+	const char *env = getenv("IMEX_PASSWORD");
+
+	if (o->password_file) {
+		*ret_from = "--password-file";
+		return password_file(o->password_file, ret, err);
+	}
+	if (o->password_command) {
+		*ret_from = "--password-command";
+		return password_run(o->password_command, ret, err);
+	}
+	if (env && *env) {
+		*ret_from = "IMEX_PASSWORD";
+		*ret = secret_new(slice_str(env));
+		return 0;
+	}
+	if (password_netrc(o, url, ret, err) < 0)
+		return -1;
+	*ret_from = "~/.netrc";
+	if (*ret)
+		return 0;
+	if (password_prompt(url, ret, err) < 0)
+		return -1;
+	*ret_from = "the prompt";
+	if (*ret)
+		return 0;
+	return err_set(err, ERR_CONFIG, "no password for %s on %s: give --password-file FILE, --password-command COMMAND, "
+	    "the variable IMEX_PASSWORD or an entry in ~/.netrc, or run imex on a terminal", url->user, url->host);
+}

@@ -1,0 +1,185 @@
+#include "app/report.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "mail/names.h"
+
+enum { REPORT_ARENA = 64 * 1024 * 1024 };
+
+int
+report_open(struct report *r, struct state *t, const char *dir, bool hide, struct err *err)
+{
+	*r = (struct report){ .state = t, .dir = dir, .hide = hide };
+	arena_init(&r->arena, REPORT_ARENA);
+	if (state_birth_read(t, &r->birth, err) < 0 || state_outcome(t, &r->exit_code, err) < 0 ||
+	    state_accounts(t, &r->arena, &r->account, &r->n_accounts, err) < 0) {
+		arena_done(&r->arena);
+		return -1;
+	}
+	return 0;
+}
+
+void
+report_done(struct report *r)
+{
+	arena_done(&r->arena);
+}
+
+static void
+tally_folder(struct tally *sum, const struct folder_rec *f)
+{
+	struct tally one = {
+		.folders = !f->excluded,
+		.proved = !f->excluded && f->proof.proved,
+		.listed = f->listed,
+		.expunged = f->expunged,
+		.bytes = f->bytes,
+	};
+
+	memcpy(one.verdicts, f->verdicts, sizeof(one.verdicts));
+	tally_add(sum, &one);
+}
+
+void
+tally_add(struct tally *sum, const struct tally *one)
+{
+	sum->folders += one->folders;
+	sum->proved += one->proved;
+	sum->listed += one->listed;
+	sum->expunged += one->expunged;
+	sum->bytes += one->bytes;
+	for (size_t i = 0; i < VERDICTS; i++)
+		sum->verdicts[i] += one->verdicts[i];
+}
+
+uint64_t
+tally_not_good(const struct tally *t)
+{
+	uint64_t n = 0;
+
+	for (int v = 0; v < VERDICTS; v++)
+		if (!verdict_good((enum verdict)v))
+			n += t->verdicts[v];
+	return n;
+}
+
+int
+report_account(struct report *r, const struct account_rec *a, struct account_report *ret, struct err *err)
+{
+	*ret = (struct account_report){ 0 };
+	arena_init(&ret->arena, REPORT_ARENA);
+	if (state_folders(r->state, a->id, &ret->arena, &ret->folder, &ret->n_folders, err) < 0 ||
+	    state_warnings(r->state, a->id, &ret->arena, &ret->warning, &ret->n_warnings, err) < 0) {
+		arena_done(&ret->arena);
+		return -1;
+	}
+	for (size_t i = 0; i < ret->n_folders; i++)
+		if (!ret->folder[i].vanished)
+			tally_folder(&ret->sum, &ret->folder[i]);
+	return 0;
+}
+
+void
+report_account_done(struct account_report *a)
+{
+	arena_done(&a->arena);
+}
+
+int
+report_problems(struct report *r, const struct folder_rec *f, struct arena *a, struct problem **ret, size_t *ret_len,
+    struct err *err)
+{
+	arena_reset(a);
+	if (state_problems(r->state, f->id, a, ret, ret_len, err) < 0)
+		return -1;
+	for (size_t i = 0; i < *ret_len && r->hide; i++)
+		(*ret)[i].from = (*ret)[i].subject = "";
+	return 0;
+}
+
+const char *
+account_status_name(enum account_status s)
+{
+	static const char *const names[] = { "new", "running", "done", "failed", "stopped" };
+
+	return names[s];
+}
+
+const char *
+account_words(const struct account_rec *a, const struct tally *sum)
+{
+	switch (a->status) {
+	case ACCOUNT_NEW:
+		return "not started";
+	case ACCOUNT_RUNNING:
+		return "unfinished";
+	case ACCOUNT_FAILED:
+		return "failed";
+	case ACCOUNT_STOPPED:
+		return "interrupted";
+	case ACCOUNT_DONE:
+		break;
+	}
+	if (tally_not_good(sum) > 0 || sum->proved < sum->folders)
+		return "incomplete";
+	return a->warnings > 0 ? "complete with warnings" : "complete";
+}
+
+const char *
+report_name(const char *wire_name, struct buf *scratch)
+{
+	buf_reset(scratch);
+	folder_display(slice_str(wire_name), scratch);
+	return scratch->data ? scratch->data : "";
+}
+
+int
+report_print(struct report *r, enum report_format f, int fd, struct err *err)
+{
+	static int (*const forms[])(struct report *r, struct out *o, struct err *err) = {
+		[REPORT_TEXT] = report_text, [REPORT_JSON] = report_json, [REPORT_CSV] = report_csv,
+		[REPORT_HTML] = report_html,
+	};
+	struct out o;
+	struct err written;
+
+	out_open(&o, fd);
+	int rc = forms[f](r, &o, err);
+
+	if (out_close(&o, rc < 0 ? &written : err) < 0)
+		rc = -1;
+	return rc;
+}
+
+static int
+report_file(struct report *r, int dir, enum report_format f, const char *name, struct err *err)
+{
+	AUTO(file_close) int fd = -1;
+	char temporary[64];
+
+	snprintf(temporary, sizeof(temporary), "%s.new", name);
+	if (file_create(dir, temporary, &fd, err) < 0 || report_print(r, f, fd, err) < 0 || file_sync(fd, err) < 0)
+		return err_wrap(err, "write '%s/%s'", r->dir, name);
+	if (file_rename(dir, temporary, dir, name, err) < 0)
+		return err_wrap(err, "write '%s/%s'", r->dir, name);
+	return 0;
+}
+
+int
+report_files(struct report *r, struct err *err)
+{
+	AUTO(file_close) int dir = -1;
+
+	if (file_open_dir(AT_FDCWD, r->dir, &dir, err) < 0)
+		return -1;
+	if (report_file(r, dir, REPORT_JSON, "report.json", err) < 0 ||
+	    report_file(r, dir, REPORT_CSV, "report.csv", err) < 0 ||
+	    report_file(r, dir, REPORT_HTML, "report.html", err) < 0)
+		return -1;
+	return file_sync(dir, err);
+}

@@ -1,0 +1,63 @@
+/* What a job has done, from its state alone, in four forms. Folders are read account by account and messages folder by
+ * folder, so that memory does not grow with the job. Equal states give equal reports, byte for byte. */
+#ifndef APP_REPORT_H
+#define APP_REPORT_H
+
+#include "app/options.h"
+#include "app/out.h"
+#include "state/state.h"
+
+struct report {
+	struct state *state;
+	const char *dir;
+	bool hide;			/* no senders and subjects */
+	struct arena arena;
+	struct job_birth birth;
+	struct account_rec *account;
+	size_t n_accounts;
+	int exit_code;			/* 0, 1 or 2 by rules.md 5 */
+};
+
+/* The folders of one account, and their sums. */
+struct tally {
+	uint64_t folders, proved, listed, verdicts[VERDICTS], expunged, bytes;
+};
+struct account_report {
+	struct arena arena;
+	struct folder_rec *folder;
+	size_t n_folders;
+	struct tally sum;		/* without folders that are no longer there */
+	struct warning *warning;
+	size_t n_warnings;
+};
+
+int report_open(struct report *r, struct state *t, const char *dir, bool hide, struct err *err) WARN_UNUSED;
+void report_done(struct report *r);
+int report_account(struct report *r, const struct account_rec *a, struct account_report *ret, struct err *err) WARN_UNUSED;
+void report_account_done(struct account_report *a);
+int report_problems(struct report *r, const struct folder_rec *f, struct arena *a, struct problem **ret,
+    size_t *ret_len, struct err *err) WARN_UNUSED;
+
+void tally_add(struct tally *sum, const struct tally *one);
+uint64_t tally_not_good(const struct tally *t);		/* listed ones without a good verdict */
+/* "complete", "complete with warnings", "incomplete", "failed", "interrupted" ... */
+const char *account_words(const struct account_rec *a, const struct tally *sum);
+/* For programs: new, running, done, failed, stopped. */
+const char *account_status_name(enum account_status s);
+/* UTF-8 of a wire name, in scratch. */
+const char *report_name(const char *wire_name, struct buf *scratch);
+
+int report_text(struct report *r, struct out *o, struct err *err) WARN_UNUSED;
+int report_json(struct report *r, struct out *o, struct err *err) WARN_UNUSED;
+int report_csv(struct report *r, struct out *o, struct err *err) WARN_UNUSED;
+int report_html(struct report *r, struct out *o, struct err *err) WARN_UNUSED;
+/* One of them to a descriptor, ended and checked. */
+int report_print(struct report *r, enum report_format f, int fd, struct err *err) WARN_UNUSED;
+/* report.json, report.csv and report.html in r->dir, each replaced as a whole. */
+int report_files(struct report *r, struct err *err) WARN_UNUSED;
+
+/* Pieces that tests look at. */
+void csv_field(struct out *o, const char *text);	/* quoted where RFC 4180 asks; formulas disarmed */
+void html_text(struct out *o, const char *text);
+
+#endif

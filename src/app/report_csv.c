@@ -1,0 +1,75 @@
+/* RFC 4180, a row per folder. Spreadsheets run a field that begins with = + - @ as a formula, also behind a tab or a
+ * CR, and a folder may have any name: such fields get an apostrophe in front. */
+#include <string.h>
+
+#include "app/report.h"
+#include "base/clock.h"
+#include "base/event.h"
+
+static const char heading[] = "account,folder,path,uidvalidity,listed,stored,excluded,gone,phantom,reconstructed,"
+    "header-only,placeholder,refused,failed,expunged,bytes,proved,uidnext,at,why,vanished\r\n";
+
+void
+csv_field(struct out *o, const char *text)
+{
+	struct buf shown;
+
+	buf_init(&shown, 256 * 1024);
+	text_visible(slice_str(text), &shown);
+	const char *t = shown.data ? shown.data : "";
+
+	if (!strpbrk(t, ",\"\r\n") && !strchr("=+-@", *t)) {
+		out_str(o, t);
+	} else {
+		buf_add_byte(&o->buf, '"');
+		if (*t && strchr("=+-@", *t))
+			buf_add_byte(&o->buf, '\'');
+		for (; *t; t++) {
+			if (*t == '"')
+				buf_add_byte(&o->buf, '"');
+			buf_add_byte(&o->buf, *t);
+		}
+		out_str(o, "\"");
+	}
+	buf_done(&shown);
+}
+
+static void
+csv_folder(const struct account_rec *a, const struct folder_rec *f, struct out *o)
+{
+	char at[ISO_MAX] = "";
+	struct buf name;
+
+	buf_init(&name, 64 * 1024);
+	if (f->proof.at_ms > 0)
+		clock_iso(f->proof.at_ms, at);
+	csv_field(o, a->name);
+	out_str(o, ",");
+	csv_field(o, report_name(f->name, &name));
+	out_str(o, ",");
+	csv_field(o, f->path);
+	out_printf(o, ",%u,%llu", f->uidvalidity, (unsigned long long)f->listed);
+	for (int v = VERDICT_STORED; v < VERDICTS; v++)
+		out_printf(o, ",%llu", (unsigned long long)f->verdicts[v]);
+	out_printf(o, ",%llu,%llu,%s,%u,%s,", (unsigned long long)f->expunged, (unsigned long long)f->bytes,
+	    f->proof.proved ? "yes" : "no", f->proof.uidnext, at);
+	csv_field(o, f->proof.why ? f->proof.why : "");
+	out_printf(o, ",%s\r\n", f->vanished ? "yes" : "no");
+	buf_done(&name);
+}
+
+int
+report_csv(struct report *r, struct out *o, struct err *err)
+{
+	out_str(o, heading);
+	for (size_t i = 0; i < r->n_accounts; i++) {
+		struct account_report ar;
+
+		if (report_account(r, &r->account[i], &ar, err) < 0)
+			return -1;
+		for (size_t k = 0; k < ar.n_folders; k++)
+			csv_folder(&r->account[i], &ar.folder[k], o);
+		report_account_done(&ar);
+	}
+	return 0;
+}

@@ -1,0 +1,207 @@
+#include "app/report.h"
+#include "base/clock.h"
+#include "base/json.h"
+
+static void
+json_put_u64(struct buf *b, const char *key, uint64_t n)
+{
+	json_put_int(b, key, (int64_t)n);
+}
+
+static void
+json_verdicts(struct buf *b, const uint64_t *verdicts)
+{
+	for (int v = VERDICT_STORED; v < VERDICTS; v++)
+		json_put_u64(b, verdict_name((enum verdict)v), verdicts[v]);
+	if (verdicts[VERDICT_NONE] > 0)
+		json_put_u64(b, "undecided", verdicts[VERDICT_NONE]);
+}
+
+static void
+json_proof(struct buf *b, const struct folder_proof *p)
+{
+	char at[ISO_MAX];
+
+	json_open(b, "proof");
+	json_put_u64(b, "exists", p->exists);
+	if (p->searched_known)
+		json_put_u64(b, "searched", p->searched);
+	else
+		json_put_null(b, "searched");
+	json_put_u64(b, "fetched", p->fetched);
+	json_put_u64(b, "uidnext", p->uidnext);
+	if (p->at_ms > 0) {
+		clock_iso(p->at_ms, at);
+		json_put_str(b, "at", at);
+	} else {
+		json_put_null(b, "at");
+	}
+	json_put_bool(b, "carried", p->carried);
+	json_put_u64(b, "late", p->late);
+	json_put_str(b, "why", p->why);
+	json_close(b);
+}
+
+static void
+json_problem(struct buf *b, const struct problem *p)
+{
+	json_open(b, NULL);
+	json_put_u64(b, "uid", p->uid);
+	json_put_str(b, "verdict", verdict_name(p->verdict));
+	json_put_text(b, "reason", slice_str(p->reason));
+	json_put_text(b, "from", slice_str(p->from));
+	json_put_text(b, "date", slice_str(p->date));
+	json_put_text(b, "subject", slice_str(p->subject));
+	json_put_text(b, "message_id", slice_str(p->message_id));
+	json_put_text(b, "reply", slice_str(p->reply));
+	json_close(b);
+}
+
+static int
+json_problems(struct report *r, const struct folder_rec *f, struct arena *a, struct out *o, struct err *err)
+{
+	struct problem *problem;
+	size_t n;
+
+	if (report_problems(r, f, a, &problem, &n, err) < 0)
+		return -1;
+	json_open_array(&o->buf, "problems");
+	for (size_t i = 0; i < n; i++) {
+		json_problem(&o->buf, &problem[i]);
+		out_drain(o);
+	}
+	json_close_array(&o->buf);
+	return 0;
+}
+
+static int
+json_folder(struct report *r, const struct folder_rec *f, struct arena *a, struct out *o, struct err *err)
+{
+	struct buf *b = &o->buf, name;
+
+	buf_init(&name, 64 * 1024);
+	json_open(b, NULL);
+	json_put_str(b, "name", report_name(f->name, &name));
+	buf_done(&name);
+	json_put_text(b, "wire_name", slice_str(f->name));
+	json_put_text(b, "path", slice_str(f->path));
+	json_put_str(b, "special_use", f->special_use);
+	json_put_bool(b, "subscribed", f->subscribed);
+	json_put_bool(b, "excluded_by_selection", f->excluded);
+	json_put_bool(b, "vanished", f->vanished);
+	json_put_u64(b, "uidvalidity", f->uidvalidity);
+	json_put_u64(b, "listed", f->listed);
+	json_verdicts(b, f->verdicts);
+	json_put_u64(b, "expunged", f->expunged);
+	json_put_u64(b, "bytes", f->bytes);
+	json_put_bool(b, "proved", f->proof.proved);
+	json_proof(b, &f->proof);
+	if (json_problems(r, f, a, o, err) < 0)
+		return -1;
+	json_close(b);
+	out_drain(o);
+	return 0;
+}
+
+static void
+json_warnings(const struct account_report *ar, struct out *o)
+{
+	struct buf name;
+
+	buf_init(&name, 64 * 1024);
+	json_open_array(&o->buf, "warnings");
+	for (size_t i = 0; i < ar->n_warnings; i++) {
+		const struct warning *w = &ar->warning[i];
+
+		json_open(&o->buf, NULL);
+		json_put_int(&o->buf, "event", w->event);
+		json_put_str(&o->buf, "folder", report_name(w->folder, &name));
+		json_put_u64(&o->buf, "uid", w->uid);
+		json_put_text(&o->buf, "text", slice_str(w->text));
+		json_close(&o->buf);
+		out_drain(o);
+	}
+	json_close_array(&o->buf);
+	buf_done(&name);
+}
+
+static int
+json_folders(struct report *r, const struct account_report *ar, struct out *o, struct err *err)
+{
+	struct arena a;
+	int rc = 0;
+
+	arena_init(&a, 64 * 1024 * 1024);
+	json_open_array(&o->buf, "folders");
+	for (size_t i = 0; i < ar->n_folders && rc == 0; i++)
+		rc = json_folder(r, &ar->folder[i], &a, o, err);
+	json_close_array(&o->buf);
+	arena_done(&a);
+	return rc;
+}
+
+static int
+json_account(struct report *r, const struct account_rec *a, struct tally *sum, struct out *o, struct err *err)
+{
+	struct account_report ar;
+
+	if (report_account(r, a, &ar, err) < 0)
+		return -1;
+	json_open(&o->buf, NULL);
+	json_put_text(&o->buf, "account", slice_str(a->name));
+	json_put_text(&o->buf, "dir", slice_str(a->dir));
+	json_put_str(&o->buf, "status", account_status_name(a->status));
+	json_put_text(&o->buf, "error", slice_str(a->error));
+	int rc = json_folders(r, &ar, o, err);
+
+	json_warnings(&ar, o);
+	json_close(&o->buf);
+	tally_add(sum, &ar.sum);
+	report_account_done(&ar);
+	return rc;
+}
+
+static void
+json_job(struct buf *b, const struct job_birth *j)
+{
+	json_open(b, "job");
+	json_put_str(b, "command", j->command);
+	json_put_str(b, "format", j->format);
+	json_put_str(b, "eol", j->eol);
+	json_put_str(b, "zone", j->zone);
+	json_close(b);
+}
+
+static void
+json_totals(struct buf *b, const struct report *r, const struct tally *sum)
+{
+	json_open(b, "totals");
+	json_put_u64(b, "accounts", r->n_accounts);
+	json_put_u64(b, "folders", sum->folders);
+	json_put_u64(b, "proved", sum->proved);
+	json_put_u64(b, "listed", sum->listed);
+	json_verdicts(b, sum->verdicts);
+	json_put_u64(b, "expunged", sum->expunged);
+	json_put_u64(b, "bytes", sum->bytes);
+	json_close(b);
+}
+
+int
+report_json(struct report *r, struct out *o, struct err *err)
+{
+	struct tally sum = { 0 };
+	int rc = 0;
+
+	json_open(&o->buf, NULL);
+	json_put_str(&o->buf, "imex", IMEX_VERSION);
+	json_job(&o->buf, &r->birth);
+	json_put_int(&o->buf, "exit_code", r->exit_code);
+	json_open_array(&o->buf, "accounts");
+	for (size_t i = 0; i < r->n_accounts && rc == 0; i++)
+		rc = json_account(r, &r->account[i], &sum, o, err);
+	json_close_array(&o->buf);
+	json_totals(&o->buf, r, &sum);
+	json_close(&o->buf);
+	buf_add_byte(&o->buf, '\n');
+	return rc;
+}

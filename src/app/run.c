@@ -1,0 +1,124 @@
+#include "app/run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+int
+run_open(struct run *r, struct options *o, const char *source, struct err *err)
+{
+	*r = (struct run){ .o = o };
+	progress_init(&r->progress);
+	arena_init(&r->origin.arena, 64 * 1024);
+	if (source) {
+		arena_done(&r->origin.arena);
+		if (origin_open(&r->origin, o, source, err) < 0)
+			return -1;
+		origin_job(&r->origin, o, &r->job);
+	}
+	r->stop = cancel_new();
+	r->screen = screen_open((enum progress_choice)o->progress, o->quiet, &r->progress);
+	if (control_open(&r->control, r->stop, r->screen, err) < 0)
+		return -1;
+	r->job.stop = r->stop;
+	r->job.progress = &r->progress;
+	return 0;
+}
+
+static enum event_level
+run_least(const struct options *o)
+{
+	if (o->quiet)
+		return LEVEL_ERROR;
+	return o->verbose == 0 ? LEVEL_WARNING : o->verbose == 1 ? LEVEL_INFO : LEVEL_DEBUG;
+}
+
+int
+run_log(struct run *r, const char *dir, struct err *err)
+{
+	if (evlog_open(&r->log, dir, stderr, run_least(r->o), err) < 0)
+		return -1;
+	evlog_set_screen(r->log, screen_hide, screen_show, r->screen);
+	r->job.log = r->log;
+	if (r->state)
+		state_set_log(r->state, r->log);
+	return 0;
+}
+
+int
+run_state(struct run *r, const char *dir, enum state_mode mode, struct err *err)
+{
+	if (state_open(&r->state, dir, mode, err) < 0)
+		return -1;
+	r->job.state = r->state;
+	r->job.dir = dir;
+	return 0;
+}
+
+void
+run_quiet(struct run *r)
+{
+	if (r->log)
+		evlog_set_screen(r->log, screen_hide, screen_show, NULL);
+	control_close(&r->control);
+	screen_close(&r->screen);
+}
+
+void
+run_close(struct run *r)
+{
+	run_quiet(r);
+	state_close(&r->state);
+	evlog_close(&r->log);
+	cancel_free(r->stop);
+	r->stop = NULL;
+	progress_done(&r->progress);
+	origin_done(&r->origin);
+}
+
+static const char *
+run_advice(enum err_kind kind)
+{
+	switch (kind) {
+	case ERR_NO_HOST:
+		return "check the host name in the URL";
+	case ERR_CONNECT:
+		return "check host and port; imaps:// means 993, imap:// 143";
+	case ERR_NOT_IMAP:
+		return "check host and port";
+	case ERR_BYE:
+	case ERR_CUT:
+	case ERR_TIMEOUT:
+	case ERR_PROTOCOL:
+	case ERR_THROTTLED:
+		return "run the same command again to continue";
+	case ERR_FULL:
+		return "make room, then run the same command again to continue";
+	case ERR_BUSY:
+		return "wait until it has ended";
+	case ERR_OTHER_JOB:
+		return "name another directory";
+	case ERR_NEWER_STATE:
+		return "use the imex that wrote it, or a newer one";
+	default:
+		return NULL;
+	}
+}
+
+void
+run_complain(const struct err *err, const struct origin *g)
+{
+	const char *advice = strchr(err->text, ';') ? NULL : run_advice(err->kind);
+	struct buf line;
+
+	buf_init(&line, 16 * 1024);
+	text_visible(slice_str(err->text), &line);
+	fprintf(stderr, "imex: %s", line.data ? line.data : "");
+	if (err->kind == ERR_LOGIN && g && g->password_from)
+		fprintf(stderr, "; check the user name, and the password (it came from %s)", g->password_from);
+	else if (advice)
+		fprintf(stderr, "; %s", advice);
+	fputc('\n', stderr);
+	buf_done(&line);
+}

@@ -1,0 +1,31 @@
+/* What check, extract and verify share around the engine: origin, event log, cancel, display, control. */
+#ifndef APP_RUN_H
+#define APP_RUN_H
+
+#include "app/control.h"
+#include "app/origin.h"
+
+struct run {
+	struct options *o;
+	struct origin origin;
+	struct progress progress;
+	struct cancel *stop;
+	struct screen *screen;
+	struct control *control;
+	struct evlog *log;
+	struct state *state;
+	struct job job;		/* filled but for dir, log and state */
+};
+
+/* source NULL: a run that contacts nobody. After a failure run_close is still due. */
+int run_open(struct run *r, struct options *o, const char *source, struct err *err) WARN_UNUSED;
+/* dir NULL: events go to the terminal only. */
+int run_log(struct run *r, const char *dir, struct err *err) WARN_UNUSED;
+int run_state(struct run *r, const char *dir, enum state_mode mode, struct err *err) WARN_UNUSED;
+/* The display is over; lines may be printed. */
+void run_quiet(struct run *r);
+void run_close(struct run *r);
+/* One line on standard error: "imex: " and the error, with what to do about it. `g` may be NULL. */
+void run_complain(const struct err *err, const struct origin *g);
+
+#endif

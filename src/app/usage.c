@@ -1,0 +1,75 @@
+#include "app/usage.h"
+
+#include <string.h>
+
+enum { USAGE_WIDTH = 79, USAGE_INDENT = 27 };
+
+void
+usage_program(struct buf *out)
+{
+	buf_add_str(out, "usage: imex COMMAND ... [options]\n\n"
+	    "Copies a mailbox out of any IMAP server into files, provably whole.\n\n");
+	for (size_t i = 0; i < command_count; i++)
+		buf_printf(out, "  %-8s %-16s %s\n", command_table[i].name, command_table[i].args, command_table[i].summary);
+	buf_add_str(out, "\n"
+	    "SOURCE is imaps://user@host/ or imap://user@host/; in it % is written %25.\n"
+	    "The password comes from --password-file, --password-command, IMEX_PASSWORD,\n"
+	    "~/.netrc or a prompt.\n\n"
+	    "Example:\n"
+	    "  imex extract imaps://anna@mail.example.org/ --to anna\n"
+	    "  imex verify anna imaps://anna@mail.example.org/\n\n"
+	    "'imex COMMAND --help' lists the options; 'man imex' tells everything.\n");
+}
+
+/* Words of `text` behind the column, in as many lines as it takes. */
+static void
+usage_fill(struct buf *out, const char *text)
+{
+	size_t column = USAGE_INDENT;
+
+	for (const char *at = text; *at;) {
+		size_t len = strcspn(at, " ");
+
+		if (column > USAGE_INDENT && column + 1 + len > USAGE_WIDTH) {
+			buf_printf(out, "\n%*s", USAGE_INDENT, "");
+			column = USAGE_INDENT;
+		}
+		if (column > USAGE_INDENT) {
+			buf_add_byte(out, ' ');
+			column++;
+		}
+		buf_add(out, at, len);
+		column += len;
+		at += len + (at[len] == ' ');
+	}
+	buf_add_byte(out, '\n');
+}
+
+static void
+usage_option(struct buf *out, const struct option_row *row)
+{
+	size_t start = out->len, used;
+
+	if (row->letter)
+		buf_printf(out, "  -%c, --%s", row->letter, row->name);
+	else
+		buf_printf(out, "  --%s", row->name);
+	if (row->arg)
+		buf_printf(out, " %s", row->arg);
+	used = out->len - start;
+	if (used + 1 < USAGE_INDENT)
+		buf_printf(out, "%*s", (int)(USAGE_INDENT - used), "");
+	else
+		buf_printf(out, "\n%*s", USAGE_INDENT, "");
+	usage_fill(out, row->help);
+}
+
+void
+usage_command(const struct command *c, struct buf *out)
+{
+	buf_printf(out, "usage: imex %s %s [options]\n\n%s\n", c->name, c->args, c->text);
+	for (size_t i = 0; i < option_count; i++)
+		if (option_table[i].commands & c->bit)
+			usage_option(out, &option_table[i]);
+	buf_printf(out, "\nExample:\n  %s\n", c->example);
+}

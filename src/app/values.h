@@ -1,0 +1,28 @@
+/* Values as people type them: durations, numbers, truth, and the word they probably meant. */
+#ifndef APP_VALUES_H
+#define APP_VALUES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* "500ms", "2s", "5m", "1h", "7d"; a number alone is seconds. False: not one, or over 100 years. */
+bool value_duration(const char *text, int64_t *ret_ms);
+bool value_number(const char *text, uint64_t max, uint64_t *ret);	/* decimal digits alone */
+bool value_truth(const char *text, bool *ret);	/* yes no on off true false 1 0, in any case */
+/* Index of `text` in a list of words with '|' between them; -1: not there. */
+int value_choice(const char *text, const char *choices);
+/* "sha256:" and 64 hex digits, or 44 octets of base64. */
+bool value_pin(const char *text);
+
+/* The candidate with the smallest edit distance; one that begins with the word wins over others. */
+struct nearest {
+	const char *word, *best;
+	size_t distance;
+};
+void nearest_init(struct nearest *n, const char *word);
+void nearest_try(struct nearest *n, const char *candidate);
+/* Insertions, deletions, replacements and swaps of neighbours; words over 63 bytes are cut. */
+size_t edit_distance(const char *a, const char *b);
+
+#endif
