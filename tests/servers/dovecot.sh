@@ -5,6 +5,7 @@
 #   DOVECOT_SEP      hierarchy separator, default /
 #   DOVECOT_PREFIX   namespace prefix, default none; e.g. INBOX. with DOVECOT_SEP=.
 #   DOVECOT_MAXPERIP mail_max_userip_connections, default 10 (Dovecot's own default)
+#   DOVECOT_AUTO     subscribe (default: Drafts and the like are made and subscribed) | no
 #   DOVECOT_EXTRA    a file of settings appended to the configuration
 # shellcheck source=tests/servers/common.sh
 . "$(dirname "$0")/common.sh"
@@ -73,19 +74,19 @@ namespace inbox {
   prefix = $prefix
   mailbox Drafts {
     special_use = \Drafts
-    auto = subscribe
+    auto = ${DOVECOT_AUTO:-subscribe}
   }
   mailbox Junk {
     special_use = \Junk
-    auto = subscribe
+    auto = ${DOVECOT_AUTO:-subscribe}
   }
   mailbox Trash {
     special_use = \Trash
-    auto = subscribe
+    auto = ${DOVECOT_AUTO:-subscribe}
   }
   mailbox Sent {
     special_use = \Sent
-    auto = subscribe
+    auto = ${DOVECOT_AUTO:-subscribe}
   }
   mailbox Archive {
     special_use = \Archive
@@ -121,7 +122,7 @@ do_adduser() {
 
 do_info() {
 	echo "dovecot: $(dovecot --version 2>/dev/null || echo 'not installed')"
-	echo "knobs: DOVECOT_FORMAT DOVECOT_SEP DOVECOT_PREFIX DOVECOT_MAXPERIP DOVECOT_EXTRA"
+	echo "knobs: DOVECOT_FORMAT DOVECOT_SEP DOVECOT_PREFIX DOVECOT_MAXPERIP DOVECOT_AUTO DOVECOT_EXTRA"
 	echo "folders: separator /, no prefix; special-use Drafts Junk Trash Sent Archive; mail under DIR/mail/USER"
 }
 main "$@"

@@ -1,0 +1,278 @@
+#!/usr/bin/env python3
+"""live.py dovecot|cyrus|courier [TEST...]: imex against a real server.
+
+One server is started, filled (mailbox.py), extracted and looked at from all sides.
+What the server serves is seen by a client that shares no code with imex. The tests
+of one file build on one another in their order: the second run needs the first.
+"""
+
+import json
+import os
+import re
+import signal
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
+import maildir  # noqa: E402
+import mailbox  # noqa: E402  (ours, not the library's)
+import readers  # noqa: E402
+import servers  # noqa: E402
+import tap      # noqa: E402
+from client import instant, unselectable  # noqa: E402
+from imexrun import PASSWORD, Job, run, start  # noqa: E402
+from proxy import Proxy  # noqa: E402
+
+USER = "ana.lopez"
+LETTERS = {"\\Draft": "D", "\\Flagged": "F", "\\Answered": "R", "\\Seen": "S", "\\Deleted": "T"}
+MAILDIR_KEYWORDS = 26       # letters a to z
+BODY_ITEM = r".*\b(BODY(\.PEEK)?\[|RFC822(?!\.SIZE)|BINARY)"
+
+
+class Stage:
+    """The server, what was put on it, and the job that most tests look at."""
+
+    def __init__(self, name):
+        self.server = servers.ALL[name]()
+        self.loaded = self.proxy = self.job = None
+
+    def __enter__(self):
+        self.server.start()
+        self.server.add_user(USER, PASSWORD)
+        with self.client() as client:
+            self.loaded = mailbox.load(self.server, client, mailbox.plan())
+        with self.client() as client:
+            self.before = {name: client.status(name) for name in self.selectable(client)}
+        self.proxy = Proxy(self.server.port).__enter__()
+        return self
+
+    def __exit__(self, *_):
+        if self.proxy:
+            self.proxy.__exit__()
+        self.server.stop()
+
+    def client(self):
+        return self.server.client(USER, PASSWORD)
+
+    def dir(self, name):
+        """A place that goes away with the server."""
+        return os.path.join(self.server.dir, name)
+
+    @property
+    def url(self):
+        """The account as seen through the proxy."""
+        return self.server.url(USER, port=self.proxy.port)
+
+    def extract(self, t, to, *args):
+        self.proxy.reset()
+        t.context(self.server.name, self.server.describe)
+        return run(t, "extract", self.url, "--to", to, "--insecure-plaintext", *args, timeout=120)
+
+    def tree(self, job):
+        """The account's Maildir in a job."""
+        return os.path.join(job.mail, self.server.account(USER, self.proxy.port))
+
+    @staticmethod
+    def selectable(client):
+        return sorted(name for name, attrs in client.folders().items() if not unselectable(attrs))
+
+
+def maildir_name(server, wire):
+    """The Maildir++ directory of a folder, by rules.md 3.3."""
+    if wire.upper() == "INBOX":
+        return ""
+    def escaped(level):
+        level = re.sub(r"[./\\]", lambda c: "\\%02x" % ord(c.group()), level)
+        return re.sub("^~", r"\\7e", level)
+    path = wire[len(server.prefix):] if wire.startswith(server.prefix) else wire
+    return "".join("." + escaped(level) for level in path.split(server.delimiter))
+
+
+def sidecar(tree, folder):
+    """uid -> the last line of folder.jsonl about it."""
+    rows = {}
+    with open(os.path.join(tree, folder, "folder.jsonl"), encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            if "uid" in row:
+                rows[row["uid"]] = row
+    return rows
+
+
+def compare_folder(t, tree, where, validity, served):
+    """Files of one folder against the messages that the server serves."""
+    files = maildir.messages(tree, where)
+    t.equal([(m.validity, m.uid) for m in files], [(validity, m.uid) for m in served],
+            f"{where or 'INBOX'}: the UIDs are the server's")
+    names = maildir.keywords(tree, where)
+    beside = sidecar(tree, where) if files else {}
+    wrong = []
+    for file, message in zip(files, served):
+        letters = "".join(sorted(c for f, c in LETTERS.items() if f in message.flags))
+        keywords = {f for f in message.flags if f not in LETTERS}
+        in_name = {names.get(c, f"letter {c}") for c in file.flags if c.islower()}
+        if len(names) == MAILDIR_KEYWORDS and in_name <= keywords:
+            left = keywords - in_name
+            if all(k in json.dumps(beside.get(file.uid)) for k in left):
+                in_name |= left
+        checks = {
+            "bytes": file.wire == message.body,
+            "S= and W=": (file.size, file.wire_size) == (len(file.data), len(message.body)),
+            "flags": "".join(c for c in file.flags if c.isupper()) == letters,
+            "keywords": in_name == keywords,
+            "date in the name": file.date == instant(message.date),
+            "mtime": file.mtime == instant(message.date),
+            "sidecar digest": message.digest in json.dumps(beside.get(file.uid)),
+        }
+        wrong += [f"{file.name}: {what}" for what, good in checks.items() if not good]
+    t.equal(wrong, [], f"{where or 'INBOX'}: each message is as the server has it")
+
+
+def compare(t, stage, job):
+    """The whole account against the whole tree."""
+    tree = stage.tree(job)
+    with stage.client() as client:
+        names = stage.selectable(client)
+        t.equal(sorted(maildir.folders(tree)),
+                sorted(maildir_name(stage.server, n) for n in names), "the folders are the server's")
+        for name in names:
+            validity = client.status(name)["uidvalidity"]
+            compare_folder(t, tree, maildir_name(stage.server, name), validity, client.messages(name))
+
+
+# -- the tests ---------------------------------------------------------------
+
+def test_check_describes_the_account_and_changes_nothing(t, stage):
+    done = run(t, "check", stage.url, "--insecure-plaintext")
+    t.within(done.code, (0, 1), "imex check succeeds")
+    t.matches(done.text, "(?i)" + stage.server.name, "it names the product")
+    with stage.client() as client:
+        t.equal({n: client.status(n) for n in stage.selectable(client)}, stage.before, "nothing changed")
+
+
+def test_extract_copies_every_message(t, stage):
+    done = stage.extract(t, stage.dir("job"))
+    stage.job = Job(t, stage.dir("job"))
+    t.equal(done.code, 1, "complete, and the plain text is a warning")
+    with stage.client() as client:
+        t.equal({n: client.status(n) for n in stage.selectable(client)}, stage.before,
+                "recent, unseen and next UIDs of the source are what they were")
+    compare(t, stage, stage.job)
+    t.equal(stage.proxy.commands(r"(UID )?(STORE|EXPUNGE)|SELECT|CLOSE|APPEND"), [], "no command that writes was sent")
+
+
+def test_flags_on_the_source_are_the_ones_put_there(t, stage):
+    with stage.client() as client:
+        for name, rows in stage.loaded.messages.items():
+            t.equal([m.flags for m in client.messages(name, bodies=False)],
+                    [frozenset(flags) for flags, _, _ in rows], f"flags of {name}")
+
+
+def test_verify_proves_the_copy(t, stage):
+    t.equal(run(t, "verify", stage.job).code, 0, "the copy by itself")
+    done = run(t, "verify", stage.job, stage.url, "--insecure-plaintext")
+    t.equal(done.code, 0, "the copy against the listing of the source")
+    done = run(t, "verify", stage.job, stage.url, "--deep", "--insecure-plaintext", timeout=120)
+    t.equal(done.code, 0, "the copy against the bytes of the source")
+    with stage.client() as client:
+        t.equal({n: client.status(n) for n in stage.selectable(client)}, stage.before, "the source is unchanged")
+
+
+def test_status_and_report_agree_with_the_server(t, stage):
+    t.within(run(t, "status", stage.job).code, (0, 1), "imex status succeeds")
+    report = stage.job.report()
+    folders = {f["name"]: f for f in report["accounts"][0]["folders"]}
+    text = json.dumps(report)
+    for name, rows in stage.loaded.messages.items():
+        t.ok(name in folders or json.dumps(name) in text, f"{name} is in the report")
+    t.ok(not stage.job.events(14002), "no command was refused")
+
+
+def test_second_run_transfers_no_body(t, stage):
+    tree = maildir.tree(stage.tree(stage.job))
+    done = stage.extract(t, stage.job)
+    t.equal(done.code, 1, "complete again")
+    t.equal(stage.proxy.commands(BODY_ITEM), [], "no body was asked for")
+    t.ok(stage.proxy.down < 100000, f"{stage.proxy.down} octets came")
+    folders = len(stage.before)
+    t.ok(len(stage.proxy.commands()) <= 3 * folders + 15,
+         f"{len(stage.proxy.commands())} commands for {folders} folders", stage.proxy.commands())
+    t.equal(maildir.differences(tree, maildir.tree(stage.tree(stage.job))), [], "the tree is the same")
+
+
+def test_killed_and_resumed_equals_undisturbed(t, stage):
+    stage.extract(t, stage.dir("whole"))
+    total = stage.proxy.down
+    whole = maildir.tree(os.path.join(stage.dir("whole"), "mail"))
+    for part in (0.02, 0.2, 0.5, 0.9, 0.995):
+        job = stage.dir(f"killed-{part}")
+        stage.proxy.reset()
+        process = start(t, "extract", stage.url, "--to", job, "--insecure-plaintext", timeout=120)
+        stage.proxy.strike(int(total * part), os.kill, process.pid, signal.SIGKILL)
+        t.equal(process.wait().code, -signal.SIGKILL, f"killed after {part:.1%} of the octets")
+        t.equal(stage.extract(t, job).code, 1, "the same command again completes")
+        t.equal(maildir.differences(whole, maildir.tree(os.path.join(job, "mail")), ("whole", "resumed")), [],
+                f"killed after {part:.1%}: the tree of an undisturbed run")
+        t.equal(run(t, "verify", job).code, 0, "and it verifies")
+
+
+def test_interrupted_says_how_to_go_on(t, stage):
+    job = stage.dir("interrupted")
+    stage.proxy.reset()
+    process = start(t, "extract", stage.url, "--to", job, "--insecure-plaintext", timeout=120)
+    stage.proxy.strike(2000000, os.kill, process.pid, signal.SIGINT)
+    t.equal(process.wait().code, 75, "told to stop, it stops and says so")
+    t.matches(process.text, "(?i)again|continue|resume", "and how to go on")
+    t.equal(stage.extract(t, job).code, 1, "the same command completes")
+    compare(t, stage, Job(t, job))
+
+
+def test_changes_on_the_source_arrive(t, stage):
+    many, flags = (stage.server.folder(n) for n in ("Many", "Flags"))
+    with stage.client() as client:
+        client.store(many, "1:10", r"+FLAGS (\Flagged \Seen)")
+        client.store(flags, "5", r"FLAGS ($Forwarded)")
+        client.store(flags, "40:50", r"-FLAGS (\Seen)")
+        client.append(many, mailbox.note(900, "late"), ["\\Draft"], mailbox.DATES[6])
+        client.append("INBOX", mailbox.note(901, "late"))
+        client.create(stage.server.folder("Later"))
+        client.append(stage.server.folder("Later"), mailbox.note(902, "late"))
+    t.equal(stage.extract(t, stage.job).code, 1, "complete again")
+    t.ok(stage.proxy.down < 100000, f"{stage.proxy.down} octets came")
+    compare(t, stage, stage.job)
+    done = run(t, "verify", stage.job, stage.url, "--deep", "--insecure-plaintext", timeout=120)
+    t.equal(done.code, 0, "and it verifies")
+
+
+def test_tls_from_the_first_byte_and_starttls(t, stage):
+    server = stage.server
+    one, trust = ["--folder", server.folder("Dates")], ["--tls-ca", server.ca_file]
+    for url, what in ((server.url(USER, tls=True), "imaps"), (server.url(USER), "STARTTLS")):
+        job = Job(t, stage.dir("job-" + what))
+        done = run(t, "extract", url, "--to", job, *trust, *one)
+        t.equal(done.code, 0, f"{what} with the server's certificate as authority: nothing to warn of")
+        files = [m for account in job.account_dirs() for m in maildir.messages(os.path.join(job.mail, account))]
+        t.equal(len(files), len(mailbox.DATES), f"{what}: the messages came")
+        done = run(t, "extract", url, "--to", stage.dir("not-" + what), *one)
+        t.equal(done.code, 69, f"{what} without it: refused")
+    done = run(t, "extract", server.url(USER), "--to", stage.dir("wrong"), *trust, password="wrong")
+    t.equal(done.code, 77, "a wrong password is said as such")
+
+
+def main():
+    name = sys.argv.pop(1)
+    tests = tap.discover(globals()) + tap.discover(vars(readers))
+    reason = servers.why_not()
+    if reason:
+        print(f"1..0 # SKIP {reason}")
+        sys.exit(0)
+    begin = time.monotonic()
+    with Stage(name) as stage:
+        print(f"# {name}: {stage.loaded.count} messages in {len(stage.before)} folders, "
+              f"{time.monotonic() - begin:.1f} s; refused by the server: {len(stage.loaded.refused)}")
+        tap.main([(f"{name}: {what}", lambda t, f=function: f(t, stage)) for what, function in tests])
+
+
+if __name__ == "__main__":
+    main()
