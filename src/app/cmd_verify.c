@@ -124,13 +124,14 @@ verify_end_text(struct verify *v)
 		    n->not_good);
 }
 
-/* The event log is a courtesy here: an archive on read-only media can be verified too. */
+/* The event log is a courtesy here: an archive on read-only media can be verified too, and the log of a run that goes
+ * on is that run's. */
 static int
 verify_log(struct verify *v, const char *dir, struct err *err)
 {
 	struct err ignored;
 
-	return run_log(&v->run, dir, &ignored) == 0 ? 0 : run_log(&v->run, NULL, err);
+	return jobdir_runner(dir) == 0 && run_log(&v->run, dir, &ignored) == 0 ? 0 : run_log(&v->run, NULL, err);
 }
 
 /* With SOURCE, what the job keeps for that account counts: its folders, its way to the password. */

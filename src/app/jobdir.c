@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,20 +141,31 @@ jobdir_require(const char *dir, struct err *err)
 	return 0;
 }
 
+/* The process that the lock file names. */
+static pid_t
+jobdir_signed(int fd)
+{
+	char text[32];
+	ssize_t n = pread(fd, text, sizeof(text), 0);
+	size_t digits = 0;
+	uint64_t pid;
+
+	while (n > 0 && digits < (size_t)n && text[digits] >= '0' && text[digits] <= '9')
+		digits++;
+	return slice_u64((struct slice){ text, digits }, INT32_MAX, &pid) ? (pid_t)pid : 0;
+}
+
+/* The lock is tried only when that process is alive: a run that starts now must not find it taken by us. */
 pid_t
 jobdir_runner(const char *dir)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	struct buf path;
-	pid_t pid = 0;
+	AUTO(file_close) int at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO(file_close) int fd = at < 0 ? -1 : openat(at, "imex.lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	pid_t pid = fd < 0 ? 0 : jobdir_signed(fd);
 
-	buf_init(&path, 8192);
-	buf_printf(&path, "%s/imex.lock", dir);
-	int fd = path.data ? open(path.data, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
-
-	if (fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
-		pid = lock.l_pid;
-	file_close(&fd);
-	buf_done(&path);
-	return pid;
+	if (pid <= 0 || (kill(pid, 0) < 0 && errno == ESRCH))
+		return 0;
+	if (flock(fd, LOCK_SH | LOCK_NB) == 0)
+		return 0;
+	return errno == EWOULDBLOCK ? pid : 0;
 }

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "base/mem.h"
 
@@ -34,12 +35,26 @@ run_least(const struct options *o)
 	return o->verbose == 0 ? LEVEL_WARNING : o->verbose == 1 ? LEVEL_INFO : LEVEL_DEBUG;
 }
 
+static void
+run_syslog(enum event_level level, const char *line)
+{
+	static const int priority[] = {
+		[LEVEL_DEBUG] = LOG_DEBUG, [LEVEL_INFO] = LOG_INFO, [LEVEL_WARNING] = LOG_WARNING, [LEVEL_ERROR] = LOG_ERR,
+	};
+
+	syslog(priority[level], "%s", line);
+}
+
 int
 run_log(struct run *r, const char *dir, struct err *err)
 {
 	if (evlog_open(&r->log, dir, stderr, run_least(r->o), err) < 0)
 		return -1;
 	evlog_set_screen(r->log, screen_hide, screen_show, r->screen);
+	if (r->o->syslog) {
+		openlog("imex", LOG_PID, LOG_USER);
+		evlog_set_system(r->log, run_syslog);
+	}
 	r->job.log = r->log;
 	if (r->state)
 		state_set_log(r->state, r->log);

@@ -45,6 +45,7 @@ struct evlog {
 	enum event_level least;
 	void (*hide)(void *), (*show)(void *);
 	void *screen;
+	void (*system)(enum event_level level, const char *line);
 	struct buf line;
 };
 
@@ -187,8 +188,9 @@ event_reply_line(struct slice reply)
 	return event_cut(reply, 400);
 }
 
+/* The event in words, without a line end, into log->line. */
 static void
-evlog_say(struct evlog *log, const struct event *e, struct slice words)
+evlog_words(struct evlog *log, const struct event *e, struct slice words)
 {
 	struct buf *b = &log->line;
 
@@ -204,6 +206,14 @@ evlog_say(struct evlog *log, const struct event *e, struct slice words)
 		text_visible(reply, b);
 		buf_add_str(b, reply.len + 2 < e->reply.len ? "...\")" : "\")");
 	}
+}
+
+static void
+evlog_say(struct evlog *log, const struct event *e, struct slice words)
+{
+	struct buf *b = &log->line;
+
+	evlog_words(log, e, words);
 	buf_add_byte(b, '\n');
 	if (log->hide != NULL)
 		log->hide(log->screen);
@@ -236,6 +246,10 @@ evlog_put(struct evlog *log, const struct event *e, const char *fmt, ...)
 	}
 	if (log->terminal != NULL && e->level >= log->least)
 		evlog_say(log, e, words);
+	if (log->system != NULL && e->level >= LEVEL_INFO) {
+		evlog_words(log, e, words);
+		log->system(e->level, log->line.data);
+	}
 	pthread_mutex_unlock(&log->mutex);
 }
 
@@ -328,6 +342,14 @@ evlog_sync(struct evlog *log, struct err *err)
 	if (failed || file_sync(log->fd, err) < 0)
 		return err_wrap(err, "event log");
 	return 0;
+}
+
+void
+evlog_set_system(struct evlog *log, void (*put)(enum event_level level, const char *line))
+{
+	pthread_mutex_lock(&log->mutex);
+	log->system = put;
+	pthread_mutex_unlock(&log->mutex);
 }
 
 void
