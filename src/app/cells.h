@@ -1,5 +1,6 @@
-/* Columns on a terminal: how wide UTF-8 text is (wcwidth), and how much of it fits. The text is valid UTF-8 without
- * control characters (text_visible made it so); anything else counts one column an octet. */
+/* Columns on a terminal: how wide UTF-8 text is (wcwidth), and how much of it fits. The text is
+ * valid UTF-8 without control characters (text_visible made it so); anything else counts one column
+ * an octet. */
 #ifndef APP_CELLS_H
 #define APP_CELLS_H
 
@@ -11,7 +12,8 @@
 /* Once at the start: the locale's characters, for wcwidth. True: the terminal takes UTF-8. */
 bool cells_locale(void);
 size_t cells_width(struct slice text);
-/* The longest beginning that is at most `width` wide and ends between characters (marks stay with theirs). */
+/* The longest beginning that is at most `width` wide and ends between characters (marks stay with
+ * theirs). */
 struct slice cells_fit(struct slice text, size_t width);
 /* The same, cut behind the last blank when the text goes on; at least one character. */
 struct slice cells_line(struct slice text, size_t width);

@@ -4,7 +4,9 @@
 
 #include "app/options.h"
 
-/* Prints what the server is and what a run would do; `to` not NULL: and where it would write. Exit code or -1. */
-int check_account(struct options *o, const char *source, const char *to, struct err *err) WARN_UNUSED;
+/* Prints what the server is and what a run would do; `to` not NULL: and where it would write. Exit
+ * code or -1. */
+int check_account(
+    struct options *o, const char *source, const char *to, struct err *err) WARN_UNUSED;
 
 #endif

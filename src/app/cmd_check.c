@@ -52,7 +52,8 @@ check_server(const struct check *c, struct out *o)
 		out_visible(o, r->tls_facts.peer);
 		out_str(o, "\n");
 	} else {
-		check_line(o, "TLS", "none: everybody on the way can read the password and the mail");
+		check_line(
+		    o, "TLS", "none: everybody on the way can read the password and the mail");
 	}
 	check_line(o, "In use", r->useful);
 	check_line(o, "Missing", r->missing);
@@ -136,7 +137,8 @@ check_text(const struct check *c, struct out *o)
 	human_bytes(r->bytes, bytes);
 	if (r->bytes == 0 && r->messages > 0)
 		snprintf(bytes, sizeof(bytes), "?");
-	out_printf(o, "  %-40s %10s %9s%s\n\n", "to be extracted", count, bytes, r->bytes_estimated ? "  estimated" : "");
+	out_printf(o, "  %-40s %10s %9s%s\n\n", "to be extracted", count, bytes,
+	    r->bytes_estimated ? "  estimated" : "");
 	check_plan(r, o);
 	if (!c->to)
 		return;

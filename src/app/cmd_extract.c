@@ -1,4 +1,5 @@
-/* One account copied into files; then the state and the reports are brought up to date, and a summary is printed. */
+/* One account copied into files; then the state and the reports are brought up to date, and a
+ * summary is printed. */
 #include "app/extract.h"
 
 #include <inttypes.h>
@@ -50,7 +51,8 @@ extract_begin(struct extract *x, struct err *err)
 {
 	struct run *r = &x->run;
 
-	if (jobdir_prepare(x->dir, err) < 0 || run_state(r, x->dir, STATE_RUN, err) < 0 || extract_birth(x, err) < 0)
+	if (jobdir_prepare(x->dir, err) < 0 || run_state(r, x->dir, STATE_RUN, err) < 0 ||
+	    extract_birth(x, err) < 0)
 		return -1;
 	if (run_log(r, x->dir, err) < 0)
 		return -1;
@@ -59,8 +61,8 @@ extract_begin(struct extract *x, struct err *err)
 	return state_run_begin(r->state, IMEX_VERSION, x->source, &x->number, err);
 }
 
-/* An account that got to its folders is judged by its verdicts, whatever ended it; else the reason is the answer.
- * What stops the whole run always is. */
+/* An account that got to its folders is judged by its verdicts, whatever ended it; else the reason
+ * is the answer. What stops the whole run always is. */
 static int
 extract_code(struct extract *x, const struct err *err, bool failed, struct err *ret)
 {
@@ -80,7 +82,8 @@ static const struct account_rec *
 extract_account_rec(const struct extract *x, const struct report *r)
 {
 	for (size_t i = 0; i < r->n_accounts; i++)
-		if (origin_same(&x->run.origin.url, r->account[i].login, r->account[i].host, r->account[i].port))
+		if (origin_same(&x->run.origin.url, r->account[i].login, r->account[i].host,
+			r->account[i].port))
 			return &r->account[i];
 	return NULL;
 }
@@ -90,12 +93,13 @@ summary_not_good(const struct tally *sum, struct out *o)
 {
 	for (int v = 0; v < VERDICTS; v++)
 		if (!verdict_good((enum verdict)v) && sum->verdicts[v] > 0)
-			out_printf(o, "  %-10s%" PRIu64 " of the messages\n", v ? verdict_name((enum verdict)v) : "undecided",
-			    sum->verdicts[v]);
+			out_printf(o, "  %-10s%" PRIu64 " of the messages\n",
+			    v ? verdict_name((enum verdict)v) : "undecided", sum->verdicts[v]);
 }
 
 static void
-summary_numbers(const struct extract *x, const struct account_rec *a, const struct tally *sum, struct out *o)
+summary_numbers(
+    const struct extract *x, const struct account_rec *a, const struct tally *sum, struct out *o)
 {
 	char stored[HUMAN_MAX], listed[HUMAN_MAX], fresh[HUMAN_MAX], bytes[HUMAN_MAX];
 
@@ -103,8 +107,10 @@ summary_numbers(const struct extract *x, const struct account_rec *a, const stru
 	human_count(sum->listed, listed);
 	human_count(atomic_load(&x->run.progress.messages_new), fresh);
 	human_bytes(sum->bytes, bytes);
-	out_printf(o, "  folders   %" PRIu64 " of %" PRIu64 " proved complete\n", sum->proved, sum->folders);
-	out_printf(o, "  messages  %s of %s stored, %s; %s of them by this run\n", stored, listed, bytes, fresh);
+	out_printf(o, "  folders   %" PRIu64 " of %" PRIu64 " proved complete\n", sum->proved,
+	    sum->folders);
+	out_printf(o, "  messages  %s of %s stored, %s; %s of them by this run\n", stored, listed,
+	    bytes, fresh);
 	summary_not_good(sum, o);
 	if (a->warnings > 0)
 		out_printf(o, "  warnings  %" PRIu64 " (imex report tells them)\n", a->warnings);

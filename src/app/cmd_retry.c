@@ -1,4 +1,5 @@
-/* Each account that is not complete is extracted again, with the source and the options that the job keeps. */
+/* Each account that is not complete is extracted again, with the source and the options that the
+ * job keeps. */
 #include <stdio.h>
 
 #include "app/extract.h"
@@ -88,7 +89,8 @@ retry_read(struct retry *t, const char *dir, struct err *err)
 	stored_free(&s);
 	state_close(&state);
 	if (rc == 0 && t->len + t->done == 0)
-		return err_set(err, ERR_NO_INPUT, "'%s' keeps no source; run imex extract SOURCE --to %s", dir, dir);
+		return err_set(err, ERR_NO_INPUT,
+		    "'%s' keeps no source; run imex extract SOURCE --to %s", dir, dir);
 	return rc;
 }
 
@@ -101,7 +103,8 @@ retry_options(struct options *o, const char *dir, const char *source, struct err
 	struct imap_url url;
 	int rc;
 
-	if (imap_url_parse(source, &o->arena, &url, err) < 0 || state_open(&state, dir, STATE_READ, err) < 0)
+	if (imap_url_parse(source, &o->arena, &url, err) < 0 ||
+	    state_open(&state, dir, STATE_READ, err) < 0)
 		return -1;
 	rc = stored_read(&s, state, err);
 	if (rc == 0)
@@ -166,7 +169,8 @@ cmd_retry(struct options *o, struct err *err)
 	int rc = retry_read(&t, o->word[0], err);
 
 	if (rc == 0 && t.len == 0 && !o->quiet)
-		printf("Nothing to retry: all is complete. To fetch what is new: imex extract SOURCE --to %s\n", o->word[0]);
+		printf("Nothing to retry: all is complete. For new mail: "
+		       "imex extract SOURCE --to %s\n", o->word[0]);
 	if (rc == 0)
 		rc = retry_all(o, &t, err);
 	arena_done(&t.arena);

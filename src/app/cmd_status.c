@@ -6,7 +6,8 @@
 #include "base/json.h"
 
 static void
-status_text(const struct report *r, const struct account_rec *a, const struct tally *sum, pid_t pid, struct out *o)
+status_text(const struct report *r, const struct account_rec *a, const struct tally *sum, pid_t pid,
+    struct out *o)
 {
 	char listed[HUMAN_MAX], stored[HUMAN_MAX], bytes[HUMAN_MAX];
 	uint64_t bad = tally_not_good(sum);
@@ -20,7 +21,8 @@ status_text(const struct report *r, const struct account_rec *a, const struct ta
 		out_printf(o, ": running (process %ld)", (long)pid);
 	else
 		out_printf(o, ": %s", account_words(a, sum));
-	out_printf(o, ", %s/%s messages, %s, %" PRIu64 "/%" PRIu64 " folders", stored, listed, bytes, sum->proved, sum->folders);
+	out_printf(o, ", %s/%s messages, %s, %" PRIu64 "/%" PRIu64 " folders", stored, listed,
+	    bytes, sum->proved, sum->folders);
 	if (bad > 0)
 		out_printf(o, ", %" PRIu64 " not good", bad);
 	if (a->warnings > 0)

@@ -112,26 +112,31 @@ verify_end_text(struct verify *v)
 
 	human_count(n->messages, messages);
 	human_bytes(n->bytes, bytes);
-	out_printf(&v->out, "%s messages in %" PRIu64 " folders (%s) compared with %s: ", messages, n->folders, bytes,
-	    !v->source ? "the state" : v->run.o->deep ? "the state and the server, byte for byte" : "the state and the server");
+	out_printf(&v->out, "%s messages in %" PRIu64 " folders (%s) compared with the state%s%s: ",
+	    messages, n->folders, bytes, v->source ? " and the server" : "",
+	    v->run.o->deep ? ", byte for byte" : "");
 	if (n->differences == 0)
 		out_str(&v->out, "equal\n");
 	else
-		out_printf(&v->out, "%" PRIu64 " different, %" PRIu64 " more explained\n", n->differences - n->recognised,
-		    n->recognised);
+		out_printf(&v->out, "%" PRIu64 " different, %" PRIu64 " more explained\n",
+		    n->differences - n->recognised, n->recognised);
 	if (n->not_good > 0)
-		out_printf(&v->out, "%" PRIu64 " messages have no good verdict and were not compared; imex report names them\n",
+		out_printf(&v->out,
+		    "%" PRIu64 " messages without a good verdict were not compared; "
+		    "imex report names them\n",
 		    n->not_good);
 }
 
-/* The event log is a courtesy here: an archive on read-only media can be verified too, and the log of a run that goes
- * on is that run's. */
+/* The event log is a courtesy here: an archive on read-only media can be verified too, and the log
+ * of a run that goes on is that run's. */
 static int
 verify_log(struct verify *v, const char *dir, struct err *err)
 {
 	struct err ignored;
 
-	return jobdir_runner(dir) == 0 && run_log(&v->run, dir, &ignored) == 0 ? 0 : run_log(&v->run, NULL, err);
+	if (jobdir_runner(dir) == 0 && run_log(&v->run, dir, &ignored) == 0)
+		return 0;
+	return run_log(&v->run, NULL, err);
 }
 
 /* With SOURCE, what the job keeps for that account counts: its folders, its way to the password. */
@@ -143,7 +148,8 @@ verify_options(struct options *o, const char *dir, const char *source, struct er
 	struct imap_url url;
 	int rc;
 
-	if (imap_url_parse(source, &o->arena, &url, err) < 0 || state_open(&t, dir, STATE_READ, err) < 0)
+	if (imap_url_parse(source, &o->arena, &url, err) < 0 ||
+	    state_open(&t, dir, STATE_READ, err) < 0)
 		return -1;
 	rc = stored_read(&s, t, err);
 	if (rc == 0)
@@ -158,7 +164,8 @@ verify_begin(struct verify *v, const char *dir, struct err *err)
 {
 	if (v->source && verify_options(v->run.o, dir, v->source, err) < 0)
 		return -1;
-	if (run_open(&v->run, v->run.o, v->source, err) < 0 || run_state(&v->run, dir, STATE_READ, err) < 0)
+	if (run_open(&v->run, v->run.o, v->source, err) < 0 ||
+	    run_state(&v->run, dir, STATE_READ, err) < 0)
 		return -1;
 	return verify_log(v, dir, err);
 }
@@ -201,8 +208,10 @@ cmd_verify(struct options *o, struct err *err)
 	int rc;
 
 	if (o->deep && !v.source)
-		return err_set(err, ERR_USAGE, "--deep compares with the server and needs SOURCE, as in: imex verify %s "
-		    "imaps://anna@mail.example.org/ --deep", o->word[0]);
+		return err_set(err, ERR_USAGE,
+		    "--deep compares with the server and needs SOURCE, as in: imex verify %s "
+		    "imaps://anna@mail.example.org/ --deep",
+		    o->word[0]);
 	if (jobdir_require(o->word[0], err) < 0)
 		return -1;
 	v.run.o = o;

@@ -1,5 +1,5 @@
-/* The table of commands. Those of the design that do not exist yet are not listed: an unknown command is told
- * its nearest neighbour. */
+/* The table of commands. Those of the design that do not exist yet are not listed: an unknown
+ * command is told its nearest neighbour. */
 #include "app/command.h"
 
 #include <string.h>
@@ -11,22 +11,27 @@ const struct command command_table[] = {
 	{
 		.name = "check", .bit = CMD_CHECK, .args = "SOURCE", .min_words = 1, .max_words = 1,
 		.summary = "log in, look, say what a run would do",
-		.text = "Logs in and prints what the server is, which folders and how many messages it\n"
-		    "has, which form of FETCH works, and how long an extraction would take.\n",
+		.text =
+		    "Logs in and prints what the server is, which folders and messages it has,\n"
+		    "which form of FETCH works, and how long an extraction would take.\n",
 		.example = "imex check imaps://anna@mail.example.org/",
 		.run = cmd_check,
 	}, {
-		.name = "extract", .bit = CMD_EXTRACT, .args = "SOURCE --to DIR", .min_words = 1, .max_words = 1,
+		.name = "extract", .bit = CMD_EXTRACT, .args = "SOURCE --to DIR",
+		.min_words = 1, .max_words = 1,
 		.summary = "copy all mail of an account into files",
-		.text = "Copies every folder, message, flag and date of an account into the job\n"
+		.text =
+		    "Copies every folder, message, flag and date of an account into the job\n"
 		    "directory DIR. The source is only read. Whenever it was stopped, the same\n"
 		    "command goes on where it was; run it later again to fetch what is new.\n",
 		.example = "imex extract imaps://anna@mail.example.org/ --to anna",
 		.run = cmd_extract,
 	}, {
-		.name = "verify", .bit = CMD_VERIFY, .args = "DIR [SOURCE]", .min_words = 1, .max_words = 2,
+		.name = "verify", .bit = CMD_VERIFY, .args = "DIR [SOURCE]",
+		.min_words = 1, .max_words = 2,
 		.summary = "prove that the stored mail is whole and equal",
-		.text = "Reads every stored message again and compares its SHA-256. With SOURCE,\n"
+		.text =
+		    "Reads every stored message again and compares its SHA-256. With SOURCE,\n"
 		    "compares folders, UIDs, sizes, flags and dates with the server; with --deep\n"
 		    "the bytes too. Names every difference.\n",
 		.example = "imex verify anna imaps://anna@mail.example.org/",
@@ -34,7 +39,8 @@ const struct command command_table[] = {
 	}, {
 		.name = "retry", .bit = CMD_RETRY, .args = "DIR", .min_words = 1, .max_words = 1,
 		.summary = "work again on what has no good verdict yet",
-		.text = "Runs an extraction again for the accounts of DIR that are not complete, with\n"
+		.text =
+		    "Runs an extraction again for the accounts of DIR that are not complete, with\n"
 		    "the source and the options that are kept in DIR. Options given here win.\n",
 		.example = "imex retry anna",
 		.run = cmd_retry,
@@ -47,7 +53,8 @@ const struct command command_table[] = {
 	}, {
 		.name = "report", .bit = CMD_REPORT, .args = "DIR", .min_words = 1, .max_words = 1,
 		.summary = "per folder: what was stored, and the proof",
-		.text = "Prints for each folder what became of its messages and the proof that it is\n"
+		.text =
+		    "Prints for each folder what became of its messages and the proof that it is\n"
 		    "complete, then each message that has no good verdict, and the warnings.\n",
 		.example = "imex report anna --format html > anna.html",
 		.run = cmd_report,

@@ -10,9 +10,15 @@
 struct options;
 
 enum command_bit {
-	CMD_CHECK = 1, CMD_EXTRACT = 2, CMD_VERIFY = 4, CMD_RETRY = 8, CMD_STATUS = 16, CMD_REPORT = 32,
+	CMD_CHECK = 1,
+	CMD_EXTRACT = 2,
+	CMD_VERIFY = 4,
+	CMD_RETRY = 8,
+	CMD_STATUS = 16,
+	CMD_REPORT = 32,
 	CMD_ALL = 63,
-	CMD_ONLINE = CMD_CHECK | CMD_EXTRACT | CMD_VERIFY | CMD_RETRY	/* those that contact a server */
+	/* those that contact a server */
+	CMD_ONLINE = CMD_CHECK | CMD_EXTRACT | CMD_VERIFY | CMD_RETRY
 };
 
 struct command {

@@ -1,5 +1,5 @@
-/* inih splits the lines; we hand them over one by one, because it cuts long lines without a word, keeps no line
- * number, and takes an indented line for more of the one above. */
+/* inih splits the lines; we hand them over one by one, because it cuts long lines without a word,
+ * keeps no line number, and takes an indented line for more of the one above. */
 #include "app/config.h"
 
 #include <fcntl.h>
@@ -68,12 +68,13 @@ config_unknown(struct config_reader *r, const char *name, unsigned commands)
 {
 	char what[200];
 
-	snprintf(what, sizeof(what), "unknown option '%.60s'; did you mean '%s'?", name, option_nearest(name, commands));
+	snprintf(what, sizeof(what), "unknown option '%.60s'; did you mean '%s'?", name,
+	    option_nearest(name, commands));
 	return config_bad(r, what);
 }
 
-/* In [global] a name may mean different things to different commands, as "format" does: a value that another
- * command takes is not this one's fault. */
+/* In [global] a name may mean different things to different commands, as "format" does: a value
+ * that another command takes is not this one's fault. */
 static bool
 config_fits_another(const struct options *o, const char *name, const char *value)
 {
@@ -83,7 +84,8 @@ config_fits_another(const struct options *o, const char *name, const char *value
 		struct options other;
 		struct err ignored;
 
-		if (strcmp(option_table[i].name, name) != 0 || (option_table[i].commands & o->command->bit))
+		if (strcmp(option_table[i].name, name) != 0 ||
+		    (option_table[i].commands & o->command->bit))
 			continue;
 		options_init(&other, o->command);
 		fits = options_set(&other, &option_table[i], FROM_CONFIG, value, &ignored) == 0;
@@ -121,7 +123,8 @@ config_item(void *arg, const char *section, const char *name, const char *value)
 	struct config_reader *r = arg;
 	const struct command *c;
 
-	if (strcmp(name, "config") == 0 || strcmp(name, "help") == 0 || strcmp(name, "version") == 0)
+	if (strcmp(name, "config") == 0 || strcmp(name, "help") == 0 ||
+	    strcmp(name, "version") == 0)
 		return config_bad(r, "this option is for the command line only");
 	if (*section == '\0' || strcmp(section, "global") == 0)
 		return config_global(r, name, value);
@@ -129,7 +132,8 @@ config_item(void *arg, const char *section, const char *name, const char *value)
 	if (!c) {
 		char what[160];
 
-		snprintf(what, sizeof(what), "unknown section '[%.50s]'; did you mean '[%s]'? (or [global])", section,
+		snprintf(what, sizeof(what),
+		    "unknown section '[%.50s]'; did you mean '[%s]'? (or [global])", section,
 		    command_nearest(section));
 		return config_bad(r, what);
 	}
@@ -152,7 +156,8 @@ config_parse(struct options *o, const char *name, struct slice text, struct err 
 	if (line < 0)
 		return err_set(err, ERR_CONFIG, "%s: out of memory", name);
 	if (line > 0)
-		return err_set(err, ERR_CONFIG, "%s:%d: neither a [section] nor 'name = value'", name, line);
+		return err_set(
+		    err, ERR_CONFIG, "%s:%d: neither a [section] nor 'name = value'", name, line);
 	return 0;
 }
 

@@ -156,7 +156,8 @@ control_wait(struct control *c)
 	pthread_cond_timedwait(&c->cond, &c->mutex, &until);
 }
 
-/* Draw and speak without the mutex: a terminal may be slow, and the second signal must not wait for it. */
+/* Draw and speak without the mutex: a terminal may be slow, and the second signal must not wait for
+ * it. */
 static void
 control_show(struct control *c)
 {
@@ -166,7 +167,8 @@ control_show(struct control *c)
 	c->told |= tell;
 	pthread_mutex_unlock(&c->mutex);
 	if (tell)
-		screen_say(c->screen, "imex: finishing the current batch; press Ctrl-C again to stop at once");
+		screen_say(c->screen,
+		    "imex: finishing the current batch; press Ctrl-C again to stop at once");
 	screen_tick(c->screen, resized);
 	pthread_mutex_lock(&c->mutex);
 }

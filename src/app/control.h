@@ -1,8 +1,8 @@
 /* The control side of a run: signals, the worker thread, the display.
  *
- * A thread of its own waits for signals, which are blocked everywhere else, so that a terminal that has stopped
- * (Ctrl-S) or a full disk never delays the second Ctrl-C. The first SIGINT, SIGTERM or SIGHUP raises the cancel, the
- * second ends the process at once with 75. */
+ * A thread of its own waits for signals, which are blocked everywhere else, so that a terminal that
+ * has stopped (Ctrl-S) or a full disk never delays the second Ctrl-C. The first SIGINT, SIGTERM or
+ * SIGHUP raises the cancel, the second ends the process at once with 75. */
 #ifndef APP_CONTROL_H
 #define APP_CONTROL_H
 
@@ -12,9 +12,11 @@
 struct control;
 
 /* From here on signals are ours; call it before any other thread starts. `s` may be NULL. */
-int control_open(struct control **ret, struct cancel *stop, struct screen *s, struct err *err) WARN_UNUSED;
+int control_open(
+    struct control **ret, struct cancel *stop, struct screen *s, struct err *err) WARN_UNUSED;
 void control_close(struct control **c);
 /* work(arg, err) in a thread of its own, while this one draws. Its result. */
-int control_run(struct control *c, int (*work)(void *arg, struct err *err), void *arg, struct err *err) WARN_UNUSED;
+int control_run(struct control *c, int (*work)(void *arg, struct err *err), void *arg,
+    struct err *err) WARN_UNUSED;
 
 #endif

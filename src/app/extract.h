@@ -4,7 +4,9 @@
 
 #include "app/options.h"
 
-/* Copy the account of `source` into the job directory. The exit code, with everything said; -1: nothing was begun. */
-int extract_account(struct options *o, const char *dir, const char *source, struct err *err) WARN_UNUSED;
+/* Copy the account of `source` into the job directory. The exit code, with everything said; -1:
+ * nothing was begun. */
+int extract_account(
+    struct options *o, const char *dir, const char *source, struct err *err) WARN_UNUSED;
 
 #endif

@@ -15,8 +15,11 @@
 #include "base/mem.h"
 #include "base/slice.h"
 
-/* What a job directory may hold before its state does: an end by kill -9 or a fresh file system may leave these. */
-static const char *const harmless[] = { ".", "..", "events.jsonl", "imex.lock", "mail", "lost+found" };
+/* What a job directory may hold before its state does: an end by kill -9 or a fresh file system may
+ * leave these. */
+static const char *const harmless[] = {
+	".", "..", "events.jsonl", "imex.lock", "mail", "lost+found",
+};
 
 static bool
 name_is_harmless(const char *name)
@@ -27,7 +30,8 @@ name_is_harmless(const char *name)
 	return strncmp(name, "imex.db-", 8) == 0 || strncmp(name, "report.", 7) == 0;
 }
 
-/* Calls see(name) until it says true; that name goes to found. False: none, or no such directory. */
+/* Calls see(name) until it says true; that name goes to found. False: none, or no such directory.
+ */
 static bool
 dir_find(int at, const char *path, bool (*see)(int dir, const char *name), char *found, size_t max)
 {
@@ -78,7 +82,8 @@ see_account(int dir, const char *name)
 {
 	if (name[0] == '.')
 		return false;
-	return dir_find(dir, name, see_imex_file, NULL, 0) || dir_find(dir, name, see_mail_folder, NULL, 0);
+	return dir_find(dir, name, see_imex_file, NULL, 0) ||
+	       dir_find(dir, name, see_mail_folder, NULL, 0);
 }
 
 static bool
@@ -102,11 +107,15 @@ jobdir_check(const char *dir, struct err *err)
 	if (dir_find(AT_FDCWD, dir, see_state, NULL, 0))
 		return 0;
 	if (dir_find(AT_FDCWD, dir, see_mail, NULL, 0))
-		return err_set(err, ERR_STATE, "'%s' holds mail that imex stored but not its state, imex.db; put imex.db back "
-		    "from a copy, or extract into another directory", dir);
+		return err_set(err, ERR_STATE,
+		    "'%s' holds mail that imex stored but not its state, imex.db; put imex.db back "
+		    "from a copy, or extract into another directory",
+		    dir);
 	if (dir_find(AT_FDCWD, dir, see_foreign, name, sizeof(name)))
-		return err_set(err, ERR_CREATE, "'%s' is no job directory of imex and not empty ('%s' is there); name another "
-		    "directory", dir, name);
+		return err_set(err, ERR_CREATE,
+		    "'%s' is no job directory of imex and not empty ('%s' is there); name another "
+		    "directory",
+		    dir, name);
 	return 0;
 }
 
@@ -121,7 +130,8 @@ jobdir_prepare(const char *dir, struct err *err)
 		return file_make_dirs(dir, err) < 0 ? err_wrap(err, "job directory '%s'", dir) : 0;
 	}
 	if (!S_ISDIR(st.st_mode))
-		return err_set(err, ERR_CREATE, "'%s' is a file, not a directory; name another for --to", dir);
+		return err_set(
+		    err, ERR_CREATE, "'%s' is a file, not a directory; name another for --to", dir);
 	if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) < 0)
 		return err_set_sys(err, ERR_CREATE, "cannot write into '%s'", dir);
 	return jobdir_check(dir, err);
@@ -137,7 +147,8 @@ jobdir_require(const char *dir, struct err *err)
 	if (!S_ISDIR(st.st_mode))
 		return err_set(err, ERR_NO_INPUT, "'%s' is a file, not a job directory", dir);
 	if (!dir_find(AT_FDCWD, dir, see_state, NULL, 0))
-		return err_set(err, ERR_NO_INPUT, "'%s' is no job directory: there is no imex.db in it", dir);
+		return err_set(
+		    err, ERR_NO_INPUT, "'%s' is no job directory: there is no imex.db in it", dir);
 	return 0;
 }
 
@@ -155,12 +166,16 @@ jobdir_signed(int fd)
 	return slice_u64((struct slice){ text, digits }, INT32_MAX, &pid) ? (pid_t)pid : 0;
 }
 
-/* The lock is tried only when that process is alive: a run that starts now must not find it taken by us. */
+/* The lock is tried only when that process is alive: a run that starts now must not find it taken
+ * by us. */
 pid_t
 jobdir_runner(const char *dir)
 {
 	AUTO(file_close) int at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	AUTO(file_close) int fd = at < 0 ? -1 : openat(at, "imex.lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	AUTO(file_close) int fd = -1;
+
+	if (at >= 0)
+		fd = openat(at, "imex.lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	pid_t pid = fd < 0 ? 0 : jobdir_signed(fd);
 
 	if (pid <= 0 || (kill(pid, 0) < 0 && errno == ESRCH))

@@ -1,5 +1,5 @@
-/* The job directory as a place: may a job live there, and is somebody at work on it? What is in it is the state's,
- * the sink's and the event log's. */
+/* The job directory as a place: may a job live there, and is somebody at work on it? What is in it
+ * is the state's, the sink's and the event log's. */
 #ifndef APP_JOBDIR_H
 #define APP_JOBDIR_H
 
@@ -8,8 +8,9 @@
 
 #include "base/err.h"
 
-/* For extract: make DIR and its parents, or see that it is a job's or empty. ERR_CREATE: not a directory, not
- * writable, or somebody else's files are in it; ERR_STATE: mail of imex without its state. */
+/* For extract: make DIR and its parents, or see that it is a job's or empty. ERR_CREATE: not a
+ * directory, not writable, or somebody else's files are in it; ERR_STATE: mail of imex without its
+ * state. */
 int jobdir_prepare(const char *dir, struct err *err) WARN_UNUSED;
 /* For all others: ERR_NO_INPUT when there is no job. */
 int jobdir_require(const char *dir, struct err *err) WARN_UNUSED;

@@ -57,7 +57,8 @@ main_command(const struct command *c, int argc, char **argv)
 		rc = main_print(main_usage, c);
 	else if (o.version)
 		rc = main_print(main_version, c);
-	else if (config_read(&o, &err) < 0 || options_check(&o, &err) < 0 || (rc = c->run(&o, &err)) < 0)
+	else if (config_read(&o, &err) < 0 || options_check(&o, &err) < 0 ||
+		 (rc = c->run(&o, &err)) < 0)
 		rc = main_fail(&err);
 	options_done(&o);
 	return rc;
@@ -70,7 +71,8 @@ main_help(int argc, char **argv)
 	const struct command *c = argc > 2 ? command_find(argv[2]) : NULL;
 
 	if (argc > 2 && !c) {
-		fprintf(stderr, "imex: unknown command '%s'; did you mean 'imex %s'?\n", argv[2], command_nearest(argv[2]));
+		fprintf(stderr, "imex: unknown command '%s'; did you mean 'imex %s'?\n", argv[2],
+		    command_nearest(argv[2]));
 		return err_exit_code(ERR_USAGE);
 	}
 	return main_print(main_usage, c);
@@ -80,10 +82,12 @@ static int
 main_word(const char *word)
 {
 	if (word[0] == '-')
-		fprintf(stderr, "imex: options come behind the command, as in: %s\n", command_find("extract")->example);
+		fprintf(stderr, "imex: options come behind the command, as in: %s\n",
+		    command_find("extract")->example);
 	else
-		fprintf(stderr, "imex: unknown command '%s'; did you mean 'imex %s'? 'imex --help' lists all\n", word,
-		    command_nearest(word));
+		fprintf(stderr,
+		    "imex: unknown command '%s'; did you mean 'imex %s'? 'imex --help' lists all\n",
+		    word, command_nearest(word));
 	return err_exit_code(ERR_USAGE);
 }
 

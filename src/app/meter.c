@@ -34,12 +34,20 @@ meter_rates(struct meter *m, const struct view *v, int64_t now_ms)
 	} else if (seconds < 0.05) {
 		return;
 	} else {
-		m->bytes_s = meter_smooth(m->bytes_s, (double)(v->bytes_done - m->last_bytes) / seconds, seconds);
-		m->messages_s = meter_smooth(m->messages_s, (double)(v->messages_done - m->last_messages) / seconds, seconds);
+		m->bytes_s = meter_smooth(
+		    m->bytes_s, (double)(v->bytes_done - m->last_bytes) / seconds, seconds);
+		m->messages_s = meter_smooth(m->messages_s,
+		    (double)(v->messages_done - m->last_messages) / seconds, seconds);
 	}
 	m->last_ms = now_ms;
 	m->last_bytes = v->bytes_done;
 	m->last_messages = v->messages_done;
+}
+
+static int64_t
+view_time(uint64_t left, uint64_t rate_s)
+{
+	return rate_s > 0 ? (int64_t)(left / rate_s) : -1;
 }
 
 /* By bytes where the total is known, for messages differ in size by six orders. */
@@ -47,9 +55,9 @@ static int64_t
 view_eta(const struct view *v)
 {
 	if (v->bytes_total > v->bytes_done)
-		return v->bytes_s > 0 ? (int64_t)((v->bytes_total - v->bytes_done) / v->bytes_s) : -1;
+		return view_time(v->bytes_total - v->bytes_done, v->bytes_s);
 	if (v->messages_total > v->messages_done)
-		return v->messages_s > 0 ? (int64_t)((v->messages_total - v->messages_done) / v->messages_s) : -1;
+		return view_time(v->messages_total - v->messages_done, v->messages_s);
 	return -1;
 }
 
@@ -74,7 +82,8 @@ meter_read(struct meter *m, struct progress *p, int64_t now_ms, struct view *ret
 	v.bytes_s = (uint64_t)m->bytes_s;
 	v.messages_s = (uint64_t)lround(m->messages_s);
 	v.elapsed_s = (now_ms - m->start_ms) / SEC;
-	v.wait_s = v.waiting == WAITING_BACKOFF && until_ms > now_ms ? (until_ms - now_ms + SEC - 1) / SEC : 0;
+	if (v.waiting == WAITING_BACKOFF && until_ms > now_ms)
+		v.wait_s = (until_ms - now_ms + SEC - 1) / SEC;
 	v.eta_s = view_eta(&v);
 	*ret = v;
 }
@@ -113,7 +122,8 @@ field_messages(const struct view *v, char *out)
 	char done[HUMAN_MAX], total[HUMAN_MAX];
 
 	human_count(v->messages_done, done);
-	human_count(v->messages_total > v->messages_done ? v->messages_total : v->messages_done, total);
+	human_count(
+	    v->messages_total > v->messages_done ? v->messages_total : v->messages_done, total);
 	snprintf(out, FIELD_MAX, "%s/%s messages", done, total);
 }
 
@@ -174,8 +184,13 @@ static const struct {
 	void (*text)(const struct view *v, char *out);
 	int rank;
 } fields[] = {
-	{ field_percent, 1 }, { field_folders, 5 }, { field_messages, 3 }, { field_bytes, 6 }, { field_rate, 7 },
-	{ field_eta, 4 }, { field_problems, 2 },
+	{ field_percent, 1 },
+	{ field_folders, 5 },
+	{ field_messages, 3 },
+	{ field_bytes, 6 },
+	{ field_rate, 7 },
+	{ field_eta, 4 },
+	{ field_problems, 2 },
 };
 
 void
@@ -224,7 +239,8 @@ view_place(const struct view *v, size_t width, struct buf *out)
 	if (needed + 10 > width && wide > 0)
 		needed = 0;
 	if (wide > 0)
-		cells_column(buf_slice(&folder), wide + needed > width ? width - needed : wide, out);
+		cells_column(
+		    buf_slice(&folder), wide + needed > width ? width - needed : wide, out);
 	if (*tail && (needed > 0 || wide == 0)) {
 		struct slice part = cells_fit(slice_str(tail), width);
 
@@ -238,7 +254,8 @@ view_place(const struct view *v, size_t width, struct buf *out)
 void
 view_json(const struct view *v, bool done, struct buf *out)
 {
-	static const char *const waiting[] = { "nothing", "connect", "login", "server", "disk", "backoff" };
+	static const char *const waiting[] = { "nothing", "connect", "login", "server", "disk",
+		"backoff" };
 
 	json_open(out, NULL);
 	json_put_int(out, "folders_done", v->folders_done);

@@ -1,5 +1,5 @@
-/* What the progress display says: numbers read from the engine's counters, smoothed, and laid out for a width. Pure
- * but for reading the counters; the terminal is screen.c's. */
+/* What the progress display says: numbers read from the engine's counters, smoothed, and laid out
+ * for a width. Pure but for reading the counters; the terminal is screen.c's. */
 #ifndef APP_METER_H
 #define APP_METER_H
 
@@ -25,8 +25,8 @@ struct view {
 };
 
 void meter_read(struct meter *m, struct progress *p, int64_t now_ms, struct view *ret);
-/* Two lines of at most `width` columns, without line ends: numbers; folder and what it waits for. Fields that find
- * no room are left out, the least important first. */
+/* Two lines of at most `width` columns, without line ends: numbers; folder and what it waits for.
+ * Fields that find no room are left out, the least important first. */
 void view_numbers(const struct view *v, size_t width, struct buf *out);
 void view_place(const struct view *v, size_t width, struct buf *out);
 /* One JSON object for programs, with a line end. */

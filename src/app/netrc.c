@@ -1,5 +1,5 @@
-/* Words are split at blanks; a word in double quotes may hold blanks and \" \\ \n \t (curl's reading). A macro
- * (macdef) goes to the next empty line. Lines that begin with # are comments. */
+/* Words are split at blanks; a word in double quotes may hold blanks and \" \\ \n \t (curl's
+ * reading). A macro (macdef) goes to the next empty line. Lines that begin with # are comments. */
 #include "app/netrc.h"
 
 #include <string.h>

@@ -6,8 +6,8 @@
 
 #include "base/secret.h"
 
-/* The password of `user` on `host`: of the first entry whose host is equal in any case (or `default`) and whose login
- * is equal or absent. NULL: none. */
+/* The password of `user` on `host`: of the first entry whose host is equal in any case (or
+ * `default`) and whose login is equal or absent. NULL: none. */
 struct secret *netrc_find(struct slice text, const char *host, const char *user);
 
 #endif

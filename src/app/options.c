@@ -20,25 +20,31 @@ const struct option_row option_table[] = {
 	    "only folders that match, as 'Archive/*'; repeat for more" },
 	{ "exclude", 0, OPT_LIST, CMD_ONLINE, true, AT(excludes), "PATTERN", NULL, 0, 0,
 	    "not the folders that match; wins over --folder; repeat for more" },
-	{ "subscribed", 0, OPT_FLAG, CMD_ONLINE, true, AT(subscribed), NULL, NULL, 0, 0, "only subscribed folders" },
-	{ "namespace", 0, OPT_SET, CMD_ONLINE, true, AT(namespaces), "LIST", "personal|other|shared", 0, 0,
+	{ "subscribed", 0, OPT_FLAG, CMD_ONLINE, true, AT(subscribed), NULL, NULL, 0, 0,
+	    "only subscribed folders" },
+	{ "namespace", 0, OPT_SET, CMD_ONLINE, true, AT(namespaces),
+	    "LIST", "personal|other|shared", 0, 0,
 	    "besides one's own folders those of: other, shared" },
 	{ "eol", 0, OPT_CHOICE, RUNS, true, AT(eol), "ENDS", "lf|crlf", 0, 0,
 	    "line ends in files: lf (where it can be undone), or crlf as on the wire" },
-	{ "format", 0, OPT_CHOICE, CMD_EXTRACT, true, AT(format), "FORMAT", "maildir", 0, 0, "format of the files: maildir" },
+	{ "format", 0, OPT_CHOICE, CMD_EXTRACT, true, AT(format), "FORMAT", "maildir", 0, 0,
+	    "format of the files: maildir" },
 	{ "password-file", 0, OPT_FILE, CMD_ONLINE, true, AT(password_file), "FILE", NULL, 0, 0,
 	    "the password is the first line of FILE" },
-	{ "password-command", 0, OPT_TEXT, CMD_ONLINE, true, AT(password_command), "COMMAND", NULL, 0, 0,
+	{ "password-command", 0, OPT_TEXT, CMD_ONLINE, true, AT(password_command),
+	    "COMMAND", NULL, 0, 0,
 	    "the password is the first line that COMMAND prints" },
 	{ "tls-ca", 0, OPT_FILE, CMD_ONLINE, true, AT(tls_ca), "FILE", NULL, 0, 0,
 	    "trust the certificates in FILE instead of the system's" },
 	{ "tls-pin", 0, OPT_PIN, CMD_ONLINE, true, AT(tls_pin), "sha256:SUM", NULL, 0, 0,
 	    "trust the server with this public key, and no other" },
-	{ "insecure-plaintext", 0, OPT_FLAG, CMD_ONLINE, true, AT(insecure_plaintext), NULL, NULL, 0, 0,
+	{ "insecure-plaintext", 0, OPT_FLAG, CMD_ONLINE, true, AT(insecure_plaintext),
+	    NULL, NULL, 0, 0,
 	    "imap:// may go without TLS: everybody on the way can read the password" },
 	{ "insecure-tls", 0, OPT_FLAG, CMD_ONLINE, true, AT(insecure_tls), NULL, NULL, 0, 0,
 	    "accept any certificate: everybody on the way can pretend to be the server" },
-	{ "timeout", 0, OPT_DURATION, CMD_ONLINE, true, AT(timeout_ms), "TIME", NULL, 100, 86400 * SEC,
+	{ "timeout", 0, OPT_DURATION, CMD_ONLINE, true, AT(timeout_ms),
+	    "TIME", NULL, 100, 86400 * SEC,
 	    "give up when not a byte came for TIME, as 500ms, 90s, 5m; default 60s" },
 	{ "connections", 0, OPT_NUMBER, RUNS | CMD_VERIFY, true, AT(connections), "N", NULL, 1, 32,
 	    "connections for the account, 1 to 32; default: as it pays" },
@@ -50,17 +56,23 @@ const struct option_row option_table[] = {
 	    "with SOURCE: fetch every message again and compare the bytes" },
 	{ "dry-run", 'n', OPT_FLAG, CMD_EXTRACT, false, AT(dry_run), NULL, NULL, 0, 0,
 	    "look like check, say what would be done, write nothing" },
-	{ "format", 0, OPT_CHOICE, CMD_REPORT, false, AT(report_format), "FORMAT", "text|json|csv|html", 0, 0,
+	{ "format", 0, OPT_CHOICE, CMD_REPORT, false, AT(report_format),
+	    "FORMAT", "text|json|csv|html", 0, 0,
 	    "text, json, csv or html" },
-	{ "json", 0, OPT_FLAG, CMD_ALL, false, AT(json), NULL, NULL, 0, 0, "print JSON for programs" },
+	{ "json", 0, OPT_FLAG, CMD_ALL, false, AT(json), NULL, NULL, 0, 0,
+	    "print JSON for programs" },
 	{ "progress", 0, OPT_CHOICE, CMD_ONLINE, false, AT(progress), "HOW", "auto|json|none", 0, 0,
 	    "auto: a display on a terminal; json: a line a second; none" },
-	{ "syslog", 0, OPT_FLAG, RUNS | CMD_VERIFY, true, AT(syslog), NULL, NULL, 0, 0, "events go to the system log too" },
-	{ "verbose", 'v', OPT_COUNT, CMD_ONLINE, false, AT(verbose), NULL, NULL, 0, 3, "tell more; -vv tells all" },
-	{ "quiet", 'q', OPT_FLAG, CMD_ONLINE, false, AT(quiet), NULL, NULL, 0, 0, "tell errors only" },
+	{ "syslog", 0, OPT_FLAG, RUNS | CMD_VERIFY, true, AT(syslog), NULL, NULL, 0, 0,
+	    "events go to the system log too" },
+	{ "verbose", 'v', OPT_COUNT, CMD_ONLINE, false, AT(verbose), NULL, NULL, 0, 3,
+	    "tell more; -vv tells all" },
+	{ "quiet", 'q', OPT_FLAG, CMD_ONLINE, false, AT(quiet), NULL, NULL, 0, 0,
+	    "tell errors only" },
 	{ "config", 0, OPT_FILE, CMD_ALL, false, AT(config), "FILE", NULL, 0, 0,
 	    "read options from FILE instead of imex.conf" },
-	{ "version", 'V', OPT_FLAG, CMD_ALL, false, AT(version), NULL, NULL, 0, 0, "print the version" },
+	{ "version", 'V', OPT_FLAG, CMD_ALL, false, AT(version), NULL, NULL, 0, 0,
+	    "print the version" },
 	{ "help", 'h', OPT_FLAG, CMD_ALL, false, AT(help), NULL, NULL, 0, 0, "print this text" },
 };
 const size_t option_count = COUNT_OF(option_table);
@@ -124,7 +136,8 @@ bool
 option_given(const struct options *o, const void *field)
 {
 	for (size_t i = 0; i < option_count; i++)
-		if ((const char *)o + option_table[i].offset == (const char *)field && o->from[i] != FROM_DEFAULT)
+		if ((const char *)o + option_table[i].offset == (const char *)field &&
+		    o->from[i] != FROM_DEFAULT)
 			return true;
 	return false;
 }
@@ -134,7 +147,8 @@ option_given(const struct options *o, const void *field)
 static int
 option_bad(const struct option_row *row, const char *value, const char *accepted, struct err *err)
 {
-	return err_set(err, ERR_USAGE, "--%s: '%s' is not accepted; %s", row->name, value, accepted);
+	return err_set(
+	    err, ERR_USAGE, "--%s: '%s' is not accepted; %s", row->name, value, accepted);
 }
 
 static int
@@ -161,12 +175,14 @@ option_set_bits(void *field, const struct option_row *row, const char *value, st
 		size_t len = strcspn(at, ",");
 		int i;
 
-		snprintf(word, sizeof(word), "%.*s", (int)(len < sizeof(word) ? len : sizeof(word) - 1), at);
+		snprintf(word, sizeof(word), "%.*s",
+		    (int)(len < sizeof(word) ? len : sizeof(word) - 1), at);
 		i = value_choice(word, row->choices);
 		if (i < 0) {
 			char accepted[128];
 
-			snprintf(accepted, sizeof(accepted), "the values are %s, with commas between", row->choices);
+			snprintf(accepted, sizeof(accepted),
+			    "the values are %s, with commas between", row->choices);
 			return option_bad(row, word, accepted, err);
 		}
 		bits |= 1u << i;
@@ -199,7 +215,8 @@ option_set_number(void *field, const struct option_row *row, const char *value, 
 	if (!value_number(value, (uint64_t)row->max, &n) || n < (uint64_t)row->min) {
 		char accepted[80];
 
-		snprintf(accepted, sizeof(accepted), "a number from %" PRId64 " to %" PRId64 " is", row->min, row->max);
+		snprintf(accepted, sizeof(accepted), "a number from %" PRId64 " to %" PRId64 " is",
+		    row->min, row->max);
 		return option_bad(row, value, accepted, err);
 	}
 	*(unsigned *)field = (unsigned)n;
@@ -212,7 +229,8 @@ option_set_text(struct options *o, const struct option_row *row, const char *val
 	const char *copy;
 
 	if (row->kind == OPT_PIN && !value_pin(value))
-		return option_bad(row, value, "sha256: and 64 hex digits, or 44 of base64, are", err);
+		return option_bad(
+		    row, value, "sha256: and 64 hex digits, or 44 of base64, are", err);
 	if (*value == '\0')
 		return err_set(err, ERR_USAGE, "--%s: an empty value is not accepted", row->name);
 	copy = arena_copy(&o->arena, slice_str(value));
@@ -225,7 +243,8 @@ option_set_text(struct options *o, const struct option_row *row, const char *val
 	struct text_list *list = option_field(o, row);
 
 	if (list->len == LIST_MAX)
-		return err_set(err, ERR_USAGE, "--%s: at most %d are accepted", row->name, LIST_MAX);
+		return err_set(
+		    err, ERR_USAGE, "--%s: at most %d are accepted", row->name, LIST_MAX);
 	list->item[list->len++] = copy;
 	return 0;
 }
@@ -280,8 +299,8 @@ option_store(struct options *o, const struct option_row *row, const char *value,
 }
 
 int
-options_set(struct options *o, const struct option_row *row, enum option_from from, const char *value,
-    struct err *err)
+options_set(struct options *o, const struct option_row *row, enum option_from from,
+    const char *value, struct err *err)
 {
 	uint8_t *have = &o->from[row - option_table];
 
@@ -304,9 +323,12 @@ options_unknown(const struct options *o, const char *dashes, const char *name, s
 	const char *own = o->command->name;
 
 	if (*dashes && dashes[1] && option_find(name, CMD_ALL))
-		return err_set(err, ERR_USAGE, "imex %s has no option --%s; 'imex %s --help' lists what it has", own, name, own);
+		return err_set(err, ERR_USAGE,
+		    "imex %s has no option --%s; 'imex %s --help' lists what it has", own, name,
+		    own);
 	if (!dashes[1])
-		return err_set(err, ERR_USAGE, "unknown option '-%s'; 'imex %s --help' lists what it has", name, own);
+		return err_set(err, ERR_USAGE,
+		    "unknown option '-%s'; 'imex %s --help' lists what it has", name, own);
 	return err_set(err, ERR_USAGE, "unknown option '--%s'; did you mean '--%s'?", name,
 	    option_nearest(name, o->command->bit));
 }
@@ -319,7 +341,8 @@ options_long(struct options *o, int argc, char **argv, int *i, struct err *err)
 	size_t len = equal ? (size_t)(equal - word) : strlen(word);
 	char name[64];
 
-	snprintf(name, sizeof(name), "%.*s", (int)(len < sizeof(name) ? len : sizeof(name) - 1), word);
+	snprintf(
+	    name, sizeof(name), "%.*s", (int)(len < sizeof(name) ? len : sizeof(name) - 1), word);
 	const struct option_row *row = option_find(name, o->command->bit);
 
 	if (!row)
@@ -351,8 +374,9 @@ options_word(struct options *o, const char *word, struct err *err)
 	const struct command *c = o->command;
 
 	if (o->n_words == c->max_words)
-		return err_set(err, ERR_USAGE, "imex %s: '%s' is one word too many; usage: imex %s %s", c->name, word,
-		    c->name, c->args);
+		return err_set(err, ERR_USAGE,
+		    "imex %s: '%s' is one word too many; usage: imex %s %s", c->name, word, c->name,
+		    c->args);
 	o->word[o->n_words++] = word;
 	return 0;
 }
@@ -365,10 +389,12 @@ options_check(const struct options *o, struct err *err)
 	if (o->help || o->version)
 		return 0;
 	if (o->n_words < c->min_words || (c->bit == CMD_EXTRACT && !o->to && !o->dry_run))
-		return err_set(err, ERR_USAGE, "imex %s needs %s, as in: %s", c->name, c->args, c->example);
+		return err_set(
+		    err, ERR_USAGE, "imex %s needs %s, as in: %s", c->name, c->args, c->example);
 	for (size_t i = 0; i < o->n_words; i++)
 		if (*o->word[i] == '\0')
-			return err_set(err, ERR_USAGE, "imex %s: an empty word is not accepted; usage: imex %s %s", c->name,
+			return err_set(err, ERR_USAGE,
+			    "imex %s: an empty word is not accepted; usage: imex %s %s", c->name,
 			    c->name, c->args);
 	return 0;
 }

@@ -1,7 +1,8 @@
-/* Options. One table gives the command line, the config file, what a job keeps for later runs, and the usage text.
+/* Options. One table gives the command line, the config file, what a job keeps for later runs, and
+ * the usage text.
  *
- * A value comes from one of four levels; a higher one wins, whatever the order they are read in. A list is
- * replaced as a whole by the list of a higher level. */
+ * A value comes from one of four levels; a higher one wins, whatever the order they are read in. A
+ * list is replaced as a whole by the list of a higher level. */
 #ifndef APP_OPTIONS_H
 #define APP_OPTIONS_H
 
@@ -79,18 +80,21 @@ extern const size_t option_count;
 
 void options_init(struct options *o, const struct command *command);
 void options_done(struct options *o);
-/* The words behind the command. ERR_USAGE names the nearest option or the accepted values. Stops at --help. */
+/* The words behind the command. ERR_USAGE names the nearest option or the accepted values. Stops at
+ * --help. */
 int options_command_line(struct options *o, int argc, char **argv, struct err *err) WARN_UNUSED;
 /* Is all there that the command needs? After config file and command line were read. */
 int options_check(const struct options *o, struct err *err) WARN_UNUSED;
 /* One option by name at a level. The text is copied unless it is the command line's. */
-int options_set(struct options *o, const struct option_row *row, enum option_from from, const char *value,
-    struct err *err) WARN_UNUSED;
+int options_set(struct options *o, const struct option_row *row, enum option_from from,
+    const char *value, struct err *err) WARN_UNUSED;
 /* Row of that name that the command has; NULL: none. */
 const struct option_row *option_find(const char *name, unsigned command);
 const char *option_nearest(const char *name, unsigned commands);
 bool option_given(const struct options *o, const void *field);	/* from any level but the default */
-/* The value as text that options_set takes again; for lists, item `index`. False: no (more) value. */
-bool option_text(const struct options *o, const struct option_row *row, size_t index, struct buf *ret);
+/* The value as text that options_set takes again; for lists, item `index`. False: no (more) value.
+ */
+bool option_text(
+    const struct options *o, const struct option_row *row, size_t index, struct buf *ret);
 
 #endif

@@ -17,8 +17,10 @@ origin_open(struct origin *g, struct options *o, const char *source, struct err 
 	arena_init(&g->arena, 64 * 1024);
 	if (imap_url_parse(source, &g->arena, &g->url, err) < 0)
 		return -1;
-	g->account = origin_usual_port(&g->url) ? arena_printf(&g->arena, "%s@%s", g->url.user, g->url.host) :
-	    arena_printf(&g->arena, "%s@%s:%s", g->url.user, g->url.host, g->url.port);
+	g->account =
+	    origin_usual_port(&g->url)
+		? arena_printf(&g->arena, "%s@%s", g->url.user, g->url.host)
+		: arena_printf(&g->arena, "%s@%s:%s", g->url.user, g->url.host, g->url.port);
 	if (!g->account)
 		return err_set(err, ERR_USAGE, "SOURCE is too long");
 	return password_get(o, &g->url, &g->password, &g->password_from, err);
@@ -35,7 +37,8 @@ origin_done(struct origin *g)
 bool
 origin_same(const struct imap_url *a, const char *login, const char *host, const char *port)
 {
-	return strcmp(a->user, login) == 0 && strcmp(a->host, host) == 0 && strcmp(a->port, port) == 0;
+	return strcmp(a->user, login) == 0 && strcmp(a->host, host) == 0 &&
+	       strcmp(a->port, port) == 0;
 }
 
 static enum tls_mode

@@ -1,4 +1,5 @@
-/* SOURCE and the options made into what the engine needs: an endpoint with its password, and a selection. */
+/* SOURCE and the options made into what the engine needs: an endpoint with its password, and a
+ * selection. */
 #ifndef APP_ORIGIN_H
 #define APP_ORIGIN_H
 
@@ -15,7 +16,8 @@ struct origin {
 };
 
 /* Parse SOURCE and find the password, which may prompt or run a command. */
-int origin_open(struct origin *g, struct options *o, const char *source, struct err *err) WARN_UNUSED;
+int origin_open(
+    struct origin *g, struct options *o, const char *source, struct err *err) WARN_UNUSED;
 void origin_done(struct origin *g);
 /* Fills source, selection and what comes from options alone; all borrowed. */
 void origin_job(const struct origin *g, const struct options *o, struct job *ret);

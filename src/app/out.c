@@ -138,7 +138,8 @@ human_bytes(uint64_t bytes, char ret[HUMAN_MAX])
 		value /= 1000;
 		unit++;
 	}
-	snprintf(ret, HUMAN_MAX, unit > 0 && value < 9.95 ? "%.1f %s" : "%.0f %s", value, units[unit]);
+	snprintf(
+	    ret, HUMAN_MAX, unit > 0 && value < 9.95 ? "%.1f %s" : "%.0f %s", value, units[unit]);
 }
 
 void
@@ -164,7 +165,8 @@ human_span(int64_t seconds, char ret[HUMAN_MAX])
 	if (s >= 2 * 86400)
 		snprintf(ret, HUMAN_MAX, "%" PRId64 " d %" PRId64 " h", s / 86400, s / 3600 % 24);
 	else if (s >= 3600)
-		snprintf(ret, HUMAN_MAX, "%" PRId64 ":%02" PRId64 ":%02" PRId64, s / 3600, s / 60 % 60, s % 60);
+		snprintf(ret, HUMAN_MAX, "%" PRId64 ":%02" PRId64 ":%02" PRId64, s / 3600,
+		    s / 60 % 60, s % 60);
 	else
 		snprintf(ret, HUMAN_MAX, "%" PRId64 ":%02" PRId64, s / 60, s % 60);
 }

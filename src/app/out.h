@@ -1,5 +1,5 @@
-/* Text on its way to a file or to standard output: collected, written in pieces, the first error kept, so that
- * whoever prints need not look after each line. */
+/* Text on its way to a file or to standard output: collected, written in pieces, the first error
+ * kept, so that whoever prints need not look after each line. */
 #ifndef APP_OUT_H
 #define APP_OUT_H
 
@@ -15,7 +15,8 @@ struct out {
 };
 
 void out_open(struct out *o, int fd);
-/* Write the rest and free the memory; the descriptor stays open. -1: the first error, also of what came before. */
+/* Write the rest and free the memory; the descriptor stays open. -1: the first error, also of what
+ * came before. */
 int out_close(struct out *o, struct err *err) WARN_UNUSED;
 void out_str(struct out *o, const char *text);
 void out_printf(struct out *o, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -26,14 +27,14 @@ void out_drain(struct out *o);
 void out_visible(struct out *o, const char *text);
 /* The same in exactly `width` columns, filled with blanks or cut with "~" at the end. */
 void out_column(struct out *o, const char *text, size_t width);
-/* The same wrapped at 79 columns behind `indent` blanks; the first line goes on where it is, at column `at`. Ends the
- * line. */
+/* The same wrapped at 79 columns behind `indent` blanks; the first line goes on where it is, at
+ * column `at`. Ends the line. */
 void out_wrapped(struct out *o, const char *text, size_t at, size_t indent);
 
 /* Numbers for people. */
 enum { HUMAN_MAX = 32 };
-void human_bytes(uint64_t bytes, char ret[HUMAN_MAX]);		/* "1.2 MB", powers of 1000 */
-void human_count(uint64_t n, char ret[HUMAN_MAX]);		/* "1,234,567" */
-void human_span(int64_t seconds, char ret[HUMAN_MAX]);		/* "0:05", "12:34", "3:02:01", "4 d 3 h" */
+void human_bytes(uint64_t bytes, char ret[HUMAN_MAX]);	/* "1.2 MB", powers of 1000 */
+void human_count(uint64_t n, char ret[HUMAN_MAX]);	/* "1,234,567" */
+void human_span(int64_t seconds, char ret[HUMAN_MAX]);	/* "0:05", "12:34", "3:02:01", "4 d 3 h" */
 
 #endif

@@ -44,7 +44,8 @@ password_file(const char *path, struct secret **ret, struct err *err)
 	if (rc == 0) {
 		*ret = password_first_line(&text);
 		if (!*ret)
-			rc = err_set(err, ERR_CONFIG, "the first line of '%s' is empty; it should be the password", path);
+			rc = err_set(err, ERR_CONFIG,
+			    "the first line of '%s' is empty; it should be the password", path);
 	}
 	buf_done(&text);
 	return rc < 0 ? err_wrap(err, "--password-file") : 0;
@@ -52,7 +53,8 @@ password_file(const char *path, struct secret **ret, struct err *err)
 
 /* ---- --password-command ---- */
 
-/* Everything the command prints is read, so that it never dies of a closed pipe; what is over the limit is dropped. */
+/* Everything the command prints is read, so that it never dies of a closed pipe; what is over the
+ * limit is dropped. */
 static int
 password_read_pipe(int fd, struct buf *out, struct err *err)
 {
@@ -104,9 +106,11 @@ password_wait(pid_t pid, struct err *err)
 		if (errno != EINTR)
 			return err_set_sys(err, ERR_CONFIG, "wait for the command");
 	if (WIFSIGNALED(status))
-		return err_set(err, ERR_CONFIG, "the command was ended by signal %d", WTERMSIG(status));
+		return err_set(
+		    err, ERR_CONFIG, "the command was ended by signal %d", WTERMSIG(status));
 	if (WEXITSTATUS(status) != 0)
-		return err_set(err, ERR_CONFIG, "the command ended with exit code %d", WEXITSTATUS(status));
+		return err_set(
+		    err, ERR_CONFIG, "the command ended with exit code %d", WEXITSTATUS(status));
 	return 0;
 }
 
@@ -146,7 +150,8 @@ password_run(const char *command, struct secret **ret, struct err *err)
 	struct secret *s = password_first_line(&text);
 
 	if (rc == 0 && !s)
-		rc = err_set(err, ERR_CONFIG, text.full ? "the command printed too much" : "the command printed nothing");
+		rc = err_set(err, ERR_CONFIG,
+		    text.full ? "the command printed too much" : "the command printed nothing");
 	buf_done(&text);
 	if (rc < 0) {
 		secret_free(s);
@@ -283,8 +288,8 @@ password_prompt(const struct imap_url *url, struct secret **ret, struct err *err
 /* ---- in order ---- */
 
 int
-password_get(struct options *o, const struct imap_url *url, struct secret **ret, const char **ret_from,
-    struct err *err)
+password_get(struct options *o, const struct imap_url *url, struct secret **ret,
+    const char **ret_from, struct err *err)
 {
 	const char *env = getenv("IMEX_PASSWORD");
 
@@ -311,6 +316,8 @@ password_get(struct options *o, const struct imap_url *url, struct secret **ret,
 	*ret_from = "the prompt";
 	if (*ret)
 		return 0;
-	return err_set(err, ERR_CONFIG, "no password for %s on %s: give --password-file FILE, --password-command COMMAND, "
-	    "the variable IMEX_PASSWORD or an entry in ~/.netrc, or run imex on a terminal", url->user, url->host);
+	return err_set(err, ERR_CONFIG,
+	    "no password for %s on %s: give --password-file FILE, --password-command COMMAND, "
+	    "the variable IMEX_PASSWORD or an entry in ~/.netrc, or run imex on a terminal",
+	    url->user, url->host);
 }

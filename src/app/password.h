@@ -1,5 +1,5 @@
-/* Where a password comes from, in this order: --password-file, --password-command, IMEX_PASSWORD, ~/.netrc, a prompt on
- * the terminal. Never the command line. */
+/* Where a password comes from, in this order: --password-file, --password-command, IMEX_PASSWORD,
+ * ~/.netrc, a prompt on the terminal. Never the command line. */
 #ifndef APP_PASSWORD_H
 #define APP_PASSWORD_H
 
@@ -9,10 +9,11 @@
 
 enum { PASSWORD_MAX = 8 * 1024 };
 
-/* *ret_from names the way for people ("--password-file F", "IMEX_PASSWORD" ...); it is o->arena's. Errors: ERR_CONFIG
- * names the ways when there is none; ERR_NO_INPUT, ERR_DISK of a file; ERR_INTERRUPTED at the prompt. */
-int password_get(struct options *o, const struct imap_url *url, struct secret **ret, const char **ret_from,
-    struct err *err) WARN_UNUSED;
+/* *ret_from names the way for people ("--password-file F", "IMEX_PASSWORD" ...); it is o->arena's.
+ * Errors: ERR_CONFIG names the ways when there is none; ERR_NO_INPUT, ERR_DISK of a file;
+ * ERR_INTERRUPTED at the prompt. */
+int password_get(struct options *o, const struct imap_url *url, struct secret **ret,
+    const char **ret_from, struct err *err) WARN_UNUSED;
 /* The first line that /bin/sh -c COMMAND prints, at most PASSWORD_MAX bytes; its stderr is ours. */
 int password_run(const char *command, struct secret **ret, struct err *err) WARN_UNUSED;
 

@@ -69,12 +69,14 @@ tally_not_good(const struct tally *t)
 }
 
 int
-report_account(struct report *r, const struct account_rec *a, struct account_report *ret, struct err *err)
+report_account(
+    struct report *r, const struct account_rec *a, struct account_report *ret, struct err *err)
 {
 	*ret = (struct account_report){ 0 };
 	arena_init(&ret->arena, REPORT_ARENA);
 	if (state_folders(r->state, a->id, &ret->arena, &ret->folder, &ret->n_folders, err) < 0 ||
-	    state_warnings(r->state, a->id, &ret->arena, &ret->warning, &ret->n_warnings, err) < 0) {
+	    state_warnings(r->state, a->id, &ret->arena, &ret->warning, &ret->n_warnings, err) <
+		0) {
 		arena_done(&ret->arena);
 		return -1;
 	}
@@ -91,8 +93,8 @@ report_account_done(struct account_report *a)
 }
 
 int
-report_problems(struct report *r, const struct folder_rec *f, struct arena *a, struct problem **ret, size_t *ret_len,
-    struct err *err)
+report_problems(struct report *r, const struct folder_rec *f, struct arena *a, struct problem **ret,
+    size_t *ret_len, struct err *err)
 {
 	arena_reset(a);
 	if (state_problems(r->state, f->id, a, ret, ret_len, err) < 0)
@@ -163,7 +165,8 @@ report_file(struct report *r, int dir, enum report_format f, const char *name, s
 	char temporary[64];
 
 	snprintf(temporary, sizeof(temporary), "%s.new", name);
-	if (file_create(dir, temporary, &fd, err) < 0 || report_print(r, f, fd, err) < 0 || file_sync(fd, err) < 0)
+	if (file_create(dir, temporary, &fd, err) < 0 || report_print(r, f, fd, err) < 0 ||
+	    file_sync(fd, err) < 0)
 		return err_wrap(err, "write '%s/%s'", r->dir, name);
 	if (file_rename(dir, temporary, dir, name, err) < 0)
 		return err_wrap(err, "write '%s/%s'", r->dir, name);

@@ -1,5 +1,6 @@
-/* What a job has done, from its state alone, in four forms. Folders are read account by account and messages folder by
- * folder, so that memory does not grow with the job. Equal states give equal reports, byte for byte. */
+/* What a job has done, from its state alone, in four forms. Folders are read account by account and
+ * messages folder by folder, so that memory does not grow with the job. Equal states give equal
+ * reports, byte for byte. */
 #ifndef APP_REPORT_H
 #define APP_REPORT_H
 
@@ -31,12 +32,14 @@ struct account_report {
 	size_t n_warnings;
 };
 
-int report_open(struct report *r, struct state *t, const char *dir, bool hide, struct err *err) WARN_UNUSED;
+int report_open(
+    struct report *r, struct state *t, const char *dir, bool hide, struct err *err) WARN_UNUSED;
 void report_done(struct report *r);
-int report_account(struct report *r, const struct account_rec *a, struct account_report *ret, struct err *err) WARN_UNUSED;
+int report_account(struct report *r, const struct account_rec *a, struct account_report *ret,
+    struct err *err) WARN_UNUSED;
 void report_account_done(struct account_report *a);
-int report_problems(struct report *r, const struct folder_rec *f, struct arena *a, struct problem **ret,
-    size_t *ret_len, struct err *err) WARN_UNUSED;
+int report_problems(struct report *r, const struct folder_rec *f, struct arena *a,
+    struct problem **ret, size_t *ret_len, struct err *err) WARN_UNUSED;
 
 void tally_add(struct tally *sum, const struct tally *one);
 uint64_t tally_not_good(const struct tally *t);		/* listed ones without a good verdict */
@@ -57,7 +60,8 @@ int report_print(struct report *r, enum report_format f, int fd, struct err *err
 int report_files(struct report *r, struct err *err) WARN_UNUSED;
 
 /* Pieces that tests look at. */
-void csv_field(struct out *o, const char *text);	/* quoted where RFC 4180 asks; formulas disarmed */
+/* Quoted where RFC 4180 asks; formulas disarmed. */
+void csv_field(struct out *o, const char *text);
 void html_text(struct out *o, const char *text);
 
 #endif

@@ -1,12 +1,13 @@
-/* RFC 4180, a row per folder. Spreadsheets run a field that begins with = + - @ as a formula, also behind a tab or a
- * CR, and a folder may have any name: such fields get an apostrophe in front. */
+/* RFC 4180, a row per folder. Spreadsheets run a field that begins with = + - @ as a formula, also
+ * behind a tab or a CR, and a folder may have any name: such fields get an apostrophe in front. */
 #include <string.h>
 
 #include "app/report.h"
 #include "base/clock.h"
 #include "base/event.h"
 
-static const char heading[] = "account,folder,path,uidvalidity,listed,stored,excluded,gone,phantom,reconstructed,"
+static const char heading[] =
+    "account,folder,path,uidvalidity,listed,stored,excluded,gone,phantom,reconstructed,"
     "header-only,placeholder,refused,failed,expunged,bytes,proved,uidnext,at,why,vanished\r\n";
 
 void
@@ -51,8 +52,8 @@ csv_folder(const struct account_rec *a, const struct folder_rec *f, struct out *
 	out_printf(o, ",%u,%llu", f->uidvalidity, (unsigned long long)f->listed);
 	for (int v = VERDICT_STORED; v < VERDICTS; v++)
 		out_printf(o, ",%llu", (unsigned long long)f->verdicts[v]);
-	out_printf(o, ",%llu,%llu,%s,%u,%s,", (unsigned long long)f->expunged, (unsigned long long)f->bytes,
-	    f->proof.proved ? "yes" : "no", f->proof.uidnext, at);
+	out_printf(o, ",%llu,%llu,%s,%u,%s,", (unsigned long long)f->expunged,
+	    (unsigned long long)f->bytes, f->proof.proved ? "yes" : "no", f->proof.uidnext, at);
 	csv_field(o, f->proof.why ? f->proof.why : "");
 	out_printf(o, ",%s\r\n", f->vanished ? "yes" : "no");
 	buf_done(&name);

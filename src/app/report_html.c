@@ -7,16 +7,37 @@
 
 static const char head[] =
     "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>imex report</title>\n<style>\n"
-    "body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:76em;padding:0 1em;color:#1b1f24;background:#fff}\n"
+    "<meta http-equiv=\"Content-Security-Policy\""
+    " content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+    "<title>imex report</title>\n<style>\n"
+    "body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:76em;padding:0 1em;"
+    "color:#1b1f24;background:#fff}\n"
     "table{border-collapse:collapse;width:100%;margin:.7em 0 1.4em}\n"
-    "th,td{padding:.3em .6em;border-bottom:1px solid #d5d9de;text-align:left;vertical-align:top;overflow-wrap:anywhere}\n"
-    "th{background:#f1f3f5}\n.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}\n"
-    ".good{color:#14632b}\n.warn{color:#7a4d00}\n.bad{color:#a3101c}\ncode{overflow-wrap:anywhere}\n"
-    "@media(prefers-color-scheme:dark){body{color:#e4e7ea;background:#15181b}th{background:#23282d}"
-    "th,td{border-color:#3a4147}.good{color:#7fd696}.warn{color:#f0c060}.bad{color:#ff8a8f}}\n"
+    "th,td{padding:.3em .6em;border-bottom:1px solid #d5d9de;text-align:left;"
+    "vertical-align:top;overflow-wrap:anywhere}\n"
+    "th{background:#f1f3f5}\n"
+    ".n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}\n"
+    ".good{color:#14632b}\n.warn{color:#7a4d00}\n.bad{color:#a3101c}\n"
+    "code{overflow-wrap:anywhere}\n"
+    "@media(prefers-color-scheme:dark){body{color:#e4e7ea;background:#15181b}"
+    "th{background:#23282d}th,td{border-color:#3a4147}"
+    ".good{color:#7fd696}.warn{color:#f0c060}.bad{color:#ff8a8f}}\n"
     "</style>\n</head>\n<body>\n";
+
+static const char folders_head[] =
+    "<table>\n<tr><th>Folder</th><th class=\"n\">Listed</th><th class=\"n\">Stored</th>"
+    "<th class=\"n\">Excluded</th><th class=\"n\">Gone</th><th class=\"n\">Not good</th>"
+    "<th class=\"n\">Deleted since</th><th class=\"n\">Size</th><th>Proof</th></tr>\n";
+
+static const char problems_head[] =
+    "<h3>Messages without a good verdict</h3>\n<table>\n"
+    "<tr><th>Folder</th><th class=\"n\">UID</th><th>Verdict</th><th>Reason</th><th>From</th>"
+    "<th>Date</th><th>Subject</th><th>Message-ID</th><th>Reply of the server</th></tr>\n";
+
+static const char warnings_head[] =
+    "<h3>Warnings</h3>\n<table>\n<tr><th class=\"n\">Event</th><th>Folder</th>"
+    "<th class=\"n\">UID</th><th>What</th></tr>\n";
 
 void
 html_text(struct out *o, const char *text)
@@ -133,9 +154,7 @@ html_folder(struct out *o, const struct folder_rec *f)
 static void
 html_folders(struct out *o, const struct account_report *ar)
 {
-	out_str(o, "<table>\n<tr><th>Folder</th><th class=\"n\">Listed</th><th class=\"n\">Stored</th>"
-	    "<th class=\"n\">Excluded</th><th class=\"n\">Gone</th><th class=\"n\">Not good</th>"
-	    "<th class=\"n\">Deleted since</th><th class=\"n\">Size</th><th>Proof</th></tr>\n");
+	out_str(o, folders_head);
 	for (size_t i = 0; i < ar->n_folders; i++)
 		html_folder(o, &ar->folder[i]);
 	out_str(o, "</table>\n");
@@ -175,9 +194,7 @@ html_problems(struct report *r, const struct account_report *ar, struct out *o, 
 		rc = report_problems(r, &ar->folder[i], &a, &problem, &n, err);
 		for (size_t k = 0; k < n; k++) {
 			if (!any)
-				out_str(o, "<h3>Messages without a good verdict</h3>\n<table>\n<tr><th>Folder</th><th class=\"n\">UID</th>"
-				    "<th>Verdict</th><th>Reason</th><th>From</th><th>Date</th><th>Subject</th><th>Message-ID</th>"
-				    "<th>Reply of the server</th></tr>\n");
+				out_str(o, problems_head);
 			any = true;
 			html_problem(o, report_name(ar->folder[i].name, &name), &problem[k]);
 		}
@@ -197,8 +214,7 @@ html_warnings(struct out *o, const struct account_report *ar)
 	if (ar->n_warnings == 0)
 		return;
 	buf_init(&name, 64 * 1024);
-	out_str(o, "<h3>Warnings</h3>\n<table>\n<tr><th class=\"n\">Event</th><th>Folder</th><th class=\"n\">UID</th>"
-	    "<th>What</th></tr>\n");
+	out_str(o, warnings_head);
 	for (size_t i = 0; i < ar->n_warnings; i++) {
 		const struct warning *w = &ar->warning[i];
 
@@ -231,8 +247,10 @@ html_heading(struct out *o, const struct account_rec *a, const struct account_re
 		html_text(o, a->error);
 		out_str(o, "</p>\n");
 	}
-	out_printf(o, "<p>%s of %s messages stored (%s); %" PRIu64 " of %" PRIu64 " folders proved complete.</p>\n", stored,
-	    listed, bytes, ar->sum.proved, ar->sum.folders);
+	out_printf(o,
+	    "<p>%s of %s messages stored (%s); %" PRIu64 " of %" PRIu64
+	    " folders proved complete.</p>\n",
+	    stored, listed, bytes, ar->sum.proved, ar->sum.folders);
 }
 
 static int
@@ -258,10 +276,10 @@ report_html(struct report *r, struct out *o, struct err *err)
 	int rc = 0;
 
 	out_str(o, head);
-	out_printf(o, "<h1>imex report: <span class=\"%s\">%s</span></h1>\n", outcome_class(r->exit_code),
-	    outcome[r->exit_code]);
-	out_printf(o, "<p>imex " IMEX_VERSION ", %s to %s, line ends %s.</p>\n", r->birth.command, r->birth.format,
-	    r->birth.eol);
+	out_printf(o, "<h1>imex report: <span class=\"%s\">%s</span></h1>\n",
+	    outcome_class(r->exit_code), outcome[r->exit_code]);
+	out_printf(o, "<p>imex " IMEX_VERSION ", %s to %s, line ends %s.</p>\n", r->birth.command,
+	    r->birth.format, r->birth.eol);
 	for (size_t i = 0; i < r->n_accounts && rc == 0; i++)
 		rc = html_account(r, &r->account[i], o, err);
 	out_str(o, "</body>\n</html>\n");

@@ -58,7 +58,8 @@ json_problem(struct buf *b, const struct problem *p)
 }
 
 static int
-json_problems(struct report *r, const struct folder_rec *f, struct arena *a, struct out *o, struct err *err)
+json_problems(
+    struct report *r, const struct folder_rec *f, struct arena *a, struct out *o, struct err *err)
 {
 	struct problem *problem;
 	size_t n;
@@ -75,7 +76,8 @@ json_problems(struct report *r, const struct folder_rec *f, struct arena *a, str
 }
 
 static int
-json_folder(struct report *r, const struct folder_rec *f, struct arena *a, struct out *o, struct err *err)
+json_folder(
+    struct report *r, const struct folder_rec *f, struct arena *a, struct out *o, struct err *err)
 {
 	struct buf *b = &o->buf, name;
 
@@ -141,7 +143,8 @@ json_folders(struct report *r, const struct account_report *ar, struct out *o, s
 }
 
 static int
-json_account(struct report *r, const struct account_rec *a, struct tally *sum, struct out *o, struct err *err)
+json_account(struct report *r, const struct account_rec *a, struct tally *sum, struct out *o,
+    struct err *err)
 {
 	struct account_report ar;
 

@@ -17,6 +17,16 @@ text_when(struct out *o, int64_t at_ms)
 	out_printf(o, "%s UTC", at);
 }
 
+static const char *
+text_complete(const struct folder_rec *f)
+{
+	if (f->excluded)
+		return "excluded";
+	if (f->vanished)
+		return "gone";
+	return f->proof.proved ? "proved" : "NO";
+}
+
 static void
 text_row(struct out *o, const char *name, const struct folder_rec *f)
 {
@@ -26,8 +36,9 @@ text_row(struct out *o, const char *name, const struct folder_rec *f)
 	human_bytes(f->bytes, bytes);
 	out_str(o, "  ");
 	out_column(o, name, NAME_WIDTH);
-	out_printf(o, " %9" PRIu64 " %9" PRIu64 " %7" PRIu64 " %8s  %s\n", f->listed, stored, f->listed - stored, bytes,
-	    f->excluded ? "excluded" : f->vanished ? "gone" : f->proof.proved ? "proved" : "no");
+	out_printf(o, " %9" PRIu64 " %9" PRIu64 " %7" PRIu64 " %8s  %s
+", f->listed, stored,
+	    f->listed - stored, bytes, text_complete(f));
 }
 
 static void
@@ -36,7 +47,8 @@ text_table(const struct account_report *ar, struct out *o)
 	struct buf name;
 
 	buf_init(&name, 64 * 1024);
-	out_str(o, "\n  Folder                              Listed    Stored   Other     Size  Complete\n");
+	out_printf(o, "\n  %-*s %9s %9s %7s %8s  %s\n", NAME_WIDTH, "Folder", "Listed", "Stored", "Other",
+	    "Size", "Complete");
 	for (size_t i = 0; i < ar->n_folders; i++)
 		text_row(o, report_name(ar->folder[i].name, &name), &ar->folder[i]);
 	buf_done(&name);
@@ -51,7 +63,8 @@ text_verdicts(struct out *o, const struct folder_rec *f)
 	for (int v = VERDICT_STORED; v < VERDICTS; v++) {
 		if (f->verdicts[v] == 0)
 			continue;
-		out_printf(o, "%s%s %" PRIu64, between, verdict_name((enum verdict)v), f->verdicts[v]);
+		out_printf(
+		    o, "%s%s %" PRIu64, between, verdict_name((enum verdict)v), f->verdicts[v]);
 		between = ", ";
 	}
 	if (f->verdicts[VERDICT_NONE] > 0)
@@ -60,7 +73,8 @@ text_verdicts(struct out *o, const struct folder_rec *f)
 		out_str(o, "nothing to store");
 	out_str(o, "\n");
 	if (f->expunged > 0)
-		out_printf(o, "    kept although deleted on the server since: %" PRIu64 "\n", f->expunged);
+		out_printf(
+		    o, "    kept although deleted on the server since: %" PRIu64 "\n", f->expunged);
 }
 
 static void
@@ -111,7 +125,8 @@ text_problem(struct out *o, const struct problem *p)
 }
 
 static int
-text_folder(struct report *r, const struct folder_rec *f, struct arena *a, struct out *o, struct err *err)
+text_folder(
+    struct report *r, const struct folder_rec *f, struct arena *a, struct out *o, struct err *err)
 {
 	struct problem *problem;
 	struct buf name;
@@ -124,7 +139,7 @@ text_folder(struct report *r, const struct folder_rec *f, struct arena *a, struc
 	out_wrapped(o, report_name(f->name, &name), 2, 4);
 	buf_done(&name);
 	if (f->vanished)
-		out_str(o, "    no longer on the server under this name and UIDVALIDITY; what was stored is kept\n");
+		out_str(o, "    no longer on the server so; what was stored is kept\n");
 	if (f->excluded)
 		out_str(o, "    excluded by the selection\n");
 	if (!f->excluded) {
@@ -163,7 +178,8 @@ text_warnings(const struct account_report *ar, struct out *o)
 }
 
 static void
-text_heading(const struct report *r, const struct account_rec *a, const struct account_report *ar, struct out *o)
+text_heading(const struct report *r, const struct account_rec *a, const struct account_report *ar,
+    struct out *o)
 {
 	char bytes[HUMAN_MAX], stored[HUMAN_MAX], listed[HUMAN_MAX];
 
@@ -175,8 +191,9 @@ text_heading(const struct report *r, const struct account_rec *a, const struct a
 	out_printf(o, ": %s\n", account_words(a, &ar->sum));
 	if (*a->error)
 		text_field(o, "Error", a->error);
-	out_printf(o, "  %s of %s messages stored (%s), %" PRIu64 " of %" PRIu64 " folders proved complete\n", stored, listed,
-	    bytes, ar->sum.proved, ar->sum.folders);
+	out_printf(o,
+	    "  %s of %s messages stored (%s), %" PRIu64 " of %" PRIu64 " folders proved complete\n",
+	    stored, listed, bytes, ar->sum.proved, ar->sum.folders);
 	out_str(o, "  in ");
 	out_visible(o, r->dir);
 	out_str(o, "/mail/");
@@ -212,8 +229,9 @@ report_text(struct report *r, struct out *o, struct err *err)
 
 	out_str(o, "imex " IMEX_VERSION ", job ");
 	out_visible(o, r->dir);
-	out_printf(o, ": %s\n%s to %s, line ends %s\n", r->n_accounts == 0 ? "nothing done yet" : outcome[r->exit_code],
-	    r->birth.command, r->birth.format, r->birth.eol);
+	out_printf(o, ": %s\n%s to %s, line ends %s\n",
+	    r->n_accounts == 0 ? "nothing done yet" : outcome[r->exit_code], r->birth.command,
+	    r->birth.format, r->birth.eol);
 	for (size_t i = 0; i < r->n_accounts && rc == 0; i++)
 		rc = text_account(r, &r->account[i], o, err);
 	return rc;

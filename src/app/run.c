@@ -39,7 +39,10 @@ static void
 run_syslog(enum event_level level, const char *line)
 {
 	static const int priority[] = {
-		[LEVEL_DEBUG] = LOG_DEBUG, [LEVEL_INFO] = LOG_INFO, [LEVEL_WARNING] = LOG_WARNING, [LEVEL_ERROR] = LOG_ERR,
+		[LEVEL_DEBUG] = LOG_DEBUG,
+		[LEVEL_INFO] = LOG_INFO,
+		[LEVEL_WARNING] = LOG_WARNING,
+		[LEVEL_ERROR] = LOG_ERR,
 	};
 
 	syslog(priority[level], "%s", line);
@@ -131,7 +134,8 @@ run_complain(const struct err *err, const struct origin *g)
 	text_visible(slice_str(err->text), &line);
 	fprintf(stderr, "imex: %s", line.data ? line.data : "");
 	if (err->kind == ERR_LOGIN && g && g->password_from)
-		fprintf(stderr, "; check the user name, and the password (it came from %s)", g->password_from);
+		fprintf(stderr, "; check the user name, and the password (it came from %s)",
+		    g->password_from);
 	else if (advice)
 		fprintf(stderr, "; %s", advice);
 	fputc('\n', stderr);

@@ -1,4 +1,5 @@
-/* What check, extract and verify share around the engine: origin, event log, cancel, display, control. */
+/* What check, extract and verify share around the engine: origin, event log, cancel, display,
+ * control. */
 #ifndef APP_RUN_H
 #define APP_RUN_H
 

@@ -1,7 +1,8 @@
-/* After each drawing the cursor stands at the first column of the first of our lines. When the window is resized, a
- * terminal that wraps lines anew keeps it at the start of that line and one that does not leaves it alone: in both
- * "clear from here to the end of the screen" wipes exactly our lines. Saving the cursor, or counting wrapped rows,
- * fails in one or the other. Lines are one column short of the width, so that none ever wraps. */
+/* After each drawing the cursor stands at the first column of the first of our lines. When the
+ * window is resized, a terminal that wraps lines anew keeps it at the start of that line and one
+ * that does not leaves it alone: in both "clear from here to the end of the screen" wipes exactly
+ * our lines. Saving the cursor, or counting wrapped rows, fails in one or the other. Lines are one
+ * column short of the width, so that none ever wraps. */
 #include "app/screen.h"
 
 #include <pthread.h>

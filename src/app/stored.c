@@ -15,8 +15,10 @@ struct stored {
 static int
 stored_bad(struct err *err, const char *why)
 {
-	return err_set(err, ERR_STATE, "the options kept in the state cannot be read (%s); run imex extract with its SOURCE "
-	    "again", why);
+	return err_set(err, ERR_STATE,
+	    "the options kept in the state cannot be read (%s); run imex extract with its SOURCE "
+	    "again",
+	    why);
 }
 
 int
@@ -29,7 +31,8 @@ stored_read(struct stored **ret, struct state *t, struct err *err)
 		return -1;
 	struct stored *s = mem_new(sizeof(*s));
 
-	s->root = text ? json_loads(text, JSON_REJECT_DUPLICATES, &why) : json_pack("{s:[]}", "accounts");
+	s->root =
+	    text ? json_loads(text, JSON_REJECT_DUPLICATES, &why) : json_pack("{s:[]}", "accounts");
 	free(text);
 	s->accounts = json_object_get(s->root, "accounts");
 	if (!json_is_array(s->accounts)) {
@@ -59,7 +62,8 @@ stored_len(const struct stored *s)
 const char *
 stored_source(const struct stored *s, size_t i)
 {
-	const char *source = json_string_value(json_object_get(json_array_get(s->accounts, i), "source"));
+	const char *source =
+	    json_string_value(json_object_get(json_array_get(s->accounts, i), "source"));
 
 	return source ? source : "";
 }
@@ -87,7 +91,8 @@ stored_find(const struct stored *s, const struct imap_url *url)
 }
 
 static int
-stored_apply_one(struct options *o, const struct option_row *row, const json_t *value, struct err *err)
+stored_apply_one(
+    struct options *o, const struct option_row *row, const json_t *value, struct err *err)
 {
 	const json_t *item = value;
 	size_t n = json_is_array(value) ? json_array_size(value) : 1;
@@ -109,14 +114,16 @@ int
 stored_apply(const struct stored *s, const struct imap_url *url, struct options *o, struct err *err)
 {
 	size_t i = stored_find(s, url);
-	json_t *options = i < stored_len(s) ? json_object_get(json_array_get(s->accounts, i), "options") : NULL;
+	json_t *options =
+	    i < stored_len(s) ? json_object_get(json_array_get(s->accounts, i), "options") : NULL;
 	const char *name;
 	json_t *value;
 
 	json_object_foreach(options, name, value) {
 		const struct option_row *row = option_find(name, o->command->bit);
 
-		/* An option that this command does not have, as --eol of verify, is not its business. */
+		/* An option that this command does not have, as --eol of verify, is not its
+		 * business. */
 		if (row && row->stored && stored_apply_one(o, row, value, err) < 0)
 			return -1;
 	}
@@ -174,7 +181,8 @@ stored_entry(const struct origin *g, const char *source, const struct options *o
 	for (size_t i = 0; i < option_count; i++) {
 		const struct option_row *row = &option_table[i];
 
-		if (!row->stored || o->from[i] == FROM_DEFAULT || !(row->commands & o->command->bit))
+		if (!row->stored || o->from[i] == FROM_DEFAULT ||
+		    !(row->commands & o->command->bit))
 			continue;
 		json_t *value = stored_value(row, o, g->password);
 
@@ -186,7 +194,8 @@ stored_entry(const struct origin *g, const char *source, const struct options *o
 }
 
 int
-stored_write(struct state *t, const struct origin *g, const char *source, const struct options *o, struct err *err)
+stored_write(struct state *t, const struct origin *g, const char *source, const struct options *o,
+    struct err *err)
 {
 	struct stored *s;
 	json_t *entry;
@@ -200,13 +209,15 @@ stored_write(struct state *t, const struct origin *g, const char *source, const 
 
 	if (!entry)
 		rc = err_set(err, ERR_USAGE, "SOURCE is not UTF-8; write other octets as %%XX");
-	else if ((i < stored_len(s) ? json_array_set_new(s->accounts, i, entry) : json_array_append_new(s->accounts, entry)) < 0)
+	else if ((i < stored_len(s) ? json_array_set_new(s->accounts, i, entry)
+				    : json_array_append_new(s->accounts, entry)) < 0)
 		rc = err_set(err, ERR_STATE, "keep the options");
 	else
 		rc = 0;
 	text = rc == 0 ? json_dumps(s->root, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
 	if (rc == 0)
-		rc = text ? state_note_set(t, "options", text, err) : err_set(err, ERR_STATE, "keep the options");
+		rc = text ? state_note_set(t, "options", text, err)
+			  : err_set(err, ERR_STATE, "keep the options");
 	free(text);
 	stored_free(&s);
 	return rc;

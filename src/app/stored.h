@@ -1,5 +1,5 @@
-/* The options of each account, kept in the state under "options" without secrets, so that `retry DIR` needs no SOURCE
- * and `verify DIR SOURCE` knows the selection. JSON:
+/* The options of each account, kept in the state under "options" without secrets, so that `retry
+ * DIR` needs no SOURCE and `verify DIR SOURCE` knows the selection. JSON:
  * {"accounts":[{"source":"imaps://...","options":{"folder":["A"],"timeout":"60000ms"}}]} */
 #ifndef APP_STORED_H
 #define APP_STORED_H
@@ -14,9 +14,10 @@ void stored_free(struct stored **s);
 size_t stored_len(const struct stored *s);
 const char *stored_source(const struct stored *s, size_t i);	/* borrowed */
 /* The options of that source to level FROM_JOB; a source it does not know changes nothing. */
-int stored_apply(const struct stored *s, const struct imap_url *url, struct options *o, struct err *err) WARN_UNUSED;
-/* Put or replace the account's options. */
-int stored_write(struct state *t, const struct origin *g, const char *source, const struct options *o,
+int stored_apply(const struct stored *s, const struct imap_url *url, struct options *o,
     struct err *err) WARN_UNUSED;
+/* Put or replace the account's options. */
+int stored_write(struct state *t, const struct origin *g, const char *source,
+    const struct options *o, struct err *err) WARN_UNUSED;
 
 #endif

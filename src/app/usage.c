@@ -10,8 +10,10 @@ usage_program(struct buf *out)
 	buf_add_str(out, "usage: imex COMMAND ... [options]\n\n"
 	    "Copies a mailbox out of any IMAP server into files, provably whole.\n\n");
 	for (size_t i = 0; i < command_count; i++)
-		buf_printf(out, "  %-8s %-16s %s\n", command_table[i].name, command_table[i].args, command_table[i].summary);
-	buf_add_str(out, "\n"
+		buf_printf(out, "  %-8s %-16s %s\n", command_table[i].name, command_table[i].args,
+		    command_table[i].summary);
+	buf_add_str(out,
+	    "\n"
 	    "SOURCE is imaps://user@host/ or imap://user@host/; in it % is written %25.\n"
 	    "The password comes from --password-file, --password-command, IMEX_PASSWORD,\n"
 	    "~/.netrc or a prompt.\n\n"

@@ -10,7 +10,8 @@ static const struct {
 	const char *name;
 	int64_t ms;
 } units[] = {
-	{ "ms", 1 }, { "", 1000 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 },
+	{ "ms", 1 }, { "", 1000 }, { "s", 1000 },
+	{ "m", 60000 }, { "h", 3600000 }, { "d", 86400000 },
 };
 
 bool
@@ -72,7 +73,8 @@ value_pin(const char *text)
 {
 	static const char prefix[] = "sha256:";
 	static const char hex[] = "0123456789abcdefABCDEF";
-	static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char base64[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const char *sum = text + sizeof(prefix) - 1;
 
 	if (strncmp(text, prefix, sizeof(prefix) - 1) != 0)
