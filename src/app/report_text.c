@@ -4,7 +4,7 @@
 #include "app/report.h"
 #include "base/clock.h"
 
-enum { NAME_WIDTH = 32 };
+enum { NAME_WIDTH = 30 };
 
 static void
 text_when(struct out *o, int64_t at_ms)
@@ -36,8 +36,7 @@ text_row(struct out *o, const char *name, const struct folder_rec *f)
 	human_bytes(f->bytes, bytes);
 	out_str(o, "  ");
 	out_column(o, name, NAME_WIDTH);
-	out_printf(o, " %9" PRIu64 " %9" PRIu64 " %7" PRIu64 " %8s  %s
-", f->listed, stored,
+	out_printf(o, " %9" PRIu64 " %9" PRIu64 " %7" PRIu64 " %8s  %s\n", f->listed, stored,
 	    f->listed - stored, bytes, text_complete(f));
 }
 
