@@ -1,6 +1,7 @@
 /* See secret.h. The forms under which a server could show the secret again are computed once: as
- * it is, as an IMAP quoted string, as base64. They lie in the same wiped block. What wraps the
- * secret (the SASL PLAIN response) is another secret: its owner masks it as one. */
+ * it is, as an IMAP quoted string, as base64 with and without padding. They lie in the same
+ * wiped block. What wraps the secret (the SASL PLAIN response) is another secret: its owner
+ * masks it as one. */
 #include "base/secret.h"
 
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-enum { SECRET_FORMS = 3 };
+enum { SECRET_FORMS = 4 };
 
 struct secret {
 	size_t bytes;				/* of the whole block */
@@ -85,6 +86,9 @@ secret_new(struct slice value)
 	to = end;
 	end = secret_put_base64(to, s->value);
 	s->form[2] = (struct slice){ to, (size_t)(end - to) };
+	while (end > to && end[-1] == '=')
+		end--;
+	s->form[3] = (struct slice){ to, (size_t)(end - to) };	/* some leave the padding out */
 	secret_sort(s->form);
 	return s;
 }

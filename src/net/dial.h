@@ -1,13 +1,15 @@
 /* From a host name to a connected socket or TLS session. Names are looked up in a thread that is abandoned
  * when the deadline or a cancel comes first. All addresses are tried in order, IPv6 and IPv4 mixed. TCP_NODELAY
- * and keepalive are set. Errors: ERR_NO_HOST, ERR_CONNECT, ERR_TIMEOUT, ERR_INTERRUPTED, ERR_TLS. */
+ * and keepalive are set. Errors: ERR_NO_HOST, ERR_CONNECT, ERR_TIMEOUT, ERR_INTERRUPTED, ERR_TLS; ERR_CUT when
+ * the peer goes away in the handshake; ERR_NO_INPUT, ERR_MALFORMED, ERR_USAGE for a bad CA file or pin. */
 #ifndef NET_DIAL_H
 #define NET_DIAL_H
 
+#include "base/digest.h"
 #include "net/stream.h"
 
 struct tls_trust {
-	const char *ca_file;	/* NULL: the system's */
+	const char *ca_file;	/* trusted instead of the system's; NULL: the system's */
 	const char *pin;	/* "sha256:" + hex or base64 of the SHA-256 of the SubjectPublicKeyInfo; NULL: none.
 				 * A matching pin replaces the chain and name check. */
 	bool insecure;		/* accept anything: said in the report by the caller */
@@ -15,9 +17,12 @@ struct tls_trust {
 
 struct tls_facts {
 	char version[16], cipher[64];
-	char peer[256];		/* subject common name or first DNS name */
+	char peer[256];		/* first DNS name, or the subject's common name; printable ASCII */
 	char pin[7 + 65];	/* "sha256:" + hex of the key that was seen */
 };
+
+/* Octets of a pin as the user wrote it; ERR_USAGE tells the accepted forms. */
+int tls_pin_parse(const char *pin, uint8_t ret[SHA256_LEN], struct err *err) WARN_UNUSED;
 
 /* TCP only. timeout_ms bounds look-up and connect together. */
 int dial_tcp(const char *host, const char *port, int64_t timeout_ms, struct cancel *stop, struct stream **ret,

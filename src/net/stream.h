@@ -1,13 +1,16 @@
 /* One buffered byte stream to a peer: plain socket, TLS on a socket, or memory (tests). Used by one thread.
  * Every call that can wait ends at the stream's idle timeout (no byte moved), or when the job is
  * cancelled. Reading: the buffer is lent, never copied out; a slice from stream_peek is valid until the
- * next call that reads. Writing: stream_write only collects; stream_flush sends, and reads nothing.
+ * next call that reads. Writing: stream_write collects, and sends only when STREAM_OUT_MAX is reached;
+ * stream_flush sends what is left; both read nothing.
  * Errors: ERR_CUT (end of stream, reset), ERR_TIMEOUT, ERR_INTERRUPTED, ERR_TLS. */
 #ifndef NET_STREAM_H
 #define NET_STREAM_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/cancel.h"
 #include "base/err.h"
@@ -17,13 +20,24 @@ enum { STREAM_BUFFER = 256 * 1024, STREAM_OUT_MAX = 64 * 1024 };
 
 struct stream;
 
-/* What carries the bytes. Both return >0 bytes moved, 0 end of stream, -1 *err filled. wait is absolute
- * monotonic ms. One implementation each in socket.c, tls.c, memory.c. */
+/* How long a carrier may wait. The stream fills it in; carriers pass it to socket_wait. */
+struct stream_wait {
+	int64_t idle_ms;	/* since the last byte; 0: no limit */
+	int64_t deadline_ms;	/* absolute monotonic; INT64_MAX: none */
+	struct cancel *stop;	/* NULL: none */
+	int64_t grace_ms;	/* without a byte after a raise */
+	atomic_llong *since_ms;	/* NULL or where to note that a wait is going on */
+};
+
+/* What carries the bytes. Both return > 0 bytes moved, 0 end of stream, -1 *err filled; they wait only when
+ * no byte can be moved. close frees the carrier and what it wraps, and accepts NULL. One implementation
+ * each in socket.c, tls.c, memory.c. */
 struct stream_ops {
 	const char *name;
-	ssize_t (*recv)(void *carrier, void *data, size_t max, int64_t deadline_ms, struct err *err);
-	ssize_t (*send)(void *carrier, const void *data, size_t len, int64_t deadline_ms, struct err *err);
-	bool (*pending)(void *carrier);		/* bytes that can be had without waiting */
+	ssize_t (*recv)(void *carrier, void *data, size_t max, const struct stream_wait *wait,
+	    struct err *err);
+	ssize_t (*send)(void *carrier, const void *data, size_t len, const struct stream_wait *wait,
+	    struct err *err);
 	void (*close)(void *carrier);
 };
 
@@ -40,13 +54,16 @@ int stream_peek(struct stream *s, size_t want, struct slice *ret, struct err *er
 struct slice stream_buffered(const struct stream *s);
 void stream_skip(struct stream *s, size_t len);		/* len <= buffered */
 
+/* What was collected is wiped once sent: it may have been a password. */
 int stream_write(struct stream *s, const void *data, size_t len, struct err *err) WARN_UNUSED;
 int stream_flush(struct stream *s, struct err *err) WARN_UNUSED;
 
-/* Swap the carrier (STARTTLS): everything buffered on the reading side is dropped; returns how many bytes
- * that were, so that an injection can be reported. */
+/* Swap the carrier (STARTTLS) for one that wraps, and from now on owns, the old one. Everything buffered on
+ * the reading side is dropped; returns how many bytes that were, so that an injection can be reported. */
 size_t stream_swap(struct stream *s, const struct stream_ops *ops, void *carrier);
 void *stream_carrier(struct stream *s);
+const struct stream_ops *stream_carrier_ops(const struct stream *s);
+/* Octets above TLS; any thread may ask. */
 uint64_t stream_bytes_in(const struct stream *s);
 uint64_t stream_bytes_out(const struct stream *s);
 /* Monotonic time since which a read has been waiting; 0: it is not waiting. For progress, other threads. */

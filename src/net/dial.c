@@ -1,0 +1,298 @@
+/* See dial.h. getaddrinfo cannot be stopped, so it runs in a detached thread that shares one
+ * counted block with the caller; whoever leaves last frees it. AI_ADDRCONFIG is not asked for:
+ * it hides ::1 and 127.0.0.1 on a machine that has only loopback, and an unreachable family
+ * fails at once anyway. The addresses get equal shares of the time that is left. Racing them
+ * (RFC 8305) was rejected: a migration connects a few times an hour, and two logins at once
+ * disturb servers that count them. */
+#include "net/dial.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "net/socket.h"
+
+enum { DIAL_ADDRESSES = 16, DIAL_WORDS_MAX = 900, DIAL_KEEPALIVE_S = 60 };
+
+struct dial_lookup {
+	pthread_mutex_t mutex;
+	unsigned users;
+	int done_fd;		/* readable when fault and list are final */
+	char *host, *port;
+	int fault, sys;		/* EAI_*, and errno for EAI_SYSTEM */
+	struct addrinfo *list;
+};
+
+struct dial_address {
+	struct sockaddr_storage at;
+	socklen_t len;
+};
+
+static void
+dial_lookup_leave(struct dial_lookup **l)
+{
+	struct dial_lookup *x = *l;
+
+	if (x == NULL)
+		return;
+	pthread_mutex_lock(&x->mutex);
+	bool last = --x->users == 0;
+
+	pthread_mutex_unlock(&x->mutex);
+	*l = NULL;
+	if (!last)
+		return;
+	if (x->list != NULL)
+		freeaddrinfo(x->list);
+	file_close(&x->done_fd);
+	pthread_mutex_destroy(&x->mutex);
+	mem_free_str(&x->host);
+	mem_free_str(&x->port);
+	free(x);
+}
+
+static void *
+dial_lookup_run(void *arg)
+{
+	struct dial_lookup *l = arg;
+	struct addrinfo want = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
+	struct addrinfo *list = NULL;
+	uint64_t one = 1;
+	int fault = getaddrinfo(l->host, l->port, &want, &list);
+	int sys = errno;
+
+	pthread_mutex_lock(&l->mutex);
+	l->fault = fault;
+	l->sys = sys;
+	l->list = fault == 0 ? list : NULL;
+	pthread_mutex_unlock(&l->mutex);
+	ssize_t n = write(l->done_fd, &one, sizeof(one));
+
+	(void)n;
+	dial_lookup_leave(&l);
+	return NULL;
+}
+
+/* Signals stay with the threads that know what to do with them. */
+static int
+dial_lookup_start(struct dial_lookup *l)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	int fault = pthread_create(&thread, &attr, dial_lookup_run, l);
+
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	return fault;
+}
+
+static int
+dial_lookup_new(const char *host, const char *port, struct dial_lookup **ret, struct err *err)
+{
+	struct dial_lookup *l = mem_new(sizeof(*l));
+
+	pthread_mutex_init(&l->mutex, NULL);
+	l->users = 1;
+	l->host = mem_copy_str(host);
+	l->port = mem_copy_str(port);
+	l->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int fault = l->done_fd < 0 ? errno : 0;
+
+	if (fault == 0) {
+		l->users = 2;
+		fault = dial_lookup_start(l);
+		if (fault != 0)
+			l->users = 1;
+	}
+	if (fault != 0) {
+		dial_lookup_leave(&l);
+		errno = fault;
+		return err_set_sys(err, ERR_CONNECT, "cannot look up host '%s'", host);
+	}
+	*ret = l;
+	return 0;
+}
+
+static int
+dial_lookup_fault(const struct dial_lookup *l, struct err *err)
+{
+	if (l->fault == EAI_NONAME || l->fault == EAI_NODATA || l->fault == EAI_ADDRFAMILY)
+		return err_set(err, ERR_NO_HOST, "host '%s' not found; check the name", l->host);
+	if (l->fault == EAI_SERVICE)
+		return err_set(err, ERR_USAGE, "'%s' is not a port", l->port);
+	return err_set(err, ERR_NO_HOST, "cannot look up host '%s': %s; check the name and the network",
+	    l->host, l->fault == EAI_SYSTEM ? strerror(l->sys) : gai_strerror(l->fault));
+}
+
+/* Copies the addresses so that families alternate, the resolver's first choice first. */
+static size_t
+dial_interleave(const struct addrinfo *list, struct dial_address *ret)
+{
+	const struct addrinfo *next[2] = { list, list };
+	size_t len = 0;
+
+	while (len < DIAL_ADDRESSES && (next[0] != NULL || next[1] != NULL)) {
+		const struct addrinfo **n = &next[len % 2];
+
+		if (*n == NULL)
+			n = &next[(len + 1) % 2];
+		bool first = n == &next[0];
+
+		while (*n != NULL && (((*n)->ai_family == list->ai_family) != first ||
+		    (*n)->ai_addrlen > sizeof(ret->at)))
+			*n = (*n)->ai_next;
+		if (*n == NULL)
+			continue;
+		memcpy(&ret[len].at, (*n)->ai_addr, (*n)->ai_addrlen);
+		ret[len++].len = (*n)->ai_addrlen;
+		*n = (*n)->ai_next;
+	}
+	return len;
+}
+
+static int
+dial_resolve(const char *host, const char *port, const struct stream_wait *wait,
+    struct dial_address *ret, size_t *ret_len, struct err *err)
+{
+	AUTO(dial_lookup_leave) struct dial_lookup *l = NULL;
+	struct err fault;
+
+	if (dial_lookup_new(host, port, &l, err) < 0)
+		return -1;
+	if (socket_wait(l->done_fd, POLLIN, wait, &fault) < 0) {
+		if (fault.kind == ERR_TIMEOUT)
+			return err_set(err, ERR_TIMEOUT, "looking up host '%s' takes too long", host);
+		*err = fault;
+		return -1;
+	}
+	pthread_mutex_lock(&l->mutex);
+	int done = l->fault != 0 ? dial_lookup_fault(l, err) : 0;
+
+	*ret_len = done == 0 ? dial_interleave(l->list, ret) : 0;
+	pthread_mutex_unlock(&l->mutex);
+	return done;
+}
+
+static void
+dial_tune(int fd)
+{
+	int on = 1, idle_s = DIAL_KEEPALIVE_S;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+#ifdef TCP_KEEPIDLE
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+#else
+	(void)idle_s;
+#endif
+}
+
+/* ERR_CONNECT with no more than the reason; ERR_INTERRUPTED. */
+static int
+dial_address(const struct dial_address *a, const struct stream_wait *wait, int *ret, struct err *err)
+{
+	AUTO(file_close) int fd = socket(a->at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fault = 0;
+	socklen_t len = sizeof(fault);
+
+	if (fd < 0)
+		return err_set(err, ERR_CONNECT, "%s", strerror(errno));
+	dial_tune(fd);
+	if (connect(fd, (const struct sockaddr *)&a->at, a->len) < 0 && errno != EINTR)
+		fault = errno;
+	if (fault == EINPROGRESS) {
+		if (socket_wait(fd, POLLOUT, wait, err) < 0)
+			return err->kind == ERR_INTERRUPTED ? -1 : err_set(err, ERR_CONNECT, "no answer");
+		fault = 0;
+	}
+	if (fault == 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &fault, &len) < 0)
+		fault = errno;
+	if (fault != 0)
+		return err_set(err, ERR_CONNECT, "%s", strerror(fault));
+	*ret = fd;
+	fd = -1;
+	return 0;
+}
+
+/* "ADDRESS: reason", or the reason alone when the user gave the address himself. */
+static void
+dial_note(struct buf *tried, const char *host, const struct dial_address *a, const char *reason)
+{
+	char text[INET6_ADDRSTRLEN + 32] = "?";
+
+	getnameinfo((const struct sockaddr *)&a->at, a->len, text, sizeof(text), NULL, 0, NI_NUMERICHOST);
+	if (tried->len > 0)
+		buf_add_str(tried, "; ");
+	if (strcmp(text, host) == 0)
+		buf_add_str(tried, reason);
+	else
+		buf_printf(tried, "%s: %s", text, reason);
+}
+
+static int
+dial_first(const char *host, const struct dial_address *list, size_t len, struct stream_wait wait,
+    struct buf *tried, int *ret, struct err *err)
+{
+	int64_t deadline_ms = wait.deadline_ms;
+
+	for (size_t i = 0; i < len; i++) {
+		int64_t now_ms = clock_mono_ms(), left_ms = deadline_ms - now_ms;
+
+		if (deadline_ms != INT64_MAX)
+			wait.deadline_ms = now_ms + left_ms / (int64_t)(len - i);
+		if (dial_address(&list[i], &wait, ret, err) == 0)
+			return 0;
+		if (err->kind == ERR_INTERRUPTED)
+			return -1;
+		dial_note(tried, host, &list[i], err->text);
+	}
+	return err_set(err, ERR_CONNECT, "no address");
+}
+
+int
+dial_tcp(const char *host, const char *port, int64_t timeout_ms, struct cancel *stop,
+    struct stream **ret, struct err *err)
+{
+	struct stream_wait wait = { .deadline_ms = clock_deadline(timeout_ms), .stop = stop };
+	struct dial_address list[DIAL_ADDRESSES];
+	struct buf tried;
+	size_t len = 0;
+	int fd = -1;
+	struct err fault;
+
+	if (dial_resolve(host, port, &wait, list, &len, err) < 0)
+		return -1;
+	buf_init(&tried, DIAL_WORDS_MAX);
+	int done = dial_first(host, list, len, wait, &tried, &fd, &fault);
+
+	if (done == 0)
+		*ret = stream_socket(fd);
+	else if (fault.kind == ERR_INTERRUPTED)
+		*err = fault;
+	else
+		err_set(err, ERR_CONNECT, "cannot connect to %s port %s: %s", host, port,
+		    tried.len > 0 ? tried.data : fault.text);
+	buf_done(&tried);
+	return done;
+}
