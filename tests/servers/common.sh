@@ -65,14 +65,22 @@ alive() { # PIDFILE: does that very process still run?
 	read -r pid st <"$1" || return 1
 	[ -n "$pid" ] && [ -d "/proc/$pid" ] && [ "$(starttime "$pid")" = "$st" ] && [ "$(state_of "$pid")" != Z ]
 }
-# launch NAME CMD...: own session, own process group, output to DIR/log/NAME.log
+# launch NAME CMD...: own session, own process group, output to DIR/log/NAME.log. The
+# new process writes its own id before it becomes CMD, so that it can be ended even if
+# we are killed here, and does not begin in a DIR that was removed meanwhile.
 launch() {
-	local what=$1 pid
+	local what=$1
 	shift
-	setsid "$@" </dev/null >>"$DIR/log/$what.log" 2>&1 9>&- &
-	pid=$!
-	sleep 0.1
-	echo "$pid $(starttime $pid)" >"$DIR/run/$what.pid"
+	rm -f "$DIR/run/$what.pid"
+	# shellcheck disable=SC2016  # expanded by the new process
+	setsid bash -c 'read -r line <"/proc/$$/stat" && rest=(${line##*) }) &&
+		echo "$$ ${rest[19]}" >"$0" && exec "$@"' "$DIR/run/$what.pid" "$@" \
+		</dev/null >>"$DIR/log/$what.log" 2>&1 9>&- &
+	for _ in $(seq 1 100); do
+		[ ! -s "$DIR/run/$what.pid" ] || return 0
+		sleep 0.05
+	done
+	die "could not launch $what"
 }
 in_session() { ps -o pid= -s "$1" 2>/dev/null; }
 signal_session() { # SIGNAL SESSION
@@ -176,7 +184,7 @@ usage() {
 start() { # PORT TLSPORT
 	need_root
 	case $1$2 in *[!0-9]* | '') usage ;; esac
-	mkdir -p "$DIR/run" "$DIR/log"
+	mkdir -p "$DIR/log"
 	chmod 755 "$DIR"
 	if [ -s "$DIR/run/main.pid" ] && alive "$DIR/run/main.pid"; then
 		[ "$(cat "$DIR/run/ports" 2>/dev/null)" = "$1 $2" ] ||
@@ -205,9 +213,17 @@ main() {
 		DIR=$(cd "$2" && pwd)
 		;;
 	esac
+	# One at a time: a stop must find what a start has launched.
 	case ${1:-} in
-	start) start "${3:-}" "${4:-}" ;;
-	stop) stop ;;
+	start)
+		mkdir -p "$DIR/run" && exec 9>"$DIR/run/lock" && flock 9
+		start "${3:-}" "${4:-}"
+		;;
+	stop)
+		[ -d "$DIR/run" ] || exit 0
+		exec 9>"$DIR/run/lock" && flock 9
+		stop
+		;;
 	add-user)
 		[ -n "${4:-}" ] || usage
 		check_user "$3" "$4"
