@@ -89,6 +89,13 @@ class Server:
             self._guardian.wait()
             self._guardian = None
 
+    def leave(self):
+        """Leave it running when we end; whoever comes later stops it by its directory."""
+        self._guardian.kill()
+        self._guardian.wait()
+        os.close(self._pipe)
+        self._guardian = None
+
     def restart(self):
         """Stop and start on the same ports with the same mail."""
         self._call("stop", self.dir)
