@@ -31,6 +31,8 @@ demo:
 	@KEEP="$(KEEP)" scripts/demo
 
 bench:
+	@scripts/deps
+	@scripts/build build
 	@bench/run
 
 # Fuzzing exists when tests/fuzz does.
