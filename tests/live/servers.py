@@ -25,12 +25,17 @@ STARTS = 3      # another program may take the port between our choice and the s
 GUARDIAN = 'cat >/dev/null; "$1" stop "$2" >/dev/null 2>&1; [ "$3" = 1 ] || rm -rf "$2"'
 
 
-def why_not():
-    """A reason why no real server can run here, or None."""
+def why_not(name="dovecot"):
+    """A reason why this server cannot run here, or None."""
     if os.geteuid() != 0:
         return "real servers must be started as root"
     missing = [tool for tool in ("dovecot", "openssl", "ps", "setpriv") if not shutil.which(tool)]
-    return f"not installed: {' '.join(missing)}" if missing else None
+    if missing:
+        return f"not installed: {' '.join(missing)}"
+    # Containers often forbid what Courier needs; its paths are compiled in.
+    if name == "courier" and subprocess.run(["unshare", "-m", "true"], stderr=subprocess.DEVNULL, check=False).returncode:
+        return "mount namespaces are not allowed here"
+    return None
 
 
 def free_ports(count):
