@@ -1,0 +1,314 @@
+/* Reports in all their forms over a state that holds everything a report has to say. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/cells.h"
+#include "app/report.h"
+#include "app/stored.h"
+#include "base/mem.h"
+
+static const char nasty[] = "=cmd|' /C calc'!A0<script>\x1b[2J\"&\xff";
+
+static struct err err;
+static char dir[64];
+static struct state *job;
+
+/* ---- the job ---- */
+
+static int64_t
+add_folder(const struct lease *l, const char *name, const char *path, bool proved)
+{
+	struct arena a;
+	struct folder_rec f = {
+		.name = name, .delim = '/', .path = path, .mark = "", .uidvalidity = 7,
+		.uidnext = 10,
+	};
+	struct batch *b = batch_new();
+
+	arena_init(&a, 1 << 20);
+	assert_int_equal(state_folder(job, l, &f, &a, &err), 0);
+	f.proof = (struct folder_proof){
+		.proved = proved, .searched_known = proved, .exists = 3, .searched = 3,
+		.fetched = 3, .uidnext = 10, .at_ms = 1700000000000, .late = 1,
+		.why = proved ? NULL : "the server counts one more",
+	};
+	batch_folder(b, &f);
+	assert_int_equal(state_put(job, l, &b, &err), 0);
+	arena_done(&a);
+	return f.id;
+}
+
+static void
+add_messages(const struct lease *l, int64_t folder)
+{
+	struct batch *b = batch_new();
+	struct msg m = {
+		.uid = 1, .verdict = VERDICT_STORED, .size = 100, .size_known = true,
+		.wire_bytes = 100, .file_bytes = 98, .flags = { .keywords = "" },
+	};
+
+	batch_message(b, folder, &m, VERDICTS);
+	m.uid = 2;
+	m.verdict = VERDICT_PHANTOM;
+	batch_message(b, folder, &m, VERDICTS);
+	m.uid = 3;
+	m.verdict = VERDICT_REFUSED;
+	m.reason = "every form was refused";
+	batch_message(b, folder, &m, VERDICTS);
+	batch_problem(b, &(struct problem){
+		.folder = folder, .uid = 3, .verdict = VERDICT_REFUSED,
+		.reason = "every form was refused", .from = "Anna \xc3\x84rger <a@h>",
+		.date = "Mon, 1 Jan 2024", .subject = nasty, .message_id = "<1@h>",
+		.reply = "A1 NO [SERVERBUG] a reply that goes on and on and on, much longer "
+		    "than one line of a terminal has room for\r\n",
+	});
+	batch_warning(b, &(struct warning){
+		.event = 30030, .folder = "&AMQ-/x", .uid = 1, .text = "12 instead of 100" });
+	assert_int_equal(state_put(job, l, &b, &err), 0);
+}
+
+static int
+make_job(void **state)
+{
+	struct job_birth birth = {
+		.command = "extract", .format = "maildir", .eol = "lf", .zone = "UTC" };
+	struct account_rec who = {
+		.name = "u@h", .dir = "u@h", .login = "u", .host = "h", .port = "993", .error = "" };
+	struct lease l;
+	struct arena a;
+	int64_t run;
+
+	(void)state;
+	snprintf(dir, sizeof(dir), "%s", "/tmp/imex-test-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	arena_init(&a, 1 << 20);
+	assert_int_equal(state_open(&job, dir, STATE_RUN, &err), 0);
+	assert_int_equal(state_birth(job, &birth, &err), 0);
+	assert_int_equal(state_run_begin(job, "0", "", &run, &err), 0);
+	assert_int_equal(state_claim(job, &who, &a, &l, &err), 0);
+	add_messages(&l, add_folder(&l, "&AMQ-/x", ".&AMQ-.x", false));
+	add_folder(&l, nasty, ".nasty", true);
+	assert_int_equal(state_account_end(job, &l, ACCOUNT_DONE, "", 0, &err), 0);
+	assert_int_equal(state_run_end(job, run, 2, &err), 0);
+	arena_done(&a);
+	return 0;
+}
+
+static int
+drop_job(void **state)
+{
+	char *argv[] = { (char[]){ "rm" }, (char[]){ "-rf" }, dir, NULL };
+	pid_t pid;
+
+	(void)state;
+	state_close(&job);
+	pid = fork();
+	if (pid == 0) {
+		execv("/bin/rm", argv);
+		_exit(1);
+	}
+	return 0;
+}
+
+static char *
+printed(enum report_format f, bool hide)
+{
+	FILE *file = tmpfile();
+	struct report r;
+	char *text = mem_new(1 << 20);
+
+	assert_int_equal(report_open(&r, job, "some/dir", hide, &err), 0);
+	assert_int_equal(report_print(&r, f, fileno(file), &err), 0);
+	report_done(&r);
+	rewind(file);
+	text[fread(text, 1, (1 << 20) - 1, file)] = '\0';
+	fclose(file);
+	return text;
+}
+
+/* ---- tests ---- */
+
+static void
+json_holds_verdicts_proof_and_problems(void **state)
+{
+	char *text = printed(REPORT_JSON, false);
+	json_error_t why;
+	json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, &why);
+	json_int_t listed, stored, phantom, refused, uid, exit_code, warned;
+	const char *name, *verdict, *from;
+	int proved;
+
+	(void)state;
+	assert_non_null(root);
+	assert_int_equal(json_unpack(root, "{s:I, s:[{s:[{s:s, s:I, s:I, s:I, s:I, s:b, s:[{s:I, s:s, s:s}]}],"
+	    " s:[{s:I}]}]}", "exit_code", &exit_code, "accounts", "folders", "name", &name, "listed",
+	    &listed, "stored", &stored, "phantom", &phantom, "refused", &refused, "proved", &proved,
+	    "problems", "uid", &uid, "verdict", &verdict, "from", &from, "warnings", "event",
+	    &warned), 0);
+	assert_int_equal(exit_code, 2);
+	assert_string_equal(name, "\xc3\x84/x");
+	assert_int_equal(listed, 3);
+	assert_int_equal(stored, 1);
+	assert_int_equal(phantom, 1);
+	assert_int_equal(refused, 1);
+	assert_false(proved);
+	assert_int_equal(uid, 3);
+	assert_string_equal(verdict, "refused");
+	assert_string_equal(from, "Anna \xc3\x84rger <a@h>");
+	assert_int_equal(warned, 30030);
+	json_decref(root);
+	free(text);
+}
+
+static void
+equal_states_give_equal_reports(void **state)
+{
+	(void)state;
+	for (int f = REPORT_TEXT; f <= REPORT_HTML; f++) {
+		char *a = printed((enum report_format)f, false), *b = printed((enum report_format)f, false);
+
+		assert_string_equal(a, b);
+		free(a);
+		free(b);
+	}
+}
+
+static void
+text_fits_eighty_columns(void **state)
+{
+	char *text = printed(REPORT_TEXT, false);
+
+	(void)state;
+	for (char *at = text; *at; at += strcspn(at, "\n") + 1)
+		assert_true(cells_width((struct slice){ at, strcspn(at, "\n") }) <= 80);
+	assert_non_null(strstr(text, "UID 3: refused"));
+	assert_non_null(strstr(text, "every form was refused"));
+	assert_non_null(strstr(text, "NOT PROVED"));
+	assert_non_null(strstr(text, "complete up to UIDNEXT 10 at 2023-11-14 22:13 UTC"));
+	assert_null(strchr(text, '\x1b'));
+	free(text);
+}
+
+static void
+privacy_leaves_senders_and_subjects_out(void **state)
+{
+	(void)state;
+	for (int f = REPORT_TEXT; f <= REPORT_HTML; f++) {
+		char *text = printed((enum report_format)f, true);
+
+		assert_null(strstr(text, "Anna"));
+		free(text);
+	}
+}
+
+static void
+csv_disarms_formulas_and_quotes(void **state)
+{
+	char *text = printed(REPORT_CSV, false);
+
+	(void)state;
+	assert_int_equal(strncmp(text, "account,folder,", 15), 0);
+	assert_non_null(strstr(text, "\"'=cmd|"));
+	assert_non_null(strstr(text, "\"\"&"));
+	assert_null(strchr(text, '\x1b'));
+	free(text);
+}
+
+static void
+html_escapes_all_that_is_foreign(void **state)
+{
+	char *text = printed(REPORT_HTML, false);
+
+	(void)state;
+	assert_null(strstr(text, "<script"));
+	assert_non_null(strstr(text, "&lt;script&gt;"));
+	assert_non_null(strstr(text, "&quot;&amp;"));
+	assert_null(strchr(text, '\x1b'));
+	free(text);
+}
+
+static void
+three_files_are_left_and_nothing_else(void **state)
+{
+	static const char *const names[] = { "report.json", "report.csv", "report.html" };
+	struct report r;
+	struct stat st;
+	char path[128];
+
+	(void)state;
+	assert_int_equal(report_open(&r, job, dir, false, &err), 0);
+	assert_int_equal(report_files(&r, &err), 0);
+	report_done(&r);
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		assert_int_equal(stat(path, &st), 0);
+		assert_true(st.st_size > 100);
+		snprintf(path, sizeof(path), "%s/%s.new", dir, names[i]);
+		assert_int_equal(stat(path, &st), -1);
+	}
+}
+
+static void
+options_are_kept_without_secrets(void **state)
+{
+	struct options o, back;
+	struct origin g = { .url = { .user = "u", .host = "h", .port = "993", .tls = true } };
+	struct stored *s;
+	char *note;
+
+	(void)state;
+	g.password = secret_new(slice_str("hunter2"));
+	options_init(&o, command_find("extract"));
+	options_init(&back, command_find("retry"));
+	char *argv[] = { (char[]){ "--folder=A" }, (char[]){ "--folder=B" }, (char[]){ "--timeout=5s" },
+		(char[]){ "--password-command=echo hunter2" }, (char[]){ "--to=elsewhere" } };
+
+	assert_int_equal(options_command_line(&o, 5, argv, &err), 0);
+	assert_int_equal(stored_write(job, &g, "imaps://u@h/", &o, &err), 0);
+	assert_int_equal(stored_write(job, &g, "imaps://u@h/", &o, &err), 0);
+	assert_int_equal(state_note_get(job, "options", &note, &err), 0);
+	assert_null(strstr(note, "hunter2"));
+	free(note);
+	assert_int_equal(stored_read(&s, job, &err), 0);
+	assert_int_equal(stored_len(s), 1);
+	assert_string_equal(stored_source(s, 0), "imaps://u@h/");
+	assert_int_equal(stored_apply(s, &g.url, &back, &err), 0);
+	assert_int_equal(back.folders.len, 2);
+	assert_string_equal(back.folders.item[1], "B");
+	assert_int_equal(back.timeout_ms, 5000);
+	assert_null(back.password_command);
+	stored_free(&s);
+	secret_free(g.password);
+	options_done(&o);
+	options_done(&back);
+}
+
+int
+main(void)
+{
+#define WITH_A_JOB(test) cmocka_unit_test_setup_teardown(test, make_job, drop_job)
+	const struct CMUnitTest tests[] = {
+		WITH_A_JOB(json_holds_verdicts_proof_and_problems),
+		WITH_A_JOB(equal_states_give_equal_reports),
+		WITH_A_JOB(text_fits_eighty_columns),
+		WITH_A_JOB(privacy_leaves_senders_and_subjects_out),
+		WITH_A_JOB(csv_disarms_formulas_and_quotes),
+		WITH_A_JOB(html_escapes_all_that_is_foreign),
+		WITH_A_JOB(three_files_are_left_and_nothing_else),
+		WITH_A_JOB(options_are_kept_without_secrets),
+	};
+
+	cells_locale();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
