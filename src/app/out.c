@@ -81,8 +81,13 @@ out_printf(struct out *o, const char *fmt, ...)
 static struct slice
 out_shown(struct out *o, const char *text)
 {
+	struct slice line = slice_str(text);
+
+	/* The end of a reply's line carries nothing for a reader. */
+	while (line.len > 0 && strchr("\r\n", line.data[line.len - 1]))
+		line.len--;
 	buf_reset(&o->shown);
-	text_visible(slice_str(text), &o->shown);
+	text_visible(line, &o->shown);
 	return buf_slice(&o->shown);
 }
 
@@ -112,8 +117,10 @@ out_wrapped(struct out *o, const char *text, size_t at, size_t indent)
 	for (;;) {
 		struct slice line = cells_line(rest, at < OUT_WIDTH ? OUT_WIDTH - at : 1);
 
-		buf_add(&o->buf, line.data, line.len);
 		rest = (struct slice){ rest.data + line.len, rest.len - line.len };
+		while (line.len > 0 && line.data[line.len - 1] == ' ')
+			line.len--;
+		buf_add(&o->buf, line.data, line.len);
 		while (rest.len > 0 && *rest.data == ' ')
 			rest = (struct slice){ rest.data + 1, rest.len - 1 };
 		buf_add_byte(&o->buf, '\n');

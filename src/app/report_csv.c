@@ -1,5 +1,6 @@
-/* RFC 4180, a row per folder. Spreadsheets run a field that begins with = + - @ as a formula, also
- * behind a tab or a CR, and a folder may have any name: such fields get an apostrophe in front. */
+/* RFC 4180, a row per folder. Spreadsheets run a field that begins with = + - @ as a formula, and a
+ * folder may have any name: such fields get an apostrophe in front. Control characters, line ends
+ * too, are made visible before. */
 #include <string.h>
 
 #include "app/report.h"
@@ -18,12 +19,13 @@ csv_field(struct out *o, const char *text)
 	buf_init(&shown, 256 * 1024);
 	text_visible(slice_str(text), &shown);
 	const char *t = shown.data ? shown.data : "";
+	bool formula = *t && strchr("=+-@", *t);
 
-	if (!strpbrk(t, ",\"\r\n") && !strchr("=+-@", *t)) {
+	if (!formula && !strpbrk(t, ",\"")) {
 		out_str(o, t);
 	} else {
 		buf_add_byte(&o->buf, '"');
-		if (*t && strchr("=+-@", *t))
+		if (formula)
 			buf_add_byte(&o->buf, '\'');
 		for (; *t; t++) {
 			if (*t == '"')

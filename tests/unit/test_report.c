@@ -197,6 +197,7 @@ text_fits_eighty_columns(void **state)
 	assert_non_null(strstr(text, "NOT PROVED"));
 	assert_non_null(strstr(text, "complete up to UIDNEXT 10 at 2023-11-14 22:13 UTC"));
 	assert_null(strchr(text, '\x1b'));
+	assert_null(strstr(text, " \n"));
 	free(text);
 }
 
@@ -221,6 +222,7 @@ csv_disarms_formulas_and_quotes(void **state)
 	assert_int_equal(strncmp(text, "account,folder,", 15), 0);
 	assert_non_null(strstr(text, "\"'=cmd|"));
 	assert_non_null(strstr(text, "\"\"&"));
+	assert_non_null(strstr(text, "T22:13:20.000Z,,no\r\n"));
 	assert_null(strchr(text, '\x1b'));
 	free(text);
 }
