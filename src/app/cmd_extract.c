@@ -30,19 +30,32 @@ extract_work(void *arg, struct err *err)
 
 /* What was fixed at birth need not be said again. */
 static int
-extract_birth(struct extract *x, struct err *err)
+extract_keep_eol(struct extract *x, struct err *err)
 {
 	struct options *o = x->run.o;
-	struct job_birth want = { .command = "extract", .format = "maildir", .zone = "UTC" }, have;
+	struct job_birth have;
+	struct err why;
 
-	if (!option_given(o, &o->eol)) {
-		if (state_birth_read(x->run.state, &have, err) < 0)
-			return -1;
-		if (strcmp(have.eol, "crlf") == 0)
-			o->eol = EOL_CRLF;
+	if (option_given(o, &o->eol))
+		return 0;
+	if (state_birth_read(x->run.state, &have, &why) == 0) {
+		o->eol = strcmp(have.eol, "crlf") == 0 ? EOL_CRLF : EOL_LF;
 		x->run.job.keep_crlf = o->eol == EOL_CRLF;
+	} else if (why.kind != ERR_NO_INPUT) {
+		*err = why;
+		return -1;
 	}
-	snprintf(want.eol, sizeof(want.eol), "%s", o->eol == EOL_CRLF ? "crlf" : "lf");
+	return 0;
+}
+
+static int
+extract_birth(struct extract *x, struct err *err)
+{
+	struct job_birth want = { .command = "extract", .format = "maildir", .zone = "UTC" };
+
+	if (extract_keep_eol(x, err) < 0)
+		return -1;
+	snprintf(want.eol, sizeof(want.eol), "%s", x->run.job.keep_crlf ? "crlf" : "lf");
 	return state_birth(x->run.state, &want, err);
 }
 

@@ -105,6 +105,7 @@ run_advice(enum err_kind kind)
 		return "check host and port; imaps:// means 993, imap:// 143";
 	case ERR_NOT_IMAP:
 		return "check host and port";
+	case ERR_INTERRUPTED:
 	case ERR_BYE:
 	case ERR_CUT:
 	case ERR_TIMEOUT:
