@@ -1,5 +1,11 @@
-/* Where messages go. One struct of functions per kind. One thread; what seal gives away belongs to the keeper. A
- * sink knows nothing of the engine and is usable alone. Per message: begin, write*, then end or abandon. */
+/* Where messages go. One struct of functions per kind. One thread; what seal gives away belongs to
+ * the keeper. A sink knows nothing of the engine and is usable alone. Per message: begin, write*,
+ * then end or abandon.
+ *
+ * Everything that another program could see (final names, flags, index files, sidecar lines)
+ * happens in the sync of the batch that seal gave away, in the order of the calls; before that only
+ * tmp/ is written to. A sync that fails puts the names and the sidecar back, so that an error in
+ * the middle leaves what the last commit left; kill and power loss are what `unclean` is for. */
 #ifndef STORE_SINK_H
 #define STORE_SINK_H
 
@@ -22,7 +28,8 @@ struct sink_place {
 	const char *dir;	/* mail/ACCOUNT, absolute or relative to the working directory */
 	bool keep_crlf;		/* --eol=crlf */
 	bool unclean;		/* the last run was killed: set aside what has no committed row */
-	int batch_files;	/* open files a batch may hold, from the descriptor limit */
+	int batch_files;	/* open files a batch may hold, from the descriptor limit; 0: the
+				 * sink's own limit */
 };
 
 struct sink;
@@ -30,7 +37,19 @@ struct sink;
 /* A folder opened in a sink; owned by the sink, valid until its close. */
 struct folder_at;
 
-/* Rows of the state for the one who asks, so that a sink needs no state handle: returns 0 and page->len 0 at the end. */
+/* What is worth a warning about a folder; counted since the sink was opened. */
+struct folder_notes {
+	/* Another program changed a file that imex appends to: what, and what was done; NULL:
+	 * nothing. Lives as long as the folder_at. EV_FOREIGN_CHANGE */
+	const char *changed;
+	/* Messages with a keyword that the format cannot hold, in the sidecar only.
+	 * EV_KEYWORDS_LEFT */
+	uint64_t keywords_left;
+	char keyword[64];	/* the first of those keywords, may be cut; "" */
+};
+
+/* Rows of the state for the one who asks, so that a sink needs no state handle: returns 0 and
+ * page->len 0 at the end. */
 struct row_feed {
 	int (*next)(void *arg, uint32_t after, struct msg_page *ret, struct err *err);
 	void *arg;
@@ -39,32 +58,51 @@ struct row_feed {
 struct sink_ops {
 	const char *name;
 	unsigned traits;
-	int (*open)(struct sink **ret, const struct sink_place *at, struct cancel *stop, struct err *err);
-	/* Directory name of a folder for its record; true in *ret_mapped when it had to be changed. */
-	int (*name_folder)(struct sink *s, const struct folder *f, struct buf *ret_path, bool *ret_mapped, struct err *err);
-	/* Make or reopen the folder rec->path; rec->mark is what the last commit left. After an unclean end `rows` tells
-	 * which messages are committed: other imex names are moved to tmp/ (their number in *ret_aside). */
-	int (*folder)(struct sink *s, const struct folder_rec *rec, const struct row_feed *rows, uint64_t *ret_aside,
-	    struct folder_at **ret, struct err *err);
+	int (*open)(struct sink **ret, const struct sink_place *at, struct cancel *stop,
+	    struct err *err);
+	/* Directory name of a folder for its record; true in *ret_mapped when it had to be
+	 * changed. */
+	int (*name_folder)(struct sink *s, const struct folder *f, struct buf *ret_path,
+	    bool *ret_mapped, struct err *err);
+	/* Make or reopen the folder rec->path; rec->mark is what the last commit left. After an
+	 * unclean end `rows` tells which messages are committed: other imex names are moved to tmp/
+	 * (their number in *ret_aside). Also done when the sidecar is longer than committed; `rows`
+	 * may be NULL where neither can be. A folder that this sink has open already (same rec->id)
+	 * is given again as it is. The directories are durable and the mark told with the next
+	 * seal, also when the folder stays empty. */
+	int (*folder)(struct sink *s, const struct folder_rec *rec, const struct row_feed *rows,
+	    uint64_t *ret_aside, struct folder_at **ret, struct err *err);
+	void (*notes)(const struct folder_at *at, struct folder_notes *ret);
 	int (*begin)(struct sink *s, struct folder_at *at, const struct msg *m, struct err *err);
 	int (*write)(struct sink *s, struct slice bytes, struct err *err);
-	/* `final` has UID, date, flags, wire_bytes, sha256, verdict; the sink sets final->file_bytes. The final
-	 * name appears when the batch is synced. */
+	/* `final` has UID, date, flags, wire_bytes, sha256, verdict; the sink sets
+	 * final->file_bytes. The final name appears when the batch is synced. After -1 the message
+	 * is abandoned. */
 	int (*end)(struct sink *s, struct msg *final, struct err *err);
-	void (*abandon)(struct sink *s);
+	void (*abandon)(struct sink *s);	/* nothing begun: nothing */
 	/* Flags of the stored message `was` become `now`. Idempotent: repeated after a crash. */
-	int (*amend)(struct sink *s, struct folder_at *at, const struct msg *was, const struct flags *now, struct err *err);
-	/* Remove a stored copy. Idempotent. */
-	int (*remove)(struct sink *s, struct folder_at *at, const struct msg *was, struct err *err);
-	/* Is this batch as large as it should get? */
+	int (*amend)(struct sink *s, struct folder_at *at, const struct msg *was,
+	    const struct flags *now, struct err *err);
+	/* Remove a stored copy. Idempotent. Of a message that this very batch stores again (a
+	 * better verdict) the older copy goes once the new one is durable, and a copy that has the
+	 * new one's name stays: call it in the same batch as end, never in a later one. uidvalidity
+	 * is the copy's: an older one for a superseded copy. */
+	int (*remove)(struct sink *s, struct folder_at *at, uint32_t uidvalidity,
+	    const struct msg *was, struct err *err);
+	/* Is this batch as large as it should get? To be asked after each folder, end, amend and
+	 * finish. */
 	bool (*full)(const struct sink *s);
-	/* Give away what was ended since the last seal: files, names, sidecar lines. *ret NULL when nothing. `mark` is
-	 * told per folder with batch_mark into b, so that mark and rows are one commit. */
+	/* Give away what was done since the last seal: files, names, sidecar lines. *ret NULL when
+	 * nothing. `mark` is told per folder with batch_mark into b, so that mark and rows are one
+	 * commit. */
 	int (*seal)(struct sink *s, struct batch *b, struct pending **ret, struct err *err);
-	/* After the last commit of a folder: index files for other programs (dovecot-uidlist, dovecot-keywords). */
-	int (*finish)(struct sink *s, struct folder_at *at, const struct folder_rec *rec, const struct row_feed *rows, struct err *err);
-	/* After the last folder: subscriptions. */
-	int (*finish_account)(struct sink *s, const struct folder *list, size_t len, struct err *err);
+	/* After the last commit of a folder: index files for other programs (dovecot-uidlist). Part
+	 * of the batch: seal once more. rec->uidnext is the source's. */
+	int (*finish)(struct sink *s, struct folder_at *at, const struct folder_rec *rec,
+	    const struct row_feed *rows, struct err *err);
+	/* After the last folder: subscriptions. Durable on return. */
+	int (*finish_account)(struct sink *s, const struct folder *list, size_t len,
+	    struct err *err);
 	void (*close)(struct sink **s);
 };
 

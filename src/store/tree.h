@@ -1,4 +1,5 @@
-/* Reading back what a sink stored, message by message, for verify. One implementation per format. */
+/* Reading back what a sink stored, message by message, for verify. One implementation per
+ * format. */
 #ifndef STORE_TREE_H
 #define STORE_TREE_H
 
@@ -10,19 +11,25 @@ struct tree;
 
 struct stored {
 	bool found;
-	char name[512];		/* as found, for reports */
+	char name[512];		/* as found, with its directory ("cur/..."), for reports */
 	uint64_t wire_bytes, file_bytes;
 	uint8_t sha256[SHA256_LEN];	/* of the wire form, recomputed */
 	uint8_t system;		/* flags that the file name says */
+	bool keywords_differ;	/* from the row's, as far as a file name can hold them */
 	int64_t mtime;
 };
 
 struct tree_ops {
 	const char *name;
-	int (*open)(struct tree **ret, const char *account_dir, struct err *err);	/* ERR_NO_INPUT when absent */
+	/* ERR_NO_INPUT when the directory is not there. */
+	int (*open)(struct tree **ret, const char *account_dir, struct err *err);
+	/* A folder without directory: err->kind is ERR_NO_INPUT. */
 	int (*enter)(struct tree *t, const struct folder_rec *rec, struct err *err);
+	/* Nothing that a file holds is an error; one that cannot be read is ERR_MESSAGE. */
 	int (*look)(struct tree *t, const struct msg *row, struct stored *ret, struct err *err);
-	/* Names that carry imex's mark but belong to none of the rows looked at since enter; each call gives one, false at the end. */
+	/* Names that carry imex's mark and the folder's UIDVALIDITY but belong to none of the rows
+	 * looked at since enter, or are a second file of one of them; each call gives one, false at
+	 * the end. */
 	bool (*stray)(struct tree *t, char ret_name[512]);
 	void (*close)(struct tree **t);
 };

@@ -1,0 +1,35 @@
+/* The octets of one message on their way into tmp/: kept as LF where that can be undone, else as
+ * they came (rules.md 3.4). A small message is collected and written at once; a larger one streams
+ * through one buffer, and when it turns out late that its line ends cannot be undone, what is in
+ * the file is made wide again in place. */
+#ifndef STORE_MAILDIR_BODY_H
+#define STORE_MAILDIR_BODY_H
+
+#include "base/err.h"
+#include "mail/eol.h"
+#include "store/maildir.h"
+
+enum { BODY_BUFFER = 64 * 1024 };
+
+struct body {
+	int tmp;			/* directory, borrowed */
+	int fd;				/* -1: nothing is in a file yet */
+	char name[MAILDIR_IDENTITY_MAX];	/* of the file, once there is one */
+	char *out;			/* stored form that is not in the file yet */
+	size_t len;
+	char *wide;			/* room to make `out` wide; made when first needed */
+	bool raw;			/* kept as it comes */
+	struct eol eol;
+	uint64_t in_file, wire;
+};
+
+void body_init(struct body *b);
+void body_done(struct body *b);
+void body_start(struct body *b, int tmp, const char *name, bool keep_crlf);
+int body_write(struct body *b, struct slice wire, struct err *err) WARN_UNUSED;
+/* The whole is in the file (created by now) and its size known: *ret_fd is the caller's. */
+int body_end(struct body *b, int *ret_fd, uint64_t *ret_stored, struct err *err) WARN_UNUSED;
+/* Takes the file away again; nothing started: nothing. */
+void body_abandon(struct body *b);
+
+#endif

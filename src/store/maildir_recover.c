@@ -1,0 +1,103 @@
+/* See maildir_recover.h. Of the rows only the UIDs are kept: a message of another UIDVALIDITY,
+ * which has a record of its own in the same directory, is not touched. */
+#include "store/maildir_recover.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "store/maildir_batch.h"
+#include "store/uidmap.h"
+
+static void
+page_free(struct msg_page **p)
+{
+	msg_page_free(*p);
+}
+
+static int
+recover_committed(
+    struct uidmap *have, const struct row_feed *rows, struct cancel *stop, struct err *err)
+{
+	AUTO(page_free) struct msg_page *page = msg_page_new();
+	uint32_t after = 0;
+
+	for (;;) {
+		if (cancel_raised(stop))
+			return err_set(err, ERR_INTERRUPTED, "interrupted");
+		msg_page_reset(page);
+		if (rows->next(rows->arg, after, page, err) < 0)
+			return -1;
+		if (page->len == 0)
+			return 0;
+		for (size_t i = 0; i < page->len; i++) {
+			if (verdict_has_file(page->msg[i].verdict))
+				(void)uidmap_add(have, page->msg[i].uid);
+		}
+		after = page->msg[page->len - 1].uid;
+	}
+}
+
+static int
+recover_name(struct maildir_dirs *d, const char *sub, const char *name,
+    const struct maildir_entry *e, struct err *err)
+{
+	char from[MAILDIR_NAME_MAX + 8], to[MAILDIR_IDENTITY_MAX];
+
+	(void)snprintf(from, sizeof from, "%s/%s", sub, name);
+	(void)snprintf(to, sizeof to, "%.*s", (int)e->identity_len, name);
+	return file_rename(d->folder, from, d->tmp, to, err);
+}
+
+static int
+recover_dir(struct maildir_dirs *d, const char *sub, uint32_t uidvalidity,
+    const struct uidmap *have, uint64_t *ret_aside, struct err *err)
+{
+	struct maildir_walk w;
+	struct maildir_entry e;
+	const char *name;
+
+	if (maildir_walk_begin(&w, d->folder, sub, err) < 0)
+		return -1;
+	while ((name = maildir_walk_next(&w)) != NULL) {
+		if (!maildir_parse(slice_str(name), &e) || e.uidvalidity != uidvalidity ||
+		    uidmap_has(have, e.uid))
+			continue;
+		if (recover_name(d, sub, name, &e, err) < 0) {
+			maildir_walk_drop(&w);
+			return -1;
+		}
+		++*ret_aside;
+	}
+	return maildir_walk_end(&w, err);
+}
+
+int
+maildir_recover_files(const struct maildir_dirs *d, struct err *err)
+{
+	static const char *const half[] = { UIDLIST_NEW, KEYWORDS_NEW };
+
+	for (size_t i = 0; i < COUNT_OF(half); i++) {
+		if (unlinkat(d->folder, half[i], 0) < 0 && errno != ENOENT)
+			return err_set_sys(err, ERR_DISK, "remove '%s'", half[i]);
+	}
+	return 0;
+}
+
+int
+maildir_recover(struct maildir_dirs *d, uint32_t uidvalidity, const struct row_feed *rows,
+    struct cancel *stop, uint64_t *ret_aside, struct err *err)
+{
+	AUTO(uidmap_free) struct uidmap *have = uidmap_new();
+	uint64_t aside = 0;
+
+	if (recover_committed(have, rows, stop, err) < 0 ||
+	    recover_dir(d, "cur", uidvalidity, have, &aside, err) < 0 ||
+	    recover_dir(d, "new", uidvalidity, have, &aside, err) < 0)
+		return -1;
+	*ret_aside = aside;
+	return 0;
+}

@@ -1,0 +1,69 @@
+/* The sidecar folder.jsonl: what a format itself cannot hold, one JSON object a line, appended in
+ * the same barrier as the messages (rules.md 3.5). A line that has "folder" describes the folder,
+ * the last one counts:
+ *	{"folder":NAME,"name":WIRE NAME,"delim":"/","uidvalidity":V,
+ *	 "special_use":["\\Sent"],"subscribed":true}
+ * the others a message, the last line of a UID counts:
+ *	{"uid":5,"uidvalidity":V,"file":BASE,"flags":["\\Seen"],"keywords":["$Forwarded"],
+ *	 "internaldate":"17-Jul-1996 02:44:25 -0700","size":RFC822.SIZE or null,"wire":N,"stored":N,
+ *	 "sha256":HEX,"verdict":"stored"}
+ *
+ * The state keeps a mark: committed length, inode, and a digest of the last 4 KiB before it. A file
+ * is cut back to that length only if all three agree (rules.md 3.6); one that was copied or
+ * restored, which has another inode but the very length and the digest, is gone on with, for
+ * nothing is cut then. Else it is left as it is and the next of folder.jsonl.2, folder.jsonl.3 ...
+ * started. A folder whose UIDVALIDITY changed has a file for each. */
+#ifndef STORE_SIDECAR_H
+#define STORE_SIDECAR_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "mail/msg.h"
+#include "state/state.h"
+
+enum {
+	SIDECAR_TAIL = 4096,
+	SIDECAR_MARK_MAX = 192,
+	SIDECAR_NAME_MAX = 32,
+	SIDECAR_LINES_MAX = 64 * 1024 * 1024
+};
+
+struct sidecar {
+	unsigned number;		/* 1: folder.jsonl */
+	uint64_t len, inode;		/* len: without what is in `lines` */
+	char tail[SIDECAR_TAIL];	/* the last octets before len */
+	size_t tail_len;
+	char head[17];			/* start of the digest of the last folder line; "" none */
+	struct buf lines;		/* to be appended */
+};
+
+enum sidecar_found {
+	SIDECAR_AS_LEFT,
+	SIDECAR_LONGER,		/* cut back: the last run wrote what it did not commit */
+	SIDECAR_LEFT		/* changed by another program: left, a new one started */
+};
+
+/* Open the file that `mark` speaks of, or a new one, and make it as long as committed. `head`: the
+ * folder line, with LF, its first head_key octets tell folder and UIDVALIDITY; queued when it
+ * differs from the last one written. */
+int sidecar_open(struct sidecar *c, int folder, const char *mark, struct slice head,
+    size_t head_key, bool unclean, int *ret_fd, enum sidecar_found *ret_found,
+    struct err *err) WARN_UNUSED;
+void sidecar_done(struct sidecar *c);
+/* The folder line of a record; *ret_key for sidecar_open. */
+void sidecar_head(const struct folder_rec *rec, struct buf *out, size_t *ret_key);
+/* Queue the line of a message; `base` is its name up to the flags. ERR_MESSAGE over
+ * SIDECAR_LINES_MAX. */
+int sidecar_add(struct sidecar *c, const struct msg *m, uint32_t uidvalidity, const char *base,
+    const struct flags *flags, struct err *err) WARN_UNUSED;
+/* Give away the queued lines (ret_lines uninitialised before) and count them as written; *ret_from
+ * is the length that the file has before them. */
+void sidecar_take(struct sidecar *c, struct buf *ret_lines, uint64_t *ret_from);
+void sidecar_mark(const struct sidecar *c, char ret[SIDECAR_MARK_MAX]);
+void sidecar_name(unsigned number, char ret[SIDECAR_NAME_MAX]);
+
+/* Append the lines if the file still ends at `from`, and undo that. */
+int sidecar_append(int fd, uint64_t from, struct slice lines, struct err *err) WARN_UNUSED;
+void sidecar_cut(int fd, uint64_t from);
+
+#endif
