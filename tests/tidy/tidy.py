@@ -256,6 +256,13 @@ def test_every_option_of_the_program_is_in_a_manual(t):
         t.equal(missing, [], f"options of imex {command} that no manual has")
 
 
+def test_every_event_is_in_its_manual(t):
+    events = re.findall(r'^EVENT\((\d+), \w+, *(\w+), *"([^"]*)"\)', read("src/base/events.def"), re.M)
+    told = re.findall(r"^\.It (\d+) Ta (\w+) Ta (.*)$", read("man/imex-events.7"), re.M)
+    t.equal(told, [(number, level.lower(), words) for number, level, words in events],
+            "imex-events(7) has the table of src/base/events.def")
+
+
 def test_long_files_are_named(t):
     for name in files():
         lines = read(name).count("\n")
