@@ -70,7 +70,7 @@ take_seen_away(struct sess *s, const struct uidset *seen, struct debt_result *re
 		rc = sess_run(s, err, "UID STORE %s -FLAGS (\\Seen)", set.data);
 		/* A refusal is seen again when the flags are read back. */
 		if (rc == 0 && s->last.state != STATE_OK)
-			snprintf(ret->reply, sizeof(ret->reply), "%s", s->reply);
+			snprintf(ret->reply, sizeof(ret->reply), "%.*s", (int)sizeof(ret->reply) - 1, s->reply);
 	}
 	buf_done(&set);
 	return rc;
@@ -89,7 +89,7 @@ restore(struct sess *s, struct slice folder, const struct uidset *seen, struct d
 			*err = select_err;
 			goto out;
 		}
-		snprintf(ret->reply, sizeof(ret->reply), "%s", s->reply);
+		snprintf(ret->reply, sizeof(ret->reply), "%.*s", (int)sizeof(ret->reply) - 1, s->reply);
 		rc = uidset_copy(seen, &ret->unpaid) ? 0 : err_set(err, ERR_PROTOCOL, "too many flags to restore");
 		goto out;
 	}

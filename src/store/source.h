@@ -72,6 +72,7 @@ struct source_ops {
 	    struct debt_result *ret, struct err *err);
 	struct notes *(*notes)(struct source *s);		/* NULL: none */
 	const struct server_facts *(*facts)(struct source *s);	/* as learnt by now */
+	int64_t (*rtt_us)(const struct source *s);		/* one round trip, as measured; 0: unknown */
 	uint32_t (*reading)(const struct source *s);		/* UID whose body is under way, 0: none */
 	void (*close)(struct source **s);
 };

@@ -73,9 +73,10 @@ class Banyan(Server):
     def refuse_items(self, call, items):
         """The column at which its parser stops, for the first item it does not take."""
         begin = call.text.upper().index("FETCH ") + len("FETCH ")
+        begin = call.text.index(" ", begin) + 1 if " " in call.text[begin:] else len(call.text)
         for found in re.finditer(r"[A-Z0-9.]+(\[[^\]]*\])?(<[^>]*>)?", call.text[begin:], re.I):
             word = found[0].upper()
-            if found.start() == 0 or word in _TAKEN:        # the set itself
+            if word in _TAKEN:
                 continue
             known = max((t for t in _TAKEN if word.startswith(t)), key=len, default="")
             column = len(call.tag) + 1 + begin + found.start() + len(known) + 1

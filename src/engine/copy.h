@@ -1,0 +1,91 @@
+/* The one loop between a source and a sink: a lane copies folders, one after the other, with its own session, sink and
+ * batch. Lanes of one account share nothing but the state and the progress numbers. */
+#ifndef ENGINE_COPY_H
+#define ENGINE_COPY_H
+
+#include <pthread.h>
+
+#include "base/digest.h"
+#include "engine/job.h"
+#include "engine/select.h"
+#include "store/sink.h"
+#include "store/source.h"
+
+enum { LANE_PAGES = 3, BATCH_MS = 5000, BATCH_RECORDS = 8192, CUTS_MAX = 3 };
+
+/* What the lanes of one account share. */
+struct shared {
+	pthread_mutex_t mutex;
+	pthread_cond_t learnt;		/* facts.works_form is known, or nobody will find it out any more */
+	struct server_facts facts;
+	const char *host_port;
+	bool settled;			/* the first lane has ended */
+};
+
+/* A page of the listing whose bodies are under way. */
+struct live {
+	struct msg_page *page;
+	uint8_t old[PAGE_MSGS];		/* enum verdict of the row, VERDICTS: none */
+	bool wanted[PAGE_MSGS];
+	bool used;
+};
+
+struct lane {
+	const struct job *job;
+	struct shared *shared;
+	const struct source_ops *source_ops;
+	const struct sink_ops *sink_ops;
+	struct source *source;
+	struct sink *sink;
+	struct lease lease;
+	struct folder_rec *known;	/* of the account, from the state, when the run began */
+	size_t n_known;
+	struct batch *batch;
+	int64_t batch_began_ms;
+	struct digest *digest;
+	const char *account;
+	/* the folder */
+	const struct planned *plan;
+	struct folder_rec rec;
+	struct folder_head head;
+	struct folder_at *at;
+	struct arena arena;		/* texts of rec */
+	struct live live[LANE_PAGES];
+	struct msg_page *rows;		/* of the state, merged with the listing */
+	size_t row_at;
+	uint32_t rows_after;
+	bool rows_end, has_rows, merged;
+	struct uidset missing;		/* rows that the listing did not show */
+	struct uidset owed;
+	bool changed;			/* something was stored or amended: index files are written again */
+	uint64_t stored;		/* by this lane, for the reconnect bound */
+	/* messages at which the connection was lost */
+	struct cut {
+		uint32_t uid;
+		unsigned times;
+	} cut;
+	struct uidset skip;		/* given up: read at no further time in this run */
+	const char *cut_folder;
+};
+
+int lane_init(struct lane *l, const struct job *job, struct shared *shared, const char *account, const char *dir, const struct lease *lease,
+    struct folder_rec *known, size_t n_known, struct err *err) WARN_UNUSED;
+void lane_done(struct lane *l);
+/* One folder to its end: every message has a verdict, the proof is taken, all is committed. -1: see *err; scope FOLDER:
+ * the next one may go on; scope SESSION: connect again and repeat, what is committed is not read again. */
+int lane_copy(struct lane *l, const struct planned *f, struct err *err) WARN_UNUSED;
+/* A folder that is only recorded: excluded, or failed with why. */
+int lane_record(struct lane *l, const struct planned *f, const char *failed, struct err *err) WARN_UNUSED;
+/* Commit what is sealed; with `wait`, durable on return. */
+int lane_flush(struct lane *l, bool wait, struct err *err) WARN_UNUSED;
+/* Notes of the source become events and standing warnings; what was learnt about the server reaches the other lanes and
+ * the state. */
+int lane_tell(struct lane *l, struct err *err) WARN_UNUSED;
+
+/* outcome.c: what became of one message, into the batch and the log. */
+void lane_warn(struct lane *l, enum event_no no, uint32_t uid, const char *fmt, ...) PRINTF_LIKE(4, 5);
+void lane_event(struct lane *l, enum event_no no, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void lane_good(struct lane *l, const struct msg *m, enum verdict old);
+void lane_lost(struct lane *l, const struct msg *m, enum verdict old, const char *reply, struct slice header);
+
+#endif

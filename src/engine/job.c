@@ -1,0 +1,482 @@
+/* One account: connect, list, plan, copy every folder, connect again where a connection ends, and record what became of it
+ * all. With more than one connection, lanes take folders from one queue. */
+#include "engine/job.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "engine/copy.h"
+#include "mail/names.h"
+
+enum {
+	TRIES_MAX = 6,			/* connections in a row that brought nothing */
+	WAIT_FIRST_MS = 200, WAIT_MAX_MS = 60 * 1000,
+	THROTTLE_FIRST_MS = 5 * 1000, THROTTLE_MAX_MS = 15 * 60 * 1000,
+	RTT_PAYS_US = 20 * 1000,	/* from here on more connections hide the round trips between folders */
+	LANES_AUTO = 4, LANES_MAX = 16
+};
+
+struct run {
+	const struct job *job;
+	struct shared shared;
+	struct plan plan;
+	struct lease lease;
+	char *mail_dir;
+	struct folder_rec *known;
+	size_t n_known;
+	struct arena arena;
+	size_t next;			/* folder to take; shared.mutex */
+	struct err err;			/* first that ends the account; kind NONE: none; shared.mutex */
+};
+
+struct runner {
+	struct run *run;
+	struct lane lane;
+	pthread_t thread;
+	bool started;
+	unsigned tries;
+	uint64_t stored_before;
+};
+
+/* ---- connections ---- */
+
+static int
+connect_lane(struct run *r, struct lane *l, struct err *err)
+{
+	struct source_place place = { .server = &r->job->source, .no_source_writes = r->job->no_source_writes };
+	struct event e = { .no = EV_CONNECTED, .level = LEVEL_INFO, .account = l->account };
+
+	pthread_mutex_lock(&r->shared.mutex);
+	place.facts = r->shared.facts;
+	pthread_mutex_unlock(&r->shared.mutex);
+	progress_wait(r->job->progress, WAITING_CONNECT);
+
+	int rc = l->source_ops->open(&l->source, &place, r->job->stop, err);
+
+	progress_wait(r->job->progress, WAITING_NOTHING);
+	if (rc < 0) {
+		struct err ignored = {0};
+
+		if (lane_tell(l, &ignored) < 0)
+			*err = ignored;
+		l->source_ops->close(&l->source);
+		return -1;
+	}
+	evlog_put(r->job->log, &e, "connected to %s port %s", r->job->source.host, r->job->source.port);
+	return 0;
+}
+
+static bool
+may_try_again(const struct err *err)
+{
+	return err->kind == ERR_THROTTLED || err->retry == RETRY_RECONNECT || err->kind == ERR_CONNECT || err->kind == ERR_NO_HOST;
+}
+
+static int64_t
+wait_before(const struct runner *u, const struct err *why)
+{
+	bool throttled = why->kind == ERR_THROTTLED;
+	int64_t ms = throttled ? THROTTLE_FIRST_MS : WAIT_FIRST_MS, max = throttled ? THROTTLE_MAX_MS : WAIT_MAX_MS;
+
+	for (unsigned i = 1; i < u->tries && ms < max; i++)
+		ms *= throttled ? 2 : 4;
+	if (ms > max)
+		ms = max;
+	return why->after_ms > ms ? why->after_ms : ms;
+}
+
+/* The session is gone: what it brought is committed, then wait and connect again. -1: give up, *why stands. */
+static int
+reconnect(struct runner *u, struct err *why)
+{
+	struct run *r = u->run;
+	struct lane *l = &u->lane;
+	struct event e = { .no = EV_DISCONNECTED, .level = LEVEL_WARNING, .account = l->account };
+
+	for (;;) {
+		if (l->stored > u->stored_before)
+			u->tries = 0;
+		u->stored_before = l->stored;
+		u->tries++;
+		if (l->source != NULL && lane_flush(l, true, why) < 0)
+			return -1;
+		l->source_ops->close(&l->source);
+		if (!may_try_again(why) || u->tries >= TRIES_MAX)
+			return -1;
+
+		int64_t ms = wait_before(u, why);
+
+		e.no = why->kind == ERR_THROTTLED ? EV_WAITING : EV_DISCONNECTED;
+		e.level = event_default_level(e.no);
+		evlog_put(r->job->log, &e, "%s; connecting again in %.1f s (try %u of %d)", why->text, (double)ms / 1000, u->tries,
+		    TRIES_MAX - 1);
+		if (r->job->progress != NULL)
+			atomic_store(&r->job->progress->waiting_until_ms, clock_mono_ms() + ms);
+		progress_wait(r->job->progress, WAITING_BACKOFF);
+
+		struct err wait = {0};
+
+		if (cancel_sleep(r->job->stop, ms, &wait) < 0) {
+			*why = wait;
+			return -1;
+		}
+		*why = (struct err){0};
+		if (connect_lane(r, l, why) == 0)
+			return 0;
+	}
+}
+
+/* ---- folders ---- */
+
+static const struct planned *
+take_folder(struct run *r)
+{
+	const struct planned *f = NULL;
+
+	pthread_mutex_lock(&r->shared.mutex);
+	while (f == NULL && r->err.kind == ERR_NONE && r->next < r->plan.len) {
+		f = &r->plan.folder[r->next++];
+		if (f->excluded)
+			f = NULL;
+	}
+	pthread_mutex_unlock(&r->shared.mutex);
+	return f;
+}
+
+static int
+folder_failed(struct lane *l, const struct planned *f, const struct err *why, struct err *err)
+{
+	struct event e = { .no = EV_FOLDER_FAILED, .level = LEVEL_ERROR, .account = l->account, .folder = f->display };
+
+	evlog_put(l->job->log, &e, "%s", why->text);
+	return lane_record(l, f, why->text, err);
+}
+
+static int
+run_folder(struct runner *u, const struct planned *f, struct err *err)
+{
+	for (;;) {
+		struct err why = {0};
+
+		if (lane_copy(&u->lane, f, &why) == 0)
+			return 0;
+		if (why.scope <= SCOPE_FOLDER)
+			return folder_failed(&u->lane, f, &why, err);
+		if (why.scope != SCOPE_SESSION && why.kind != ERR_THROTTLED) {
+			*err = why;
+			return -1;
+		}
+		if (reconnect(u, &why) < 0) {
+			*err = why;
+			return -1;
+		}
+	}
+}
+
+static int
+run_lane(struct runner *u, struct err *err)
+{
+	const struct planned *f;
+
+	while ((f = take_folder(u->run)) != NULL) {
+		if (u->lane.source == NULL && connect_lane(u->run, &u->lane, err) < 0 && reconnect(u, err) < 0)
+			return -1;
+		if (run_folder(u, f, err) < 0)
+			return -1;
+		u->tries = 0;
+		if (u->run->job->progress != NULL)
+			atomic_fetch_add(&u->run->job->progress->folders_done, 1);
+	}
+	return 0;
+}
+
+static void
+lane_ended(struct run *r, int rc, const struct err *err, bool first)
+{
+	pthread_mutex_lock(&r->shared.mutex);
+	if (rc < 0 && r->err.kind == ERR_NONE)
+		r->err = *err;
+	if (first)
+		r->shared.settled = true;
+	pthread_cond_broadcast(&r->shared.learnt);
+	pthread_mutex_unlock(&r->shared.mutex);
+}
+
+/* A further lane begins when the first has found a form that works (rules.md 1.3). */
+static void *
+further_lane(void *arg)
+{
+	struct runner *u = arg;
+	struct run *r = u->run;
+	struct err err = {0};
+
+	pthread_mutex_lock(&r->shared.mutex);
+	while (r->shared.facts.works_form < 0 && !r->shared.settled && r->err.kind == ERR_NONE)
+		pthread_cond_wait(&r->shared.learnt, &r->shared.mutex);
+	pthread_mutex_unlock(&r->shared.mutex);
+
+	int rc = run_lane(u, &err);
+	struct err flush = {0};
+
+	if (lane_flush(&u->lane, true, &flush) < 0 && rc == 0) {
+		rc = -1;
+		err = flush;
+	}
+	lane_ended(r, rc, &err, false);
+	return NULL;
+}
+
+static size_t
+lanes_wanted(const struct run *r, const struct lane *first)
+{
+	size_t folders = 0, n = r->job->connections;
+
+	for (size_t i = 0; i < r->plan.len; i++)
+		folders += !r->plan.folder[i].excluded;
+	if (n == 0)
+		n = first->source_ops->rtt_us(first->source) >= RTT_PAYS_US && folders >= LANES_AUTO ? LANES_AUTO : 1;
+	if (n > LANES_MAX)
+		n = LANES_MAX;
+	return n > folders ? folders : n;
+}
+
+static int
+start_lanes(struct run *r, struct runner *u, size_t n, struct err *err)
+{
+	for (size_t i = 1; i < n; i++) {
+		u[i].run = r;
+		if (lane_init(&u[i].lane, r->job, &r->shared, u[0].lane.account, r->mail_dir, &r->lease, r->known, r->n_known,
+		    err) < 0)
+			return -1;
+		u[i].started = pthread_create(&u[i].thread, NULL, further_lane, &u[i]) == 0;
+	}
+	return 0;
+}
+
+static int
+run_lanes(struct run *r, struct runner *first, struct err *err)
+{
+	size_t n = lanes_wanted(r, &first->lane);
+	struct runner *u = mem_new((n + 1) * sizeof(*u));
+	struct err why = {0};
+
+	u[0].lane.account = first->lane.account;
+
+	int rc = start_lanes(r, u, n, &why);
+
+	if (rc == 0)
+		rc = run_lane(first, &why);
+	lane_ended(r, rc, &why, true);
+	for (size_t i = 1; i < n; i++) {
+		if (u[i].started)
+			pthread_join(u[i].thread, NULL);
+		if (u[i].run != NULL)
+			lane_done(&u[i].lane);
+	}
+	free(u);
+	if (r->err.kind == ERR_NONE)
+		return 0;
+	*err = r->err;
+	return -1;
+}
+
+/* ---- the account ---- */
+
+/* A folder that the source no longer has: its files stay. */
+static void
+record_vanished(struct run *r, struct lane *l)
+{
+	for (size_t i = 0; i < r->n_known; i++) {
+		struct folder_rec *k = &r->known[i];
+		bool there = k->vanished;
+
+		for (size_t j = 0; j < r->plan.len && !there; j++)
+			there = slice_eq(r->plan.folder[j].folder.name, k->name);
+		if (there)
+			continue;
+		k->vanished = true;
+		batch_folder(l->batch, k);
+	}
+}
+
+/* DNS moved at cut-over: another product, and every UIDVALIDITY another (rules.md 1.9). */
+static int
+check_source(const struct run *r, const struct lane *l, const char *product_before, struct err *err)
+{
+	const char *now = l->source_ops->facts(l->source)->product;
+	size_t compared = 0;
+
+	if (product_before[0] == '\0' || now[0] == '\0' || strcmp(product_before, now) == 0)
+		return 0;
+	for (size_t i = 0; i < r->n_known; i++) {
+		for (size_t j = 0; j < r->plan.len; j++) {
+			const struct folder *f = &r->plan.folder[j].folder;
+
+			if (r->known[i].vanished || !slice_eq(f->name, r->known[i].name) || f->counts.uidvalidity == 0)
+				continue;
+			if (f->counts.uidvalidity == r->known[i].uidvalidity)
+				return 0;
+			compared++;
+		}
+	}
+	if (compared == 0)
+		return 0;
+	return err_set(err, ERR_WRONG_SOURCE, "%s is '%s' now and was '%s' at the last run, and no folder has its UIDVALIDITY of "
+	    "then: this seems to be another server; nothing was read. Use a new --to directory if it is meant", r->job->source.host,
+	    now, product_before);
+}
+
+static void
+count_total(const struct run *r)
+{
+	struct progress *p = r->job->progress;
+
+	if (p == NULL)
+		return;
+	for (size_t i = 0; i < r->plan.len; i++) {
+		if (r->plan.folder[i].excluded)
+			continue;
+		atomic_fetch_add(&p->folders_total, 1);
+		atomic_fetch_add(&p->messages_total, r->plan.folder[i].folder.counts.messages);
+	}
+}
+
+static int
+make_plan(struct run *r, struct lane *l, struct err *err)
+{
+	struct folder_list list = {0};
+	char product[128];
+
+	snprintf(product, sizeof(product), "%s", r->shared.facts.product);
+	if (l->source_ops->folders(l->source, &r->plan.arena, &list, err) < 0)
+		return -1;
+	if (plan_make(&r->plan, &r->job->selection, &list, err) < 0 || check_source(r, l, product, err) < 0)
+		return -1;
+	record_vanished(r, l);
+	for (size_t i = 0; i < r->plan.len; i++)
+		if (r->plan.folder[i].excluded && lane_record(l, &r->plan.folder[i], NULL, err) < 0)
+			return -1;
+	l->plan = NULL;
+	count_total(r);
+	return 0;
+}
+
+static int
+open_and_plan(struct runner *u, struct err *err)
+{
+	/* The very first connection is not repeated: what is wrong now is for the user to know now. */
+	if (connect_lane(u->run, &u->lane, err) < 0)
+		return -1;
+	while (make_plan(u->run, &u->lane, err) < 0) {
+		if (err->scope != SCOPE_SESSION || u->run->plan.list.folder != NULL || reconnect(u, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+run_account(struct run *r, struct runner *u, struct err *err)
+{
+	struct lane *l = &u->lane;
+	struct event e = { .no = EV_INSECURE, .level = LEVEL_WARNING, .account = l->account };
+
+	if (r->job->insecure_told) {
+		const char *text = r->job->source.tls == TLS_NONE ? "nothing is encrypted (--insecure-plaintext)" :
+		    "the server's certificate is not checked (--insecure-tls)";
+
+		evlog_put(r->job->log, &e, "%s", text);
+		batch_warning(l->batch, &(struct warning){ .event = EV_INSECURE, .folder = "", .text = text });
+	}
+	if (open_and_plan(u, err) < 0)
+		return -1;
+	if (run_lanes(r, u, err) < 0)
+		return -1;
+	if (l->sink_ops->finish_account(l->sink, r->plan.list.folder, r->plan.list.len, err) < 0)
+		return -1;
+	return lane_flush(l, true, err);
+}
+
+static void
+account_ended(struct run *r, struct lane *l, int rc, const struct err *err)
+{
+	enum account_status status = rc == 0 ? ACCOUNT_DONE : err->kind == ERR_INTERRUPTED ? ACCOUNT_STOPPED : ACCOUNT_FAILED;
+	struct event e = { .no = rc == 0 ? EV_ACCOUNT_END : err->kind == ERR_INTERRUPTED ? EV_INTERRUPTED : EV_ACCOUNT_FAILED,
+	    .account = l->account };
+	struct err ignored = {0};
+
+	e.level = event_default_level(e.no);
+	evlog_put(r->job->log, &e, "%s", rc == 0 ? "account ended" : err->text);
+	/* When the state itself has failed this fails too, and the exit code is already decided. */
+	if (state_account_end(r->job->state, &r->lease, status, rc == 0 ? "" : err->text, rc == 0 ? 0 : err_exit_code(err->kind),
+	    &ignored) < 0 && rc == 0)
+		evlog_put(r->job->log, &e, "%s", ignored.text);
+}
+
+static int
+claim(struct run *r, struct err *err)
+{
+	const struct endpoint *at = &r->job->source;
+	struct account_rec rec = { .login = at->login, .host = at->host, .port = at->port };
+	struct buf dir;
+
+	buf_init(&dir, 4096);
+	account_dir(slice_str(at->login), at->host, at->port, &dir);
+	rec.dir = dir.data;
+	rec.name = arena_printf(&r->arena, "%s@%s", at->login, at->host);
+
+	int rc = rec.name == NULL ? err_set(err, ERR_USAGE, "the account name is too long") :
+	    state_claim(r->job->state, &rec, &r->arena, &r->lease, err);
+
+	if (rc == 0 && asprintf(&r->mail_dir, "%s/mail/%s", r->job->dir, rec.dir) < 0)
+		abort();
+	buf_done(&dir);
+	if (rc < 0)
+		return -1;
+	return state_folders(r->job->state, rec.id, &r->arena, &r->known, &r->n_known, err);
+}
+
+int
+job_extract(const struct job *job, struct err *err)
+{
+	struct run r = { .job = job };
+	struct runner u = { .run = &r };
+	struct event e = { .no = EV_ACCOUNT_START, .level = LEVEL_INFO, .account = job->source.account };
+	char host_port[300];
+	int rc = -1;
+
+	snprintf(host_port, sizeof(host_port), "%s:%s", job->source.host, job->source.port);
+	r.shared.host_port = host_port;
+	pthread_mutex_init(&r.shared.mutex, NULL);
+	pthread_cond_init(&r.shared.learnt, NULL);
+	arena_init(&r.arena, 512 * 1024 * 1024);
+	plan_init(&r.plan);
+	if (claim(&r, err) < 0 || state_server_get(job->state, host_port, &r.shared.facts, err) < 0)
+		goto out;
+	evlog_put(job->log, &e, "%s", job->dir);
+	if (file_make_dirs(r.mail_dir, err) < 0)
+		goto ended;
+	rc = lane_init(&u.lane, job, &r.shared, job->source.account, r.mail_dir, &r.lease, r.known, r.n_known, err);
+	if (rc == 0)
+		rc = run_account(&r, &u, err);
+
+	struct err flush = {0};
+
+	if (rc < 0 && u.lane.batch != NULL && err->kind != ERR_DISK && err->kind != ERR_FULL &&
+	    lane_flush(&u.lane, true, &flush) < 0 && err->kind == ERR_INTERRUPTED)
+		*err = flush;
+	lane_done(&u.lane);
+ended:
+	account_ended(&r, &u.lane, rc, err);
+out:
+	free(r.mail_dir);
+	plan_done(&r.plan);
+	arena_done(&r.arena);
+	pthread_cond_destroy(&r.shared.learnt);
+	pthread_mutex_destroy(&r.shared.mutex);
+	return rc;
+}

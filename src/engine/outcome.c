@@ -1,0 +1,149 @@
+/* Verdicts, warnings and problems: the same fact goes into the batch (for the exit code and the report) and into the event
+ * log (for whoever watches). */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/copy.h"
+#include "mail/header.h"
+#include "mail/names.h"
+
+void
+lane_warn(struct lane *l, enum event_no no, uint32_t uid, const char *fmt, ...)
+{
+	char text[ERR_TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+
+	const char *folder = l->plan ? l->plan->display : NULL;
+	struct event e = { .no = no, .level = event_default_level(no), .account = l->account, .folder = folder, .uid = uid };
+	struct warning w = { .event = (int)no, .folder = folder ? folder : "", .uid = uid, .text = text };
+
+	evlog_put(l->job->log, &e, "%s", text);
+	batch_warning(l->batch, &w);
+}
+
+void
+lane_event(struct lane *l, enum event_no no, const char *fmt, ...)
+{
+	char text[ERR_TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+
+	struct event e = { .no = no, .level = event_default_level(no), .account = l->account,
+	    .folder = l->plan ? l->plan->display : NULL };
+
+	evlog_put(l->job->log, &e, "%s", text);
+}
+
+static void
+tell_notes(struct lane *l)
+{
+	struct notes *notes = l->source ? l->source_ops->notes(l->source) : NULL;
+
+	if (notes == NULL)
+		return;
+	for (size_t i = 0; i < notes->len; i++) {
+		struct note *n = &notes->note[i];
+		struct buf shown;
+
+		buf_init(&shown, 64 * 1024);
+		if (n->event.folder != NULL)
+			folder_display(slice_str(n->event.folder), &shown);
+		n->event.account = l->account;
+		n->event.folder = n->event.folder ? shown.data : NULL;
+		evlog_put(l->job->log, &n->event, "%s", n->text);
+		if (n->standing && l->batch != NULL)
+			batch_warning(l->batch, &(struct warning){ .event = (int)n->event.no,
+			    .folder = n->event.folder ? n->event.folder : "", .uid = n->event.uid, .text = n->text });
+		buf_done(&shown);
+	}
+	if (notes->dropped > 0) {
+		struct event e = { .no = EV_PARSE, .level = LEVEL_WARNING, .account = l->account };
+
+		evlog_put(l->job->log, &e, "%llu further notes of this session are not shown", (unsigned long long)notes->dropped);
+	}
+	notes_clear(notes);
+}
+
+static int
+tell_facts(struct lane *l, struct err *err)
+{
+	struct shared *sh = l->shared;
+	struct server_facts now;
+	bool news;
+
+	if (l->source == NULL)
+		return 0;
+	now = *l->source_ops->facts(l->source);
+	pthread_mutex_lock(&sh->mutex);
+	/* Another lane may have learnt something else meanwhile. */
+	now.refused_forms |= sh->facts.refused_forms;
+	now.quirks |= sh->facts.quirks;
+	if (now.works_form < 0)
+		now.works_form = sh->facts.works_form;
+	news = memcmp(&now, &sh->facts, sizeof(now)) != 0;
+	sh->facts = now;
+	pthread_cond_broadcast(&sh->learnt);
+	pthread_mutex_unlock(&sh->mutex);
+	return news ? state_server_set(l->job->state, sh->host_port, &now, err) : 0;
+}
+
+int
+lane_tell(struct lane *l, struct err *err)
+{
+	tell_notes(l);
+	return tell_facts(l, err);
+}
+
+void
+lane_good(struct lane *l, const struct msg *m, enum verdict old)
+{
+	batch_message(l->batch, l->rec.id, m, old);
+	if (old != VERDICTS && !verdict_good(old))
+		batch_problem_solved(l->batch, l->rec.id, m->uid);
+	if (m->verdict == VERDICT_PHANTOM)
+		lane_warn(l, EV_MESSAGE_PHANTOM, m->uid, "listed twice, never given");
+	else if (m->verdict == VERDICT_GONE)
+		lane_event(l, EV_MESSAGE_GONE, "UID %u was expunged before it could be read", m->uid);
+	if (m->verdict != VERDICT_STORED)
+		return;
+	if (m->size_known && m->size != m->wire_bytes)
+		lane_warn(l, EV_SIZE_DIFFERS, m->uid, "the server states %llu octets, the message has %llu; stored as it came",
+		    (unsigned long long)m->size, (unsigned long long)m->wire_bytes);
+	if (!m->date.known || m->date.epoch < 0)
+		lane_warn(l, EV_BAD_DATE, m->uid, "the internal date %s%s%s cannot be a file's date; the name begins with 0",
+		    m->raw_date ? "'" : "", m->raw_date ? m->raw_date : m->date.known ? "before 1970" : "is missing and",
+		    m->raw_date ? "'" : "");
+}
+
+void
+lane_lost(struct lane *l, const struct msg *m, enum verdict old, const char *reply, struct slice header)
+{
+	struct arena a;
+	struct header_facts facts = { .from = "", .date = "", .subject = "", .message_id = "" };
+	struct event e = { .no = reply ? EV_REFUSED : EV_MESSAGE_LOST, .level = LEVEL_ERROR, .account = l->account,
+	    .folder = l->plan->display, .uid = m->uid, .reply = slice_str(reply) };
+
+	if (reply == NULL)
+		e.reply = (struct slice){0};
+	arena_init(&a, 1024 * 1024);
+	if (header.len > 0)
+		header_read(header, &a, &facts);
+	if (l->job->no_subjects)
+		facts.from = facts.subject = "";
+	batch_message(l->batch, l->rec.id, m, old);
+	batch_problem(l->batch, &(struct problem){ .folder = l->rec.id, .uid = m->uid, .verdict = m->verdict,
+	    .reason = m->reason ? m->reason : "", .from = facts.from, .date = facts.date, .subject = facts.subject,
+	    .message_id = facts.message_id, .reply = reply ? reply : "" });
+	evlog_put(l->job->log, &e, "verdict %s: %s", verdict_name(m->verdict), m->reason ? m->reason : "");
+	if (l->job->progress != NULL)
+		atomic_fetch_add(&l->job->progress->problems, 1);
+	arena_done(&a);
+}

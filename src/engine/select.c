@@ -1,0 +1,94 @@
+#include "engine/select.h"
+
+#include <fnmatch.h>
+#include <strings.h>
+#include <string.h>
+
+#include "mail/names.h"
+
+enum { PLAN_ARENA = 256 * 1024 * 1024 };
+
+void
+plan_init(struct plan *p)
+{
+	*p = (struct plan){0};
+	arena_init(&p->arena, PLAN_ARENA);
+}
+
+void
+plan_done(struct plan *p)
+{
+	folder_list_done(&p->list);
+	arena_done(&p->arena);
+}
+
+bool
+pattern_matches(const char *pattern, const char *display)
+{
+	if (strcasecmp(pattern, "INBOX") == 0)
+		return strcasecmp(display, "INBOX") == 0;
+	return fnmatch(pattern, display, 0) == 0;
+}
+
+static bool
+matches_any(const char *const *pattern, size_t n, const char *display)
+{
+	for (size_t i = 0; i < n; i++)
+		if (pattern_matches(pattern[i], display))
+			return true;
+	return false;
+}
+
+static const char *
+excluded_why(const struct selection *sel, const struct planned *one)
+{
+	unsigned attrs = one->folder.attrs;
+
+	if ((attrs & FOLDER_OTHER_USERS) && !sel->other_users)
+		return "another user's namespace (--namespace other adds it)";
+	if ((attrs & FOLDER_SHARED) && !sel->shared)
+		return "a shared namespace (--namespace shared adds it)";
+	if (matches_any(sel->excludes, sel->n_excludes, one->display))
+		return "--exclude";
+	if (sel->n_folders > 0 && !matches_any(sel->folders, sel->n_folders, one->display))
+		return "not named by --folder";
+	if (sel->subscribed && !(attrs & FOLDER_SUBSCRIBED))
+		return "not subscribed";
+	return NULL;
+}
+
+int
+plan_make(struct plan *p, const struct selection *sel, struct folder_list *list, struct err *err)
+{
+	struct buf name;
+	int rc = -1;
+
+	buf_init(&name, LEX_STRING_MAX * 4);
+	p->list = *list;
+	*list = (struct folder_list){0};
+	p->folder = arena_take(&p->arena, (p->list.len + 1) * sizeof(*p->folder));
+	if (p->folder == NULL)
+		goto full;
+	for (size_t i = 0; i < p->list.len; i++) {
+		struct planned *one = &p->folder[p->len];
+
+		if (p->list.folder[i].attrs & FOLDER_NOSELECT)
+			continue;
+		one->folder = p->list.folder[i];
+		buf_reset(&name);
+		folder_display(one->folder.name, &name);
+		one->display = arena_copy(&p->arena, buf_slice(&name));
+		if (one->display == NULL)
+			goto full;
+		one->why = excluded_why(sel, one);
+		one->excluded = one->why != NULL;
+		p->len++;
+	}
+	rc = 0;
+	goto out;
+full:
+	err_set(err, ERR_PROTOCOL, "the server lists more folder names than fit into memory");
+out:
+	buf_done(&name);
+	return rc;
+}

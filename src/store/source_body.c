@@ -1,0 +1,771 @@
+/* Bodies: windows of UID FETCH queued ahead, a new form tried on one message alone first (rules.md 1.3), body octets
+ * handed on as they arrive. A message that does not come whole with its window goes to source_rest.c. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "mail/header.h"
+#include "store/source_imap.h"
+
+/* ---- windows ---- */
+
+void
+source_windows_free(struct source *s)
+{
+	while (s->first != NULL) {
+		struct window *w = s->first;
+
+		s->first = w->next;
+		free(w);
+	}
+	s->end = &s->first;
+}
+
+static struct window *
+window_new(const struct wanted *want, size_t n, unsigned ask)
+{
+	struct window *w = mem_new(sizeof(*w) + n * sizeof(*want));
+
+	memcpy(w->want, want, n * sizeof(*want));
+	w->n = w->left = n;
+	w->ask = ask;
+	return w;
+}
+
+static void
+window_queue(struct source *s, struct window *w)
+{
+	*s->end = w;
+	s->end = &w->next;
+}
+
+static void
+window_drop(struct source *s, struct window *w)
+{
+	struct window **at = &s->first;
+
+	while (*at != w)
+		at = &(*at)->next;
+	*at = w->next;
+	if (s->end == &w->next)
+		s->end = at;
+	free(w);
+}
+
+int
+source_imap_ask(struct source *s, const struct want *want, size_t n, struct err *err)
+{
+	size_t limit = quirk_in(s->s->quirks, QUIRK_SMALL_WINDOWS) ? WINDOW_MSGS_SMALL : WINDOW_MSGS;
+	struct wanted part[WINDOW_MSGS];
+	uint64_t octets = 0;
+	size_t len = 0;
+
+	(void)err;
+	s->bodies_asked = true;
+	for (size_t i = 0; i < n; i++) {
+		if (len > 0 && (len == limit || octets + want[i].size > WINDOW_OCTETS)) {
+			window_queue(s, window_new(part, len, s->asks));
+			len = 0;
+			octets = 0;
+		}
+		part[len++] = (struct wanted){ .uid = want[i].uid, .size_known = want[i].size_known, .size = want[i].size };
+		octets += want[i].size;
+	}
+	if (len > 0)
+		window_queue(s, window_new(part, len, s->asks));
+	s->asks++;
+	s->owed = false;
+	return 0;
+}
+
+static struct wanted *
+window_find(struct window *w, uint32_t uid)
+{
+	size_t lo = 0, hi = w->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (w->want[mid].uid < uid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < w->n && w->want[lo].uid == uid ? &w->want[lo] : NULL;
+}
+
+/* The set of a window; neighbours in the listing are one range even where UIDs between them do not exist. Returns how
+ * many of the window's messages fit into the text. */
+static size_t
+window_text(const struct source *s, const struct window *w, struct buf *out)
+{
+	size_t i = 0;
+
+	while (i < w->n && out->len < SET_TEXT_MAX) {
+		uint32_t lo = w->want[i].uid, hi = lo;
+
+		while (i + 1 < w->n && uidset_after(&s->map, hi) == w->want[i + 1].uid)
+			hi = w->want[++i].uid;
+		i++;
+		buf_printf(out, lo == hi ? "%s%u" : "%s%u:%u", out->len ? "," : "", lo, hi);
+	}
+	return i;
+}
+
+/* What does not fit into one command line becomes a window of its own, right behind. */
+static void
+window_split(struct source *s, struct window *w, size_t at)
+{
+	struct window *rest = window_new(w->want + at, w->n - at, w->ask);
+
+	rest->next = w->next;
+	w->next = rest;
+	if (s->end == &w->next)
+		s->end = &rest->next;
+	w->n = w->left = at;
+}
+
+/* Leave out what has come already. */
+static void
+window_compact(struct window *w)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->n; i++)
+		if (!w->want[i].done)
+			w->want[n++] = w->want[i];
+	w->n = w->left = n;
+}
+
+static int
+window_send(struct source *s, struct window *w, bool *ret_sent, struct err *err)
+{
+	struct buf set;
+	int rc = 0;
+
+	*ret_sent = false;
+	window_compact(w);
+	buf_init(&set, SET_TEXT_MAX + 64);
+
+	size_t fit = window_text(s, w, &set);
+
+	if (sess_room(s->s, set.len + 48)) {
+		if (fit < w->n)
+			window_split(s, w, fit);
+		rc = sess_send(s->s, ASKED_WINDOW, &w->tag, err, "UID FETCH %s (%s)", set.data,
+		    form_items((enum form)s->facts.works_form));
+		w->sent = *ret_sent = rc == 0;
+	}
+	buf_done(&set);
+	return rc;
+}
+
+int
+source_send_body(struct source *s, int kind, uint32_t uid, enum form f, uint64_t origin, uint32_t *ret_tag, struct err *err)
+{
+	if (f == FORM_SLICES)
+		return sess_send(s->s, kind, ret_tag, err, "UID FETCH %u (%s<%llu.%d>)", uid, form_items(f),
+		    (unsigned long long)origin, SLICE_OCTETS);
+	return sess_send(s->s, kind, ret_tag, err, "UID FETCH %u (%s)", uid, form_items(f));
+}
+
+/* ---- sending ahead ---- */
+
+static struct window *
+first_unsent(const struct source *s)
+{
+	struct window *w = s->first;
+
+	while (w != NULL && w->sent)
+		w = w->next;
+	return w;
+}
+
+static int
+send_windows(struct source *s, struct err *err)
+{
+	for (struct window *w = first_unsent(s); w != NULL; w = w->next) {
+		bool sent;
+
+		if (window_send(s, w, &sent, err) < 0)
+			return -1;
+		if (!sent)
+			break;
+	}
+	return 0;
+}
+
+/* All forms are used up for the server: every message has to be looked at alone. */
+static void
+give_up_windows(struct source *s)
+{
+	while (s->first != NULL) {
+		struct window *w = s->first;
+
+		for (size_t i = 0; i < w->n; i++)
+			if (!w->want[i].done)
+				source_doubt(s, w->want[i].uid, w->want[i].size_known, w->want[i].size,
+				    "the server refuses every form of asking for a message", NULL);
+		window_drop(s, w);
+	}
+}
+
+static int
+start_try(struct source *s, struct window *w, struct err *err)
+{
+	size_t i = 0;
+
+	while (w->want[i].done)
+		i++;
+	s->trying = true;
+	s->try_good = false;
+	s->try_uid = w->want[i].uid;
+	return source_send_body(s, ASKED_TRY, s->try_uid, s->try_form, 0, &s->try_tag, err);
+}
+
+/* Behind the last body, so that settling costs no round trip. With no body asked for, the listing has just told. */
+static int
+send_noop(struct source *s, struct err *err)
+{
+	if (!s->rest_asked || s->noop_sent)
+		return 0;
+	s->noop_sent = true;
+	s->noop_done = !s->bodies_asked;
+	return s->bodies_asked ? sess_send(s->s, ASKED_NOOP, NULL, err, "NOOP") : 0;
+}
+
+/* Send what may be sent. STEP_ITEM: go on reading. */
+static enum step
+send_ahead(struct source *s, struct offer *ret, struct err *err)
+{
+	struct window *w = first_unsent(s);
+
+	if (w == NULL)
+		return send_noop(s, err) < 0 ? STEP_ERR : STEP_ITEM;
+	if (s->trying)
+		return STEP_ITEM;
+
+	enum form form = (enum form)s->facts.works_form;
+
+	if (form == FORM_NONE) {
+		struct ladder l = source_ladder(s);
+
+		/* Slices are for single messages: a window of them would be many commands. */
+		form = s->try_form = ladder_first(&l, 1u << FORM_SLICES, true);
+		if (form == FORM_NONE) {
+			give_up_windows(s);
+			return STEP_ITEM;
+		}
+	}
+	if (form_sets_seen(form) && !s->owed) {
+		s->owed = true;
+		*ret = (struct offer){0};
+		return STEP_OWE;
+	}
+	if (s->facts.works_form == FORM_NONE)
+		return start_try(s, w, err) < 0 ? STEP_ERR : STEP_ITEM;
+	return send_windows(s, err) < 0 ? STEP_ERR : STEP_ITEM;
+}
+
+/* ---- answers ---- */
+
+int
+source_skip_fetch(struct source *s, struct resp *r, struct err *err)
+{
+	while (r->more) {
+		if (r->fetch.body == BODY_LITERAL && sess_skip_body(s->s, r->fetch.octets, err) < 0)
+			return -1;
+		if (sess_more(s->s, r, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static struct window *
+window_of_tag(struct source *s, uint32_t tag)
+{
+	struct window *w = s->first;
+
+	while (w != NULL && (!w->sent || w->tag != tag))
+		w = w->next;
+	return w;
+}
+
+/* The window that waits for a UID: the oldest one as a rule, but a server may answer two commands at once. */
+static struct wanted *
+wanted_find(struct source *s, uint32_t uid, struct window **ret)
+{
+	for (struct window *w = s->first; w != NULL && w->sent; w = w->next) {
+		struct wanted *want = window_find(w, uid);
+
+		if (want != NULL && !want->done) {
+			*ret = w;
+			return want;
+		}
+	}
+	return NULL;
+}
+
+static void
+wanted_done(struct window *w, struct wanted *want)
+{
+	want->done = true;
+	w->left--;
+}
+
+/* May this body be read? False with the fault when it is none (rules.md 1.2). */
+bool
+source_body_start(struct source *s, const struct resp *r, uint32_t uid, struct wanted *want, struct window *w, enum form form,
+    const char **ret_fault, struct err *err)
+{
+	const struct fetch_data *f = &r->fetch;
+	struct slice seen = f->text;
+	const char *which;
+
+	if (f->body == BODY_NIL) {
+		*ret_fault = "the server gave NIL in place of the message";
+		return false;
+	}
+	if (f->octets == 0 && form_parts(form) == 1 && !(form == FORM_SLICES && s->now.slice_at > 0)) {
+		*ret_fault = "the server gave an empty message";
+		return false;
+	}
+	if (f->octets <= PLACEHOLDER_MAX && f->part == PART_WHOLE && !(s->alone && s->doubt[s->doubt_at].accept)) {
+		if (f->body == BODY_LITERAL && stream_peek(s->s->in, (size_t)f->octets, &seen, err) < 0)
+			return false;
+		seen.len = seen.len < f->octets ? seen.len : (size_t)f->octets;
+		if (body_is_placeholder(seen, &which)) {
+			*ret_fault = PLACEHOLDER_FAULT;
+			return false;
+		}
+	}
+
+	uint64_t slice_at = s->now.slice_at, total = s->now.total;
+	bool go_on = form == FORM_SLICES && slice_at > 0;
+
+	s->now = (struct reading){ .active = true, .resp = *r, .uid = uid, .want = want, .window = w, .left = f->octets,
+	    .parts_left = form_parts(form) - 1, .uid_seen = f->uid == uid, .form = form };
+	stream_set_grace(s->s->in, GRACE_MS);
+	if (go_on) {
+		s->now.slice_at = slice_at;
+		s->now.total = total;
+	}
+	return true;
+}
+
+static enum pumped
+window_body(struct source *s, struct resp *r, struct err *err)
+{
+	uint32_t uid = r->fetch.uid ? r->fetch.uid : uidset_nth(&s->map, r->fetch.seq);
+	struct window *w = NULL;
+	struct wanted *want = uid ? wanted_find(s, uid, &w) : NULL;
+	const char *fault = NULL;
+	struct err io = {0};
+
+	if (want == NULL) {
+		source_note(s, EV_WRONG_MESSAGE, LEVEL_WARNING, uid, NULL, true, "a body came that was not asked for; it is dropped");
+		return source_skip_fetch(s, r, err) < 0 ? PUMP_ERR : PUMP_AGAIN;
+	}
+
+	bool is_short = want->size_known && r->fetch.octets < want->size &&
+	    form_parts((enum form)s->facts.works_form) == 1 && !(s->facts.quirks & LEARNT_SIZES_WRONG);
+
+	if (!is_short && source_body_start(s, r, uid, want, w, (enum form)s->facts.works_form, &fault, &io))
+		return PUMP_BODY;
+	if (io.kind != ERR_NONE) {
+		*err = io;
+		return PUMP_ERR;
+	}
+	wanted_done(w, want);
+	source_doubt(s, uid, want->size_known, want->size,
+	    fault ? fault : SHORT_FAULT, NULL);
+	return source_skip_fetch(s, r, err) < 0 ? PUMP_ERR : PUMP_AGAIN;
+}
+
+static enum pumped
+try_body(struct source *s, struct resp *r, struct err *err)
+{
+	uint32_t uid = r->fetch.uid ? r->fetch.uid : uidset_nth(&s->map, r->fetch.seq);
+	struct window *w = first_unsent(s);
+	struct wanted *want = w && uid == s->try_uid ? window_find(w, uid) : NULL;
+	const char *fault = NULL;
+	struct err io = {0};
+
+	if (want != NULL && !want->done && source_body_start(s, r, uid, want, w, s->try_form, &fault, &io))
+		return PUMP_BODY;
+	if (io.kind != ERR_NONE) {
+		*err = io;
+		return PUMP_ERR;
+	}
+	if (want == NULL)
+		source_note(s, EV_WRONG_MESSAGE, LEVEL_WARNING, uid, NULL, true, "a body came that was not asked for; it is dropped");
+	return source_skip_fetch(s, r, err) < 0 ? PUMP_ERR : PUMP_AGAIN;
+}
+
+static bool
+is_wait_code(enum resp_code c)
+{
+	return c == CODE_UNAVAILABLE || c == CODE_LIMIT || c == CODE_THROTTLED || c == CODE_OVERQUOTA || c == CODE_INUSE;
+}
+
+static void
+form_refused(struct source *s, enum form f, uint32_t uid, const char *command)
+{
+	s->facts.refused_forms |= 1u << f;
+	source_refusal(s, uid, command, s->s->reply);
+}
+
+/* The one message of a try is put aside; with it fails the form only when that is the server's way (rules.md 1.2). */
+static void
+try_failed(struct source *s, const struct resp *r, const struct asked *a)
+{
+	struct window *w = first_unsent(s);
+	struct wanted *want = w ? window_find(w, s->try_uid) : NULL;
+
+	if (r->state == STATE_BAD) {
+		form_refused(s, s->try_form, s->try_uid, a->text);
+		return;		/* the same message is tried with the next form */
+	}
+	if (++s->nils[s->try_form] >= NIL_LIMIT) {
+		s->facts.refused_forms |= 1u << s->try_form;
+		source_note(s, EV_BODY_BAD, LEVEL_WARNING, s->try_uid, s->s->reply, true,
+		    "this form brought no message three times; it is not used on this server");
+	}
+	if (want == NULL || want->done)
+		return;
+	wanted_done(w, want);
+
+	struct doubt *d = source_doubt(s, want->uid, want->size_known, want->size,
+	    r->state == STATE_OK ? "the server answered OK but gave no message" : "the server refused the message",
+	    r->state == STATE_OK ? NULL : s->s->reply);
+
+	if (d != NULL)
+		d->tried |= 1u << s->try_form;
+	if (w->left == 0)
+		window_drop(s, w);
+}
+
+static int
+try_answered(struct source *s, const struct resp *r, const struct asked *a, struct err *err)
+{
+	s->trying = false;
+	if (s->try_good) {
+		struct window *w = first_unsent(s);
+
+		s->facts.works_form = s->try_form;
+		s->proven = true;
+		source_recovered(s, s->try_form);
+		if (w != NULL && w->left == 0)
+			window_drop(s, w);
+		return 0;
+	}
+	if (is_wait_code(r->code))
+		return sess_refused(s->s, r, a->text, err);
+	try_failed(s, r, a);
+	return 0;
+}
+
+/* Half of what is left each: one message that breaks the command costs few commands to find (quirks row 7). */
+static void
+window_halve(struct source *s, struct window *w)
+{
+	struct wanted *rest = mem_resize(NULL, w->left, sizeof(*rest));
+	size_t n = 0, half;
+
+	for (size_t i = 0; i < w->n; i++)
+		if (!w->want[i].done)
+			rest[n++] = w->want[i];
+	half = n / 2;
+	window_queue(s, window_new(rest, half, w->ask));
+	window_queue(s, window_new(rest + half, n - half, w->ask));
+	free(rest);
+}
+
+/* The form that worked in an earlier run is refused now: start over with the ladder. */
+static void
+form_forgotten(struct source *s)
+{
+	s->facts.works_form = FORM_NONE;
+	for (struct window *w = s->first; w != NULL; w = w->next)
+		w->sent = false;
+}
+
+static int
+window_answered(struct source *s, const struct resp *r, const struct asked *a, struct err *err)
+{
+	struct window *w = window_of_tag(s, a->tag);
+
+	if (w == NULL)
+		return 0;
+	if (w->left > 0 && is_wait_code(r->code) && r->state != STATE_OK)
+		return sess_refused(s->s, r, a->text, err);
+	if (w->left > 0 && r->state == STATE_BAD && !s->proven) {
+		if (s->facts.works_form != FORM_NONE)
+			form_forgotten(s);
+		w->sent = false;
+		return 0;
+	}
+	if (w->left < w->n)
+		s->proven = true;
+	if (w->left > 1 && r->state != STATE_OK) {
+		window_halve(s, w);
+	} else if (w->left > 0) {
+		for (size_t i = 0; i < w->n; i++)
+			if (!w->want[i].done)
+				source_doubt(s, w->want[i].uid, w->want[i].size_known, w->want[i].size, r->state == STATE_OK ?
+				    "the server answered OK but gave no message" : "the server refused the message",
+				    r->state == STATE_OK ? NULL : s->s->reply);
+	}
+	window_drop(s, w);
+	return 0;
+}
+
+static int
+answered(struct source *s, const struct resp *r, const struct asked *a, struct err *err)
+{
+	switch (a->kind) {
+	case ASKED_PAGE:
+		return source_page_answered(s, r, a, err);
+	case ASKED_WINDOW:
+		return window_answered(s, r, a, err);
+	case ASKED_TRY:
+		return try_answered(s, r, a, err);
+	case ASKED_NOOP:
+		s->noop_done = true;
+		return 0;
+	case ASKED_META:
+	case ASKED_LOOK:
+	case ASKED_ALONE:
+		return source_alone_answered(s, r, a, err);
+	default:
+		return 0;
+	}
+}
+
+/* Read one response and put it where it belongs. */
+enum pumped
+source_pump(struct source *s, struct err *err)
+{
+	struct resp r;
+	struct asked a;
+
+	if (sess_next(s->s, &r, &a, err) < 0)
+		return PUMP_ERR;
+	if (r.kind == RESP_TAGGED)
+		return answered(s, &r, &a, err) < 0 ? PUMP_ERR : PUMP_AGAIN;
+	if (r.kind == RESP_SEARCH && s->s->n_asked > 0 && s->s->asked[0].kind == ASKED_LOOK)
+		s->look_found = uidset_has(&s->s->reader.set, s->doubt[s->doubt_at].uid);
+	if (r.kind != RESP_FETCH)
+		return PUMP_AGAIN;
+	if (!r.more)
+		return source_take_listing(s, &r, err) < 0 ? PUMP_ERR : PUMP_AGAIN;
+
+	int kind = s->s->n_asked > 0 ? s->s->asked[0].kind : 0;
+
+	if (kind == ASKED_ALONE)
+		return source_alone_body(s, &r, err);
+	if (kind == ASKED_TRY)
+		return try_body(s, &r, err);
+	return window_body(s, &r, err);
+}
+
+static bool
+ask_finished(const struct source *s)
+{
+	for (const struct window *w = s->first; w != NULL; w = w->next)
+		if (w->ask <= s->ended)
+			return false;
+	return !s->trying;
+}
+
+static void
+offer_body(struct source *s, struct offer *ret)
+{
+	*ret = (struct offer){ .uid = s->now.uid, .good = VERDICT_STORED };
+}
+
+enum step
+source_imap_next(struct source *s, struct offer *ret, struct err *err)
+{
+	for (;;) {
+		bool rest = s->rest_asked && s->ended + 1 == s->asks;
+		enum step step = s->alone ? STEP_ITEM : send_ahead(s, ret, err);
+
+		if (step != STEP_ITEM)
+			return step;
+		if (ask_finished(s)) {
+			if (rest)
+				return source_rest_next(s, ret, err);
+			s->ended++;
+			return STEP_END;
+		}
+		switch (source_pump(s, err)) {
+		case PUMP_ERR:
+			return STEP_ERR;
+		case PUMP_BODY:
+			offer_body(s, ret);
+			return STEP_ITEM;
+		default:
+			break;
+		}
+	}
+}
+
+/* ---- reading ---- */
+
+static int
+body_bad(struct source *s, const char *why, struct err *err)
+{
+	struct reading *n = &s->now;
+
+	n->active = false;
+	if (n->want != NULL) {
+		if (!n->want->done) {
+			wanted_done(n->window, n->want);
+			source_doubt(s, n->uid, n->want->size_known, n->want->size, why, NULL);
+		}
+	} else {
+		s->doubt[s->doubt_at].reason = why;
+	}
+	return err_set(err, ERR_MESSAGE, "UID %u: %s", n->uid, why);
+}
+
+static bool
+too_short(const struct source *s)
+{
+	const struct reading *n = &s->now;
+
+	if (n->want == NULL || (s->facts.quirks & LEARNT_SIZES_WRONG))
+		return false;
+	return n->want->size_known && n->total < n->want->size;
+}
+
+/* The whole response has been read: is it what it said? */
+static int
+body_whole(struct source *s, struct slice *ret, struct err *err)
+{
+	struct reading *n = &s->now;
+	uint32_t uid = n->resp.fetch.uid;
+
+	*ret = (struct slice){ "", 0 };
+	stream_set_grace(s->s->in, 0);
+	if (n->resp.kind == RESP_GARBAGE && !n->uid_seen)
+		return body_bad(s, "the response broke off before it named the message", err);
+	if (n->resp.kind == RESP_FETCH && uid != n->uid && (uid != 0 || !s->alone))
+		return body_bad(s, uid ? "the UID at the end of the response is another message's" :
+		    "the response does not name its message", err);
+	if (n->parts_left > 0)
+		return body_bad(s, "the server gave the header without the text", err);
+	/* A short body says nothing against the form. */
+	s->try_good = s->trying;
+	if (too_short(s))
+		return body_bad(s, SHORT_FAULT, err);
+	n->active = false;
+	if (n->want != NULL)
+		wanted_done(n->window, n->want);
+	if (s->alone) {
+		struct doubt *d = &s->doubt[s->doubt_at];
+
+		s->alone_good = true;
+		if (d->size_known && n->total < d->size && !form_header_only(n->form) && ++s->wrong_sizes >= WRONG_SIZES_LIMIT)
+			s->facts.quirks |= LEARNT_SIZES_WRONG;
+	}
+	return 0;
+}
+
+/* The next body item of the same response: the text behind the header. 1: there is one; 0: the response ended. */
+static int
+next_part(struct source *s, struct err *err)
+{
+	struct reading *n = &s->now;
+
+	for (;;) {
+		if (sess_more(s->s, &n->resp, err) < 0)
+			return -1;
+		if (n->resp.kind != RESP_FETCH || !n->resp.more)
+			return 0;
+		if (n->parts_left > 0 && n->resp.fetch.part == PART_TEXT) {
+			n->parts_left--;
+			n->left = n->resp.fetch.body == BODY_NIL ? 0 : n->resp.fetch.octets;
+			n->inline_given = false;
+			return 1;
+		}
+		if (n->resp.fetch.body == BODY_LITERAL && sess_skip_body(s->s, n->resp.fetch.octets, err) < 0)
+			return -1;
+	}
+}
+
+/* FORM_SLICES: wait for the answer, ask for the next slice unless this one was short. 1: another one follows. */
+static int
+next_slice(struct source *s, uint64_t got, struct err *err)
+{
+	struct reading *n = &s->now;
+	uint32_t tag;
+	struct resp r;
+
+	if (n->resp.kind != RESP_FETCH || (n->resp.fetch.uid != 0 && n->resp.fetch.uid != n->uid) || got < SLICE_OCTETS)
+		return 0;
+	n->slice_at += got;
+	s->alone = false;
+	while (s->s->n_asked > 0)
+		if (sess_next(s->s, &r, NULL, err) < 0)
+			return -1;
+	if (source_send_body(s, ASKED_ALONE, n->uid, FORM_SLICES, n->slice_at, &tag, err) < 0)
+		return -1;
+	s->alone = true;
+	s->alone_tag = tag;
+	do {
+		if (sess_next(s->s, &r, NULL, err) < 0)
+			return -1;
+		if (r.kind == RESP_FETCH && r.more && r.fetch.body != BODY_NIL && r.fetch.part == PART_WHOLE &&
+		    (r.fetch.uid == 0 || r.fetch.uid == n->uid)) {
+			n->resp = r;
+			n->left = r.fetch.octets;
+			n->inline_given = false;
+			n->uid_seen = r.fetch.uid == n->uid;
+			return 1;
+		}
+		if (r.kind == RESP_FETCH && source_skip_fetch(s, &r, err) < 0)
+			return -1;
+	} while (r.kind != RESP_TAGGED);
+	s->alone = false;
+	/* An answer without data past the end is the end, a refusal is not. */
+	return r.state == STATE_OK ? 0 : body_bad(s, "the server refused a slice of the message", err);
+}
+
+int
+source_imap_read(struct source *s, struct slice *ret, struct err *err)
+{
+	struct reading *n = &s->now;
+
+	if (n->lent > 0) {
+		stream_skip(s->s->in, n->lent);
+		n->lent = 0;
+	}
+	while (n->left == 0 || n->inline_given) {
+		uint64_t got = n->resp.fetch.octets;
+		int more = next_part(s, err);
+
+		n->left = more > 0 ? n->left : 0;
+		if (more == 0 && n->form == FORM_SLICES)
+			more = next_slice(s, got, err);
+		if (more < 0)
+			return -1;
+		if (more == 0)
+			return body_whole(s, ret, err);
+	}
+	if (n->resp.fetch.body == BODY_INLINE) {
+		*ret = n->resp.fetch.text;
+		n->inline_given = true;
+		n->total += ret->len;
+		return 0;
+	}
+	if (stream_peek(s->s->in, 1, ret, err) < 0)
+		return -1;
+	if (ret->len > n->left)
+		ret->len = (size_t)n->left;
+	n->lent = ret->len;
+	n->left -= ret->len;
+	n->total += ret->len;
+	return 0;
+}

@@ -1,0 +1,818 @@
+/* The IMAP source: folders, the listing in pages, and the proof of completeness.
+ *
+ * On the wire: EXAMINE, SEARCH and the first listing in one flight; then page n + 2 of the listing is asked for behind the
+ * bodies of page n, so that neither waits for the other. Everything is answered in order of asking, so each response
+ * belongs to the oldest unanswered command, and what does not fit it is unsolicited data. */
+#include "store/source_imap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+/* ---- notes ---- */
+
+void
+source_note(struct source *s, enum event_no no, enum event_level level, uint32_t uid, const char *reply, bool standing,
+    const char *text)
+{
+	struct event e = { .no = no, .level = level, .folder = s->folder, .uid = uid, .reply = slice_str(reply) };
+
+	if (reply == NULL)
+		e.reply = (struct slice){0};
+	notes_add(&s->notes, &e, standing, "%s", text);
+}
+
+void
+source_refusal(struct source *s, uint32_t uid, const char *command, const char *reply)
+{
+	if (s->n_refusals == REFUSALS_MAX)
+		return;
+	s->refusal[s->n_refusals++] = (struct refusal){ .command = mem_copy_str(command), .reply = mem_copy_str(reply),
+	    .folder = mem_copy_str(s->folder), .uid = uid };
+}
+
+static void
+tell_refusals(struct source *s, enum event_level level, const char *text)
+{
+	for (size_t i = 0; i < s->n_refusals; i++) {
+		struct refusal *r = &s->refusal[i];
+		struct event e = { .no = EV_REFUSED, .level = level, .folder = r->folder, .uid = r->uid, .command = r->command,
+		    .reply = slice_str(r->reply) };
+
+		notes_add(&s->notes, &e, true, "%s", text);
+		free(r->command);
+		free(r->reply);
+		free(r->folder);
+	}
+	s->n_refusals = 0;
+}
+
+void
+source_recovered(struct source *s, enum form by)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "the server refuses this form; %s works and is used instead, for all messages",
+	    form_items(by));
+	tell_refusals(s, LEVEL_WARNING, text);
+}
+
+void
+source_unrecovered(struct source *s)
+{
+	tell_refusals(s, LEVEL_ERROR, "the server refuses this form, and no other one has worked yet");
+}
+
+/* ---- session ---- */
+
+struct ladder
+source_ladder(const struct source *s)
+{
+	return (struct ladder){ .level = s->s->level, .quirks = s->s->quirks, .no_source_writes = s->at.no_source_writes,
+	    .refused = s->facts.refused_forms };
+}
+
+/* Notes of the session become the source's, with the folder they belong to. */
+static void
+take_notes(struct source *s)
+{
+	if (s->s == NULL)
+		return;
+	for (size_t i = 0; i < s->s->notes.len; i++) {
+		struct note *n = &s->s->notes.note[i];
+
+		if (n->event.folder == NULL)
+			n->event.folder = s->folder;
+		notes_add(&s->notes, &n->event, n->standing, "%s", n->text);
+	}
+	notes_clear(&s->s->notes);
+}
+
+int
+source_session(struct source *s, struct err *err)
+{
+	if (s->s != NULL)
+		return 0;
+	s->proven = false;
+	return sess_open(&s->s, s->at.server, s->stop, err);
+}
+
+static void
+folder_forget(struct source *s)
+{
+	source_windows_free(s);
+	source_doubts_free(s);
+	uidset_clear(&s->map);
+	uidset_clear(&s->searched);
+	uidset_clear(&s->fetched);
+	s->search_known = s->listed_at_once = s->pages_done = s->holes_settled = s->bodies_asked = false;
+	s->passes = 0;
+	s->page_from = 1;
+	s->asks = s->ended = 0;
+	s->owed = s->rest_asked = s->noop_sent = s->noop_done = s->trying = s->alone = s->meta_known = false;
+	s->now = (struct reading){0};
+	for (size_t i = 0; i < 2; i++) {
+		s->page_asked[i] = s->page_ready[i] = s->page_again[i] = false;
+		msg_page_reset(s->page[i]);
+	}
+	free(s->folder);
+	s->folder = NULL;
+}
+
+static int
+source_imap_open(struct source **ret, const struct source_place *at, struct cancel *stop, struct err *err)
+{
+	struct source *s = mem_new(sizeof(*s));
+
+	s->at = *at;
+	s->facts = at->facts;
+	s->stop = stop;
+	s->end = &s->first;
+	notes_init(&s->notes);
+	arena_init(&s->meta_arena, LEX_STRING_MAX);
+	s->page[0] = msg_page_new();
+	s->page[1] = msg_page_new();
+	*ret = s;
+	/* The half-built source is the caller's to close: its notes may tell why it failed. */
+	return source_session(s, err);
+}
+
+static void
+source_imap_close(struct source **sp)
+{
+	struct source *s = *sp;
+
+	if (s == NULL)
+		return;
+	folder_forget(s);
+	sess_close(&s->s);
+	for (size_t i = 0; i < s->n_refusals; i++) {
+		free(s->refusal[i].command);
+		free(s->refusal[i].reply);
+		free(s->refusal[i].folder);
+	}
+	free(s->doubt);
+	uidset_done(&s->map);
+	uidset_done(&s->searched);
+	uidset_done(&s->fetched);
+	msg_page_free(s->page[0]);
+	msg_page_free(s->page[1]);
+	notes_done(&s->notes);
+	arena_done(&s->meta_arena);
+	free(s);
+	*sp = NULL;
+}
+
+static struct notes *
+source_imap_notes(struct source *s)
+{
+	take_notes(s);
+	return &s->notes;
+}
+
+static const struct server_facts *
+source_imap_facts(struct source *s)
+{
+	if (s->s != NULL && s->s->product != NULL)
+		snprintf(s->facts.product, sizeof(s->facts.product), "%s", s->s->product);
+	return &s->facts;
+}
+
+static int
+source_imap_folders(struct source *s, struct arena *a, struct folder_list *ret, struct err *err)
+{
+	if (source_session(s, err) < 0)
+		return -1;
+	return sess_folders(s->s, false, a, ret, err);
+}
+
+/* ---- listing ---- */
+
+/* Ways to ask for the listing, best first; a step down is taken once per server. UID FETCH gives the UID unasked (RFC 3501
+ * 6.4.8, RFC 1730 6.4.8), yet some servers want it named, and some old ones refuse it. */
+static const char *const listing_forms[] = {
+	"(UID FLAGS INTERNALDATE RFC822.SIZE)", "(FLAGS INTERNALDATE RFC822.SIZE)", "FAST", "(FLAGS RFC822.SIZE)", "(FLAGS)",
+};
+
+static unsigned
+listing_form(const struct source *s)
+{
+	unsigned f = s->facts.quirks >> LEARNT_LISTING_SHIFT;
+
+	return f == 0 && s->s->level == LEVEL_IMAP4 ? 1 : f;
+}
+
+const char *
+source_listing_items(const struct source *s)
+{
+	return listing_forms[listing_form(s)];
+}
+
+static int
+send_page(struct source *s, size_t i, struct err *err)
+{
+	char hi[16] = "*";
+
+	if (s->page_range[i].hi != UINT32_MAX)
+		snprintf(hi, sizeof(hi), "%u", s->page_range[i].hi);
+	msg_page_reset(s->page[i]);
+	s->page_asked[i] = true;
+	s->page_ready[i] = s->page_again[i] = false;
+	s->page_form[i] = listing_form(s);
+	return sess_send(s->s, ASKED_PAGE, &s->page_tag[i], err, "UID FETCH %u:%s %s", s->page_range[i].lo, hi,
+	    source_listing_items(s));
+}
+
+static int
+ask_page(struct source *s, uint32_t lo, uint32_t hi, struct err *err)
+{
+	size_t i = s->page_asked[0] ? 1 : 0;
+
+	s->page_range[i] = (struct uidrange){ .lo = lo, .hi = hi };
+	return send_page(s, i, err);
+}
+
+/* The next PAGE_MSGS members of the map, as one range: between them nothing is known to exist, and what exists unknown to
+ * SEARCH is then listed too. */
+static int
+ask_next_page(struct source *s, struct err *err)
+{
+	if (s->pages_done || (s->page_asked[0] && s->page_asked[1]))
+		return 0;
+
+	uint64_t before = uidset_count_below(&s->map, s->page_from);
+	uint32_t lo = uidset_nth(&s->map, before + 1), hi = uidset_nth(&s->map, before + PAGE_MSGS);
+
+	if (lo == 0) {
+		s->pages_done = true;
+		return 0;
+	}
+	if (hi == 0)
+		hi = uidset_last(&s->map);
+	s->page_from = hi == UINT32_MAX ? hi : hi + 1;
+	if (hi >= uidset_last(&s->map))
+		s->pages_done = true;
+	return ask_page(s, lo, hi, err);
+}
+
+static struct msg *
+page_find(struct msg_page *p, uint32_t uid)
+{
+	for (size_t i = p->len; i-- > 0 && p->msg[i].uid >= uid;)
+		if (p->msg[i].uid == uid)
+			return &p->msg[i];
+	return NULL;
+}
+
+static int
+listing_fill(struct msg *m, const struct fetch_data *f, struct arena *a, struct err *err)
+{
+	if (f->has_size) {
+		/* 0 is what servers say that do not know (quirks row 31). */
+		m->size = f->size;
+		m->size_known = f->size > 0;
+	}
+	if (f->has_date) {
+		m->date = f->date;
+		m->raw_date = f->raw_date ? arena_copy(a, slice_str(f->raw_date)) : NULL;
+	}
+	if (f->has_flags) {
+		char *words = arena_copy(a, slice_str(f->flags.keywords));
+
+		if (words == NULL)
+			return err_set(err, ERR_PROTOCOL, "a page of the listing has more text than fits");
+		m->flags = (struct flags){ .system = f->flags.system & FLAGS_STORED, .keywords = words };
+	}
+	if (f->modseq != 0)
+		m->modseq = f->modseq;
+	return 0;
+}
+
+/* Data of one message for the page that is being filled. What was not asked for has neither size nor date. */
+static int
+page_take(struct source *s, struct msg_page *p, const struct fetch_data *f, struct err *err)
+{
+	struct msg *m = page_find(p, f->uid);
+
+	if (m == NULL) {
+		if ((!f->has_size && !f->has_date) || p->len == PAGE_MSGS)
+			return 0;
+
+		size_t i = p->len;
+
+		while (i > 0 && p->msg[i - 1].uid > f->uid)
+			i--;
+		memmove(&p->msg[i + 1], &p->msg[i], (p->len - i) * sizeof(p->msg[0]));
+		p->msg[i] = (struct msg){ .uid = f->uid, .flags.keywords = "" };
+		p->len++;
+		m = &p->msg[i];
+	}
+	(void)s;
+	return listing_fill(m, f, &p->arena, err);
+}
+
+int
+source_take_listing(struct source *s, const struct resp *r, struct err *err)
+{
+	const struct fetch_data *f = &r->fetch;
+	int kind = s->s->n_asked > 0 ? s->s->asked[0].kind : 0;
+
+	if (f->uid == 0)
+		return 0;
+	if (kind == ASKED_META) {
+		source_meta_take(s, r);
+		return 0;
+	}
+	if (kind == ASKED_UIDS) {
+		uidset_add(&s->searched, f->uid, f->uid);
+		return 0;
+	}
+	if (kind != ASKED_PAGE || uidset_has(&s->fetched, f->uid))
+		return 0;
+
+	struct msg_page *p = s->s->asked[0].tag == s->page_tag[0] && s->page_asked[0] ? s->page[0] : s->page[1];
+
+	return page_take(s, p, f, err);
+}
+
+static void
+page_listed(struct source *s, const struct msg_page *p)
+{
+	for (size_t k = 0; k < p->len; k++) {
+		uint32_t uid = p->msg[k].uid;
+
+		uidset_add(&s->fetched, uid, uid);
+		if (!uidset_has(&s->map, uid)) {
+			uidset_add(&s->map, uid, uid);
+			uidset_sort(&s->map);
+		}
+	}
+	uidset_sort(&s->fetched);
+}
+
+bool
+source_listing_step(struct source *s, const char *command)
+{
+	struct event e = { .no = EV_REFUSED, .level = LEVEL_WARNING, .folder = s->folder, .command = command,
+	    .reply = slice_str(s->s->reply) };
+	unsigned f = listing_form(s);
+
+	if (f + 1 == COUNT_OF(listing_forms))
+		return false;
+	s->facts.quirks = (s->facts.quirks & ((1u << LEARNT_LISTING_SHIFT) - 1)) | (f + 1) << LEARNT_LISTING_SHIFT;
+	notes_add(&s->notes, &e, true, "the server refuses this form of listing; %s is asked for instead", listing_forms[f + 1]);
+	return true;
+}
+
+/* The page is asked for again in the next form; when there is none, each message is looked at alone, first form again. */
+static void
+listing_refused(struct source *s, size_t i, const struct asked *a)
+{
+	struct event e = { .no = EV_REFUSED, .level = LEVEL_WARNING, .folder = s->folder, .command = a->text,
+	    .reply = slice_str(s->s->reply) };
+
+	/* Sent before the step was taken, or a step is left. */
+	s->page_again[i] = !s->singles && (s->page_form[i] != listing_form(s) || source_listing_step(s, a->text));
+	if (s->page_again[i])
+		return;
+	if (!s->singles) {
+		s->facts.quirks &= (1u << LEARNT_LISTING_SHIFT) - 1;
+		notes_add(&s->notes, &e, true, "the server refuses every form of listing more than one message; they are looked at "
+		    "one by one");
+	}
+	s->singles = true;
+	s->pages_done = true;
+	s->page_ready[i] = true;
+}
+
+int
+source_page_answered(struct source *s, const struct resp *r, const struct asked *a, struct err *err)
+{
+	size_t i = s->page_asked[0] && s->page_tag[0] == a->tag ? 0 : 1;
+	struct event e = { .no = EV_REFUSED, .level = LEVEL_WARNING, .folder = s->folder, .command = a->text,
+	    .reply = slice_str(s->s->reply) };
+
+	if (r->state == STATE_BAD && !s->listing_works && s->page[i]->len == 0) {
+		listing_refused(s, i, a);
+		return 0;
+	}
+	s->page_ready[i] = true;
+	s->listing_works |= s->page[i]->len > 0;
+	page_listed(s, s->page[i]);
+	if (r->state == STATE_OK)
+		return 0;
+	if (r->code == CODE_UNAVAILABLE || r->code == CODE_LIMIT || r->code == CODE_THROTTLED || r->code == CODE_OVERQUOTA)
+		return sess_refused(s->s, r, "listing", err);
+	/* What is missing is looked at message by message; the refusal itself is worth a line. */
+	notes_add(&s->notes, &e, true, "part of the listing was refused; what is missing is asked for again");
+	return 0;
+}
+
+/* Drop the first page, the second moves up. */
+static void
+shift_pages(struct source *s)
+{
+	struct msg_page *p = s->page[0];
+
+	s->page[0] = s->page[1];
+	s->page[1] = p;
+	s->page_tag[0] = s->page_tag[1];
+	s->page_ready[0] = s->page_ready[1];
+	s->page_again[0] = s->page_again[1];
+	s->page_form[0] = s->page_form[1];
+	s->page_range[0] = s->page_range[1];
+	s->page_asked[0] = s->page_asked[1];
+	s->page_asked[1] = s->page_ready[1] = s->page_again[1] = false;
+}
+
+static int
+source_imap_list(struct source *s, struct msg_page *ret, struct err *err)
+{
+	for (;;) {
+		if (ask_next_page(s, err) < 0)
+			return -1;
+		if (!s->page_asked[0]) {
+			msg_page_reset(ret);
+			return 0;
+		}
+		while (!s->page_ready[0]) {
+			enum pumped p;
+
+			if (s->page_again[0] && send_page(s, 0, err) < 0)
+				return -1;
+			p = source_pump(s, err);
+			if (p == PUMP_ERR)
+				return -1;
+			/* The page was asked for before any body that is still under way. */
+			if (p == PUMP_BODY)
+				return err_set(err, ERR_PROTOCOL, "the server answers out of order");
+		}
+
+		struct msg_page swap = *ret;
+
+		*ret = *s->page[0];
+		*s->page[0] = swap;
+		shift_pages(s);
+		if (ret->len > 0)
+			return 0;
+	}
+}
+
+/* ---- enter ---- */
+
+static int
+send_search(struct source *s, struct err *err)
+{
+	return sess_send(s->s, ASKED_SEARCH, NULL, err, caps_has(&s->s->caps, CAP_ESEARCH) ?
+	    "UID SEARCH RETURN (ALL) ALL" : "UID SEARCH ALL");
+}
+
+static void
+head_take(struct source *s, const struct resp *r)
+{
+	if (r->code == CODE_UIDNEXT && r->code_num <= UINT32_MAX)
+		s->head.uidnext = (uint32_t)r->code_num;
+	else if (r->code == CODE_UIDVALIDITY && r->code_num <= UINT32_MAX)
+		s->head.uidvalidity = (uint32_t)r->code_num;
+	else if (r->code == CODE_HIGHESTMODSEQ)
+		s->head.highestmodseq = r->code_num;
+	else if (r->code == CODE_READ_ONLY)
+		s->head.read_only = true;
+}
+
+static int
+search_answered(struct source *s, const struct resp *r, const struct asked *a, bool given, struct err *err)
+{
+	if (r->state == STATE_OK) {
+		/* No SEARCH line at all: an empty answer of some servers, or none for this one. */
+		s->search_known = given || s->s->exists == 0;
+		return 0;
+	}
+	if (r->code == CODE_UNAVAILABLE || r->code == CODE_LIMIT || r->code == CODE_THROTTLED || r->code == CODE_OVERQUOTA)
+		return sess_refused(s->s, r, "SEARCH", err);
+	s->facts.quirks |= LEARNT_NO_SEARCH;
+
+	struct event e = { .no = EV_REFUSED, .level = LEVEL_WARNING, .folder = s->folder, .command = a->text,
+	    .reply = slice_str(s->s->reply) };
+
+	notes_add(&s->notes, &e, true, "the server cannot search; the listing alone counts, a proof of two instead of three");
+	return 0;
+}
+
+/* EXAMINE and what rides behind it, up to the answer of the last. */
+static int
+read_flight(struct source *s, bool *ret_opened, struct err *err)
+{
+	struct sess *x = s->s;
+	bool opened = true, given = false;
+
+	x->open = false;
+	x->grew = false;
+	x->exists = 0;
+	x->expunged = 0;
+	while (x->n_asked > 0) {
+		struct resp r;
+		struct asked a;
+
+		if (sess_next(x, &r, &a, err) < 0)
+			return -1;
+		if (r.kind == RESP_STATUS)
+			head_take(s, &r);
+		if (r.kind == RESP_FETCH) {
+			if (r.more ? source_skip_fetch(s, &r, err) < 0 : opened && source_take_listing(s, &r, err) < 0)
+				return -1;
+		}
+		if (r.kind == RESP_SEARCH && x->asked[0].kind == ASKED_SEARCH) {
+			given = true;
+			if (!uidset_copy(&x->reader.set, &s->searched))
+				return err_set(err, ERR_PROTOCOL, "the folder has more UIDs than fit");
+		}
+		if (r.kind != RESP_TAGGED)
+			continue;
+		if (a.kind == ASKED_EXAMINE) {
+			head_take(s, &r);
+			opened = r.state == STATE_OK;
+			x->open = opened;
+			s->head.exists = x->exists;
+			if (!opened)
+				sess_refused(x, &r, "EXAMINE", err);
+		} else if (opened && a.kind == ASKED_SEARCH && search_answered(s, &r, &a, given, err) < 0) {
+			return -1;
+		} else if (opened && a.kind == ASKED_PAGE && source_page_answered(s, &r, &a, err) < 0) {
+			return -1;
+		}
+	}
+	*ret_opened = opened;
+	return 0;
+}
+
+static int
+folder_refused(struct source *s, struct err *err)
+{
+	/* Its data were dropped; what is selected now differs from server to server (rules.md 1.5). */
+	take_notes(s);
+	sess_close(&s->s);
+	if (err->kind != ERR_THROTTLED) {
+		err->kind = ERR_FOLDER;
+		err->scope = SCOPE_FOLDER;
+		err->retry = RETRY_LATER;
+	}
+	return -1;
+}
+
+/* Without SEARCH the UIDs of a large folder come from a listing of nothing else. */
+static int
+read_uids(struct source *s, struct err *err)
+{
+	uint32_t tag;
+	struct resp r;
+
+	if (sess_send(s->s, ASKED_UIDS, &tag, err, "UID FETCH 1:* (UID)") < 0)
+		return -1;
+	do {
+		if (sess_next(s->s, &r, NULL, err) < 0)
+			return -1;
+		if (r.kind == RESP_FETCH) {
+			if (r.more ? source_skip_fetch(s, &r, err) < 0 : source_take_listing(s, &r, err) < 0)
+				return -1;
+		}
+	} while (r.kind != RESP_TAGGED || r.tag != tag);
+	uidset_sort(&s->searched);
+	return 0;
+}
+
+static int
+start_listing(struct source *s, struct err *err)
+{
+	if (!s->search_known && s->s->exists > 0 && !s->listed_at_once && read_uids(s, err) < 0)
+		return -1;
+	/* The sequence map: what SEARCH says, or else the listing. */
+	for (size_t i = 0; i < s->searched.len; i++)
+		uidset_add(&s->map, s->searched.range[i].lo, s->searched.range[i].hi);
+	uidset_sort(&s->map);
+	s->u0 = s->head.uidnext;
+	if (s->u0 == 0)
+		s->u0 = uidset_last(&s->map) == UINT32_MAX ? UINT32_MAX : uidset_last(&s->map) + 1;
+	s->s->map = &s->map;
+	if (s->listed_at_once) {
+		s->pages_done = true;
+		return 0;
+	}
+	if (ask_next_page(s, err) < 0)
+		return -1;
+	return ask_next_page(s, err);
+}
+
+static int
+source_imap_enter(struct source *s, const struct folder *f, struct folder_head *ret, struct err *err)
+{
+	bool counted = f->attrs & FOLDER_COUNTED, opened;
+	bool search = !(s->facts.quirks & LEARNT_NO_SEARCH) && !(counted && f->counts.messages == 0);
+	struct buf name;
+
+	folder_forget(s);
+	s->folder = strndup(f->name.data, f->name.len);
+	s->head = (struct folder_head){0};
+	if (source_session(s, err) < 0)
+		return -1;
+	buf_init(&name, LEX_STRING_MAX);
+
+	int rc = sess_quote(f->name, &name, err) < 0 ? -1 : sess_send(s->s, ASKED_EXAMINE, NULL, err, "EXAMINE %s", name.data);
+
+	buf_done(&name);
+	if (rc < 0 || (search && send_search(s, err) < 0))
+		return -1;
+	if (counted && f->counts.messages > 0 && f->counts.messages <= PAGE_MSGS * 3 / 4) {
+		s->listed_at_once = true;
+		if (ask_page(s, 1, UINT32_MAX, err) < 0)
+			return -1;
+	}
+	if (read_flight(s, &opened, err) < 0)
+		return -1;
+	if (!opened)
+		return folder_refused(s, err);
+	/* More than the page holds arrived since STATUS, or the form was refused: list it in pages after all. */
+	if (s->listed_at_once && (s->s->exists > PAGE_MSGS || s->page_again[0])) {
+		s->listed_at_once = false;
+		s->page_asked[0] = s->page_again[0] = false;
+		uidset_clear(&s->fetched);
+	}
+	if (start_listing(s, err) < 0)
+		return -1;
+	*ret = s->head;
+	if (ret->uidnext == 0)
+		ret->uidnext = s->u0;
+	return 0;
+}
+
+/* ---- end of a folder ---- */
+
+/* Listed by SEARCH but not by FETCH: list them once more; what stays away is looked at alone, message by message, since the
+ * listing of many may fail for one. */
+static int
+settle_holes(struct source *s, bool *ret_more, struct err *err)
+{
+	struct uidset holes = {0};
+	uint32_t last;
+	int rc = 0;
+
+	uidset_minus(&s->map, &s->fetched, &holes);
+	if (holes.len == 0 || s->holes_settled)
+		goto out;
+	*ret_more = true;
+	if (s->passes < 2 && !s->singles) {
+		last = uidset_count(&holes) > PAGE_MSGS ? uidset_nth(&holes, PAGE_MSGS) : uidset_last(&holes);
+		rc = ask_page(s, holes.range[0].lo, last, err);
+		goto out;
+	}
+	s->holes_settled = true;
+	for (uint32_t uid = 0; (uid = uidset_after(&holes, uid)) != 0;)
+		source_doubt(s, uid, false, 0, "listed by SEARCH, not by FETCH", NULL);
+out:
+	uidset_done(&holes);
+	return rc;
+}
+
+static int
+source_imap_settle(struct source *s, bool *ret_more, struct err *err)
+{
+	uint32_t last = uidset_last(&s->fetched);
+
+	*ret_more = false;
+	s->ended = s->asks = 0;
+	s->rest_asked = s->noop_sent = false;
+	if (!s->noop_done && sess_run(s->s, err, "NOOP") < 0)
+		return -1;
+	s->noop_done = false;
+	s->passes++;
+	/* The map knows how many there are: more than that have arrived, or were hidden from SEARCH. */
+	if (s->passes <= 2 && s->s->exists > uidset_count(&s->map)) {
+		uint32_t from = s->passes == 1 && s->s->grew ? last + 1 : 1;
+
+		s->s->grew = false;
+		if (last == UINT32_MAX)
+			from = 1;
+		*ret_more = true;
+		return ask_page(s, from, UINT32_MAX, err);
+	}
+	return settle_holes(s, ret_more, err);
+}
+
+static uint32_t
+count_given(const struct uidset *set, const struct uidset *map, uint32_t below)
+{
+	struct uidset missing = {0};
+
+	uidset_minus(map, set, &missing);
+
+	uint64_t n = uidset_count_below(map, below) - uidset_count_below(&missing, below);
+
+	uidset_done(&missing);
+	return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+}
+
+/* How many there are now, without those that arrived behind everything listed: the claim ends at u0. */
+static int
+examine_again(struct source *s, uint32_t *ret_exists, struct err *err)
+{
+	uint32_t last = uidset_last(&s->map) > s->u0 - 1 ? uidset_last(&s->map) : s->u0 - 1, arrived = 0, tag;
+	struct folder_head head;
+	struct resp r;
+
+	s->s->map = NULL;
+	if (sess_examine(s->s, slice_str(s->folder), &head, err) < 0)
+		return -1;
+	*ret_exists = head.exists;
+	if (head.exists <= uidset_count(&s->map) || last >= UINT32_MAX - 1)
+		return 0;
+	if (sess_send(s->s, 0, &tag, err, "UID FETCH %u:* (UID)", last + 1) < 0)
+		return -1;
+	do {
+		if (sess_next(s->s, &r, NULL, err) < 0 || (r.kind == RESP_FETCH && source_skip_fetch(s, &r, err) < 0))
+			return -1;
+		if (r.kind == RESP_FETCH && r.fetch.uid > last)
+			arrived++;
+	} while (r.kind != RESP_TAGGED || r.tag != tag);
+	*ret_exists = head.exists > arrived ? head.exists - arrived : 0;
+	return 0;
+}
+
+static int
+source_imap_leave(struct source *s, struct folder_proof *ret, struct err *err)
+{
+	uint64_t known = uidset_count(&s->map), late;
+	uint32_t exists = s->s->exists;
+	struct folder_proof p = { .uidnext = s->u0, .at_ms = clock_wall_ms(), .searched_known = s->search_known };
+
+	if (exists != known && examine_again(s, &exists, err) < 0)
+		return -1;
+	p.fetched = count_given(&s->fetched, &s->map, s->u0);
+	p.searched = s->search_known ? count_given(&s->searched, &s->map, s->u0) : 0;
+	late = known - uidset_count_below(&s->map, s->u0);
+	p.late = (uint32_t)late;
+	p.exists = exists >= late ? exists - (uint32_t)late : 0;
+	p.proved = exists <= known;
+	if (exists > known)
+		p.why = "the server counts more messages than it lists";
+	else if (exists < known)
+		p.why = "the server counts fewer messages than it lists";
+	else if (!s->search_known)
+		p.why = "a proof of two: the server cannot search";
+	if (exists < known)
+		source_note(s, EV_COUNT_DIFFERS, LEVEL_WARNING, 0, NULL, true, p.why);
+	s->s->map = NULL;
+	s->s->open = false;
+	*ret = p;
+	return 0;
+}
+
+static int
+source_imap_pay(struct source *s, const struct folder *f, uint32_t uidvalidity, const struct uidset *owed,
+    struct debt_result *ret, struct err *err)
+{
+	return debt_pay(s->at.server, s->stop, f->name, uidvalidity, owed, ret, err);
+}
+
+static int
+source_imap_ask_rest(struct source *s, struct err *err)
+{
+	(void)err;
+	s->rest_asked = true;
+	s->asks++;
+	return 0;
+}
+
+static uint32_t
+source_imap_reading(const struct source *s)
+{
+	return s->now.active ? s->now.uid : 0;
+}
+
+static int64_t
+source_imap_rtt_us(const struct source *s)
+{
+	return s->s ? s->s->rtt_us : 0;
+}
+
+const struct source_ops source_imap = {
+	.name = "imap",
+	.traits = SOURCE_UIDS | SOURCE_LIVE,
+	.open = source_imap_open,
+	.folders = source_imap_folders,
+	.enter = source_imap_enter,
+	.list = source_imap_list,
+	.ask = source_imap_ask,
+	.ask_rest = source_imap_ask_rest,
+	.next = source_imap_next,
+	.read = source_imap_read,
+	.settle = source_imap_settle,
+	.leave = source_imap_leave,
+	.pay = source_imap_pay,
+	.notes = source_imap_notes,
+	.facts = source_imap_facts,
+	.reading = source_imap_reading,
+	.rtt_us = source_imap_rtt_us,
+	.close = source_imap_close,
+};

@@ -1,0 +1,316 @@
+/* What was put aside: each message alone, down the body ladder, until it comes or a verdict is certain. Forms that were
+ * refused here only count for this message, unless the server said BAD and the form has never worked. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "store/source_imap.h"
+
+struct doubt *
+source_doubt(struct source *s, uint32_t uid, bool size_known, uint64_t size, const char *reason, const char *reply)
+{
+	if (s->n_doubts == DOUBTS_MAX)
+		return NULL;
+	if (s->n_doubts == s->doubts_cap) {
+		s->doubts_cap = s->doubts_cap ? s->doubts_cap * 2 : 16;
+		s->doubt = mem_resize(s->doubt, s->doubts_cap, sizeof(*s->doubt));
+	}
+
+	struct doubt *d = &s->doubt[s->n_doubts++];
+
+	*d = (struct doubt){ .uid = uid, .size_known = size_known, .size = size, .best = FORM_NONE, .reason = reason,
+	    .reply = mem_copy_str(reply) };
+	return d;
+}
+
+void
+source_doubts_free(struct source *s)
+{
+	for (size_t i = 0; i < s->n_doubts; i++)
+		free(s->doubt[i].reply);
+	s->n_doubts = s->doubt_at = 0;
+}
+
+void
+source_meta_take(struct source *s, const struct resp *r)
+{
+	const struct fetch_data *f = &r->fetch;
+
+	if (s->doubt_at >= s->n_doubts || f->uid != s->doubt[s->doubt_at].uid)
+		return;
+	if (!s->meta_known) {
+		arena_reset(&s->meta_arena);
+		s->meta = (struct msg){ .uid = f->uid, .flags.keywords = "" };
+		s->meta_known = true;
+	}
+	if (f->has_size) {
+		s->meta.size = f->size;
+		s->meta.size_known = f->size > 0;
+	}
+	if (f->has_date) {
+		s->meta.date = f->date;
+		s->meta.raw_date = f->raw_date ? arena_copy(&s->meta_arena, slice_str(f->raw_date)) : NULL;
+	}
+	if (f->has_flags) {
+		char *words = arena_copy(&s->meta_arena, slice_str(f->flags.keywords));
+
+		s->meta.flags = (struct flags){ f->flags.system & FLAGS_STORED, words ? words : "" };
+	}
+}
+
+/* ---- one command at a time ---- */
+
+static int
+pump_answer(struct source *s, struct err *err)
+{
+	while (s->s->n_asked > 0) {
+		enum pumped p = source_pump(s, err);
+
+		if (p == PUMP_ERR)
+			return -1;
+		/* A body where metadata were asked for. */
+		if (p == PUMP_BODY)
+			return err_set(err, ERR_PROTOCOL, "the server sends a body that was not asked for");
+	}
+	return 0;
+}
+
+enum look { LOOK_ERR = -1, LOOK_THERE, LOOK_REFUSED, LOOK_PHANTOM, LOOK_GONE };
+
+/* Second listing of one message. REFUSED: the server does not answer for it, so nothing follows from its silence. */
+static enum look
+look_at(struct source *s, struct doubt *d, struct err *err)
+{
+	s->meta_known = false;
+	do {
+		char command[64];
+
+		s->look_state = STATE_OK;
+		snprintf(command, sizeof(command), "UID FETCH %u %s", d->uid, source_listing_items(s));
+		if (sess_send(s->s, ASKED_META, NULL, err, "%s", command) < 0 || pump_answer(s, err) < 0)
+			return LOOK_ERR;
+		if (s->look_state != STATE_BAD || s->listing_works || !source_listing_step(s, command))
+			break;
+	} while (!s->meta_known);
+	s->listing_works |= s->meta_known;
+	if (s->meta_known)
+		return LOOK_THERE;
+	if (s->look_state != STATE_OK)
+		return LOOK_REFUSED;
+	if (s->facts.quirks & LEARNT_NO_SEARCH)
+		return LOOK_GONE;
+	s->look_found = false;
+	if (sess_send(s->s, ASKED_LOOK, NULL, err, "UID SEARCH UID %u", d->uid) < 0 || pump_answer(s, err) < 0)
+		return LOOK_ERR;
+	if (s->look_state != STATE_OK)
+		return LOOK_REFUSED;
+	return s->look_found ? LOOK_PHANTOM : LOOK_GONE;
+}
+
+enum pumped
+source_alone_body(struct source *s, struct resp *r, struct err *err)
+{
+	struct doubt *d = &s->doubt[s->doubt_at];
+	uint32_t uid = r->fetch.uid ? r->fetch.uid : uidset_nth(&s->map, r->fetch.seq);
+	const char *fault = NULL;
+	struct err io = {0};
+
+	if (uid != d->uid) {
+		source_note(s, EV_WRONG_MESSAGE, LEVEL_WARNING, uid, NULL, true, "a body came that was not asked for; it is dropped");
+		return source_skip_fetch(s, r, err) < 0 ? PUMP_ERR : PUMP_AGAIN;
+	}
+
+	bool whole = form_parts(s->alone_form) == 1 && s->alone_form != FORM_SLICES && !form_header_only(s->alone_form);
+	bool is_short = whole && !d->accept && d->size_known && r->fetch.octets < d->size;
+
+	s->now = (struct reading){0};
+	if (is_short && r->fetch.octets > d->best_octets) {
+		d->best = s->alone_form;
+		d->best_octets = r->fetch.octets;
+		d->reason = SHORT_FAULT;
+	}
+	if (!is_short && source_body_start(s, r, uid, NULL, NULL, s->alone_form, &fault, &io))
+		return PUMP_BODY;
+	if (io.kind != ERR_NONE) {
+		*err = io;
+		return PUMP_ERR;
+	}
+	if (fault != NULL && slice_eq(slice_str(fault), PLACEHOLDER_FAULT) && d->best == FORM_NONE) {
+		d->placeholder = true;
+		d->best = s->alone_form;
+	}
+	if (fault != NULL)
+		d->reason = fault;
+	return source_skip_fetch(s, r, err) < 0 ? PUMP_ERR : PUMP_AGAIN;
+}
+
+int
+source_alone_answered(struct source *s, const struct resp *r, const struct asked *a, struct err *err)
+{
+	struct doubt *d = &s->doubt[s->doubt_at];
+
+	if (a->kind != ASKED_ALONE) {
+		s->look_state = r->state;
+		return 0;
+	}
+	s->alone = false;
+	d->tried |= 1u << s->alone_form;
+	if (s->alone_good)
+		return 0;
+	if (r->state == STATE_OK)
+		return 0;
+	if (r->code == CODE_UNAVAILABLE || r->code == CODE_LIMIT || r->code == CODE_THROTTLED || r->code == CODE_OVERQUOTA)
+		return sess_refused(s->s, r, a->text, err);
+	free(d->reply);
+	d->reply = mem_copy_str(s->s->reply);
+	d->reason = "the server refused the message";
+	/* BAD speaks of the form, not of the message. */
+	if (r->state == STATE_BAD && (int)s->alone_form != s->facts.works_form) {
+		struct event e = { .no = EV_REFUSED, .level = LEVEL_WARNING, .folder = s->folder, .uid = d->uid,
+		    .command = a->text, .reply = slice_str(s->s->reply) };
+
+		s->facts.refused_forms |= 1u << s->alone_form;
+		notes_add(&s->notes, &e, true, "the server refuses this form; the next one is tried");
+	}
+	return 0;
+}
+
+/* ---- down the ladder ---- */
+
+static void
+offer_lost(struct source *s, struct doubt *d, enum verdict v, const char *reason, struct offer *ret)
+{
+	*ret = (struct offer){ .uid = d->uid, .verdict = v, .reason = reason, .reply = d->reply, .has_meta = s->meta_known,
+	    .msg = s->meta };
+}
+
+/* The form to ask next; FORM_NONE: nothing is left. */
+static enum form
+next_form(struct source *s, struct doubt *d)
+{
+	struct ladder l = source_ladder(s);
+	enum form f = ladder_first(&l, d->tried, true);
+	/* Flags that are not known could not be put back. */
+	bool have_short = (d->best != FORM_NONE && !d->placeholder) || d->meta_refused;
+
+	/* A size that disagrees is no reason to touch \Seen. */
+	if (f != FORM_NONE && !(have_short && form_sets_seen(f)))
+		return f;
+	if (d->best != FORM_NONE && !d->asked_best) {
+		/* No form gives more: then the stated size is wrong, not the message. */
+		d->accept = true;
+		return d->best;
+	}
+	return ladder_first(&l, d->tried, false);
+}
+
+static enum step
+give_verdict(struct source *s, struct doubt *d, struct offer *ret)
+{
+	struct ladder l = source_ladder(s);
+
+	s->doubt_at++;
+	if (ladder_withheld(&l, d->tried))
+		offer_lost(s, d, VERDICT_REFUSED, "only forms that set \\Seen are left, and --no-source-writes was given", ret);
+	else
+		offer_lost(s, d, d->reply ? VERDICT_REFUSED : VERDICT_FAILED, d->reason, ret);
+	return STEP_ITEM;
+}
+
+static enum verdict
+good_verdict(const struct source *s, const struct doubt *d)
+{
+	if (form_header_only(s->alone_form))
+		return VERDICT_HEADER_ONLY;
+	return d->accept && d->placeholder ? VERDICT_PLACEHOLDER : VERDICT_STORED;
+}
+
+/* Ask for the message alone once; STEP_END: it did not come, go on. */
+static enum step
+ask_alone(struct source *s, struct doubt *d, struct offer *ret, struct err *err)
+{
+	s->alone = true;
+	s->alone_good = false;
+	d->asked_best = d->accept;
+	if (source_send_body(s, ASKED_ALONE, d->uid, s->alone_form, 0, &s->alone_tag, err) < 0)
+		return STEP_ERR;
+	while (s->alone) {
+		switch (source_pump(s, err)) {
+		case PUMP_ERR:
+			return STEP_ERR;
+		case PUMP_BODY:
+			*ret = (struct offer){ .uid = d->uid, .good = good_verdict(s, d), .has_meta = s->meta_known, .msg = s->meta,
+			    .reason = d->reason, .reply = d->reply };
+			return STEP_ITEM;
+		default:
+			break;
+		}
+	}
+	return STEP_END;
+}
+
+static enum step
+doubt_step(struct source *s, struct doubt *d, struct offer *ret, struct err *err)
+{
+	if (!d->looked) {
+		enum look look = look_at(s, d, err);
+
+		if (look == LOOK_ERR)
+			return STEP_ERR;
+		if (look == LOOK_PHANTOM || look == LOOK_GONE) {
+			s->doubt_at++;
+			if (look == LOOK_GONE)
+				uidset_remove(&s->map, d->uid);
+			offer_lost(s, d, look == LOOK_GONE ? VERDICT_GONE : VERDICT_PHANTOM, look == LOOK_GONE ?
+			    "expunged before it could be read" : "listed twice, never given", ret);
+			return STEP_ITEM;
+		}
+		d->looked = true;
+		d->meta_refused = look == LOOK_REFUSED;
+		if (d->meta_refused && d->reply == NULL)
+			d->reply = mem_copy_str(s->s->reply);
+	}
+
+	enum form f = next_form(s, d);
+
+	if (f == FORM_NONE)
+		return give_verdict(s, d, ret);
+	s->alone_form = f;
+	if (form_sets_seen(f) && !(s->meta.flags.system & FLAG_SEEN) && !d->owed) {
+		d->owed = true;
+		*ret = (struct offer){ .uid = d->uid, .has_meta = true, .msg = s->meta };
+		/* Chosen again when next is called. */
+		return STEP_OWE;
+	}
+	return ask_alone(s, d, ret, err);
+}
+
+enum step
+source_rest_next(struct source *s, struct offer *ret, struct err *err)
+{
+	/* Answers that are still under way come first: one command at a time from here on. */
+	while (s->s->n_asked > 0) {
+		enum pumped p = source_pump(s, err);
+
+		if (p == PUMP_ERR)
+			return STEP_ERR;
+	}
+	while (s->doubt_at < s->n_doubts) {
+		struct doubt *d = &s->doubt[s->doubt_at];
+
+		if (s->alone_good) {
+			/* It came whole with the last call. */
+			s->alone_good = false;
+			s->doubt_at++;
+			continue;
+		}
+
+		enum step step = doubt_step(s, d, ret, err);
+
+		if (step != STEP_END)
+			return step;
+	}
+
+	s->ended++;
+	return STEP_END;
+}
