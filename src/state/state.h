@@ -1,12 +1,15 @@
-/* The state of a job: what is known, proved and durable. One contract for SQLite and later PostgreSQL.
+/* The state of a job: what is known, proved and durable. One contract for SQLite and later
+ * PostgreSQL.
  *
- * Any thread may call; a single keeper thread owns the database handle and serves a queue. Writes come in
- * batches: state_put gives a batch away, the keeper first makes the files of the batch durable
- * (batch->pending), then commits its rows in one transaction. That order is the barrier of design.md 6.2.
- * After a failure in the keeper every call returns that error, and waiters wake.
+ * Any thread may call; a single keeper thread owns the database handle and serves a queue.
+ * Writes come in batches: state_put gives a batch away, the keeper first makes the files of the
+ * batch durable (batch->pending), then commits its rows in one transaction. That order is the
+ * barrier of design.md 6.2. After a failure in the keeper every call returns that error, and
+ * waiters wake.
  *
- * Errors: ERR_STATE (65, damaged), ERR_NEWER_STATE, ERR_OTHER_JOB (78), ERR_BUSY (75, another process: its pid
- * is named), ERR_NO_INPUT (66, no job there), ERR_CONFIG (78, WAL on a network file system), ERR_DISK, ERR_FULL. */
+ * Errors: ERR_STATE (65, damaged), ERR_NEWER_STATE, ERR_OTHER_JOB (78), ERR_BUSY (75, another
+ * process: its pid is named), ERR_NO_INPUT (66, no job there), ERR_CONFIG (78, WAL on a network
+ * file system), ERR_DISK, ERR_FULL. */
 #ifndef STATE_STATE_H
 #define STATE_STATE_H
 
@@ -62,7 +65,7 @@ struct folder_rec {
 	uint64_t listed;	/* rows that are not expunged */
 	uint64_t verdicts[VERDICTS];	/* of those */
 	uint64_t expunged;	/* stored once, no longer on the source */
-	uint64_t bytes;		/* wire octets of the stored ones */
+	uint64_t bytes;		/* wire octets of the listed ones that have a file */
 };
 
 /* What people need to find a message again (rules.md 1.7). */
@@ -97,8 +100,9 @@ struct batch *batch_new(void);
 void batch_free(struct batch **b);	/* of one that was not given away */
 size_t batch_len(const struct batch *b);
 void batch_set_pending(struct batch *b, struct pending *p);	/* takes p */
-/* A message with its verdict, new or replacing. old: the verdict of its row, or VERDICTS when there is none.
- * Text is copied. */
+/* A message with its verdict, new or replacing. old: the verdict of its row, or VERDICTS when
+ * there is none: a hint that saves a look-up, the totals are right also when it is wrong. Text
+ * is copied; reasons and the like are cut at 4 KiB, replies at 8 KiB. */
 void batch_message(struct batch *b, int64_t folder, const struct msg *m, enum verdict old);
 void batch_flags(struct batch *b, int64_t folder, uint32_t uid, const struct flags *now, uint64_t modseq);
 void batch_expunged(struct batch *b, int64_t folder, uint32_t uid, enum verdict old);
@@ -106,12 +110,16 @@ void batch_problem(struct batch *b, const struct problem *p);
 void batch_problem_solved(struct batch *b, int64_t folder, uint32_t uid);
 void batch_warning(struct batch *b, const struct warning *w);	/* same event, folder, uid: replaced */
 void batch_warning_gone(struct batch *b, int event, const char *folder, uint32_t uid);
-void batch_folder(struct batch *b, const struct folder_rec *r);	/* name, path, mark, proof; not the totals */
+/* Path, mark, proof, counts and marks of r->id; not its name and UIDVALIDITY, which identify it,
+ * nor the totals. */
+void batch_folder(struct batch *b, const struct folder_rec *r);
 void batch_mark(struct batch *b, int64_t folder, const char *mark);
 /* UIDs whose \Seen imex's own fetch may set; committed before the fetch (rules.md 1.4). */
 void batch_debt(struct batch *b, int64_t folder, uint32_t uid);
 void batch_debt_paid(struct batch *b, int64_t folder, uint32_t uid);
-/* An older row whose digest a new one has (UIDVALIDITY changed): drop the old row. */
+/* An older row whose digest a new one has (UIDVALIDITY changed, state_superseded): drop the old
+ * row. It is remembered that a copy of this digest has found its new one, so that a later
+ * pairing does not give it another. */
 void batch_forget(struct batch *b, int64_t folder, uint32_t uid, enum verdict old);
 
 /* ---- the job ---- */
@@ -143,7 +151,9 @@ struct account_rec {
 	int64_t started_ms, ended_ms;
 	uint64_t warnings;	/* that stand */
 };
-/* Find or add the account; twins by case get "~2" in io->dir (rules.md 3.2). In: name, dir, login, host, port. */
+/* Find or add the account; twins by case get "~2" in io->dir (rules.md 3.2). In: name, dir (as
+ * account_dir gives it: this identifies the account), login, host, port. Out: all fields; it is
+ * running now. */
 int state_claim(struct state *t, struct account_rec *io, struct arena *a, struct lease *ret, struct err *err) WARN_UNUSED;
 int state_account_end(struct state *t, const struct lease *l, enum account_status s, const char *error, int error_exit,
     struct err *err) WARN_UNUSED;
@@ -153,8 +163,12 @@ int state_accounts(struct state *t, struct arena *a, struct account_rec **ret, s
 /* All folders of an account in name order, older UIDVALIDITYs included. */
 int state_folders(struct state *t, int64_t account, struct arena *a, struct folder_rec **ret, size_t *ret_len,
     struct err *err) WARN_UNUSED;
-/* Find (account, name, uidvalidity) or add it; fills id, totals, proof, mark. Another UIDVALIDITY of the same name
- * that was current is marked vanished. Durable on return. */
+/* Find (account, name, uidvalidity) or add it. In: what the source says (delim, special_use,
+ * subscribed, name_mapped, excluded) and, for a new one, path and mark; out: all fields as the
+ * state has them. Another UIDVALIDITY of the same name that was current is marked vanished, a
+ * vanished one that is back is current again. UIDVALIDITY 0 (unknown) finds the current one of
+ * the name; a folder added with 0 takes the first one known while it has no messages. Durable on
+ * return; nothing is written when nothing changed. */
 int state_folder(struct state *t, const struct lease *l, struct folder_rec *io, struct arena *a, struct err *err) WARN_UNUSED;
 /* Rows with uid > after, ascending, at most PAGE_MSGS; none: page->len == 0. */
 int state_page(struct state *t, int64_t folder, uint32_t after, struct msg_page *ret, struct err *err) WARN_UNUSED;
@@ -165,18 +179,22 @@ int state_problems(struct state *t, int64_t folder, struct arena *a, struct prob
 int state_warnings(struct state *t, int64_t account, struct arena *a, struct warning **ret, size_t *ret_len, struct err *err) WARN_UNUSED;
 /* Unpaid debts, ascending. */
 int state_debts(struct state *t, int64_t folder, struct arena *a, uint32_t **ret, size_t *ret_len, struct err *err) WARN_UNUSED;
-/* One-to-one pairs (old row, new row) of equal digest between an older UIDVALIDITY and the current one; at most
- * PAGE_MSGS a call; the page holds the old rows. */
+/* One-to-one pairs (old row, new row) of equal digest between an older UIDVALIDITY and the
+ * current one, both with a file and not expunged; the page holds the old rows. Pairs are made by
+ * the first call, each further one for the same two folders gives the next page, until one is
+ * empty; forget what was given in between (batch_forget). */
 int state_superseded(struct state *t, int64_t old_folder, int64_t new_folder, struct msg_page *ret, struct err *err) WARN_UNUSED;
 
 /* ---- writing ---- */
-/* Takes *b. May wait when too many batches are under way (bounded descriptors). */
+/* Takes *b, also when it fails. Waits while three batches are under way (bounded descriptors). */
 int state_put(struct state *t, const struct lease *l, struct batch **b, struct err *err) WARN_UNUSED;
 /* Everything put so far is durable on return. */
 int state_barrier(struct state *t, struct err *err) WARN_UNUSED;
 int state_server_get(struct state *t, const char *host_port, struct server_facts *ret, struct err *err) WARN_UNUSED;	/* unknown: zeroed, works_form -1 */
 int state_server_set(struct state *t, const char *host_port, const struct server_facts *f, struct err *err) WARN_UNUSED;
-/* 0, 1 or 2 by rules.md 5, over all accounts. */
+/* 0, 1 or 2 by rules.md 5, over all accounts: 2 when there is none, one has not ended well
+ * (ACCOUNT_DONE), or a folder that is neither excluded nor vanished is unproved or has a verdict
+ * that is not good; else 1 when a warning stands. */
 int state_outcome(struct state *t, int *ret, struct err *err) WARN_UNUSED;
 
 #endif

@@ -1,0 +1,63 @@
+/* What stands behind the state: one struct of functions per kind of database. Each function is
+ * one short piece of work on the handle, called by one thread at a time (the keeper's, or any
+ * under the state's mutex when reading); what writes is durable on return. Meaning of arguments
+ * and results: state.h. */
+#ifndef STATE_BACKEND_H
+#define STATE_BACKEND_H
+
+#include "state/batch.h"
+#include "state/state.h"
+
+struct backend;
+
+struct state_backend_ops {
+	const char *name;
+	/* create: make it when absent; else read only. Checks version and health. */
+	int (*open)(struct backend **ret, const char *job_dir, bool create, struct err *err);
+	void (*close)(struct backend **b);
+	int (*unclean)(struct backend *b, bool *ret, struct err *err);
+	/* All or nothing, after a check of the lease's epoch. */
+	int (*apply)(
+	    struct backend *b, const struct lease *l, const struct batch *batch, struct err *err);
+
+	/* Short texts of the job by key; *ret is malloc'ed, NULL when absent. */
+	int (*note_set)(struct backend *b, const char *key, const char *value, struct err *err);
+	int (*note_get)(struct backend *b, const char *key, char **ret, struct err *err);
+	int (*run_begin)(struct backend *b, const char *version, const char *options, int64_t *ret,
+	    struct err *err);
+	int (*run_end)(struct backend *b, int64_t run, int exit_code, struct err *err);
+
+	int (*claim)(struct backend *b, struct account_rec *io, struct arena *a, struct lease *ret,
+	    struct err *err);
+	int (*account_end)(struct backend *b, const struct lease *l, enum account_status s,
+	    const char *error, int error_exit, struct err *err);
+	int (*accounts)(struct backend *b, struct arena *a, struct account_rec **ret,
+	    size_t *ret_len, struct err *err);
+
+	int (*folder)(struct backend *b, const struct lease *l, struct folder_rec *io,
+	    struct arena *a, struct err *err);
+	int (*folders)(struct backend *b, int64_t account, struct arena *a, struct folder_rec **ret,
+	    size_t *ret_len, struct err *err);
+	int (*page)(struct backend *b, int64_t folder, uint32_t after, struct msg_page *ret,
+	    struct err *err);
+	int (*message)(struct backend *b, int64_t folder, uint32_t uid, struct arena *a,
+	    struct msg *ret, bool *ret_found, struct err *err);
+	int (*superseded)(struct backend *b, int64_t old_folder, int64_t new_folder,
+	    struct msg_page *ret, struct err *err);
+	int (*problems)(struct backend *b, int64_t folder, struct arena *a, struct problem **ret,
+	    size_t *ret_len, struct err *err);
+	int (*warnings)(struct backend *b, int64_t account, struct arena *a, struct warning **ret,
+	    size_t *ret_len, struct err *err);
+	int (*debts)(struct backend *b, int64_t folder, struct arena *a, uint32_t **ret,
+	    size_t *ret_len, struct err *err);
+
+	int (*server_get)(
+	    struct backend *b, const char *host_port, struct server_facts *ret, struct err *err);
+	int (*server_set)(struct backend *b, const char *host_port, const struct server_facts *f,
+	    struct err *err);
+	int (*outcome)(struct backend *b, int *ret, struct err *err);
+};
+
+extern const struct state_backend_ops state_sqlite;
+
+#endif

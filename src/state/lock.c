@@ -1,0 +1,88 @@
+/* The lock on a job directory. flock rather than the database's own lock, so that a second
+ * process is refused before it touches anything and can be told who is there; and rather than
+ * fcntl, whose lock any close of the file drops. */
+#include "state/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+enum { LOCK_TEXT_MAX = 400 };
+
+struct job_lock {
+	int fd;
+};
+
+/* The words of the one who has it, for an error. */
+static int
+job_lock_busy(int fd, const char *job_dir, struct err *err)
+{
+	char text[LOCK_TEXT_MAX + 1];
+	ssize_t n = pread(fd, text, LOCK_TEXT_MAX, 0);
+	size_t len = 0;
+
+	while (len < (size_t)(n > 0 ? n : 0) && text[len] > ' ' && text[len] < 0x7f)
+		len++;
+	text[len] = '\0';
+	return err_set(err, ERR_BUSY,
+	    "process %s works on job directory '%s' (%s/imex.lock): wait for it or stop it",
+	    len > 0 ? text : "(unknown)", job_dir, job_dir);
+}
+
+static int
+job_lock_sign(int fd, const char *path, struct err *err)
+{
+	char host[256] = "", start[ISO_MAX], text[LOCK_TEXT_MAX];
+
+	(void)gethostname(host, sizeof host - 1);
+	clock_iso(clock_wall_ms(), start);
+	int len = snprintf(text, sizeof text, "%ld %s %s\n", (long)getpid(), host, start);
+	if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		return err_set_sys(err, ERR_DISK, "write '%s'", path);
+	return file_write(fd, text, (size_t)len, err);
+}
+
+int
+job_lock_take(struct job_lock **ret, const char *job_dir, struct err *err)
+{
+	AUTO(file_close) int fd = -1;
+	AUTO(mem_free_str) char *path = NULL;
+
+	if (asprintf(&path, "%s/imex.lock", job_dir) < 0)
+		return err_set(err, ERR_CREATE, "name '%s/imex.lock'", job_dir);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600);
+	if (fd < 0)
+		return err_set_sys(err, ERR_CREATE, "create '%s'", path);
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno == EWOULDBLOCK)
+			return job_lock_busy(fd, job_dir, err);
+		if (errno != EINTR)
+			return err_set_sys(err, ERR_DISK, "lock '%s'", path);
+	}
+	if (job_lock_sign(fd, path, err) < 0)
+		return -1;
+	*ret = mem_new(sizeof **ret);
+	(*ret)->fd = fd;
+	fd = -1;
+	return 0;
+}
+
+void
+job_lock_free(struct job_lock **l)
+{
+	if (*l == NULL)
+		return;
+	file_close(&(*l)->fd);
+	free(*l);
+	*l = NULL;
+}

@@ -1,0 +1,602 @@
+/* The state in one file, DIR/imex.db: opening it, and the calls that all parts of this backend
+ * use.
+ *
+ * WAL with synchronous=FULL: a commit is durable when it returns, and readers (status, report)
+ * work beside a running job. Nothing here opens imex.db but SQLite: closing any other descriptor
+ * of it would drop SQLite's POSIX locks. The file is not trusted: it may be cut, overwritten or
+ * made by somebody else. Whatever SQLite finds wrong is ERR_STATE with advice, never a crash and
+ * never a new file over the old one. */
+#include "state/sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+
+enum {
+	CACHE_KIB = 4096,
+	BUSY_MS = 10 * 1000,
+	TEXT_LIMIT = 16 * 1024 * 1024,
+	/* Every open checks a state up to this size (some 20 ms); a larger one only a run after
+	 * an unclean end. */
+	CHECK_ALWAYS_BYTES = 32 * 1024 * 1024
+};
+
+/* ---- errors ---- */
+
+int
+db_damaged(struct backend *b, struct err *err, const char *what)
+{
+	return err_set(err, ERR_STATE,
+	    "state '%s' is damaged (%s); the mail in '%s/mail' is untouched: put back a copy of "
+	    "imex.db, or "
+	    "extract into a new directory",
+	    b->path, what, b->dir);
+}
+
+static int
+db_disk(struct backend *b, enum err_kind kind, struct err *err)
+{
+	const char *words = sqlite3_errmsg(b->db);
+
+	errno = sqlite3_system_errno(b->db);
+	if (errno != 0)
+		return err_set_sys(err, kind, "state '%s': %s", b->path, words);
+	return err_set(err, kind, "state '%s': %s", b->path, words);
+}
+
+int
+db_fail(struct backend *b, struct err *err)
+{
+	if (b->db == NULL)
+		return err_set(err, ERR_DISK, "state '%s': out of memory", b->path);
+	switch (sqlite3_errcode(b->db) & 0xff) {
+	case SQLITE_FULL:
+		return err_set(err, ERR_FULL, "no space left for state '%s'", b->path);
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+	case SQLITE_PROTOCOL:
+		return err_set(err, ERR_BUSY, "state '%s' is held by another program", b->path);
+	case SQLITE_IOERR:
+	case SQLITE_NOMEM:
+	case SQLITE_INTERRUPT:
+		return db_disk(b, ERR_DISK, err);
+	case SQLITE_CANTOPEN:
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+		return db_disk(b, b->writes ? ERR_CREATE : ERR_DISK, err);
+	default: /* CORRUPT, NOTADB; a table or column that is not there, a broken constraint */
+		return db_damaged(b, err, sqlite3_errmsg(b->db));
+	}
+}
+
+int
+db_exec(struct backend *b, const char *sql, struct err *err)
+{
+	return sqlite3_exec(b->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : db_fail(b, err);
+}
+
+/* ---- statements ---- */
+
+static const char *const stmt_sql[STMTS] = {
+#define STMT(name, sql) [STMT_##name] = sql,
+#include "state/sqlite.def"
+#undef STMT
+};
+
+struct query
+query_start(struct backend *b, enum stmt_no no)
+{
+	struct query q = { .b = b, .rc = SQLITE_OK };
+
+	if (b->stmt[no] == NULL)
+		q.rc = sqlite3_prepare_v3(
+		    b->db, stmt_sql[no], -1, SQLITE_PREPARE_PERSISTENT, &b->stmt[no], NULL);
+	q.stmt = b->stmt[no];
+	return q;
+}
+
+static void
+query_bound(struct query *q, int rc)
+{
+	if (q->rc == SQLITE_OK)
+		q->rc = rc;
+}
+
+void
+query_int(struct query *q, int64_t value)
+{
+	query_bound(q, sqlite3_bind_int64(q->stmt, ++q->n, value));
+}
+
+void
+query_text(struct query *q, const char *text)
+{
+	query_bound(q, sqlite3_bind_text(q->stmt, ++q->n, text, -1, SQLITE_STATIC));
+}
+
+void
+query_blob(struct query *q, const void *data, size_t len)
+{
+	query_bound(q, sqlite3_bind_blob64(q->stmt, ++q->n, data, len, SQLITE_STATIC));
+}
+
+void
+query_null(struct query *q)
+{
+	query_bound(q, sqlite3_bind_null(q->stmt, ++q->n));
+}
+
+int
+query_row(struct query *q, struct err *err)
+{
+	if (q->rc == SQLITE_OK)
+		q->rc = sqlite3_step(q->stmt);
+	else if (q->stmt != NULL) /* a text over the limit: bound by nobody else */
+		return err_set(err, ERR_STATE, "a value is too long for state '%s'", q->b->path);
+	if (q->rc == SQLITE_ROW) {
+		q->rc = SQLITE_OK;
+		return 1;
+	}
+	return q->rc == SQLITE_DONE ? 0 : db_fail(q->b, err);
+}
+
+int
+query_run(struct query *q, struct err *err)
+{
+	int rc;
+
+	while ((rc = query_row(q, err)) > 0)
+		;
+	return rc;
+}
+
+void
+query_again(struct query *q)
+{
+	if (q->stmt != NULL)
+		(void)sqlite3_reset(q->stmt);
+	q->n = 0;
+	q->rc = SQLITE_OK;
+}
+
+void
+query_done(struct query *q)
+{
+	if (q->stmt == NULL)
+		return;
+	(void)sqlite3_reset(q->stmt);
+	(void)sqlite3_clear_bindings(q->stmt);
+}
+
+int64_t
+col_int(const struct query *q, int col)
+{
+	return sqlite3_column_int64(q->stmt, col);
+}
+
+const char *
+col_text(const struct query *q, int col, struct arena *a, bool *full)
+{
+	const char *text = (const char *)sqlite3_column_text(q->stmt, col);
+
+	if (text == NULL)
+		return NULL;
+	const char *copy = arena_copy(a, slice_str(text));
+	*full = *full || copy == NULL;
+	return copy != NULL ? copy : "";
+}
+
+static int
+db_simple(struct backend *b, enum stmt_no no, struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(b, no);
+
+	return query_run(&q, err);
+}
+
+int
+db_begin(struct backend *b, struct err *err)
+{
+	return db_simple(b, STMT_BEGIN, err);
+}
+
+int
+db_end(struct backend *b, int rc, struct err *err)
+{
+	if (rc == 0 && db_simple(b, STMT_COMMIT, err) == 0)
+		return 0;
+	struct err ignored;
+	if (!sqlite3_get_autocommit(b->db))
+		(void)!db_simple(b, STMT_ROLLBACK, &ignored);
+	return -1;
+}
+
+/* ---- lists ---- */
+
+void *
+rows_add(struct rows *r)
+{
+	if (r->len == r->cap) {
+		r->cap = r->cap > 0 ? 2 * r->cap : 16;
+		r->item = mem_resize(r->item, r->cap, r->each);
+	}
+	return memset((char *)r->item + r->each * r->len++, 0, r->each);
+}
+
+int
+rows_end(struct rows *r, struct arena *a, bool full, void *ret, size_t *ret_len, struct err *err)
+{
+	void *copy = full ? NULL : arena_take(a, r->len * r->each);
+
+	if (copy == NULL)
+		return err_set(err, ERR_STATE,
+		    "a list of %zu rows of the state does not fit into memory", r->len);
+	if (r->len > 0)
+		memcpy(copy, r->item, r->len * r->each);
+	*(void **)ret = copy;
+	*ret_len = r->len;
+	return 0;
+}
+
+void
+rows_done(struct rows *r)
+{
+	free(r->item);
+}
+
+/* ---- open ---- */
+
+/* Size of DIR/imex.db or of its log; -1 with errno when there is none. */
+static int64_t
+db_size(const struct backend *b, const char *suffix, struct stat *st)
+{
+	AUTO(mem_free_str) char *path = NULL;
+
+	if (asprintf(&path, "%s%s", b->path, suffix) < 0)
+		abort();
+	return lstat(path, st) < 0 ? -1 : st->st_size;
+}
+
+/* What is there: 1 a database, 0 none; a file that was cut to nothing is none unless its log
+ * says otherwise. */
+static int
+db_look(struct backend *b, struct err *err)
+{
+	struct stat st, log;
+	int64_t size = db_size(b, "", &st);
+
+	if (size < 0 && errno != ENOENT && errno != ENOTDIR)
+		return err_set_sys(err, ERR_DISK, "look at '%s'", b->path);
+	if (size >= 0 && !S_ISREG(st.st_mode))
+		return db_damaged(b, err, "it is not a file");
+	if (size > 0)
+		return 1;
+	if (db_size(b, "-wal", &log) > 0)
+		return db_damaged(b, err,
+		    size < 0 ? "it is gone, its log imex.db-wal is not"
+			     : "it is empty, its log is not");
+	return 0;
+}
+
+/* Reading needs imex.db-shm; where it cannot be made, and no log is to be read, the file alone
+ * will do. */
+static int
+db_connect_still(struct backend *b, struct err *err)
+{
+	AUTO(buf_done) struct buf uri;
+	struct stat log;
+
+	if (db_size(b, "-wal", &log) > 0)
+		return db_fail(b, err);
+	buf_init(&uri, 64 * 1024);
+	(void)buf_add_str(&uri, "file:");
+	for (const char *p = b->path; *p != '\0'; p++)
+		(void)(*p == '?' || *p == '#' || *p == '%' ? buf_printf(&uri, "%%%02x", *p)
+							   : buf_add_byte(&uri, *p));
+	(void)buf_add_str(&uri, "?immutable=1");
+	(void)sqlite3_close_v2(b->db);
+	b->db = NULL;
+	int flags =
+	    SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+	return sqlite3_open_v2(uri.data, &b->db, flags, NULL) == SQLITE_OK ? 0 : db_fail(b, err);
+}
+
+static int
+db_connect(struct backend *b, struct err *err)
+{
+	int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+
+	flags |= b->writes ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+	if (sqlite3_open_v2(b->path, &b->db, flags, NULL) != SQLITE_OK)
+		return db_fail(b, err);
+	(void)sqlite3_busy_timeout(b->db, BUSY_MS);
+	if (b->writes && sqlite3_db_readonly(b->db, "main") == 1)
+		return err_set(err, ERR_CREATE, "state '%s' is write-protected", b->path);
+	if (b->writes ||
+	    sqlite3_exec(b->db, "SELECT 1 FROM sqlite_schema", NULL, NULL, NULL) == SQLITE_OK)
+		return 0;
+	int rc = sqlite3_errcode(b->db) & 0xff;
+	if (rc != SQLITE_CANTOPEN && rc != SQLITE_READONLY)
+		return db_fail(b, err);
+	return db_connect_still(b, err);
+}
+
+/* One number or one text that a pragma or count gives; text may be NULL. */
+static int
+db_ask(struct backend *b, const char *sql, int64_t *ret, char text[64], struct err *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(b->db, sql, -1, &stmt, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW) {
+		const char *said = text != NULL ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
+
+		*ret = sqlite3_column_int64(stmt, 0);
+		if (text != NULL)
+			(void)snprintf(text, 64, "%s", said != NULL ? said : "");
+	}
+	int failed = rc == SQLITE_ROW ? 0 : db_fail(b, err);
+	(void)sqlite3_finalize(stmt);
+	return failed;
+}
+
+static int
+db_settle(struct backend *b, struct err *err)
+{
+	char sql[256];
+
+	(void)sqlite3_limit(b->db, SQLITE_LIMIT_LENGTH, TEXT_LIMIT);
+	(void)sqlite3_db_config(b->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	(void)sqlite3_db_config(b->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	(void)snprintf(sql, sizeof sql,
+	    "PRAGMA cache_size=-%d; PRAGMA mmap_size=0; PRAGMA cell_size_check=1;"
+	    "PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864",
+	    CACHE_KIB);
+	return db_exec(b, sql, err);
+}
+
+/* Whose database this is, and of which version. */
+static int
+db_version(struct backend *b, int64_t *ret, struct err *err)
+{
+	int64_t id, tables;
+
+	if (db_ask(b, "PRAGMA user_version", ret, NULL, err) < 0 ||
+	    db_ask(b, "PRAGMA application_id", &id, NULL, err) < 0 ||
+	    db_ask(b, "SELECT count(*) FROM sqlite_schema", &tables, NULL, err) < 0)
+		return -1;
+	if (*ret == 0 && id == 0 && tables == 0) /* killed before the first step */
+		return 0;
+	if (id != SCHEMA_ID || *ret < 1)
+		return db_damaged(b, err, "it is a database, but not of imex");
+	if (*ret > schema_version)
+		return err_set(err, ERR_NEWER_STATE,
+		    "state '%s' is of version %lld, made by a newer imex (this one knows %d): use "
+		    "that one",
+		    b->path, (long long)*ret, schema_version);
+	return 0;
+}
+
+static int
+db_use_wal(struct backend *b, struct err *err)
+{
+	char mode[64];
+	int64_t n;
+
+	if (db_ask(b, "PRAGMA journal_mode=WAL", &n, mode, err) < 0)
+		return -1;
+	if (strcmp(mode, "wal") != 0)
+		return err_set(err, ERR_CONFIG,
+		    "state '%s': the file system allows no write-ahead log", b->path);
+	return 0;
+}
+
+static int
+db_check(struct backend *b, struct err *err)
+{
+	char said[64];
+	int64_t n;
+	bool unclean;
+
+	struct stat st;
+	if (state_sqlite.unclean(b, &unclean, err) < 0)
+		return -1;
+	if (!(unclean && b->writes) && db_size(b, "", &st) > CHECK_ALWAYS_BYTES)
+		return 0;
+	if (db_ask(b, "PRAGMA quick_check(1)", &n, said, err) < 0)
+		return -1;
+	return strcmp(said, "ok") == 0 ? 0 : db_damaged(b, err, said);
+}
+
+static int
+db_ready(struct backend *b, struct err *err)
+{
+	int64_t version;
+
+	if (db_settle(b, err) < 0 || db_version(b, &version, err) < 0)
+		return -1;
+	if (!b->writes && version == 0)
+		return err_set(err, ERR_NO_INPUT, "no job was begun in '%s'", b->dir);
+	if (!b->writes && version < schema_version)
+		return err_set(err, ERR_CONFIG,
+		    "state '%s' is of an older imex: run the job once more first", b->path);
+	if (version > 0 && db_check(b, err) < 0)
+		return -1;
+	if (!b->writes)
+		return 0;
+	return db_use_wal(b, err) < 0 || schema_migrate(b, (int)version, err) < 0 ? -1 : 0;
+}
+
+/* WAL needs shared memory between processes, which network file systems do not give. */
+static int
+db_refuse_network(int dir, const char *job_dir, struct err *err)
+{
+	if (!file_is_network(dir))
+		return 0;
+	return err_set(err, ERR_CONFIG,
+	    "job directory '%s' is on a network file system: use a local one", job_dir);
+}
+
+/* SQLite would make the file readable for everybody. Never while SQLite has it open. */
+static int
+db_create(const struct backend *b, struct err *err)
+{
+	AUTO(file_close)
+	int fd = open(b->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+
+	return fd >= 0 ? 0 : err_set_sys(err, ERR_CREATE, "create '%s'", b->path);
+}
+
+static void
+sqlite_close(struct backend **ret)
+{
+	struct backend *b = *ret;
+
+	if (b == NULL)
+		return;
+	for (size_t i = 0; i < STMTS; i++)
+		(void)sqlite3_finalize(b->stmt[i]);
+	(void)sqlite3_close_v2(b->db);
+	free(b->dir);
+	free(b->path);
+	free(b);
+	*ret = NULL;
+}
+
+static int
+sqlite_open(struct backend **ret, const char *job_dir, bool create, struct err *err)
+{
+	AUTO(sqlite_close) struct backend *b = mem_new(sizeof *b);
+	AUTO(file_close) int dir = -1;
+
+	b->writes = create;
+	b->dir = mem_copy_str(job_dir);
+	if (asprintf(&b->path, "%s/imex.db", job_dir) < 0)
+		abort();
+	int there = db_look(b, err);
+	if (there < 0)
+		return -1;
+	if (there == 0 && !create)
+		return err_set(err, ERR_NO_INPUT, "no imex job in '%s' (no imex.db)", job_dir);
+	if (file_open_dir(AT_FDCWD, job_dir, &dir, err) < 0 ||
+	    db_refuse_network(dir, job_dir, err) < 0)
+		return -1;
+	if (there == 0 && db_create(b, err) < 0)
+		return -1;
+	if (db_connect(b, err) < 0 || db_ready(b, err) < 0)
+		return -1;
+	if (there == 0 && file_sync(dir, err) < 0)
+		return -1;
+	*ret = b;
+	b = NULL;
+	return 0;
+}
+
+/* ---- notes and runs ---- */
+
+static int
+sqlite_unclean(struct backend *b, bool *ret, struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(b, STMT_RUN_OPEN);
+
+	if (query_row(&q, err) < 0)
+		return -1;
+	*ret = col_int(&q, 0) > 0;
+	return 0;
+}
+
+static int
+sqlite_note_set(struct backend *b, const char *key, const char *value, struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(b, STMT_NOTE_SET);
+
+	query_text(&q, key);
+	query_text(&q, value);
+	return query_run(&q, err);
+}
+
+static int
+sqlite_note_get(struct backend *b, const char *key, char **ret, struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(b, STMT_NOTE_GET);
+
+	query_text(&q, key);
+	int rc = query_row(&q, err);
+	if (rc < 0)
+		return -1;
+	*ret = rc > 0 ? mem_copy_str((const char *)sqlite3_column_text(q.stmt, 0)) : NULL;
+	return 0;
+}
+
+/* Runs that did not end by themselves are over now; this one takes their place as the one
+ * without an end. */
+static int
+sqlite_run_add(
+    struct backend *b, const char *version, const char *options, int64_t *ret, struct err *err)
+{
+	AUTO(query_done) struct query killed = query_start(b, STMT_RUN_KILLED);
+	AUTO(query_done) struct query q = query_start(b, STMT_RUN_BEGIN);
+	int64_t now = clock_wall_ms();
+
+	query_int(&killed, now);
+	query_text(&q, version);
+	query_text(&q, options);
+	query_int(&q, now);
+	if (query_run(&killed, err) < 0 || query_run(&q, err) < 0)
+		return -1;
+	*ret = sqlite3_last_insert_rowid(b->db);
+	return 0;
+}
+
+static int
+sqlite_run_begin(
+    struct backend *b, const char *version, const char *options, int64_t *ret, struct err *err)
+{
+	if (db_begin(b, err) < 0)
+		return -1;
+	return db_end(b, sqlite_run_add(b, version, options, ret, err), err);
+}
+
+static int
+sqlite_run_end(struct backend *b, int64_t run, int exit_code, struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(b, STMT_RUN_END);
+
+	query_int(&q, run);
+	query_int(&q, clock_wall_ms());
+	query_int(&q, exit_code);
+	return query_run(&q, err);
+}
+
+const struct state_backend_ops state_sqlite = {
+	.name = "sqlite",
+	.open = sqlite_open,
+	.close = sqlite_close,
+	.unclean = sqlite_unclean,
+	.apply = sqlite_apply,
+	.note_set = sqlite_note_set,
+	.note_get = sqlite_note_get,
+	.run_begin = sqlite_run_begin,
+	.run_end = sqlite_run_end,
+	.claim = sqlite_claim,
+	.account_end = sqlite_account_end,
+	.accounts = sqlite_accounts,
+	.folder = sqlite_folder,
+	.folders = sqlite_folders,
+	.page = sqlite_page,
+	.message = sqlite_message,
+	.superseded = sqlite_superseded,
+	.problems = sqlite_problems,
+	.warnings = sqlite_warnings,
+	.debts = sqlite_debts,
+	.server_get = sqlite_server_get,
+	.server_set = sqlite_server_set,
+	.outcome = sqlite_outcome,
+};

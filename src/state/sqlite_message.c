@@ -1,0 +1,192 @@
+/* Rows of messages by pages, and what is said of single messages: problems, warnings, debts. */
+#include <string.h>
+
+#include "state/sqlite.h"
+
+/* Columns as MESSAGE_COLUMNS has them. */
+static int
+msg_read(const struct query *q, struct arena *a, struct msg *ret, struct err *err)
+{
+	bool full = false;
+	int64_t verdict = col_int(q, 8);
+
+	if (verdict < 0 || verdict >= VERDICTS)
+		return db_damaged(q->b, err, "a message has an unknown verdict");
+	struct msg m = {
+		.uid = (uint32_t)col_int(q, 0),
+		.size_known = sqlite3_column_type(q->stmt, 1) != SQLITE_NULL,
+		.size = (uint64_t)col_int(q, 1),
+		.date.known = sqlite3_column_type(q->stmt, 2) != SQLITE_NULL,
+		.date.epoch = col_int(q, 2),
+		.date.zone_min = (int16_t)col_int(q, 3),
+		.raw_date = col_text(q, 4, a, &full),
+		.flags.system = (uint8_t)(col_int(q, 5) & FLAGS_STORED),
+		.flags.keywords = col_text(q, 6, a, &full),
+		.modseq = (uint64_t)col_int(q, 7),
+		.verdict = (enum verdict)verdict,
+		.reason = col_text(q, 9, a, &full),
+		.wire_bytes = (uint64_t)col_int(q, 10),
+		.file_bytes = (uint64_t)col_int(q, 11),
+		.expunged = col_int(q, 13) != 0,
+	};
+	if (m.flags.keywords == NULL)
+		m.flags.keywords = "";
+	if (sqlite3_column_bytes(q->stmt, 12) == SHA256_LEN)
+		memcpy(m.sha256, sqlite3_column_blob(q->stmt, 12), SHA256_LEN);
+	*ret = m;
+	return full
+	    ? err_set(err, ERR_STATE, "texts of messages in the state do not fit into memory")
+	    : 0;
+}
+
+static int
+page_read(struct query *q, struct msg_page *ret, struct err *err)
+{
+	int rc;
+
+	msg_page_reset(ret);
+	while (ret->len < PAGE_MSGS && (rc = query_row(q, err)) != 0) {
+		if (rc < 0 || msg_read(q, &ret->arena, &ret->msg[ret->len], err) < 0)
+			return -1;
+		ret->len++;
+	}
+	return 0;
+}
+
+int
+sqlite_page(
+    struct backend *b, int64_t folder, uint32_t after, struct msg_page *ret, struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(b, STMT_MESSAGE_PAGE);
+
+	query_int(&q, folder);
+	query_int(&q, after);
+	query_int(&q, PAGE_MSGS);
+	return page_read(&q, ret, err);
+}
+
+int
+sqlite_message(struct backend *b, int64_t folder, uint32_t uid, struct arena *a, struct msg *ret,
+    bool *ret_found, struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(b, STMT_MESSAGE_GET);
+
+	query_int(&q, folder);
+	query_int(&q, uid);
+	int rc = query_row(&q, err);
+	if (rc < 0 || (rc > 0 && msg_read(&q, a, ret, err) < 0))
+		return -1;
+	*ret_found = rc > 0;
+	return 0;
+}
+
+/* ---- pairs of an old and a new UIDVALIDITY ---- */
+
+/* Pair the rows of the two folders once; the pages are then read from the list of old UIDs.
+ * Pairing anew for each page would be quadratic, and an index on the digest would slow every
+ * commit for a rare need. */
+static int
+pairs_fill(struct backend *b, int64_t old_folder, int64_t new_folder, struct err *err)
+{
+	if (db_exec(b, "CREATE TEMP TABLE IF NOT EXISTS pair(pair_uid INTEGER PRIMARY KEY)", err) <
+	    0)
+		return -1;
+	AUTO(query_done) struct query clear = query_start(b, STMT_PAIR_CLEAR);
+	AUTO(query_done) struct query fill = query_start(b, STMT_PAIR_FILL);
+	query_int(&fill, old_folder);
+	query_int(&fill, new_folder);
+	if (query_run(&clear, err) < 0 || query_run(&fill, err) < 0)
+		return -1;
+	b->pair_old = old_folder;
+	b->pair_new = new_folder;
+	b->pair_after = 0;
+	return 0;
+}
+
+int
+sqlite_superseded(struct backend *b, int64_t old_folder, int64_t new_folder, struct msg_page *ret,
+    struct err *err)
+{
+	bool filled = b->pair_old == old_folder && b->pair_new == new_folder;
+
+	if (!filled && pairs_fill(b, old_folder, new_folder, err) < 0)
+		return -1;
+	AUTO(query_done) struct query q = query_start(b, STMT_PAIR_PAGE);
+	query_int(&q, old_folder);
+	query_int(&q, b->pair_after);
+	query_int(&q, PAGE_MSGS);
+	if (page_read(&q, ret, err) < 0)
+		return -1;
+	if (ret->len > 0)
+		b->pair_after = ret->msg[ret->len - 1].uid;
+	else
+		b->pair_old = b->pair_new = 0;
+	return 0;
+}
+
+/* ---- problems, warnings, debts ---- */
+
+int
+sqlite_problems(struct backend *b, int64_t folder, struct arena *a, struct problem **ret,
+    size_t *ret_len, struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(b, STMT_PROBLEMS);
+	AUTO(rows_done) struct rows rows = { .each = sizeof **ret };
+	bool full = false;
+	int rc;
+
+	query_int(&q, folder);
+	while ((rc = query_row(&q, err)) > 0 && !full) {
+		struct problem *p = rows_add(&rows);
+		int64_t verdict = col_int(&q, 1);
+
+		*p = (struct problem){
+			.folder = folder,
+			.uid = (uint32_t)col_int(&q, 0),
+			.verdict = verdict >= 0 && verdict < VERDICTS ? (enum verdict)verdict
+								      : VERDICT_FAILED,
+			.reason = col_text(&q, 2, a, &full),
+			.from = col_text(&q, 3, a, &full),
+			.date = col_text(&q, 4, a, &full),
+			.subject = col_text(&q, 5, a, &full),
+			.message_id = col_text(&q, 6, a, &full),
+			.reply = col_text(&q, 7, a, &full),
+		};
+	}
+	return rc < 0 ? -1 : rows_end(&rows, a, full, ret, ret_len, err);
+}
+
+int
+sqlite_warnings(struct backend *b, int64_t account, struct arena *a, struct warning **ret,
+    size_t *ret_len, struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(b, STMT_WARNINGS);
+	AUTO(rows_done) struct rows rows = { .each = sizeof **ret };
+	bool full = false;
+	int rc;
+
+	query_int(&q, account);
+	while ((rc = query_row(&q, err)) > 0 && !full) {
+		struct warning *w = rows_add(&rows);
+
+		w->event = (int)col_int(&q, 0);
+		w->folder = col_text(&q, 1, a, &full);
+		w->uid = (uint32_t)col_int(&q, 2);
+		w->text = col_text(&q, 3, a, &full);
+	}
+	return rc < 0 ? -1 : rows_end(&rows, a, full, ret, ret_len, err);
+}
+
+int
+sqlite_debts(struct backend *b, int64_t folder, struct arena *a, uint32_t **ret, size_t *ret_len,
+    struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(b, STMT_DEBTS);
+	AUTO(rows_done) struct rows rows = { .each = sizeof **ret };
+	int rc;
+
+	query_int(&q, folder);
+	while ((rc = query_row(&q, err)) > 0)
+		*(uint32_t *)rows_add(&rows) = (uint32_t)col_int(&q, 0);
+	return rc < 0 ? -1 : rows_end(&rows, a, false, ret, ret_len, err);
+}
