@@ -141,29 +141,23 @@ summary_numbers(
 static void
 summary_next(const struct extract *x, struct out *o)
 {
-	switch (x->code) {
-	case 0:
-	case 1:
-		out_str(o, "Next: imex verify ");
-		out_visible(o, x->dir);
-		out_str(o, " ");
-		out_visible(o, x->source);
-		break;
-	case 2:
-		out_str(o, "Next: imex report ");
-		out_visible(o, x->dir);
-		out_str(o, ", then: imex retry ");
-		out_visible(o, x->dir);
-		break;
-	default:
+	const char *first = x->code == 2 ? "Next: imex report " : "Next: imex verify ";
+
+	if (x->code > 2) {
 		out_str(o, "Run the same command again to continue: imex extract ");
 		out_visible(o, x->source);
 		out_str(o, " --to ");
 		out_visible(o, x->dir);
+	} else {
+		out_str(o, first);
+		out_visible(o, x->dir);
+		out_str(o, x->code == 2 ? ", then: imex retry " : " ");
+		out_visible(o, x->code == 2 ? x->dir : x->source);
 	}
 	out_str(o, "\n");
 }
 
+/* An account that never got to its folders has nothing to sum up: the error said it all. */
 static int
 extract_summary(const struct extract *x, struct report *r, struct err *err)
 {
@@ -171,7 +165,7 @@ extract_summary(const struct extract *x, struct report *r, struct err *err)
 	struct account_report ar;
 	struct out o;
 
-	if (!a)
+	if (!a || atomic_load(&x->run.progress.folders_total) == 0)
 		return 0;
 	if (report_account(r, a, &ar, err) < 0)
 		return -1;

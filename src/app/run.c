@@ -58,6 +58,12 @@ run_log(struct run *r, const char *dir, struct err *err)
 		openlog("imex", LOG_PID, LOG_USER);
 		evlog_set_system(r->log, run_syslog);
 	}
+	/* The end is told by run_complain with what to do about it; what the user asked for by an
+	 * option is in the report. */
+	evlog_mute(r->log, EV_ACCOUNT_FAILED);
+	evlog_mute(r->log, EV_INTERRUPTED);
+	if (r->o->verbose == 0)
+		evlog_mute(r->log, EV_INSECURE);
 	r->job.log = r->log;
 	if (r->state)
 		state_set_log(r->state, r->log);
@@ -135,8 +141,7 @@ run_complain(const struct err *err, const struct origin *g)
 	text_visible(slice_str(err->text), &line);
 	fprintf(stderr, "imex: %s", line.data ? line.data : "");
 	if (err->kind == ERR_LOGIN && g && g->password_from)
-		fprintf(stderr, "; check the user name, and the password (it came from %s)",
-		    g->password_from);
+		fprintf(stderr, " (the password came from %s)", g->password_from);
 	else if (advice)
 		fprintf(stderr, "; %s", advice);
 	fputc('\n', stderr);

@@ -21,7 +21,8 @@
 
 /* A line holds five texts, each at most 8 KiB, escaped six times as long, and the base64 of
  * four. */
-enum { EVENT_FIELD_MAX = 8 * 1024, EVENT_LINE_MAX = 512 * 1024, EVENT_CUT_STEP = 64 * 1024 };
+enum { EVENT_FIELD_MAX = 8 * 1024, EVENT_LINE_MAX = 512 * 1024, EVENT_CUT_STEP = 64 * 1024,
+	EVENT_MUTED_MAX = 4 };
 
 static const char *const event_level_name[] = { "debug", "info", "warning", "error" };
 
@@ -46,6 +47,8 @@ struct evlog {
 	void (*hide)(void *), (*show)(void *);
 	void *screen;
 	void (*system)(enum event_level level, const char *line);
+	enum event_no muted[EVENT_MUTED_MAX];
+	size_t n_muted;
 	struct buf line;
 };
 
@@ -223,6 +226,15 @@ evlog_say(struct evlog *log, const struct event *e, struct slice words)
 		log->show(log->screen);
 }
 
+static bool
+evlog_is_muted(const struct evlog *log, enum event_no no)
+{
+	for (size_t i = 0; i < log->n_muted; i++)
+		if (log->muted[i] == no)
+			return true;
+	return false;
+}
+
 void
 evlog_put(struct evlog *log, const struct event *e, const char *fmt, ...)
 {
@@ -244,7 +256,7 @@ evlog_put(struct evlog *log, const struct event *e, const char *fmt, ...)
 		event_line(&log->line, e, words);
 		evlog_write(log);
 	}
-	if (log->terminal != NULL && e->level >= log->least)
+	if (log->terminal != NULL && e->level >= log->least && !evlog_is_muted(log, e->no))
 		evlog_say(log, e, words);
 	if (log->system != NULL && e->level >= LEVEL_INFO) {
 		evlog_words(log, e, words);
@@ -342,6 +354,15 @@ evlog_sync(struct evlog *log, struct err *err)
 	if (failed || file_sync(log->fd, err) < 0)
 		return err_wrap(err, "event log");
 	return 0;
+}
+
+void
+evlog_mute(struct evlog *log, enum event_no no)
+{
+	pthread_mutex_lock(&log->mutex);
+	assert(log->n_muted < EVENT_MUTED_MAX);
+	log->muted[log->n_muted++] = no;
+	pthread_mutex_unlock(&log->mutex);
 }
 
 void

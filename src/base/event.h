@@ -43,6 +43,8 @@ enum event_level event_default_level(enum event_no no);
 /* Called around terminal lines so that a progress display can clear and redraw itself. They run under the
  * log's mutex and must not log. */
 void evlog_set_screen(struct evlog *log, void (*hide)(void *), void (*show)(void *), void *arg);
+/* The terminal is not told of these events, at most four: the command says them itself, and better. */
+void evlog_mute(struct evlog *log, enum event_no no);
 /* Words of each event from LEVEL_INFO up go to the system's log too, through `put`; it must not log here. */
 void evlog_set_system(struct evlog *log, void (*put)(enum event_level level, const char *line));
 /* Text from a server for a terminal: control, bidi and non-UTF-8 octets made visible (\x1b, \u{202e}). */
