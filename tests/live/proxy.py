@@ -3,7 +3,8 @@
     with Proxy(server.port) as proxy:
         proxy.strike(100000, os.kill, pid, signal.SIGKILL)
 
-Octets and commands are counted from the last reset() on, over all connections.
+Octets, commands and turns are counted from the last reset() on, over all connections. A
+turn is one more time that the client spoke after it had heard something: a round trip.
 Only meaningful without TLS; the port stays the same for its life, so that an
 account keeps its name over several runs.
 """
@@ -33,7 +34,8 @@ class Proxy:
 
     def reset(self):
         """Forget what was counted and what was to be struck."""
-        self.down = self.up = self.connections = 0
+        self.down = self.up = self.turns = self.connections = 0
+        self._heard = False
         self.said = b""
         self._strike = None
 
@@ -82,7 +84,10 @@ class Proxy:
             if from_server:
                 data = self._struck(data)
                 self.down += len(data)
+                self._heard = True
             else:
+                self.turns += self._heard
+                self._heard = False
                 self.up += len(data)
                 self.said += data
             other.sendall(data)

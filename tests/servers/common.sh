@@ -160,6 +160,7 @@ make_cert() { # DIR/tls/{cert,key,both}.pem, self-signed for localhost and 127.0
 		-addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' \
 		-keyout "$DIR/tls/key.pem" -out "$DIR/tls/cert.pem" 2>"$DIR/log/openssl.out" ||
 		die "openssl: $(cat "$DIR/log/openssl.out")"
+	rm -f "$DIR/log/openssl.out"
 	cat "$DIR/tls/key.pem" "$DIR/tls/cert.pem" >"$DIR/tls/both.pem"
 	chmod 640 "$DIR/tls"/*.pem
 }
