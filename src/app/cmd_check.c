@@ -89,7 +89,7 @@ check_folder(const struct check_folder *f, struct out *o)
 		count[0] = bytes[0] = '\0';
 	out_str(o, "  ");
 	out_column(o, f->name, 40);
-	out_printf(o, " %10s %9s  ", count, bytes);
+	out_printf(o, " %10s %9s%s", count, bytes, *check_remark(f) ? "  " : "");
 	out_visible(o, check_remark(f));
 	out_str(o, "\n");
 	if (f->trouble) {

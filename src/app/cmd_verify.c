@@ -54,11 +54,27 @@ verify_put_json(struct verify *v, const struct difference *d)
 	out_drain(&v->out);
 }
 
+/* The terminal is not told, for the difference itself is printed. */
+static void
+verify_log_difference(struct verify *v, const struct difference *d)
+{
+	struct event e = {
+		.no = EV_VERIFY_DIFFERS,
+		.level = d->recognised ? LEVEL_WARNING : LEVEL_ERROR,
+		.account = d->account,
+		.folder = d->folder,
+		.uid = d->uid,
+	};
+
+	evlog_put(v->run.log, &e, "%s: %s", difference_words(d->kind), d->text ? d->text : "");
+}
+
 static void
 verify_put(void *arg, const struct difference *d)
 {
 	struct verify *v = arg;
 
+	verify_log_difference(v, d);
 	screen_hide(v->run.screen);
 	if (v->run.o->json)
 		verify_put_json(v, d);
@@ -81,13 +97,13 @@ verify_work(void *arg, struct err *err)
 static int
 verify_code(const struct verify_counts *n)
 {
-	if (n->differences > n->recognised)
+	if (n->differences > 0)
 		return 2;
 	return n->recognised > 0 ? 1 : 0;
 }
 
 static void
-verify_end_json(struct verify *v)
+verify_end_json(struct verify *v, int code)
 {
 	const struct verify_counts *n = &v->counts;
 	struct buf *b = &v->out.buf;
@@ -96,10 +112,10 @@ verify_end_json(struct verify *v)
 	json_put_int(b, "folders", (int64_t)n->folders);
 	json_put_int(b, "messages", (int64_t)n->messages);
 	json_put_int(b, "bytes", (int64_t)n->bytes);
-	json_put_int(b, "different", (int64_t)(n->differences - n->recognised));
+	json_put_int(b, "different", (int64_t)n->differences);
 	json_put_int(b, "recognised_differences", (int64_t)n->recognised);
 	json_put_int(b, "not_good", (int64_t)n->not_good);
-	json_put_int(b, "exit_code", verify_code(n));
+	json_put_int(b, "exit_code", code);
 	json_close(b);
 	buf_add_byte(b, '\n');
 }
@@ -115,11 +131,11 @@ verify_end_text(struct verify *v)
 	out_printf(&v->out, "%s messages in %" PRIu64 " folders (%s) compared with the state%s%s: ",
 	    messages, n->folders, bytes, v->source ? " and the server" : "",
 	    v->run.o->deep ? ", byte for byte" : "");
-	if (n->differences == 0)
+	if (n->differences + n->recognised == 0)
 		out_str(&v->out, "equal\n");
 	else
 		out_printf(&v->out, "%" PRIu64 " different, %" PRIu64 " more explained\n",
-		    n->differences - n->recognised, n->recognised);
+		    n->differences, n->recognised);
 	if (n->not_good > 0)
 		out_printf(&v->out,
 		    "%" PRIu64 " messages without a good verdict were not compared; "
@@ -183,22 +199,30 @@ verify_compare(struct verify *v, struct err *err)
 		json_put_str(&v->out.buf, "imex", IMEX_VERSION);
 		json_open_array(&v->out.buf, "differences");
 	}
+	evlog_mute(v->run.log, EV_VERIFY_DIFFERS);
 	rc = control_run(v->run.control, verify_work, v, err);
 	run_quiet(&v->run);
+	if (rc == 0 && v->counts.differences + v->counts.recognised == 0) {
+		struct event e = { .no = EV_VERIFY_EQUAL, .level = LEVEL_INFO };
+
+		evlog_put(v->run.log, &e, "%s", "");
+	}
+	int code = rc < 0 ? err_exit_code(err->kind) : verify_code(&v->counts);
+
 	if (json)
-		verify_end_json(v);
+		verify_end_json(v, code);
 	else if (rc == 0)
 		verify_end_text(v);
 	written = out_close(&v->out, &why);
 	if (rc < 0) {
 		run_complain(err, &v->run.origin);
-		return err_exit_code(err->kind);
+		return code;
 	}
 	if (written < 0) {
 		*err = why;
 		return -1;
 	}
-	return verify_code(&v->counts);
+	return code;
 }
 
 int
