@@ -40,7 +40,7 @@ class Proxy:
         self._strike = None
 
     def strike(self, octets, function, *args):
-        """Call function once, when so many octets went to the client; the octet after is not sent."""
+        """Call function once, when exactly so many octets went to the client."""
         self._strike = (octets, function, args)
 
     def commands(self, pattern=r""):
@@ -81,8 +81,9 @@ class Proxy:
         """Pass on what has come; False when either side is gone."""
         try:
             data = sock.recv(16384)
+            alive = bool(data)
             if from_server:
-                data = self._struck(data)
+                data = self._struck(data, other)
                 self.down += len(data)
                 self._heard = True
             else:
@@ -93,12 +94,15 @@ class Proxy:
             other.sendall(data)
         except OSError:
             return False
-        return bool(data)
+        return alive
 
-    def _struck(self, data):
-        if self._strike and self.down + len(data) >= self._strike[0]:
-            octets, function, args = self._strike
-            self._strike = None
-            function(*args)
-            return data[:octets - self.down]
+    def _struck(self, data, client):
+        """Strike between two octets of data; returns those that are still to be sent."""
+        if not self._strike or self.down + len(data) < self._strike[0]:
+            return data
+        octets, function, args = self._strike
+        self._strike = None
+        client.sendall(data[:octets - self.down])
+        function(*args)
+        data, self.down = data[octets - self.down:], octets
         return data
