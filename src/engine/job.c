@@ -15,7 +15,6 @@
 
 enum {
 	TRIES_MAX = 6,			/* connections in a row that brought nothing */
-	WAIT_FIRST_MS = 200, WAIT_MAX_MS = 60 * 1000,
 	THROTTLE_FIRST_MS = 5 * 1000, THROTTLE_MAX_MS = 15 * 60 * 1000,
 	RTT_PAYS_US = 20 * 1000,	/* from here on more connections hide the round trips between folders */
 	LANES_AUTO = 4, LANES_MAX = 16
@@ -80,13 +79,14 @@ may_try_again(const struct err *err)
 static int64_t
 wait_before(const struct runner *u, const struct err *why)
 {
-	bool throttled = why->kind == ERR_THROTTLED;
-	int64_t ms = throttled ? THROTTLE_FIRST_MS : WAIT_FIRST_MS, max = throttled ? THROTTLE_MAX_MS : WAIT_MAX_MS;
+	static const int64_t waits[TRIES_MAX] = { 200, 1000, 3000, 8000, 15000, 15000 };
+	int64_t ms = waits[u->tries <= TRIES_MAX ? u->tries - 1 : TRIES_MAX - 1];
 
-	for (unsigned i = 1; i < u->tries && ms < max; i++)
-		ms *= throttled ? 2 : 4;
-	if (ms > max)
-		ms = max;
+	if (why->kind == ERR_THROTTLED) {
+		ms = THROTTLE_FIRST_MS;
+		for (unsigned i = 1; i < u->tries && ms < THROTTLE_MAX_MS; i++)
+			ms *= 2;
+	}
 	return why->after_ms > ms ? why->after_ms : ms;
 }
 
@@ -385,6 +385,8 @@ run_account(struct run *r, struct runner *u, struct err *err)
 	struct lane *l = &u->lane;
 	struct event e = { .no = EV_INSECURE, .level = LEVEL_WARNING, .account = l->account };
 
+	if (open_and_plan(u, err) < 0)
+		return -1;
 	if (r->job->insecure_told) {
 		const char *text = r->job->source.tls == TLS_NONE ? "nothing is encrypted (--insecure-plaintext)" :
 		    "the server's certificate is not checked (--insecure-tls)";
@@ -392,8 +394,6 @@ run_account(struct run *r, struct runner *u, struct err *err)
 		evlog_put(r->job->log, &e, "%s", text);
 		batch_warning(l->batch, &(struct warning){ .event = EV_INSECURE, .folder = "", .text = text });
 	}
-	if (open_and_plan(u, err) < 0)
-		return -1;
 	if (run_lanes(r, u, err) < 0)
 		return -1;
 	if (l->sink_ops->finish_account(l->sink, r->plan.list.folder, r->plan.list.len, err) < 0)

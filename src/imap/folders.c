@@ -309,29 +309,24 @@ place_in_namespace(const struct sess *s, struct folder *f)
 static int
 ask_counts(struct sess *s, struct flight *f, bool sizes, struct err *err)
 {
-	struct buf name;
-	int rc = -1;
+	char items[80];
 
-	buf_init(&name, LEX_STRING_MAX);
+	snprintf(items, sizeof(items), "(%s)", count_items(s, sizes));
 	for (size_t i = 0; i < f->list->len && !f->status_refused; i++) {
 		struct folder *one = &f->list->folder[i];
-		struct err quote = {0};
 
-		buf_reset(&name);
-		if (one->attrs & (FOLDER_NOSELECT | FOLDER_COUNTED) || sess_quote(one->name, &name, &quote) < 0)
+		/* Names that need a literal are counted by EXAMINE: a literal would stop the flight. */
+		if (one->attrs & (FOLDER_NOSELECT | FOLDER_COUNTED) || !sess_name_is_plain(one->name))
 			continue;
 		/* The first goes alone: a server that does not know STATUS is asked once. */
-		if ((!sess_room(s, name.len + 80) || i == 1) && land(s, f, err) < 0)
-			goto out;
+		if ((!sess_room(s, one->name.len * 2 + 100) || i == 1) && land(s, f, err) < 0)
+			return -1;
 		if (f->status_refused)
 			break;
-		if (sess_send(s, ASK_STATUS, NULL, err, "STATUS %s (%s)", name.data, count_items(s, sizes)) < 0)
-			goto out;
+		if (sess_send_named(s, ASK_STATUS, NULL, "STATUS", one->name, items, err) < 0)
+			return -1;
 	}
-	rc = land(s, f, err);
-out:
-	buf_done(&name);
-	return rc;
+	return land(s, f, err);
 }
 
 static int

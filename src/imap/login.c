@@ -9,16 +9,6 @@
 
 enum { LOGIN_MAX = 8192 };
 
-/* True when `text` can stand between quotes in a command (RFC 3501 QUOTED-CHAR). */
-static bool
-quotable(struct slice text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		if (text.data[i] == '\r' || text.data[i] == '\n' || text.data[i] == '\0' || (unsigned char)text.data[i] >= 0x80)
-			return false;
-	return true;
-}
-
 static int
 wait_continue(struct sess *s, uint32_t tag, bool *ret_go, struct err *err)
 {
@@ -127,8 +117,9 @@ login_argument(struct sess *s, uint32_t tag, struct slice text, bool *ret_go, st
 		err_set(err, ERR_LOGIN, "login name or password longer than %d octets", LOGIN_MAX);
 		goto out;
 	}
-	if (quotable(text)) {
-		rc = sess_quote(text, &out, err) < 0 ? -1 : stream_write(s->in, out.data, out.len, err);
+	if (sess_name_is_plain(text)) {
+		sess_quote(text, &out);
+		rc = stream_write(s->in, out.data, out.len, err);
 	} else {
 		buf_printf(&out, "{%zu}\r\n", text.len);
 		if (stream_write(s->in, out.data, out.len, err) < 0 || wait_continue(s, tag, ret_go, err) < 0)
@@ -166,20 +157,24 @@ login_run(struct sess *s, struct err *err)
 }
 
 static const struct {
-	const char *name;
+	const char *command;	/* as the event log shows it */
 	bool (*usable)(const struct sess *s);
 	int (*run)(struct sess *s, struct err *err);	/* the answer is in s->last */
 } mechanisms[] = {
-	{ "PLAIN", plain_usable, plain_run },
-	{ "LOGIN", login_usable, login_run },
+	{ "AUTHENTICATE PLAIN ***", plain_usable, plain_run },
+	{ "LOGIN ***", login_usable, login_run },
 };
 
 static int
-login_failed(struct sess *s, struct err *err)
+login_failed(struct sess *s, const char *command, struct err *err)
 {
 	if (s->last.code == CODE_UNAVAILABLE || s->last.code == CODE_LIMIT || s->last.code == CODE_INUSE ||
 	    s->last.code == CODE_THROTTLED || s->last.code == CODE_OVERQUOTA)
 		return sess_refused(s, &s->last, "login", err);
+
+	struct event e = { .no = EV_REFUSED, .level = LEVEL_ERROR, .command = command, .reply = slice_str(s->reply) };
+
+	notes_add(&s->notes, &e, false, "the login was refused");
 	return err_set(err, ERR_LOGIN, "%s refused the login of '%s': %s; check user name and password", s->at->host,
 	    s->at->login, s->reply);
 }
@@ -204,7 +199,7 @@ sess_login(struct sess *s, struct err *err)
 		if (s->last.state == STATE_BAD && i + 1 < COUNT_OF(mechanisms) && mechanisms[i + 1].usable(s) &&
 		    s->last.code == CODE_NONE && i == 0)
 			continue;
-		return login_failed(s, err);
+		return login_failed(s, mechanisms[i].command, err);
 	}
 	return err_set(err, ERR_LOGIN, "%s offers no way to log in that imex knows (capabilities: %s)", s->at->host,
 	    s->caps.text.data ? s->caps.text.data : "");

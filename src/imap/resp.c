@@ -794,7 +794,7 @@ read_numbered(struct reader *r, struct slice number, struct resp *ret, struct er
 		return read_fetch(&r->lex, ret, err);
 	ret->kind = slice_eq_nocase(word, "EXISTS") ? RESP_EXISTS : slice_eq_nocase(word, "RECENT") ? RESP_RECENT :
 	    slice_eq_nocase(word, "EXPUNGE") ? RESP_EXPUNGE : RESP_OTHER;
-	return lex_rest(&r->lex, &ret->text, err);
+	return lex_resync(&r->lex, err);
 }
 
 static int
@@ -836,8 +836,9 @@ read_named(struct reader *r, struct slice word, struct resp *ret, struct err *er
 		ret->kind = RESP_VANISHED;
 		return read_vanished(r, ret, err);
 	}
+	/* Of no interest, but it may hold literals: skipped like what cannot be parsed. */
 	ret->kind = slice_eq_nocase(word, "FLAGS") ? RESP_FLAGS : RESP_OTHER;
-	return lex_rest(l, &ret->text, err);
+	return lex_resync(l, err);
 }
 
 static int

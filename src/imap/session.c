@@ -482,7 +482,8 @@ sess_open(struct sess **ret, const struct endpoint *at, struct cancel *stop, str
 	return 0;
 fail:
 	s->said_bye = true;
-	sess_close(&s);
+	stream_close(&s->in);
+	*ret = s;
 	return -1;
 }
 
@@ -513,21 +514,70 @@ sess_close(struct sess **sp)
 
 /* ---- folders ---- */
 
-int
-sess_quote(struct slice name, struct buf *out, struct err *err)
+void
+sess_quote(struct slice text, struct buf *out)
 {
 	buf_add_byte(out, '"');
-	for (size_t i = 0; i < name.len; i++) {
-		char c = name.data[i];
-
-		if (c == '\r' || c == '\n' || c == '\0')
-			return err_set(err, ERR_FOLDER, "the folder name has a line end or NUL in it, which no IMAP command can carry");
-		if (c == '"' || c == '\\')
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.data[i] == '"' || text.data[i] == '\\')
 			buf_add_byte(out, '\\');
-		buf_add_byte(out, c);
+		buf_add_byte(out, text.data[i]);
 	}
 	buf_add_byte(out, '"');
-	return 0;
+}
+
+bool
+sess_name_is_plain(struct slice name)
+{
+	for (size_t i = 0; i < name.len; i++)
+		if (name.data[i] == '\r' || name.data[i] == '\n' || name.data[i] == '\0' || (unsigned char)name.data[i] >= 0x80)
+			return false;
+	return true;
+}
+
+/* The part of a command behind a synchronising literal's header; a refusal is left for the reader of the tagged answer. */
+static int
+send_literal(struct sess *s, uint32_t tag, struct slice name, const char *rest, struct err *err)
+{
+	do {
+		if (sess_next(s, &s->last, NULL, err) < 0)
+			return -1;
+		if (s->last.kind == RESP_TAGGED && s->last.tag == tag) {
+			sess_refused(s, &s->last, "a folder name as a literal", err);
+			if (err->kind != ERR_THROTTLED)
+				err->kind = ERR_FOLDER, err->scope = SCOPE_FOLDER, err->retry = RETRY_LATER;
+			return -1;
+		}
+	} while (s->last.kind != RESP_CONTINUE);
+	if (stream_write(s->in, name.data, name.len, err) < 0 || (rest[0] && stream_write(s->in, " ", 1, err) < 0) ||
+	    stream_write(s->in, rest, strlen(rest), err) < 0)
+		return -1;
+	return stream_write(s->in, "\r\n", 2, err);
+}
+
+int
+sess_send_named(struct sess *s, int kind, uint32_t *ret_tag, const char *verb, struct slice name, const char *rest,
+    struct err *err)
+{
+	struct buf quoted;
+	uint32_t tag;
+	int rc;
+
+	if (memchr(name.data, '\0', name.len) != NULL)
+		return err_set(err, ERR_FOLDER, "the folder name has a NUL in it, which no IMAP command can carry");
+	buf_init(&quoted, LEX_STRING_MAX * 2 + 8);
+	if (sess_name_is_plain(name)) {
+		sess_quote(name, &quoted);
+		rc = sess_send(s, kind, &tag, err, "%s %s%s%s", verb, quoted.data, rest[0] ? " " : "", rest);
+	} else {
+		rc = sess_send(s, kind, &tag, err, "%s {%zu}", verb, name.len);
+		if (rc == 0)
+			rc = send_literal(s, tag, name, rest, err);
+	}
+	buf_done(&quoted);
+	if (rc == 0 && ret_tag != NULL)
+		*ret_tag = tag;
+	return rc;
 }
 
 static void
@@ -547,19 +597,9 @@ static int
 sess_open_folder(struct sess *s, const char *verb, struct slice folder, struct folder_head *ret, struct err *err)
 {
 	struct folder_head h = {0};
-	struct buf name;
 	uint32_t tag;
 
-	buf_init(&name, LEX_STRING_MAX);
-	if (sess_quote(folder, &name, err) < 0) {
-		buf_done(&name);
-		return -1;
-	}
-
-	int rc = sess_send(s, 0, &tag, err, "%s %s", verb, name.data);
-
-	buf_done(&name);
-	if (rc < 0)
+	if (sess_send_named(s, 0, &tag, verb, folder, "", err) < 0)
 		return -1;
 	s->open = false;
 	s->grew = false;

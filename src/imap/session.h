@@ -56,7 +56,8 @@ struct sess {
 	int64_t rtt_us;			/* of the first round trip after login */
 };
 
-/* Connect, greet, secure, log in, learn capabilities. */
+/* Connect, greet, secure, log in, learn capabilities. After -1 *ret is a closed session whose notes may be read, or NULL;
+ * sess_close ends it. */
 int sess_open(struct sess **ret, const struct endpoint *at, struct cancel *stop, struct err *err) WARN_UNUSED;
 void sess_close(struct sess **s);	/* says LOGOUT when all is well, does not wait for the answer */
 
@@ -78,8 +79,13 @@ int sess_refused(struct sess *s, const struct resp *r, const char *doing, struct
 /* EXAMINE; *ret from its untagged data. ERR_FOLDER when refused: nothing is selected then. */
 int sess_examine(struct sess *s, struct slice folder, struct folder_head *ret, struct err *err) WARN_UNUSED;
 int sess_select(struct sess *s, struct slice folder, struct err *err) WARN_UNUSED;
-/* Quoted or literal-free astring of a folder name; names that need a literal are ERR_FOLDER. */
-int sess_quote(struct slice name, struct buf *out, struct err *err) WARN_UNUSED;
+/* A command with a folder name: "VERB name" or "VERB name rest". A name of plain ASCII is quoted; any other goes as a
+ * synchronising literal (raw 8-bit names of old servers), for which nothing may be unanswered. NUL: ERR_FOLDER. */
+int sess_send_named(struct sess *s, int kind, uint32_t *ret_tag, const char *verb, struct slice name, const char *rest,
+    struct err *err) WARN_UNUSED;
+bool sess_name_is_plain(struct slice name);	/* no literal needed */
+/* Octets of a quoted string, quotes included. */
+void sess_quote(struct slice text, struct buf *out);
 /* Read and drop `octets` of a body, or hand them to out (NULL). */
 int sess_skip_body(struct sess *s, uint64_t octets, struct err *err) WARN_UNUSED;
 

@@ -313,14 +313,29 @@ wanted_done(struct window *w, struct wanted *want)
 	w->left--;
 }
 
+/* A known text in place of the mail? Only small bodies are looked at, and not one that is to be taken as it is. */
+bool
+source_is_notice(struct source *s, const struct resp *r, struct err *err)
+{
+	const struct fetch_data *f = &r->fetch;
+	struct slice seen = f->text;
+	const char *which;
+
+	if (f->body == BODY_NIL || f->octets > PLACEHOLDER_MAX || f->part != PART_WHOLE || f->octets == 0 ||
+	    (s->alone && s->doubt[s->doubt_at].accept))
+		return false;
+	if (f->body == BODY_LITERAL && stream_peek(s->s->in, (size_t)f->octets, &seen, err) < 0)
+		return false;
+	seen.len = seen.len < f->octets ? seen.len : (size_t)f->octets;
+	return body_is_placeholder(seen, &which);
+}
+
 /* May this body be read? False with the fault when it is none (rules.md 1.2). */
 bool
 source_body_start(struct source *s, const struct resp *r, uint32_t uid, struct wanted *want, struct window *w, enum form form,
     const char **ret_fault, struct err *err)
 {
 	const struct fetch_data *f = &r->fetch;
-	struct slice seen = f->text;
-	const char *which;
 
 	if (f->body == BODY_NIL) {
 		*ret_fault = "the server gave NIL in place of the message";
@@ -330,15 +345,12 @@ source_body_start(struct source *s, const struct resp *r, uint32_t uid, struct w
 		*ret_fault = "the server gave an empty message";
 		return false;
 	}
-	if (f->octets <= PLACEHOLDER_MAX && f->part == PART_WHOLE && !(s->alone && s->doubt[s->doubt_at].accept)) {
-		if (f->body == BODY_LITERAL && stream_peek(s->s->in, (size_t)f->octets, &seen, err) < 0)
-			return false;
-		seen.len = seen.len < f->octets ? seen.len : (size_t)f->octets;
-		if (body_is_placeholder(seen, &which)) {
-			*ret_fault = PLACEHOLDER_FAULT;
-			return false;
-		}
+	if (source_is_notice(s, r, err)) {
+		*ret_fault = PLACEHOLDER_FAULT;
+		return false;
 	}
+	if (err->kind != ERR_NONE)
+		return false;
 
 	uint64_t slice_at = s->now.slice_at, total = s->now.total;
 	bool go_on = form == FORM_SLICES && slice_at > 0;

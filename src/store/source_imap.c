@@ -96,7 +96,11 @@ source_session(struct source *s, struct err *err)
 	if (s->s != NULL)
 		return 0;
 	s->proven = false;
-	return sess_open(&s->s, s->at.server, s->stop, err);
+	if (sess_open(&s->s, s->at.server, s->stop, err) == 0)
+		return 0;
+	take_notes(s);
+	sess_close(&s->s);
+	return -1;
 }
 
 static void
@@ -610,19 +614,14 @@ source_imap_enter(struct source *s, const struct folder *f, struct folder_head *
 {
 	bool counted = f->attrs & FOLDER_COUNTED, opened;
 	bool search = !(s->facts.quirks & LEARNT_NO_SEARCH) && !(counted && f->counts.messages == 0);
-	struct buf name;
 
 	folder_forget(s);
 	s->folder = strndup(f->name.data, f->name.len);
 	s->head = (struct folder_head){0};
 	if (source_session(s, err) < 0)
 		return -1;
-	buf_init(&name, LEX_STRING_MAX);
-
-	int rc = sess_quote(f->name, &name, err) < 0 ? -1 : sess_send(s->s, ASKED_EXAMINE, NULL, err, "EXAMINE %s", name.data);
-
-	buf_done(&name);
-	if (rc < 0 || (search && send_search(s, err) < 0))
+	if (sess_send_named(s->s, ASKED_EXAMINE, NULL, "EXAMINE", f->name, "", err) < 0 ||
+	    (search && send_search(s, err) < 0))
 		return -1;
 	if (counted && f->counts.messages > 0 && f->counts.messages <= PAGE_MSGS * 3 / 4) {
 		s->listed_at_once = true;

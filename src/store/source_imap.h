@@ -152,6 +152,7 @@ enum step source_imap_next(struct source *s, struct offer *ret, struct err *err)
 int source_imap_read(struct source *s, struct slice *ret, struct err *err) WARN_UNUSED;
 int source_send_body(struct source *s, int kind, uint32_t uid, enum form f, uint64_t origin, uint32_t *ret_tag,
     struct err *err) WARN_UNUSED;
+bool source_is_notice(struct source *s, const struct resp *r, struct err *err);	/* err->kind says whether reading failed */
 bool source_body_start(struct source *s, const struct resp *r, uint32_t uid, struct wanted *want, struct window *w,
     enum form form, const char **ret_fault, struct err *err);
 void source_windows_free(struct source *s);

@@ -121,7 +121,8 @@ source_alone_body(struct source *s, struct resp *r, struct err *err)
 	}
 
 	bool whole = form_parts(s->alone_form) == 1 && s->alone_form != FORM_SLICES && !form_header_only(s->alone_form);
-	bool is_short = whole && !d->accept && d->size_known && r->fetch.octets < d->size;
+	bool notice = source_is_notice(s, r, &io);
+	bool is_short = whole && !d->accept && !notice && d->size_known && r->fetch.octets < d->size;
 
 	s->now = (struct reading){0};
 	if (is_short && r->fetch.octets > d->best_octets) {
