@@ -20,12 +20,20 @@ struct extract {
 	int code;
 };
 
+/* A pattern that matches nothing is a slip of the pen, not a complete copy. */
 static int
 extract_work(void *arg, struct err *err)
 {
 	const struct extract *x = arg;
+	const struct selection *s = &x->run.job.selection;
 
-	return job_extract(&x->run.job, err);
+	if (job_extract(&x->run.job, err) < 0)
+		return -1;
+	if (s->n_folders > 0 && atomic_load(&x->run.progress.folders_total) == 0)
+		return err_set(err, ERR_NO_INPUT,
+		    "no folder of the account matches --folder '%s'; imex check lists them",
+		    s->folders[0]);
+	return 0;
 }
 
 /* What was fixed at birth need not be said again. */
@@ -199,25 +207,27 @@ extract_reports(struct extract *x, struct err *err)
 }
 
 static int
+extract_close(struct extract *x, const struct err *why, bool failed, struct err *err)
+{
+	x->code = extract_code(x, why, failed, err);
+	if (x->code < 0 || state_run_end(x->run.state, x->number, x->code, err) < 0)
+		return -1;
+	return extract_reports(x, err);
+}
+
+/* What failed first is told, and its code is the answer: a disk that is full fails here again. */
+static int
 extract_end(struct extract *x, const struct err *why, bool failed, struct err *err)
 {
-	struct err late;
+	struct err later;
 
 	run_quiet(&x->run);
-	if (failed)
-		run_complain(why, &x->run.origin);
-	x->code = extract_code(x, why, failed, err);
-	if (x->code < 0)
-		return -1;
-	if (state_run_end(x->run.state, x->number, x->code, err) < 0)
-		return -1;
-	if (extract_reports(x, &late) == 0)
-		return 0;
-	/* A disk that is full was told already; the exit code is the first reason's. */
-	if (failed)
-		return 0;
-	*err = late;
-	return -1;
+	if (!failed)
+		return extract_close(x, why, false, err);
+	run_complain(why, &x->run.origin);
+	if (extract_close(x, why, true, &later) < 0 && x->code < 0)
+		x->code = err_exit_code(later.kind);
+	return 0;
 }
 
 int

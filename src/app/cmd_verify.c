@@ -199,7 +199,6 @@ verify_compare(struct verify *v, struct err *err)
 		json_put_str(&v->out.buf, "imex", IMEX_VERSION);
 		json_open_array(&v->out.buf, "differences");
 	}
-	evlog_mute(v->run.log, EV_VERIFY_DIFFERS);
 	rc = control_run(v->run.control, verify_work, v, err);
 	run_quiet(&v->run);
 	if (rc == 0 && v->counts.differences + v->counts.recognised == 0) {

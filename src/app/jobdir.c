@@ -132,8 +132,8 @@ jobdir_prepare(const char *dir, struct err *err)
 	if (!S_ISDIR(st.st_mode))
 		return err_set(
 		    err, ERR_CREATE, "'%s' is a file, not a directory; name another for --to", dir);
-	if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) < 0)
-		return err_set_sys(err, ERR_CREATE, "cannot write into '%s'", dir);
+	if (faccessat(AT_FDCWD, dir, R_OK | W_OK | X_OK, AT_EACCESS) < 0)
+		return err_set_sys(err, ERR_CREATE, "cannot use '%s' for a job", dir);
 	return jobdir_check(dir, err);
 }
 
@@ -146,6 +146,8 @@ jobdir_require(const char *dir, struct err *err)
 		return err_set(err, ERR_NO_INPUT, "job directory '%s': %s", dir, strerror(errno));
 	if (!S_ISDIR(st.st_mode))
 		return err_set(err, ERR_NO_INPUT, "'%s' is a file, not a job directory", dir);
+	if (faccessat(AT_FDCWD, dir, R_OK | X_OK, AT_EACCESS) < 0)
+		return err_set(err, ERR_NO_INPUT, "job directory '%s': %s", dir, strerror(errno));
 	if (!dir_find(AT_FDCWD, dir, see_state, NULL, 0))
 		return err_set(
 		    err, ERR_NO_INPUT, "'%s' is no job directory: there is no imex.db in it", dir);

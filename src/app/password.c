@@ -267,7 +267,7 @@ password_prompt(const struct imap_url *url, struct secret **ret, struct err *err
 	int tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
 	char line[1024];
 	struct buf who;
-	size_t len;
+	size_t len = 0;
 	int rc;
 
 	*ret = NULL;

@@ -48,6 +48,28 @@ run_syslog(enum event_level level, const char *line)
 	syslog(priority[level], "%s", line);
 }
 
+/* What ends a run is told once, by run_complain with what to do about it; a difference is printed by
+ * verify; and what the user asked for by an option is in the report. */
+static bool
+run_says(void *arg, const struct event *e)
+{
+	const struct options *o = arg;
+
+	switch (e->no) {
+	case EV_ACCOUNT_FAILED:
+	case EV_INTERRUPTED:
+	case EV_VERIFY_DIFFERS:
+		return false;
+	case EV_INSECURE:
+		return o->verbose > 0;
+	case EV_REFUSED:
+		return !e->command || (strncmp(e->command, "LOGIN", 5) != 0 &&
+		    strncmp(e->command, "AUTHENTICATE", 12) != 0);
+	default:
+		return true;
+	}
+}
+
 int
 run_log(struct run *r, const char *dir, struct err *err)
 {
@@ -58,12 +80,7 @@ run_log(struct run *r, const char *dir, struct err *err)
 		openlog("imex", LOG_PID, LOG_USER);
 		evlog_set_system(r->log, run_syslog);
 	}
-	/* The end is told by run_complain with what to do about it; what the user asked for by an
-	 * option is in the report. */
-	evlog_mute(r->log, EV_ACCOUNT_FAILED);
-	evlog_mute(r->log, EV_INTERRUPTED);
-	if (r->o->verbose == 0)
-		evlog_mute(r->log, EV_INSECURE);
+	evlog_set_filter(r->log, run_says, r->o);
 	r->job.log = r->log;
 	if (r->state)
 		state_set_log(r->state, r->log);
@@ -120,12 +137,6 @@ run_advice(enum err_kind kind)
 		return "run the same command again to continue";
 	case ERR_FULL:
 		return "make room, then run the same command again to continue";
-	case ERR_BUSY:
-		return "wait until it has ended";
-	case ERR_OTHER_JOB:
-		return "name another directory";
-	case ERR_NEWER_STATE:
-		return "use the imex that wrote it, or a newer one";
 	default:
 		return NULL;
 	}

@@ -21,8 +21,7 @@
 
 /* A line holds five texts, each at most 8 KiB, escaped six times as long, and the base64 of
  * four. */
-enum { EVENT_FIELD_MAX = 8 * 1024, EVENT_LINE_MAX = 512 * 1024, EVENT_CUT_STEP = 64 * 1024,
-	EVENT_MUTED_MAX = 4 };
+enum { EVENT_FIELD_MAX = 8 * 1024, EVENT_LINE_MAX = 512 * 1024, EVENT_CUT_STEP = 64 * 1024 };
 
 static const char *const event_level_name[] = { "debug", "info", "warning", "error" };
 
@@ -47,8 +46,8 @@ struct evlog {
 	void (*hide)(void *), (*show)(void *);
 	void *screen;
 	void (*system)(enum event_level level, const char *line);
-	enum event_no muted[EVENT_MUTED_MAX];
-	size_t n_muted;
+	bool (*say)(void *arg, const struct event *e);
+	void *say_arg;
 	struct buf line;
 };
 
@@ -227,12 +226,10 @@ evlog_say(struct evlog *log, const struct event *e, struct slice words)
 }
 
 static bool
-evlog_is_muted(const struct evlog *log, enum event_no no)
+evlog_wants_words(const struct evlog *log, const struct event *e)
 {
-	for (size_t i = 0; i < log->n_muted; i++)
-		if (log->muted[i] == no)
-			return true;
-	return false;
+	return log->terminal != NULL && !e->file_only && e->level >= log->least &&
+	    (log->say == NULL || log->say(log->say_arg, e));
 }
 
 void
@@ -256,7 +253,7 @@ evlog_put(struct evlog *log, const struct event *e, const char *fmt, ...)
 		event_line(&log->line, e, words);
 		evlog_write(log);
 	}
-	if (log->terminal != NULL && e->level >= log->least && !evlog_is_muted(log, e->no))
+	if (evlog_wants_words(log, e))
 		evlog_say(log, e, words);
 	if (log->system != NULL && e->level >= LEVEL_INFO) {
 		evlog_words(log, e, words);
@@ -357,11 +354,11 @@ evlog_sync(struct evlog *log, struct err *err)
 }
 
 void
-evlog_mute(struct evlog *log, enum event_no no)
+evlog_set_filter(struct evlog *log, bool (*say)(void *arg, const struct event *e), void *arg)
 {
 	pthread_mutex_lock(&log->mutex);
-	assert(log->n_muted < EVENT_MUTED_MAX);
-	log->muted[log->n_muted++] = no;
+	log->say = say;
+	log->say_arg = arg;
 	pthread_mutex_unlock(&log->mutex);
 }
 

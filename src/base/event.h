@@ -4,6 +4,7 @@
 #ifndef BASE_EVENT_H
 #define BASE_EVENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -25,6 +26,7 @@ struct event {
 	const char *account, *folder;	/* NULL: left out. UTF-8 where possible */
 	uint32_t uid;			/* 0: left out */
 	const char *command;		/* without tag and secrets; NULL: left out */
+	bool file_only;			/* the terminal is not told: the error that follows says it */
 	struct slice reply;		/* raw, masked; data NULL: left out; over 8 KiB is cut and
 				 * marked with its length (reply_bytes) */
 };
@@ -43,8 +45,8 @@ enum event_level event_default_level(enum event_no no);
 /* Called around terminal lines so that a progress display can clear and redraw itself. They run under the
  * log's mutex and must not log. */
 void evlog_set_screen(struct evlog *log, void (*hide)(void *), void (*show)(void *), void *arg);
-/* The terminal is not told of these events, at most four: the command says them itself, and better. */
-void evlog_mute(struct evlog *log, enum event_no no);
+/* The terminal is told only of events that `say` is true for: some the command says itself, and better. */
+void evlog_set_filter(struct evlog *log, bool (*say)(void *arg, const struct event *e), void *arg);
 /* Words of each event from LEVEL_INFO up go to the system's log too, through `put`; it must not log here. */
 void evlog_set_system(struct evlog *log, void (*put)(enum event_level level, const char *line));
 /* Text from a server for a terminal: control, bidi and non-UTF-8 octets made visible (\x1b, \u{202e}). */
