@@ -186,7 +186,8 @@ ask_for(struct lane *l, struct live *v, struct err *err)
 
 		if (!v->wanted[i])
 			continue;
-		want[n++] = (struct want){ .uid = m->uid, .size_known = m->size_known, .size = m->size };
+		want[n++] = (struct want){ .uid = m->uid, .size_known = m->size_known, .size = m->size,
+		    .isolated = uidset_has(&l->isolated, m->uid) };
 		if (l->job->progress != NULL)
 			atomic_fetch_add(&l->job->progress->bytes_total, m->size);
 	}
@@ -800,7 +801,8 @@ copy_folder(struct lane *l, struct err *err)
 	}
 }
 
-/* The connection ended while a body was read: after CUTS_MAX times at the same message it is left out. */
+/* The connection ended while a body was read. Twice at the same message isolates it: the others go first, and it is read
+ * in slices; when that fails too it is left out of this run. */
 static void
 count_cut(struct lane *l)
 {
@@ -815,7 +817,12 @@ count_cut(struct lane *l)
 		return;
 	if (l->cut.uid != uid)
 		l->cut = (struct cut){ .uid = uid };
-	if (++l->cut.times < CUTS_MAX)
+	l->cut.times++;
+	if (l->cut.times >= CUTS_ALONE) {
+		uidset_add(&l->isolated, uid, uid);
+		uidset_sort(&l->isolated);
+	}
+	if (l->cut.times < CUTS_MAX)
 		return;
 	uidset_add(&l->skip, uid, uid);
 	uidset_sort(&l->skip);
@@ -836,6 +843,7 @@ lane_copy(struct lane *l, const struct planned *f, struct err *err)
 
 	if (l->plan != f) {
 		uidset_clear(&l->skip);
+		uidset_clear(&l->isolated);
 		l->cut = (struct cut){0};
 	}
 	l->plan = f;
@@ -891,4 +899,5 @@ lane_done(struct lane *l)
 	uidset_done(&l->missing);
 	uidset_done(&l->owed);
 	uidset_done(&l->skip);
+	uidset_done(&l->isolated);
 }

@@ -11,7 +11,7 @@
 #include "store/sink.h"
 #include "store/source.h"
 
-enum { LANE_PAGES = 3, BATCH_MS = 5000, BATCH_RECORDS = 8192, CUTS_MAX = 3 };
+enum { LANE_PAGES = 3, BATCH_MS = 5000, BATCH_RECORDS = 8192, CUTS_ALONE = 2, CUTS_MAX = 3 };
 
 /* What the lanes of one account share. */
 struct shared {
@@ -64,7 +64,8 @@ struct lane {
 		uint32_t uid;
 		unsigned times;
 	} cut;
-	struct uidset skip;		/* given up: read at no further time in this run */
+	struct uidset isolated;		/* read alone, at the end of the folder */
+	struct uidset skip;		/* given up: not read again in this run */
 	const char *cut_folder;
 };
 

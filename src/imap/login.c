@@ -172,7 +172,7 @@ login_failed(struct sess *s, const char *command, struct err *err)
 	    s->last.code == CODE_THROTTLED || s->last.code == CODE_OVERQUOTA)
 		return sess_refused(s, &s->last, "login", err);
 
-	struct event e = { .no = EV_REFUSED, .level = LEVEL_ERROR, .command = command, .reply = slice_str(s->reply) };
+	struct event e = { .no = EV_REFUSED, .level = LEVEL_ERROR, .file_only = true, .command = command, .reply = slice_str(s->reply) };
 
 	notes_add(&s->notes, &e, false, "the login was refused");
 	return err_set(err, ERR_LOGIN, "%s refused the login of '%s': %s; check user name and password", s->at->host,

@@ -33,6 +33,7 @@ struct source_place {
 struct want {
 	uint32_t uid;
 	bool size_known;
+	bool isolated;		/* the connection ended at it before: alone, at the end, in slices */
 	uint64_t size;
 };
 
@@ -73,7 +74,7 @@ struct source_ops {
 	struct notes *(*notes)(struct source *s);		/* NULL: none */
 	const struct server_facts *(*facts)(struct source *s);	/* as learnt by now */
 	int64_t (*rtt_us)(const struct source *s);		/* one round trip, as measured; 0: unknown */
-	uint32_t (*reading)(const struct source *s);		/* UID whose body is under way, 0: none */
+	uint32_t (*reading)(const struct source *s);		/* UID whose body is under way or due, 0: none */
 	void (*close)(struct source **s);
 };
 

@@ -63,6 +63,14 @@ source_imap_ask(struct source *s, const struct want *want, size_t n, struct err 
 	(void)err;
 	s->bodies_asked = true;
 	for (size_t i = 0; i < n; i++) {
+		if (want[i].isolated) {
+			struct doubt *d = source_doubt(s, want[i].uid, want[i].size_known, want[i].size,
+			    "the connection was lost while the message was read", NULL);
+
+			if (d != NULL)
+				d->tried = ~(1u << FORM_SLICES | 1u << FORM_HEADER | 1u << FORM_RFC822_HEADER);
+			continue;
+		}
 		if (len > 0 && (len == limit || octets + want[i].size > WINDOW_OCTETS)) {
 			window_queue(s, window_new(part, len, s->asks));
 			len = 0;
@@ -278,6 +286,7 @@ source_skip_fetch(struct source *s, struct resp *r, struct err *err)
 		if (sess_more(s->s, r, err) < 0)
 			return -1;
 	}
+	s->at_uid = 0;
 	return 0;
 }
 
@@ -574,6 +583,7 @@ source_pump(struct source *s, struct err *err)
 
 	int kind = s->s->n_asked > 0 ? s->s->asked[0].kind : 0;
 
+	s->at_uid = r.fetch.uid ? r.fetch.uid : uidset_nth(&s->map, r.fetch.seq);
 	if (kind == ASKED_ALONE)
 		return source_alone_body(s, &r, err);
 	if (kind == ASKED_TRY)
@@ -631,6 +641,7 @@ body_bad(struct source *s, const char *why, struct err *err)
 	struct reading *n = &s->now;
 
 	n->active = false;
+	s->at_uid = 0;
 	if (n->want != NULL) {
 		if (!n->want->done) {
 			wanted_done(n->window, n->want);
@@ -673,6 +684,7 @@ body_whole(struct source *s, struct slice *ret, struct err *err)
 	if (too_short(s))
 		return body_bad(s, SHORT_FAULT, err);
 	n->active = false;
+	s->at_uid = 0;
 	if (n->want != NULL)
 		wanted_done(n->window, n->want);
 	if (s->alone) {

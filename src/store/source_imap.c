@@ -117,6 +117,7 @@ folder_forget(struct source *s)
 	s->asks = s->ended = 0;
 	s->owed = s->rest_asked = s->noop_sent = s->noop_done = s->trying = s->alone = s->meta_known = false;
 	s->now = (struct reading){0};
+	s->at_uid = 0;
 	for (size_t i = 0; i < 2; i++) {
 		s->page_asked[i] = s->page_ready[i] = s->page_again[i] = false;
 		msg_page_reset(s->page[i]);
@@ -783,10 +784,22 @@ source_imap_ask_rest(struct source *s, struct err *err)
 	return 0;
 }
 
+/* The message whose body is under way, or the one that is due: a connection may end before its first octet. */
 static uint32_t
 source_imap_reading(const struct source *s)
 {
-	return s->now.active ? s->now.uid : 0;
+	int kind = s->s != NULL && s->s->n_asked > 0 ? s->s->asked[0].kind : 0;
+
+	if (s->at_uid != 0)
+		return s->at_uid;
+	if (kind == ASKED_TRY)
+		return s->try_uid;
+	if (kind == ASKED_ALONE)
+		return s->doubt[s->doubt_at].uid;
+	for (size_t i = 0; kind == ASKED_WINDOW && s->first != NULL && i < s->first->n; i++)
+		if (!s->first->want[i].done)
+			return s->first->want[i].uid;
+	return 0;
 }
 
 static int64_t

@@ -114,6 +114,7 @@ struct source {
 	uint32_t try_tag, try_uid;
 	bool try_good;
 	struct reading now;
+	uint32_t at_uid;	/* the message whose body is under way; 0: none */
 
 	/* what was put aside */
 	struct doubt *doubt;

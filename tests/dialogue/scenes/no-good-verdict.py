@@ -20,6 +20,7 @@ def scene_phantom(t):
 
 def scene_refused(t):
     server = t.server()
+    flags = server.store.snapshot()
     server.fetch(uid=4, folder="INBOX", item=ANY_BODY, reply=BROKEN)
     job, run = t.extract(server)
     t.exits(run, 2)
@@ -28,7 +29,7 @@ def scene_refused(t):
     t.counts(job, "INBOX", listed=6, stored=5, refused=1)
     problem = job.folder("INBOX").get("problems", [{}])[0]
     t.matches(str(problem.get("reply")), r"NO \[SERVERBUG\] cannot read it", "the raw reply")
-    t.read_only(server)
+    t.equal(server.store.snapshot(), flags, "every form was tried, and the flags are as they were")
 
 
 def scene_refused_in_a_window(t):
