@@ -47,6 +47,7 @@ struct folder_at {
 	struct folder_open *open;
 	bool touched; /* takes part in the batch that is collected, as number `slot` */
 	bool made, finished;
+	bool told; /* the mark is newer than the record's */
 	unsigned slot;
 };
 
@@ -115,7 +116,7 @@ maildir_open(struct sink **ret, const struct sink_place *at, struct cancel *stop
 		maildir_close(&s);
 		return err_wrap(err, "'%s'", at->dir);
 	}
-	s->by_system = file_can_syncfs(s->root);
+	s->by_system = !at->each_file && file_can_syncfs(s->root);
 	if (at->unclean)
 		(void)unlinkat(s->root, "subscriptions.imex-new", 0);
 	sink_grow_descriptors(s->root, at->batch_files);
@@ -543,6 +544,7 @@ sink_seal_folder(struct sink *s, struct folder_at *at, struct batch *b)
 	sidecar_mark(&at->open->sidecar, at->mark);
 	batch_mark(b, at->id, at->mark);
 	at->touched = false;
+	at->told = true;
 }
 
 static int
@@ -550,6 +552,8 @@ maildir_seal(struct sink *s, struct batch *b, struct pending **ret, struct err *
 {
 	(void)err;
 	*ret = NULL;
+	if (s->current != NULL && s->current->told && !s->current->touched)
+		batch_mark(b, s->current->id, s->current->mark);
 	if (s->batch == NULL)
 		return 0;
 	assert(s->into == NULL);

@@ -30,6 +30,7 @@ struct sink_place {
 	bool unclean;		/* the last run was killed: set aside what has no committed row */
 	int batch_files;	/* open files a batch may hold, from the descriptor limit; 0: the
 				 * sink's own limit */
+	bool each_file;		/* fsync every file, also where one syncfs would do */
 };
 
 struct sink;
@@ -94,7 +95,8 @@ struct sink_ops {
 	bool (*full)(const struct sink *s);
 	/* Give away what was done since the last seal: files, names, sidecar lines. *ret NULL when
 	 * nothing. `mark` is told per folder with batch_mark into b, so that mark and rows are one
-	 * commit. */
+	 * commit; of the current folder also when only its mark of an earlier batch is to stand
+	 * against a record that b holds. */
 	int (*seal)(struct sink *s, struct batch *b, struct pending **ret, struct err *err);
 	/* After the last commit of a folder: index files for other programs (dovecot-uidlist). Part
 	 * of the batch: seal once more. rec->uidnext is the source's. */
