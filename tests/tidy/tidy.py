@@ -263,6 +263,20 @@ def test_every_event_is_in_its_manual(t):
             "imex-events(7) has the table of src/base/events.def")
 
 
+def test_install_brings_program_and_manuals(t):
+    program = os.environ.get("IMEX", os.path.join(ROOT, "build", "src", "app", "imex"))
+    build = os.path.join(os.path.dirname(program), "..", "..")
+    if not os.access(program, os.X_OK) or not os.path.exists(os.path.join(build, "build.ninja")):
+        t.skip("nothing is built")
+    place = t.tmpdir("install")
+    done = subprocess.run(["meson", "install", "-C", build, "--no-rebuild", "--quiet"], capture_output=True,
+                          env={**os.environ, "DESTDIR": place}, text=True, check=False)
+    t.ok(done.returncode == 0, "meson install succeeds", done.stdout + done.stderr)
+    found = {name for _, _, names in os.walk(place) for name in names}
+    manuals = {os.path.basename(n) for n in files() if re.fullmatch(r"man/.*\.[1-8]", n)}
+    t.equal(sorted(({"imex"} | manuals) - found), [], "what is not installed")
+
+
 def test_long_files_are_named(t):
     for name in files():
         lines = read(name).count("\n")
