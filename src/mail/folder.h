@@ -30,7 +30,8 @@ struct folder {
 	char delim;		/* 0: flat */
 	unsigned attrs;		/* enum folder_attr */
 	const char *special_use;	/* "\\Sent" or several with a blank between; NULL: none */
-	struct slice prefix;	/* personal namespace prefix that `name` starts with; may be empty */
+	struct slice prefix;	/* of the account's personal namespace, also when `name` does not start with it
+				 * (maildir_name then keeps "shared.x" and "INBOX.shared.x" apart); may be empty */
 	struct folder_counts counts;
 };
 

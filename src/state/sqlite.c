@@ -21,6 +21,7 @@ enum {
 	CACHE_KIB = 4096,
 	BUSY_MS = 10 * 1000,
 	TEXT_LIMIT = 16 * 1024 * 1024,
+	DB_LEAST_BYTES = 512,
 	/* Every open checks a state up to this size (some 20 ms); a larger one only a run after
 	 * an unclean end. */
 	CHECK_ALWAYS_BYTES = 32 * 1024 * 1024
@@ -274,6 +275,9 @@ db_look(struct backend *b, struct err *err)
 		return err_set_sys(err, ERR_DISK, "look at '%s'", b->path);
 	if (size >= 0 && !S_ISREG(st.st_mode))
 		return db_damaged(b, err, "it is not a file");
+	if (size > 0 && size < DB_LEAST_BYTES && db_size(b, "-journal", &log) < 0)
+		return db_damaged(
+		    b, err, "its end is missing"); /* SQLite takes one octet for none */
 	if (size > 0)
 		return 1;
 	if (db_size(b, "-wal", &log) > 0)
@@ -398,6 +402,21 @@ db_use_wal(struct backend *b, struct err *err)
 	return 0;
 }
 
+/* SQLite takes a cut last page for zeros. Only for the one who writes: nobody else makes it grow. */
+static int
+db_check_length(struct backend *b, struct err *err)
+{
+	struct stat st;
+	int64_t pages, page;
+
+	if (!b->writes || db_size(b, "-wal", &st) > 0)
+		return 0;
+	if (db_ask(b, "PRAGMA page_count", &pages, NULL, err) < 0 ||
+	    db_ask(b, "PRAGMA page_size", &page, NULL, err) < 0)
+		return -1;
+	return db_size(b, "", &st) >= pages * page ? 0 : db_damaged(b, err, "its end is missing");
+}
+
 static int
 db_check(struct backend *b, struct err *err)
 {
@@ -406,7 +425,7 @@ db_check(struct backend *b, struct err *err)
 	bool unclean;
 
 	struct stat st;
-	if (state_sqlite.unclean(b, &unclean, err) < 0)
+	if (db_check_length(b, err) < 0 || state_sqlite.unclean(b, &unclean, err) < 0)
 		return -1;
 	if (!(unclean && b->writes) && db_size(b, "", &st) > CHECK_ALWAYS_BYTES)
 		return 0;

@@ -246,6 +246,8 @@ apply_forget(struct apply *a, const struct op *op, struct err *err)
 
 	if (row_look(a, op, &was, err) < 0 || apply_plain(a, STMT_MESSAGE_DELETE, op, err) < 0)
 		return -1;
+	if (apply_plain(a, STMT_PROBLEM_DELETE, op, err) < 0)
+		return -1;
 	totals_change(a, op->folder, &was, &gone);
 	if (!was.there || !was.digest_known)
 		return 0;
