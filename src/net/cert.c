@@ -140,13 +140,14 @@ cert_pin_hex(const char *text, uint8_t ret[SHA256_LEN])
 	return 0;
 }
 
-/* 43 digits and one '='; EVP_DecodeBlock counts the padding as an octet. */
+/* 43 digits and one '='. EVP_DecodeBlock takes '=' for a digit, and counts the padding as an octet. */
 static int
 cert_pin_base64(const char *text, uint8_t ret[SHA256_LEN])
 {
 	unsigned char octets[SHA256_LEN + 1];
 
-	if (text[43] != '=' || EVP_DecodeBlock(octets, (const unsigned char *)text, 44) != SHA256_LEN + 1)
+	if (strcspn(text, "=") != 43 ||
+	    EVP_DecodeBlock(octets, (const unsigned char *)text, 44) != SHA256_LEN + 1)
 		return -1;
 	memcpy(ret, octets, SHA256_LEN);
 	return 0;

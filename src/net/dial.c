@@ -139,8 +139,6 @@ dial_lookup_fault(const struct dial_lookup *l, struct err *err)
 {
 	if (l->fault == EAI_NONAME || l->fault == EAI_NODATA || l->fault == EAI_ADDRFAMILY)
 		return err_set(err, ERR_NO_HOST, "host '%s' not found; check the name", l->host);
-	if (l->fault == EAI_SERVICE)
-		return err_set(err, ERR_USAGE, "'%s' is not a port", l->port);
 	return err_set(err, ERR_NO_HOST, "cannot look up host '%s': %s; check the name and the network",
 	    l->host, l->fault == EAI_SYSTEM ? strerror(l->sys) : gai_strerror(l->fault));
 }
@@ -278,9 +276,13 @@ dial_tcp(const char *host, const char *port, int64_t timeout_ms, struct cancel *
 	struct dial_address list[DIAL_ADDRESSES];
 	struct buf tried;
 	size_t len = 0;
+	uint64_t number = 0;
 	int fd = -1;
 	struct err fault;
 
+	/* getaddrinfo would take 70000 for 4464. */
+	if (!slice_u64(slice_str(port), 65535, &number) || number == 0)
+		return err_set(err, ERR_USAGE, "'%s' is not a port from 1 to 65535", port);
 	if (dial_resolve(host, port, &wait, list, &len, err) < 0)
 		return -1;
 	buf_init(&tried, DIAL_WORDS_MAX);

@@ -1,7 +1,7 @@
 /* From a host name to a connected socket or TLS session. Names are looked up in a thread that is abandoned
  * when the deadline or a cancel comes first. All addresses are tried in order, IPv6 and IPv4 mixed. TCP_NODELAY
  * and keepalive are set. Errors: ERR_NO_HOST, ERR_CONNECT, ERR_TIMEOUT, ERR_INTERRUPTED, ERR_TLS; ERR_CUT when
- * the peer goes away in the handshake; ERR_NO_INPUT, ERR_MALFORMED, ERR_USAGE for a bad CA file or pin. */
+ * the peer goes away in the handshake; ERR_NO_INPUT, ERR_MALFORMED, ERR_USAGE for a bad CA file, pin or port. */
 #ifndef NET_DIAL_H
 #define NET_DIAL_H
 
