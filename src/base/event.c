@@ -143,12 +143,23 @@ event_line(struct buf *b, const struct event *e, struct slice words)
 	buf_add_byte(b, '\n');
 }
 
+/* After a failed write: whether a part of the line got into the file. */
+static bool
+evlog_ends_in_a_line(int fd)
+{
+	struct stat st;
+	char last = '\n';
+
+	return fstat(fd, &st) == 0 && st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) == 1 && last != '\n';
+}
+
 /* One write; only a full disk or a signal makes more of it. */
 static void
 evlog_write(struct evlog *log)
 {
 	struct err fault;
 
+	log->torn = log->torn && evlog_ends_in_a_line(log->fd);
 	if (log->torn && file_write(log->fd, "\n", 1, &fault) == 0)
 		log->torn = false;
 	if (!log->torn && file_write(log->fd, log->line.data, log->line.len, &fault) == 0)
@@ -356,6 +367,8 @@ evlog_sync(struct evlog *log, struct err *err)
 void
 evlog_set_filter(struct evlog *log, bool (*say)(void *arg, const struct event *e), void *arg)
 {
+	if (log == NULL)
+		return;
 	pthread_mutex_lock(&log->mutex);
 	log->say = say;
 	log->say_arg = arg;
@@ -365,6 +378,8 @@ evlog_set_filter(struct evlog *log, bool (*say)(void *arg, const struct event *e
 void
 evlog_set_system(struct evlog *log, void (*put)(enum event_level level, const char *line))
 {
+	if (log == NULL)
+		return;
 	pthread_mutex_lock(&log->mutex);
 	log->system = put;
 	pthread_mutex_unlock(&log->mutex);

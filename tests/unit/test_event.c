@@ -182,6 +182,7 @@ event_log_keeps_a_failed_write_for_the_barrier_and_goes_on_in_a_new_line(void **
 	small = (struct rlimit){ .rlim_cur = 100, .rlim_max = old.rlim_max };
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
 	evlog_put(log, &seed, "does not fit");
+	evlog_put(log, &seed, "does not fit either: not a byte of it");
 	int synced = evlog_sync(log, &err);
 
 	setrlimit(RLIMIT_FSIZE, &old);
@@ -193,6 +194,30 @@ event_log_keeps_a_failed_write_for_the_barrier_and_goes_on_in_a_new_line(void **
 	json_t *root = line_of(1);
 
 	assert_string_equal(field(root, "text"), "fits");
+	json_decref(root);
+}
+
+static void
+event_that_found_no_room_at_all_leaves_no_trace(void **state)
+{
+	struct rlimit old, small;
+	struct evlog *log = NULL;
+	struct err err;
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	temp_write("events.jsonl", "{}\n", 3, "w");
+	assert_int_equal(evlog_open(&log, temp_dir, NULL, LEVEL_INFO, &err), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	small = (struct rlimit){ .rlim_cur = 3, .rlim_max = old.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	evlog_put(log, &seed, "no room");
+	setrlimit(RLIMIT_FSIZE, &old);
+	evlog_put(log, &seed, "room");
+	evlog_close(&log);
+	json_t *root = line_of(1);
+
+	assert_string_equal(field(root, "text"), "room");
 	json_decref(root);
 }
 
@@ -328,6 +353,7 @@ main(void)
 		EVENT_TEST(event_reply_over_8_kib_is_cut_between_characters_and_marked),
 		EVENT_TEST(event_log_cuts_a_torn_last_line_at_open_and_nothing_else),
 		EVENT_TEST(event_log_keeps_a_failed_write_for_the_barrier_and_goes_on_in_a_new_line),
+		EVENT_TEST(event_that_found_no_room_at_all_leaves_no_trace),
 		EVENT_TEST(event_lines_of_many_threads_do_not_mix),
 		EVENT_TEST(event_log_needs_no_file_no_terminal_and_not_even_to_exist),
 		EVENT_TEST(event_on_the_terminal_is_one_visible_line_between_hide_and_show),
