@@ -222,7 +222,7 @@ check_left(const char *was, size_t len)
 static void
 a_file_that_somebody_changed_is_left_and_the_next_started(void **state)
 {
-	size_t len;
+	size_t len = 0;
 
 	(void)state;
 	committed(3);
@@ -242,7 +242,7 @@ a_file_that_somebody_changed_is_left_and_the_next_started(void **state)
 static void
 a_file_that_became_shorter_is_left(void **state)
 {
-	size_t len;
+	size_t len = 0;
 
 	(void)state;
 	committed(3);
@@ -257,7 +257,7 @@ a_file_that_became_shorter_is_left(void **state)
 static void
 a_copy_is_gone_on_with_only_at_the_very_length(void **state)
 {
-	size_t len;
+	size_t len = 0;
 
 	(void)state;
 	committed(3);
@@ -292,7 +292,7 @@ a_file_that_is_gone_is_told(void **state)
 static void
 without_a_mark_only_ours_is_cut_and_only_after_a_kill(void **state)
 {
-	size_t len;
+	size_t len = 0;
 
 	(void)state;
 	committed(2);
