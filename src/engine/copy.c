@@ -764,19 +764,20 @@ close_folder(struct lane *l, struct err *err)
 	l->rec.uidnext = p->uidnext;
 	l->rec.messages = p->exists + p->late;
 	l->rec.highestmodseq = l->head.highestmodseq;
+	if (lane_flush(l, true, err) < 0 || drop_all_superseded(l, err) < 0 ||
+	    l->sink_ops->finish(l->sink, l->at, &l->rec, &feed, err) < 0 ||
+	    pay(l, l->rec.id, l->rec.uidvalidity, &l->owed, err) < 0)
+		return -1;
+	/* Last of all: a later run takes a proved folder for done when its counts are the same. */
 	batch_folder(l->batch, &l->rec);
-	if (lane_flush(l, true, err) < 0)
-		return -1;
-	if (drop_all_superseded(l, err) < 0)
-		return -1;
-	if (l->sink_ops->finish(l->sink, l->at, &l->rec, &feed, err) < 0 || lane_flush(l, false, err) < 0)
+	if (lane_flush(l, false, err) < 0)
 		return -1;
 	if (p->proved)
 		lane_event(l, EV_FOLDER_PROVED, "complete up to UIDNEXT %u: %u messages%s%s", p->uidnext, p->exists,
 		    p->why ? "; " : "", p->why ? p->why : "");
 	else
 		lane_event(l, EV_FOLDER_UNPROVED, "not proved complete: %s", p->why ? p->why : "");
-	return pay(l, l->rec.id, l->rec.uidvalidity, &l->owed, err);
+	return 0;
 }
 
 static int
