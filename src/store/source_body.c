@@ -586,7 +586,7 @@ source_pump(struct source *s, struct err *err)
 	s->at_uid = r.fetch.uid ? r.fetch.uid : uidset_nth(&s->map, r.fetch.seq);
 	if (kind == ASKED_ALONE)
 		return source_alone_body(s, &r, err);
-	if (kind == ASKED_TRY)
+	if (s->trying)
 		return try_body(s, &r, err);
 	return window_body(s, &r, err);
 }
@@ -595,7 +595,7 @@ static bool
 ask_finished(const struct source *s)
 {
 	for (const struct window *w = s->first; w != NULL; w = w->next)
-		if (w->ask <= s->ended)
+		if (w->ask <= s->ended && w->left > 0)
 			return false;
 	return !s->trying;
 }
@@ -609,6 +609,11 @@ offer_body(struct source *s, struct offer *ret)
 enum step
 source_imap_next(struct source *s, struct offer *ret, struct err *err)
 {
+	if (s->held) {
+		s->held = false;
+		offer_body(s, ret);
+		return STEP_ITEM;
+	}
 	for (;;) {
 		bool rest = s->rest_asked && s->ended + 1 == s->asks;
 		enum step step = s->alone ? STEP_ITEM : send_ahead(s, ret, err);

@@ -1,8 +1,8 @@
 /* The IMAP source: folders, the listing in pages, and the proof of completeness.
  *
  * On the wire: EXAMINE, SEARCH and the first listing in one flight; then page n + 2 of the listing is asked for behind the
- * bodies of page n, so that neither waits for the other. Everything is answered in order of asking, so each response
- * belongs to the oldest unanswered command, and what does not fit it is unsolicited data. */
+ * bodies of page n, so that neither waits for the other. Data are attributed by UID, never by the command that is due:
+ * Dovecot holds back tagged answers while it has further commands to work on, and sends their data first. */
 #include "store/source_imap.h"
 
 #include <stdlib.h>
@@ -117,6 +117,7 @@ folder_forget(struct source *s)
 	s->asks = s->ended = 0;
 	s->owed = s->rest_asked = s->noop_sent = s->noop_done = s->trying = s->alone = s->meta_known = false;
 	s->now = (struct reading){0};
+	s->held = false;
 	s->at_uid = 0;
 	for (size_t i = 0; i < 2; i++) {
 		s->page_asked[i] = s->page_ready[i] = s->page_again[i] = false;
@@ -226,6 +227,8 @@ send_page(struct source *s, size_t i, struct err *err)
 	s->page_asked[i] = true;
 	s->page_ready[i] = s->page_again[i] = false;
 	s->page_form[i] = listing_form(s);
+	s->page_expect[i] = !s->search_known || s->page_range[i].hi == UINT32_MAX ? 0 :
+	    uidset_count_below(&s->map, s->page_range[i].hi + 1) - uidset_count_below(&s->map, s->page_range[i].lo);
 	return sess_send(s->s, ASKED_PAGE, &s->page_tag[i], err, "UID FETCH %u:%s %s", s->page_range[i].lo, hi,
 	    source_listing_items(s));
 }
@@ -297,7 +300,7 @@ listing_fill(struct msg *m, const struct fetch_data *f, struct arena *a, struct 
 
 /* Data of one message for the page that is being filled. What was not asked for has neither size nor date. */
 static int
-page_take(struct source *s, struct msg_page *p, const struct fetch_data *f, struct err *err)
+page_take(struct msg_page *p, const struct fetch_data *f, struct err *err)
 {
 	struct msg *m = page_find(p, f->uid);
 
@@ -314,32 +317,7 @@ page_take(struct source *s, struct msg_page *p, const struct fetch_data *f, stru
 		p->len++;
 		m = &p->msg[i];
 	}
-	(void)s;
 	return listing_fill(m, f, &p->arena, err);
-}
-
-int
-source_take_listing(struct source *s, const struct resp *r, struct err *err)
-{
-	const struct fetch_data *f = &r->fetch;
-	int kind = s->s->n_asked > 0 ? s->s->asked[0].kind : 0;
-
-	if (f->uid == 0)
-		return 0;
-	if (kind == ASKED_META) {
-		source_meta_take(s, r);
-		return 0;
-	}
-	if (kind == ASKED_UIDS) {
-		uidset_add(&s->searched, f->uid, f->uid);
-		return 0;
-	}
-	if (kind != ASKED_PAGE || uidset_has(&s->fetched, f->uid))
-		return 0;
-
-	struct msg_page *p = s->s->asked[0].tag == s->page_tag[0] && s->page_asked[0] ? s->page[0] : s->page[1];
-
-	return page_take(s, p, f, err);
 }
 
 static void
@@ -355,6 +333,52 @@ page_listed(struct source *s, const struct msg_page *p)
 		}
 	}
 	uidset_sort(&s->fetched);
+}
+
+static void
+page_complete(struct source *s, size_t i)
+{
+	if (s->page_ready[i])
+		return;
+	s->page_ready[i] = true;
+	s->listing_works |= s->page[i]->len > 0;
+	page_listed(s, s->page[i]);
+}
+
+/* The slot whose page a UID belongs to; 2: none. */
+static size_t
+page_of(const struct source *s, uint32_t uid)
+{
+	for (size_t i = 0; i < 2; i++)
+		if (s->page_asked[i] && !s->page_ready[i] && uid >= s->page_range[i].lo && uid <= s->page_range[i].hi)
+			return i;
+	return 2;
+}
+
+int
+source_take_listing(struct source *s, const struct resp *r, struct err *err)
+{
+	const struct fetch_data *f = &r->fetch;
+	int kind = s->s->n_asked > 0 ? s->s->asked[0].kind : 0;
+	size_t i = page_of(s, f->uid);
+
+	if (f->uid == 0)
+		return 0;
+	if (kind == ASKED_META) {
+		source_meta_take(s, r);
+		return 0;
+	}
+	if (kind == ASKED_UIDS) {
+		uidset_add(&s->searched, f->uid, f->uid);
+		return 0;
+	}
+	if (i == 2 || uidset_has(&s->fetched, f->uid))
+		return 0;
+	if (page_take(s->page[i], f, err) < 0)
+		return -1;
+	if (s->page_expect[i] > 0 && s->page[i]->len == s->page_expect[i])
+		page_complete(s, i);
+	return 0;
 }
 
 bool
@@ -395,17 +419,18 @@ listing_refused(struct source *s, size_t i, const struct asked *a)
 int
 source_page_answered(struct source *s, const struct resp *r, const struct asked *a, struct err *err)
 {
-	size_t i = s->page_asked[0] && s->page_tag[0] == a->tag ? 0 : 1;
 	struct event e = { .no = EV_REFUSED, .level = LEVEL_WARNING, .folder = s->folder, .command = a->text,
 	    .reply = slice_str(s->s->reply) };
 
-	if (r->state == STATE_BAD && !s->listing_works && s->page[i]->len == 0) {
-		listing_refused(s, i, a);
-		return 0;
+	for (size_t i = 0; i < 2; i++) {
+		if (!s->page_asked[i] || s->page_tag[i] != a->tag || s->page_ready[i])
+			continue;
+		if (r->state == STATE_BAD && !s->listing_works && s->page[i]->len == 0) {
+			listing_refused(s, i, a);
+			return 0;
+		}
+		page_complete(s, i);
 	}
-	s->page_ready[i] = true;
-	s->listing_works |= s->page[i]->len > 0;
-	page_listed(s, s->page[i]);
 	if (r->state == STATE_OK)
 		return 0;
 	if (r->code == CODE_UNAVAILABLE || r->code == CODE_LIMIT || r->code == CODE_THROTTLED || r->code == CODE_OVERQUOTA)
@@ -427,6 +452,7 @@ shift_pages(struct source *s)
 	s->page_ready[0] = s->page_ready[1];
 	s->page_again[0] = s->page_again[1];
 	s->page_form[0] = s->page_form[1];
+	s->page_expect[0] = s->page_expect[1];
 	s->page_range[0] = s->page_range[1];
 	s->page_asked[0] = s->page_asked[1];
 	s->page_asked[1] = s->page_ready[1] = s->page_again[1] = false;
@@ -450,9 +476,12 @@ source_imap_list(struct source *s, struct msg_page *ret, struct err *err)
 			p = source_pump(s, err);
 			if (p == PUMP_ERR)
 				return -1;
-			/* The page was asked for before any body that is still under way. */
-			if (p == PUMP_BODY)
-				return err_set(err, ERR_PROTOCOL, "the server answers out of order");
+			/* A body asked for behind the page: its data are all here, though its answer is held back. What it
+			 * lacks is found when the folder is settled. */
+			if (p == PUMP_BODY) {
+				s->held = true;
+				page_complete(s, 0);
+			}
 		}
 
 		struct msg_page swap = *ret;
@@ -591,7 +620,9 @@ read_uids(struct source *s, struct err *err)
 static int
 start_listing(struct source *s, struct err *err)
 {
-	if (!s->search_known && s->s->exists > 0 && !s->listed_at_once && read_uids(s, err) < 0)
+	/* An empty folder needs no search to be known. */
+	s->search_known |= s->s->exists == 0;
+	if (!s->search_known && !s->listed_at_once && read_uids(s, err) < 0)
 		return -1;
 	/* The sequence map: what SEARCH says, or else the listing. */
 	for (size_t i = 0; i < s->searched.len; i++)

@@ -99,6 +99,7 @@ struct source {
 	struct msg_page *page[2];	/* being filled, in order of asking */
 	uint32_t page_tag[2];
 	bool page_ready[2], page_asked[2], page_again[2];
+	uint64_t page_expect[2];	/* members that SEARCH names; all here: ready before the answer. 0: unknown */
 	unsigned page_form[2];
 	struct uidrange page_range[2];	/* hi UINT32_MAX stands for '*' */
 	bool listing_works;
@@ -114,6 +115,7 @@ struct source {
 	uint32_t try_tag, try_uid;
 	bool try_good;
 	struct reading now;
+	bool held;		/* its body came while a page was waited for: next offers it first */
 	uint32_t at_uid;	/* the message whose body is under way; 0: none */
 
 	/* what was put aside */
