@@ -17,7 +17,7 @@ import tap  # noqa: E402
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 # Until ARCHITECTURE.md says otherwise.
-LEVELS = {"base": 0, "net": 1, "mail": 1, "state": 1, "imap": 2, "store": 3, "engine": 4, "app": 5}
+LEVELS = {"base": 0, "net": 1, "mail": 1, "state": 2, "imap": 2, "store": 3, "engine": 4, "app": 5}
 LONG_FILE = 600
 
 # Functions that overflow, keep hidden state, or take what a peer sent for granted.
