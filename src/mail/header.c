@@ -13,6 +13,9 @@ enum {
 };
 
 static pthread_once_t header_once = PTHREAD_ONCE_INIT;
+/* Charset converters are loaded from files at the first use of each; one thread at a time is enough
+ * for the few messages whose header is read, and needs no trust in how they are unloaded. */
+static pthread_mutex_t header_mutex = PTHREAD_MUTEX_INITIALIZER;
 static GMimeParserOptions *header_options;
 
 /* GMime's tables, and what 8-bit text without a charset is taken for. Kept until the program
@@ -167,14 +170,13 @@ header_take(const char **io, struct slice value, struct arena *a)
 		*io = header_text(value, a);
 }
 
-void
-header_read(struct slice header, struct arena *a, struct header_facts *ret)
+static void
+header_facts_read(struct slice header, struct arena *a, struct header_facts *ret)
 {
 	struct header_facts facts = { .from = NULL };
 	struct date received = { .known = false };
 	struct field f;
 
-	(void)pthread_once(&header_once, header_start_gmime);
 	if (header.len > HEADER_MAX)
 		header.len = HEADER_MAX;
 	while (header_next(&header, &f)) {
@@ -200,6 +202,15 @@ header_read(struct slice header, struct arena *a, struct header_facts *ret)
 			*texts[i] = "";
 	}
 	*ret = facts;
+}
+
+void
+header_read(struct slice header, struct arena *a, struct header_facts *ret)
+{
+	(void)pthread_once(&header_once, header_start_gmime);
+	pthread_mutex_lock(&header_mutex);
+	header_facts_read(header, a, ret);
+	pthread_mutex_unlock(&header_mutex);
 }
 
 static struct slice
