@@ -142,6 +142,9 @@ class Client:
         if subscribe:
             self.command(b"SUBSCRIBE", quote(name))
 
+    def delete(self, name):
+        self.command(b"DELETE", quote(name))
+
     def append(self, folder, body, flags=(), date=None):
         when = [b'"' + date.encode() + b'"'] if date else []
         marks = b"(" + b" ".join(f.encode() for f in flags) + b")"

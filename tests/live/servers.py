@@ -185,4 +185,26 @@ class Courier(Server):
     delimiter = "."
 
 
+class DovecotPrefix(Dovecot):
+    """As set up by those who came from Courier."""
+    prefix = "INBOX."
+    delimiter = "."
+
+    def __init__(self):
+        super().__init__(DOVECOT_PREFIX="INBOX.", DOVECOT_SEP=".")
+
+
+class CyrusDot(Cyrus):
+    """As before Cyrus 3."""
+    prefix = "INBOX."
+    delimiter = "."
+
+    def __init__(self):
+        super().__init__(CYRUS_SEP="dot", CYRUS_ALTNS="no")
+
+
 ALL = {"dovecot": Dovecot, "cyrus": Cyrus, "courier": Courier}
+# The same servers, set up or storing mail in another way.
+VARIANTS = {"dovecot-prefix": DovecotPrefix, "cyrus-dot": CyrusDot,
+            "dovecot-mdbox": lambda: Dovecot(DOVECOT_FORMAT="mdbox"),
+            "dovecot-mbox": lambda: Dovecot(DOVECOT_FORMAT="mbox")}
