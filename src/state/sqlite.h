@@ -24,7 +24,7 @@ struct backend {
 	uint32_t pair_after; /* given so far */
 };
 
-/* ---- sqlite.c ---- */
+/* ---- db.c ---- */
 
 /* Turn the fault of the last call into *err; -1. */
 int db_fail(struct backend *b, struct err *err);

@@ -1,0 +1,230 @@
+/* What all parts of the SQLite backend use: faults turned into errors, statements prepared once, and
+ * lists that end in an arena. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "state/sqlite.h"
+
+/* ---- errors ---- */
+
+int
+db_damaged(struct backend *b, struct err *err, const char *what)
+{
+	return err_set(err, ERR_STATE,
+	    "state '%s' is damaged (%s); the mail in '%s/mail' is untouched: put back a copy of "
+	    "imex.db, or "
+	    "extract into a new directory",
+	    b->path, what, b->dir);
+}
+
+static int
+db_disk(struct backend *b, enum err_kind kind, struct err *err)
+{
+	const char *words = sqlite3_errmsg(b->db);
+
+	errno = sqlite3_system_errno(b->db);
+	if (errno != 0)
+		return err_set_sys(err, kind, "state '%s': %s", b->path, words);
+	return err_set(err, kind, "state '%s': %s", b->path, words);
+}
+
+int
+db_fail(struct backend *b, struct err *err)
+{
+	if (b->db == NULL)
+		return err_set(err, ERR_DISK, "state '%s': out of memory", b->path);
+	switch (sqlite3_errcode(b->db) & 0xff) {
+	case SQLITE_FULL:
+		return err_set(err, ERR_FULL, "no space left for state '%s'", b->path);
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+	case SQLITE_PROTOCOL:
+		return err_set(err, ERR_BUSY, "state '%s' is held by another program", b->path);
+	case SQLITE_IOERR:
+	case SQLITE_NOMEM:
+	case SQLITE_INTERRUPT:
+		return db_disk(b, ERR_DISK, err);
+	case SQLITE_CANTOPEN:
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+		return db_disk(b, b->writes ? ERR_CREATE : ERR_DISK, err);
+	default: /* CORRUPT, NOTADB; a table or column that is not there, a broken constraint */
+		return db_damaged(b, err, sqlite3_errmsg(b->db));
+	}
+}
+
+int
+db_exec(struct backend *b, const char *sql, struct err *err)
+{
+	return sqlite3_exec(b->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : db_fail(b, err);
+}
+
+/* ---- statements ---- */
+
+static const char *const stmt_sql[STMTS] = {
+#define STMT(name, sql) [STMT_##name] = sql,
+#include "state/sqlite.def"
+#undef STMT
+};
+
+struct query
+query_start(struct backend *b, enum stmt_no no)
+{
+	struct query q = { .b = b, .rc = SQLITE_OK };
+
+	if (b->stmt[no] == NULL)
+		q.rc = sqlite3_prepare_v3(
+		    b->db, stmt_sql[no], -1, SQLITE_PREPARE_PERSISTENT, &b->stmt[no], NULL);
+	q.stmt = b->stmt[no];
+	return q;
+}
+
+static void
+query_bound(struct query *q, int rc)
+{
+	if (q->rc == SQLITE_OK)
+		q->rc = rc;
+}
+
+void
+query_int(struct query *q, int64_t value)
+{
+	query_bound(q, sqlite3_bind_int64(q->stmt, ++q->n, value));
+}
+
+void
+query_text(struct query *q, const char *text)
+{
+	query_bound(q, sqlite3_bind_text(q->stmt, ++q->n, text, -1, SQLITE_STATIC));
+}
+
+void
+query_blob(struct query *q, const void *data, size_t len)
+{
+	query_bound(q, sqlite3_bind_blob64(q->stmt, ++q->n, data, len, SQLITE_STATIC));
+}
+
+void
+query_null(struct query *q)
+{
+	query_bound(q, sqlite3_bind_null(q->stmt, ++q->n));
+}
+
+int
+query_row(struct query *q, struct err *err)
+{
+	if (q->rc == SQLITE_OK)
+		q->rc = sqlite3_step(q->stmt);
+	else if (q->stmt != NULL) /* a text over the limit: bound by nobody else */
+		return err_set(err, ERR_STATE, "a value is too long for state '%s'", q->b->path);
+	if (q->rc == SQLITE_ROW) {
+		q->rc = SQLITE_OK;
+		return 1;
+	}
+	return q->rc == SQLITE_DONE ? 0 : db_fail(q->b, err);
+}
+
+int
+query_run(struct query *q, struct err *err)
+{
+	int rc;
+
+	while ((rc = query_row(q, err)) > 0)
+		;
+	return rc;
+}
+
+void
+query_again(struct query *q)
+{
+	if (q->stmt != NULL)
+		(void)sqlite3_reset(q->stmt);
+	q->n = 0;
+	q->rc = SQLITE_OK;
+}
+
+void
+query_done(struct query *q)
+{
+	if (q->stmt == NULL)
+		return;
+	(void)sqlite3_reset(q->stmt);
+	(void)sqlite3_clear_bindings(q->stmt);
+}
+
+int64_t
+col_int(const struct query *q, int col)
+{
+	return sqlite3_column_int64(q->stmt, col);
+}
+
+const char *
+col_text(const struct query *q, int col, struct arena *a, bool *full)
+{
+	const char *text = (const char *)sqlite3_column_text(q->stmt, col);
+
+	if (text == NULL)
+		return NULL;
+	const char *copy = arena_copy(a, slice_str(text));
+	*full = *full || copy == NULL;
+	return copy != NULL ? copy : "";
+}
+
+static int
+db_simple(struct backend *b, enum stmt_no no, struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(b, no);
+
+	return query_run(&q, err);
+}
+
+int
+db_begin(struct backend *b, struct err *err)
+{
+	return db_simple(b, STMT_BEGIN, err);
+}
+
+int
+db_end(struct backend *b, int rc, struct err *err)
+{
+	if (rc == 0 && db_simple(b, STMT_COMMIT, err) == 0)
+		return 0;
+	struct err ignored;
+	if (!sqlite3_get_autocommit(b->db))
+		(void)!db_simple(b, STMT_ROLLBACK, &ignored);
+	return -1;
+}
+
+/* ---- lists ---- */
+
+void *
+rows_add(struct rows *r)
+{
+	if (r->len == r->cap) {
+		r->cap = r->cap > 0 ? 2 * r->cap : 16;
+		r->item = mem_resize(r->item, r->cap, r->each);
+	}
+	return memset((char *)r->item + r->each * r->len++, 0, r->each);
+}
+
+int
+rows_end(struct rows *r, struct arena *a, bool full, void *ret, size_t *ret_len, struct err *err)
+{
+	void *copy = full ? NULL : arena_take(a, r->len * r->each);
+
+	if (copy == NULL)
+		return err_set(err, ERR_STATE,
+		    "a list of %zu rows of the state does not fit into memory", r->len);
+	if (r->len > 0)
+		memcpy(copy, r->item, r->len * r->each);
+	*(void **)ret = copy;
+	*ret_len = r->len;
+	return 0;
+}
+
+void
+rows_done(struct rows *r)
+{
+	free(r->item);
+}

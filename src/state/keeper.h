@@ -1,0 +1,85 @@
+/* Requests to the keeper, for the calls of state.h that are one each. */
+#ifndef STATE_KEEPER_H
+#define STATE_KEEPER_H
+
+#include "state/state.h"
+
+enum request_kind {
+	REQUEST_BATCH,
+	REQUEST_BARRIER,
+	REQUEST_NOTE_SET,
+	REQUEST_NOTE_GET,
+	REQUEST_RUN_BEGIN,
+	REQUEST_RUN_END,
+	REQUEST_CLAIM,
+	REQUEST_ACCOUNT_END,
+	REQUEST_ACCOUNTS,
+	REQUEST_FOLDER,
+	REQUEST_FOLDERS,
+	REQUEST_PAGE,
+	REQUEST_MESSAGE,
+	REQUEST_SUPERSEDED,
+	REQUEST_PROBLEMS,
+	REQUEST_WARNINGS,
+	REQUEST_DEBTS,
+	REQUEST_SERVER_GET,
+	REQUEST_SERVER_SET,
+	REQUEST_OUTCOME
+};
+
+struct request {
+	enum request_kind kind;
+	int rc;
+	struct err err; /* filled when rc < 0 */
+	bool done;
+	struct lease lease;
+	struct arena *arena;
+	int64_t id, id2; /* row ids; uid, run and exit code where they belong */
+	size_t *ret_len;
+	union {
+		struct batch *batch;
+		struct {
+			const char *key, *value;
+			char **ret;
+		} note;
+		struct {
+			const char *version, *options;
+			int64_t *ret;
+		} run;
+		struct {
+			struct account_rec *io;
+			struct lease *ret;
+		} claim;
+		struct {
+			enum account_status status;
+			const char *error;
+			int exit;
+		} end;
+		struct account_rec **accounts;
+		struct folder_rec *folder;
+		struct folder_rec **folders;
+		struct {
+			uint32_t after;
+			struct msg_page *ret;
+		} page;
+		struct {
+			uint32_t uid;
+			struct msg *ret;
+			bool *ret_found;
+		} message;
+		struct problem **problems;
+		struct warning **warnings;
+		uint32_t **debts;
+		struct {
+			const char *name;
+			struct server_facts *ret;
+			const struct server_facts *set;
+		} server;
+		int *outcome;
+	};
+};
+
+/* Ask and wait for the answer; when reading, run it at once. */
+int state_ask(struct state *t, struct request *r, struct err *err) WARN_UNUSED;
+
+#endif
