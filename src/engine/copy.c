@@ -586,9 +586,6 @@ debt_told(struct lane *l, int64_t folder, const struct debt_result *r)
 {
 	for (uint32_t uid = 0; (uid = uidset_after(&r->paid, uid)) != 0;)
 		batch_debt_paid(l->batch, folder, uid);
-	if (r->restored > 0)
-		lane_warn(l, EV_FLAGS_RESTORED, 0, "reading had set \\Seen on %llu messages; it was taken away again (\\Recent cannot "
-		    "be given back)", (unsigned long long)r->restored);
 	if (r->unpaid.len > 0)
 		lane_warn(l, EV_FLAGS_DEBT, 0, "%llu messages on the source have \\Seen now and it could not be taken away: %s",
 		    (unsigned long long)uidset_count(&r->unpaid), r->reply);
@@ -596,21 +593,40 @@ debt_told(struct lane *l, int64_t folder, const struct debt_result *r)
 		batch_warning_gone(l->batch, EV_FLAGS_DEBT, l->plan->display, 0);
 }
 
+/* One visit to the source; *ret_seen: flags that are to be taken away, and were unless `look`. */
 static int
-pay(struct lane *l, int64_t folder, uint32_t uidvalidity, const struct uidset *owed, struct err *err)
+pay_visit(struct lane *l, int64_t folder, uint32_t uidvalidity, const struct uidset *owed, bool look, uint64_t *ret_seen,
+    struct err *err)
 {
-	struct debt_result result = {0};
-	int rc = 0;
+	struct debt_result result = { .look = look };
+	int rc = l->source_ops->pay(l->source, &l->plan->folder, uidvalidity, owed, &result, err);
 
-	if (owed->len == 0)
-		return 0;
-	rc = l->source_ops->pay(l->source, &l->plan->folder, uidvalidity, owed, &result, err);
-	if (rc == 0) {
+	*ret_seen = rc == 0 ? result.seen : 0;
+	if (rc == 0 && !(look && result.seen > 0)) {
 		debt_told(l, folder, &result);
 		rc = lane_flush(l, true, err);
 	}
 	debt_result_done(&result);
 	return rc;
+}
+
+/* The warning is durable before a flag is taken away: after a kill nobody could tell any more that it had been set. */
+static int
+pay(struct lane *l, int64_t folder, uint32_t uidvalidity, const struct uidset *owed, struct err *err)
+{
+	uint64_t seen;
+
+	if (owed->len == 0)
+		return 0;
+	if (pay_visit(l, folder, uidvalidity, owed, true, &seen, err) < 0)
+		return -1;
+	if (seen == 0)
+		return 0;
+	lane_warn(l, EV_FLAGS_RESTORED, 0, "reading set \\Seen on %llu messages; it is taken away again (\\Recent cannot be given "
+	    "back)", (unsigned long long)seen);
+	if (lane_flush(l, true, err) < 0)
+		return -1;
+	return pay_visit(l, folder, uidvalidity, owed, false, &seen, err);
 }
 
 /* What an earlier run owed is paid before the flags are read again. */

@@ -43,7 +43,7 @@ lane_event(struct lane *l, enum event_no no, const char *fmt, ...)
 }
 
 static void
-tell_notes(struct lane *l)
+tell_notes(struct lane *l, struct batch *b)
 {
 	struct notes *notes = l->source ? l->source_ops->notes(l->source) : NULL;
 
@@ -59,8 +59,8 @@ tell_notes(struct lane *l)
 		n->event.account = l->account;
 		n->event.folder = n->event.folder ? shown.data : NULL;
 		evlog_put(l->job->log, &n->event, "%s", n->text);
-		if (n->standing && l->batch != NULL)
-			batch_warning(l->batch, &(struct warning){ .event = (int)n->event.no,
+		if (n->standing && b != NULL)
+			batch_warning(b, &(struct warning){ .event = (int)n->event.no,
 			    .folder = n->event.folder ? n->event.folder : "", .uid = n->event.uid, .text = n->text });
 		buf_done(&shown);
 	}
@@ -72,34 +72,55 @@ tell_notes(struct lane *l)
 	notes_clear(notes);
 }
 
-static int
-tell_facts(struct lane *l, struct err *err)
+/* What the source has learnt about its server; true: something new. */
+static bool
+learn_facts(struct lane *l, struct server_facts *ret)
 {
 	struct shared *sh = l->shared;
-	struct server_facts now;
-	bool news;
 
 	if (l->source == NULL)
-		return 0;
-	now = *l->source_ops->facts(l->source);
+		return false;
+	*ret = *l->source_ops->facts(l->source);
 	pthread_mutex_lock(&sh->mutex);
 	/* Another lane may have learnt something else meanwhile. */
-	now.refused_forms |= sh->facts.refused_forms;
-	now.quirks |= sh->facts.quirks;
-	if (now.works_form < 0)
-		now.works_form = sh->facts.works_form;
-	news = memcmp(&now, &sh->facts, sizeof(now)) != 0;
-	sh->facts = now;
+	ret->refused_forms |= sh->facts.refused_forms;
+	ret->quirks |= sh->facts.quirks;
+	if (ret->works_form < 0)
+		ret->works_form = sh->facts.works_form;
+	bool news = memcmp(ret, &sh->facts, sizeof(*ret)) != 0;
+	sh->facts = *ret;
 	pthread_cond_broadcast(&sh->learnt);
 	pthread_mutex_unlock(&sh->mutex);
-	return news ? state_server_set(l->job->state, sh->host_port, &now, err) : 0;
+	return news;
+}
+
+/* The warnings go before the facts they speak of: a run that knows a fact does not meet it again, and would not warn. Of
+ * refusals the source warns when a form has worked; so long they are kept for this run alone. */
+static int
+tell_news(struct lane *l, const struct server_facts *news, struct err *err)
+{
+	struct batch *warnings = batch_new();
+	struct server_facts keep = *news;
+
+	if (l->source_ops->facts(l->source)->works_form < 0)
+		keep.refused_forms = 0;
+	tell_notes(l, warnings);
+	if (batch_len(warnings) == 0)
+		batch_free(&warnings);
+	else if (state_put(l->job->state, &l->lease, &warnings, err) < 0)
+		return -1;
+	return state_server_set(l->job->state, l->shared->host_port, &keep, err);
 }
 
 int
 lane_tell(struct lane *l, struct err *err)
 {
-	tell_notes(l);
-	return tell_facts(l, err);
+	struct server_facts news;
+
+	if (learn_facts(l, &news))
+		return tell_news(l, &news, err);
+	tell_notes(l, l->batch);
+	return 0;
 }
 
 void

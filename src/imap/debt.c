@@ -96,7 +96,6 @@ restore(struct sess *s, struct slice folder, const struct uidset *seen, struct d
 	if (take_seen_away(s, seen, ret, err) < 0 || read_flags(s, seen, &still, &there, err) < 0)
 		goto out;
 	uidset_copy(&still, &ret->unpaid);
-	ret->restored = uidset_count(seen) - uidset_count(&still);
 	rc = sess_examine(s, folder, &head, err);
 out:
 	uidset_done(&still);
@@ -113,7 +112,7 @@ debt_pay(const struct endpoint *at, struct cancel *stop, struct slice folder, ui
 	struct sess *s = NULL;
 	int rc = -1;
 
-	*ret = (struct debt_result){0};
+	*ret = (struct debt_result){ .look = ret->look };
 	if (sess_open(&s, at, stop, err) < 0 || sess_examine(s, folder, &head, err) < 0)
 		goto out;
 	if (uidvalidity != 0 && head.uidvalidity != 0 && head.uidvalidity != uidvalidity) {
@@ -123,6 +122,11 @@ debt_pay(const struct endpoint *at, struct cancel *stop, struct slice folder, ui
 	}
 	if (read_flags(s, owed, &seen, &there, err) < 0)
 		goto out;
+	ret->seen = uidset_count(&seen);
+	if (ret->look && ret->seen > 0) {
+		rc = 0;
+		goto out;
+	}
 	if (seen.len > 0 && restore(s, folder, &seen, ret, err) < 0)
 		goto out;
 	uidset_minus(owed, &ret->unpaid, &ret->paid);

@@ -6,13 +6,14 @@
 #include "imap/session.h"
 
 struct debt_result {
+	bool look;		/* by the caller: when some are \Seen tell their number and change nothing yet */
+	uint64_t seen;		/* messages that were \Seen before the attempt */
 	struct uidset paid;	/* in order now: unchanged, restored, or no longer there */
-	uint64_t restored;	/* \Seen was set and taken away again */
 	struct uidset unpaid;	/* still \Seen after the attempt */
 	char reply[512];	/* of the command that was refused; "" */
 };
 
-/* `owed`: UIDs that lacked \Seen before. The caller frees with debt_result_done, also after -1. */
+/* `owed`: UIDs that lacked \Seen before. *ret is zero but for `look`; the caller frees with debt_result_done, also after -1. */
 int debt_pay(const struct endpoint *at, struct cancel *stop, struct slice folder, uint32_t uidvalidity,
     const struct uidset *owed, struct debt_result *ret, struct err *err) WARN_UNUSED;
 void debt_result_done(struct debt_result *r);
