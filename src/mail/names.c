@@ -7,6 +7,7 @@
  *	a level that is \	a level without text ("A//B")
  *	\_ in front		a name outside the personal prefix, or INBOX below the prefix
  *	\ at the end		the name came as raw UTF-8 and was written in modified UTF-7
+ *	\_ at the end		it came as other 8-bit octets, taken for Latin-1
  *	\~ and 16 digits	cut, digest of the wire name
  * / */
 #include "mail/names.h"
@@ -378,6 +379,32 @@ levels_add(struct slice name, char delim, bool raw, struct buf *out)
 	}
 }
 
+/* Each octet as the character of its number: what is not UTF-8 is mostly Latin-1, and some
+ * programs fail on names that are no text at all. */
+static void
+latin1_add(struct slice octets, struct buf *out)
+{
+	for (size_t i = 0; i < octets.len && !out->full; i++)
+		(void)utf8_put(out, (unsigned char)octets.data[i]);
+}
+
+/* The name behind its first dot, not cut yet. */
+static bool
+maildir_levels(struct slice rest, char delim, struct buf *out)
+{
+	AUTO(buf_done) struct buf text;
+
+	buf_init(&text, MUTF7_MAX);
+	if (!octet_is_8bit(rest))
+		return levels_add(rest, delim, false, out);
+	bool utf8 = utf8_valid(rest);
+	if (!utf8)
+		latin1_add(rest, &text);
+	(void)levels_add(utf8 ? rest : buf_slice(&text), delim, true, out);
+	(void)buf_add_str(out, utf8 ? "\\" : "\\_");
+	return true;
+}
+
 bool
 maildir_name(struct slice wire_name, char delim, struct slice prefix, struct buf *out)
 {
@@ -388,11 +415,8 @@ maildir_name(struct slice wire_name, char delim, struct slice prefix, struct buf
 	if (slice_eq_nocase(wire_name, "INBOX"))
 		return false;
 	bool marked = !prefix_strip(&rest, prefix) || slice_eq_nocase(rest, "INBOX");
-	bool raw = octet_is_8bit(wire_name) && utf8_valid(wire_name);
 	(void)buf_add_str(&name, marked ? ".\\_" : ".");
-	bool mapped = levels_add(rest, delim, raw, &name) || marked || raw;
-	if (raw)
-		(void)buf_add_byte(&name, '\\');
+	bool mapped = maildir_levels(rest, delim, &name) || marked;
 	if (name.len > MAILDIR_NAME_MAX || name.full) {
 		cut_name(&name, MAILDIR_NAME_MAX - HASH_DIGITS - 3); /* "-\~" */
 		(void)buf_add(&name, "\\~", 2);

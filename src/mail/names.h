@@ -27,13 +27,15 @@ void folder_display(struct slice wire_name, struct buf *utf8);
  * The result is always one path component that is not "." or ".." and has no "/", control
  * character or 8-bit octet. Two different wire names of an account (one delim, one prefix) never
  * give the same result, which takes these forms:
- *	\2e		`.`, `/`, `\`, a leading `~`, control and non-UTF-8 octets, in hexadecimal
+ *	\2e		`.`, `/`, `\`, a leading `~` and control octets, in hexadecimal
  *	\		as a whole level: an empty one ("A//B", "A/", the prefix alone)
  *	.\_shared.x	a name outside a prefix that is not empty, or else "shared.x" and
  *			"INBOX.shared.x" would meet; "INBOX.INBOX" is .\_INBOX, as ".INBOX" would be
  *			taken for INBOX itself
  *	.Entw&APw-rfe\	raw UTF-8 of old servers, written in modified UTF-7: the same name may
  *			come in that, too
+ *	.Entw&APw-rfe\_	other raw octets, taken for Latin-1 (Dovecot's listescape panics on a
+ *			name that is not UTF-8 when unescaped, so \fc is not used)
  *	.A.B\~0123...	over 240 bytes: cut, and 16 digits of the SHA-256 of the wire name
  * Octets that are not valid modified UTF-7 (also: not the one canonical form) stay as they are
  * and count as changed. */

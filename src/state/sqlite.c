@@ -72,9 +72,9 @@ db_connect_still(struct backend *b, struct err *err)
 	AUTO(buf_done) struct buf uri;
 	struct stat log;
 
+	buf_init(&uri, 64 * 1024);
 	if (db_size(b, "-wal", &log) > 0)
 		return db_fail(b, err);
-	buf_init(&uri, 64 * 1024);
 	(void)buf_add_str(&uri, "file:");
 	for (const char *p = b->path; *p != '\0'; p++)
 		(void)(*p == '?' || *p == '#' || *p == '%' ? buf_printf(&uri, "%%%02x", *p)

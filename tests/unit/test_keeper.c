@@ -452,6 +452,25 @@ kill_after(struct job *job, useconds_t us)
 	assert_true(WIFSIGNALED(status));
 }
 
+static void
+killed_job_is_read_or_refused_where_nothing_can_be_written(void **state)
+{
+	struct job *job = *state;
+	char log[400];
+
+	state_close(&job->state);
+	kill_after(job, 30000);
+	snprintf(log, sizeof(log), "%s-shm", job->path);
+	(void)unlink(log);
+	snprintf(log, sizeof(log), "%s-wal", job->path);
+	(void)chmod(log, 0444);
+	assert_int_equal(chmod(job->path, 0444), 0);
+	assert_int_equal(chmod(job->dir, 0555), 0);
+	int said = in_child(child_reads_as_nobody, job);
+	assert_int_equal(chmod(job->dir, 0700), 0);
+	assert_true(said == 0 || said == 2);
+}
+
 /* Batches 1..n whole, and nothing of the next. */
 static void
 assert_prefix(struct job *job)
@@ -509,6 +528,7 @@ main(void)
 		STATE_TEST(second_process_is_told_who_works_there),
 		STATE_TEST(reader_needs_a_job),
 		STATE_TEST(closed_job_can_be_read_where_nothing_can_be_written),
+		STATE_TEST(killed_job_is_read_or_refused_where_nothing_can_be_written),
 		STATE_TEST(only_its_owner_may_read_a_state),
 		STATE_TEST(kill_at_any_moment_leaves_whole_batches_in_order),
 	};

@@ -191,7 +191,8 @@ unsafe_names_are_escaped_and_reported(void **state)
 		{ "shared.x", '.', "INBOX.", ".\\_shared.x" }, { "Inbox.x", '.', "INBOX.", ".\\_Inbox.x" },
 		{ "R&D", '/', "", ".R&D" }, { "&AGE-", '/', "", ".&AGE-" },
 		{ "Entw\xc3\xbcrfe", '/', "", ".Entw&APw-rfe\\" }, { "\xc3\xbc/R&D", '/', "", ".&APw-.R&-D\\" },
-		{ "Entw\xfcrfe", '/', "", ".Entw\\fcrfe" }, { "a/b", '\0', "", ".a\\2fb" },
+		{ "Entw\xfcrfe", '/', "", ".Entw&APw-rfe\\_" },
+		{ "\xfc\xc3\xbc/.", '/', "", ".&APwAwwC8-.\\2e\\_" }, { "a/b", '\0', "", ".a\\2fb" },
 	};
 
 	(void)state;
