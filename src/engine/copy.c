@@ -493,23 +493,30 @@ known_rec(const struct lane *l, struct slice name, const uint32_t *uidvalidity)
 	return found;
 }
 
+static struct arena *
+rec_arena(struct lane *l)
+{
+	return &l->closing[l->n_closing].arena;
+}
+
 static int
 rec_start(struct lane *l, const struct planned *f, uint32_t uidvalidity, struct err *err)
 {
+	struct arena *a = rec_arena(l);
 	struct buf path;
 	bool mapped = false;
 	int rc = -1;
 
-	arena_reset(&l->arena);
+	arena_reset(a);
 	buf_init(&path, 4096);
 	if (l->sink_ops->name_folder(l->sink, &f->folder, &path, &mapped, err) < 0)
 		goto out;
 	l->rec = (struct folder_rec){
-		.name = arena_copy(&l->arena, f->folder.name),
+		.name = arena_copy(a, f->folder.name),
 		.delim = f->folder.delim,
 		.special_use = f->folder.special_use,
 		.subscribed = f->folder.attrs & FOLDER_SUBSCRIBED,
-		.path = arena_copy(&l->arena, buf_slice(&path)),
+		.path = arena_copy(a, buf_slice(&path)),
 		.mark = "",
 		.name_mapped = mapped,
 		.uidvalidity = uidvalidity,
@@ -530,7 +537,7 @@ lane_record(struct lane *l, const struct planned *f, const char *failed, struct 
 	l->plan = f;
 	if (uidvalidity == 0 && known != NULL)
 		uidvalidity = known->uidvalidity;
-	if (rec_start(l, f, uidvalidity, err) < 0 || state_folder(l->job->state, &l->lease, &l->rec, &l->arena, err) < 0)
+	if (rec_start(l, f, uidvalidity, err) < 0 || state_folder(l->job->state, &l->lease, &l->rec, rec_arena(l), err) < 0)
 		return -1;
 	l->rec.excluded = f->excluded;
 	l->rec.vanished = false;
@@ -709,7 +716,7 @@ open_folder(struct lane *l, struct err *err)
 	if (l->source_ops->enter(l->source, f, &l->head, err) < 0)
 		return -1;
 	if (rec_start(l, l->plan, l->head.uidvalidity, err) < 0 ||
-	    state_folder(l->job->state, &l->lease, &l->rec, &l->arena, err) < 0)
+	    state_folder(l->job->state, &l->lease, &l->rec, rec_arena(l), err) < 0)
 		return -1;
 	/* A new UIDVALIDITY goes on in the same directory. */
 	if (l->rec.mark[0] == '\0' && known != NULL && known->uidvalidity != l->rec.uidvalidity)
@@ -768,10 +775,10 @@ tell_sink_notes(struct lane *l)
 		    (unsigned long long)n.keywords_left, n.keyword);
 }
 
+/* All verdicts are given: the proof is taken, the rest waits for lane_close_folders. */
 static int
 close_folder(struct lane *l, struct err *err)
 {
-	const struct row_feed feed = { .next = feed_rows, .arg = l };
 	struct folder_proof *p = &l->rec.proof;
 
 	if (l->source_ops->leave(l->source, p, err) < 0 || mark_expunged(l, err) < 0)
@@ -780,20 +787,56 @@ close_folder(struct lane *l, struct err *err)
 	l->rec.uidnext = p->uidnext;
 	l->rec.messages = p->exists + p->late;
 	l->rec.highestmodseq = l->head.highestmodseq;
-	if (lane_flush(l, true, err) < 0 || drop_all_superseded(l, err) < 0 ||
-	    l->sink_ops->finish(l->sink, l->at, &l->rec, &feed, err) < 0 ||
-	    pay(l, l->rec.id, l->rec.uidvalidity, &l->owed, err) < 0)
+	if (pay(l, l->rec.id, l->rec.uidvalidity, &l->owed, err) < 0)
 		return -1;
-	/* Last of all: a later run takes a proved folder for done when its counts are the same. */
+
+	struct closing *c = &l->closing[l->n_closing];
+
+	c->plan = l->plan;
+	c->rec = l->rec;
+	c->at = l->at;
+	if (l->n_closing++ == 0)
+		l->closing_since_ms = clock_mono_ms();
+	if (l->n_closing == CLOSING_MAX || clock_mono_ms() - l->closing_since_ms > CLOSING_MS)
+		return lane_close_folders(l, err);
+	return flush_if_full(l, err);
+}
+
+static int
+finish_folder(struct lane *l, struct closing *c, struct err *err)
+{
+	const struct row_feed feed = { .next = feed_rows, .arg = l };
+	const struct folder_proof *p = &c->rec.proof;
+
+	l->plan = c->plan;
+	l->rec = c->rec;
+	l->at = c->at;
+	if (drop_all_superseded(l, err) < 0 || l->sink_ops->finish(l->sink, l->at, &l->rec, &feed, err) < 0)
+		return -1;
+	/* The mark is the sink's to tell, with the seal. */
+	l->rec.mark = NULL;
 	batch_folder(l->batch, &l->rec);
-	if (lane_flush(l, false, err) < 0)
-		return -1;
 	if (p->proved)
 		lane_event(l, EV_FOLDER_PROVED, "complete up to UIDNEXT %u: %u messages%s%s", p->uidnext, p->exists,
 		    p->why ? "; " : "", p->why ? p->why : "");
 	else
 		lane_event(l, EV_FOLDER_UNPROVED, "not proved complete: %s", p->why ? p->why : "");
 	return 0;
+}
+
+int
+lane_close_folders(struct lane *l, struct err *err)
+{
+	if (l->n_closing == 0)
+		return 0;
+	/* Index files are made from rows that are durable. */
+	if (lane_flush(l, true, err) < 0)
+		return -1;
+	for (size_t i = 0; i < l->n_closing; i++)
+		if (finish_folder(l, &l->closing[i], err) < 0)
+			return -1;
+	l->n_closing = 0;
+	return lane_flush(l, true, err);
 }
 
 static int
@@ -894,7 +937,8 @@ lane_init(struct lane *l, const struct job *job, struct shared *shared, const ch
 	l->batch = batch_new();
 	l->digest = digest_new();
 	l->rows = msg_page_new();
-	arena_init(&l->arena, 1024 * 1024);
+	for (size_t i = 0; i < CLOSING_MAX; i++)
+		arena_init(&l->closing[i].arena, 1024 * 1024);
 	for (size_t i = 0; i < LANE_PAGES; i++)
 		l->live[i].page = msg_page_new();
 	return l->sink_ops->open(&l->sink, &place, job->stop, err);
@@ -910,7 +954,8 @@ lane_done(struct lane *l)
 	batch_free(&l->batch);
 	digest_free(l->digest);
 	msg_page_free(l->rows);
-	arena_done(&l->arena);
+	for (size_t i = 0; i < CLOSING_MAX; i++)
+		arena_done(&l->closing[i].arena);
 	for (size_t i = 0; i < LANE_PAGES; i++)
 		msg_page_free(l->live[i].page);
 	uidset_done(&l->missing);

@@ -11,7 +11,8 @@
 #include "store/sink.h"
 #include "store/source.h"
 
-enum { LANE_PAGES = 3, BATCH_MS = 5000, BATCH_RECORDS = 8192, CUTS_ALONE = 2, CUTS_MAX = 3 };
+enum { LANE_PAGES = 3, BATCH_MS = 5000, BATCH_RECORDS = 8192, CUTS_ALONE = 2, CUTS_MAX = 3,
+	CLOSING_MAX = 64, CLOSING_MS = 10 * 1000 };
 
 /* What the lanes of one account share. */
 struct shared {
@@ -28,6 +29,15 @@ struct live {
 	uint8_t old[PAGE_MSGS];		/* enum verdict of the row, VERDICTS: none */
 	bool wanted[PAGE_MSGS];
 	bool used;
+};
+
+/* A folder whose messages all have their verdicts. Its index files and its proof wait for others, so that a barrier serves
+ * many folders; killed before, it is listed again and nothing is read twice. */
+struct closing {
+	const struct planned *plan;
+	struct folder_rec rec;
+	struct folder_at *at;
+	struct arena arena;		/* texts of rec */
 };
 
 struct lane {
@@ -49,7 +59,9 @@ struct lane {
 	struct folder_rec rec;
 	struct folder_head head;
 	struct folder_at *at;
-	struct arena arena;		/* texts of rec */
+	struct closing closing[CLOSING_MAX];
+	size_t n_closing;		/* the next slot's arena holds the texts of rec */
+	int64_t closing_since_ms;
 	struct live live[LANE_PAGES];
 	struct msg_page *rows;		/* of the state, merged with the listing */
 	size_t row_at;
@@ -77,6 +89,8 @@ void lane_done(struct lane *l);
 int lane_copy(struct lane *l, const struct planned *f, struct err *err) WARN_UNUSED;
 /* A folder that is only recorded: excluded, or failed with why. */
 int lane_record(struct lane *l, const struct planned *f, const char *failed, struct err *err) WARN_UNUSED;
+/* Write index files and proofs of the folders that wait for it; durable on return. */
+int lane_close_folders(struct lane *l, struct err *err) WARN_UNUSED;
 /* Commit what is sealed; with `wait`, durable on return. */
 int lane_flush(struct lane *l, bool wait, struct err *err) WARN_UNUSED;
 /* Notes of the source become events and standing warnings; what was learnt about the server reaches the other lanes and

@@ -192,7 +192,7 @@ run_lane(struct runner *u, struct err *err)
 		if (u->run->job->progress != NULL)
 			atomic_fetch_add(&u->run->job->progress->folders_done, 1);
 	}
-	return 0;
+	return lane_close_folders(&u->lane, err);
 }
 
 static void

@@ -263,6 +263,18 @@ merge_rest(struct verify *v, struct merge *m, struct err *err)
 	}
 }
 
+static int
+skip_body(struct verify *v, struct err *err)
+{
+	struct slice part;
+
+	do {
+		if (source_imap.read(v->source, &part, err) < 0)
+			return err->kind == ERR_MESSAGE ? 0 : -1;
+	} while (part.len > 0);
+	return 0;
+}
+
 /* One offered body against the digest of its row. */
 static int
 deep_body(struct verify *v, const struct offer *o, struct err *err)
@@ -277,10 +289,12 @@ deep_body(struct verify *v, const struct offer *o, struct err *err)
 	arena_init(&a, 256 * 1024);
 	if (state_message(v->job->state, v->now->id, o->uid, &a, &row, &there, err) < 0)
 		goto out;
-	if (o->verdict != VERDICT_NONE) {
+	/* What would set \Seen is not asked for: then the header alone may be all there is. */
+	if (o->verdict != VERDICT_NONE || o->good != VERDICT_STORED) {
 		if (there && row.verdict == VERDICT_STORED)
-			differ(v, DIFF_BYTES, true, o->uid, "could not be read again: %s", o->reason ? o->reason : verdict_name(o->verdict));
-		rc = 0;
+			differ(v, DIFF_BYTES, true, o->uid, "could not be read again: %s", o->reason ? o->reason :
+			    "no form of asking leaves it unread");
+		rc = o->verdict != VERDICT_NONE ? 0 : skip_body(v, err);
 		goto out;
 	}
 	digest_start(v->digest);

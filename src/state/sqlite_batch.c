@@ -342,7 +342,7 @@ apply_folder(struct apply *a, const struct op *op, struct err *err)
 	query_text(&q, r->special_use);
 	query_int(&q, r->subscribed);
 	query_text(&q, r->path != NULL ? r->path : "");
-	query_text(&q, r->mark != NULL ? r->mark : "");
+	query_text(&q, r->mark);
 	query_int(&q, r->name_mapped);
 	query_int(&q, r->uidnext);
 	query_int(&q, r->messages);
