@@ -249,7 +249,8 @@ apply_lsub(struct flight *f)
 	for (size_t i = 0; i < f->lsub.len; i++) {
 		struct folder *there = list_find(f->list, f->lsub.folder[i].name);
 
-		if (there != NULL)
+		/* \Noselect here says that only a child is subscribed (RFC 3501 6.3.9). */
+		if (there != NULL && !(f->lsub.folder[i].attrs & FOLDER_NOSELECT))
 			there->attrs |= FOLDER_SUBSCRIBED;
 	}
 }

@@ -342,16 +342,38 @@ lex_literal_text(struct lex *l, struct slice *ret, struct err *err)
 	return 0;
 }
 
-int
-lex_astring(struct lex *l, struct slice *ret, struct err *err)
+/* "~{" begins a literal8 (RFC 3516); a name may begin with '~' too (Cyrus). The octet behind '~' is looked at, not taken. */
+static int
+lex_at_literal(struct lex *l, bool *ret, struct err *err)
 {
+	struct slice ahead;
 	char c;
 
 	if (lex_peek(l, &c, err) < 0)
 		return -1;
+	*ret = c == '{';
+	if (c != '~')
+		return 0;
+	lex_pause(l);
+	if (stream_peek(l->in, 2, &ahead, err) < 0)
+		return -1;
+	l->at = l->from = ahead.data;
+	l->end = ahead.data + ahead.len;
+	*ret = ahead.data[1] == '{';
+	return 0;
+}
+
+int
+lex_astring(struct lex *l, struct slice *ret, struct err *err)
+{
+	bool literal;
+	char c;
+
+	if (lex_peek(l, &c, err) < 0 || lex_at_literal(l, &literal, err) < 0)
+		return -1;
 	if (c == '"')
 		return lex_quoted(l, ret, err);
-	if (c == '{' || c == '~')
+	if (literal)
 		return lex_literal_text(l, ret, err);
 	return lex_atom(l, "", ret, err);
 }
