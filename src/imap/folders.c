@@ -280,30 +280,49 @@ ensure_inbox(struct flight *f, struct err *err)
 	return list_add(f->list, f->arena, &inbox, err);
 }
 
-static void
-place_in_namespace(const struct sess *s, struct folder *f)
+/* Does `name` lie in the namespace, or is it its root without the delimiter? */
+static bool
+in_namespace(struct slice name, const struct ns_entry *e)
 {
-	const struct ns_entry *best = NULL, *first = NULL;
+	size_t len = e->prefix.len;
 
-	for (const struct ns_entry *e = s->ns; e != NULL; e = e->next) {
-		size_t len = e->prefix.len;
-		bool whole = len > 0 && e->delim && e->prefix.data[len - 1] == e->delim && f->name.len == len - 1;
+	if (len > 0 && e->delim && e->prefix.data[len - 1] == e->delim && name.len == len - 1)
+		len--;
+	return name.len >= len && memcmp(name.data, e->prefix.data, len) == 0;
+}
 
-		if (first == NULL && e->kind == 0)
-			first = e;
-		if (memcmp(f->name.data, e->prefix.data, whole ? len - 1 : len < f->name.len ? len : f->name.len) != 0 ||
-		    (!whole && f->name.len < len))
-			continue;
-		if (best == NULL || len > best->prefix.len)
+/* Whose folder it is; `own` is the first personal prefix, the same for all. */
+static void
+place_in_namespace(const struct sess *s, struct slice own, struct folder *f)
+{
+	const struct ns_entry *best = NULL;
+
+	for (const struct ns_entry *e = s->ns; e != NULL; e = e->next)
+		if (in_namespace(f->name, e) && (best == NULL || e->prefix.len > best->prefix.len))
 			best = e;
+	f->prefix = own;
+	if (best != NULL && !is_inbox(f->name))
+		f->attrs |= best->kind;
+}
+
+static int
+place_all(const struct sess *s, struct folder_list *list, struct arena *a, struct err *err)
+{
+	const struct ns_entry *first = s->ns;
+	struct slice own = { "", 0 };
+
+	while (first != NULL && first->kind != 0)
+		first = first->next;
+	if (first != NULL) {
+		/* The list outlives the session. */
+		own.data = arena_copy(a, first->prefix);
+		own.len = first->prefix.len;
+		if (own.data == NULL)
+			return err_set(err, ERR_PROTOCOL, "the server lists longer names than fit");
 	}
-	f->prefix = (struct slice){ "", 0 };
-	if (best == NULL || is_inbox(f->name))
-		return;
-	f->attrs |= best->kind;
-	/* Only the first personal namespace is stripped: "#mh/a" and "a" must stay two. */
-	if (best == first && f->name.len > best->prefix.len)
-		f->prefix = best->prefix;
+	for (size_t i = 0; i < list->len; i++)
+		place_in_namespace(s, own, &list->folder[i]);
+	return 0;
 }
 
 /* STATUS for every folder where LIST did not bring the counts, as many in flight as may be. */
@@ -371,14 +390,15 @@ sess_folders(struct sess *s, bool want_sizes, struct arena *a, struct folder_lis
 	struct flight f = { .list = &list, .arena = a };
 	int rc = folders_flight(s, &f, want_sizes, err);
 
+	if (rc == 0)
+		rc = place_all(s, &list, a, err);
+
 	folder_list_done(&f.lsub);
 	folder_list_done(&f.counts);
 	if (rc < 0) {
 		folder_list_done(&list);
 		return -1;
 	}
-	for (size_t i = 0; i < list.len; i++)
-		place_in_namespace(s, &list.folder[i]);
 	s->quirks = quirks_of(s->greeting, s->product, s->at->host);
 	*ret = list;
 	return 0;
