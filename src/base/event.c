@@ -22,6 +22,8 @@
 /* A line holds five texts, each at most 8 KiB, escaped six times as long, and the base64 of
  * four. */
 enum { EVENT_FIELD_MAX = 8 * 1024, EVENT_LINE_MAX = 512 * 1024, EVENT_CUT_STEP = 64 * 1024 };
+/* More than a run writes between two syncs. */
+enum { EVENT_UNSYNCED_MAX = 8 * 1024 * 1024 };
 
 static const char *const event_level_name[] = { "debug", "info", "warning", "error" };
 
@@ -273,6 +275,29 @@ evlog_put(struct evlog *log, const struct event *e, const char *fmt, ...)
 	pthread_mutex_unlock(&log->mutex);
 }
 
+/* After a power cut blocks that were not yet written read as NUL, which no line holds: where that begins; `size`:
+ * nowhere; -1 when it cannot be read. */
+static off_t
+evlog_hole(int fd, off_t size)
+{
+	char chunk[EVENT_CUT_STEP];
+	off_t at = size > EVENT_UNSYNCED_MAX ? size - EVENT_UNSYNCED_MAX : 0;
+
+	while (at < size) {
+		size_t want = size - at > EVENT_CUT_STEP ? EVENT_CUT_STEP : (size_t)(size - at);
+		ssize_t n = pread(fd, chunk, want, at);
+
+		if (n <= 0)
+			return -1;
+		const char *nul = memchr(chunk, '\0', (size_t)n);
+
+		if (nul != NULL)
+			return at + (nul - chunk);
+		at += n;
+	}
+	return size;
+}
+
 /* Where the last whole line ends; -1 when it cannot be read. */
 static off_t
 evlog_good_end(int fd, off_t size)
@@ -307,7 +332,12 @@ evlog_open_file(const char *dir_path, int *ret, struct err *err)
 		return err_wrap(err, "'%s'", dir_path);
 	if (fstat(fd, &st) < 0)
 		return err_set_sys(err, ERR_DISK, "cannot look at '%s/events.jsonl'", dir_path);
-	off_t end = S_ISREG(st.st_mode) ? evlog_good_end(fd, st.st_size) : st.st_size;
+	off_t end = st.st_size;
+
+	if (S_ISREG(st.st_mode))
+		end = evlog_hole(fd, end);
+	if (S_ISREG(st.st_mode) && end >= 0)
+		end = evlog_good_end(fd, end);
 
 	if (end < 0 || (end < st.st_size && ftruncate(fd, end) < 0))
 		return err_set_sys(err, ERR_DISK, "cannot cut the last line of '%s/events.jsonl'", dir_path);

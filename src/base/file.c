@@ -45,24 +45,6 @@ file_make_dir(int dir, const char *path, struct err *err)
 	return 0;
 }
 
-int
-file_make_dirs(const char *path, struct err *err)
-{
-	AUTO(mem_free_str) char *part = mem_copy_str(path);
-
-	for (char *at = part; *at != '\0'; at++) {
-		if (*at != '/' || at == part || at[-1] == '/')
-			continue;
-		*at = '\0';
-		int done = file_make_dir(AT_FDCWD, part, err);
-
-		*at = '/';
-		if (done < 0)
-			return -1;
-	}
-	return file_make_dir(AT_FDCWD, path, err);
-}
-
 static int
 file_open(int dir, const char *path, int flags)
 {
@@ -153,6 +135,53 @@ file_sync(int fd, struct err *err)
 	return 0;
 }
 
+/* The directory that holds `path`; a path that ends in a slash is not passed. */
+static int
+file_open_parent(int dir, const char *path)
+{
+	AUTO(mem_free_str) char *parent = mem_copy_str(path);
+	char *slash = strrchr(parent, '/');
+
+	if (slash != NULL)
+		slash[slash == parent] = '\0';
+	return file_open(dir, slash != NULL ? parent : ".", O_RDONLY | O_DIRECTORY);
+}
+
+/* What is stored below is lost with the name of a directory above it, so a new name is made durable. Who may write a
+ * directory and not read it cannot sync it. */
+static int
+file_make_synced(const char *path, struct err *err)
+{
+	AUTO(file_close) int above = -1;
+
+	if (mkdir(path, FILE_DIR_MODE) < 0)
+		return file_make_dir(AT_FDCWD, path, err);
+	above = file_open_parent(AT_FDCWD, path);
+	if (above < 0 && errno != EACCES)
+		return err_set_sys(err, ERR_CREATE, "cannot open the directory above '%s'", path);
+	if (above >= 0 && file_sync(above, err) < 0)
+		return err_wrap(err, "the directory above '%s'", path);
+	return 0;
+}
+
+int
+file_make_dirs(const char *path, struct err *err)
+{
+	AUTO(mem_free_str) char *part = mem_copy_str(path);
+
+	for (char *at = part; *at != '\0'; at++) {
+		if (*at != '/' || at == part || at[-1] == '/')
+			continue;
+		*at = '\0';
+		int done = file_make_synced(part, err);
+
+		*at = '/';
+		if (done < 0)
+			return -1;
+	}
+	return file_make_synced(path, err);
+}
+
 static int
 file_read_all(int fd, const char *path, struct buf *b, struct err *err)
 {
@@ -184,18 +213,13 @@ file_read(int dir, const char *path, struct buf *b, struct err *err)
 	return file_read_all(fd, path, b, err);
 }
 
-/* The directory that holds `path`, so that a rename in it can be made durable. */
 static int
 file_sync_parent(int dir, const char *path, struct err *err)
 {
-	AUTO(mem_free_str) char *parent = mem_copy_str(path);
-	char *slash = strrchr(parent, '/');
-	AUTO(file_close) int fd = -1;
+	AUTO(file_close) int fd = file_open_parent(dir, path);
 
-	if (slash != NULL)
-		slash[slash == parent] = '\0';
-	if (file_open_dir(dir, slash != NULL ? parent : ".", &fd, err) < 0)
-		return -1;
+	if (fd < 0)
+		return err_set_sys(err, ERR_DISK, "cannot open the directory of '%s'", path);
 	return file_sync(fd, err);
 }
 

@@ -14,7 +14,7 @@
 
 void file_close(int *fd);	/* for AUTO; sets -1 */
 int file_make_dir(int dir, const char *path, struct err *err) WARN_UNUSED;	/* existing directory is fine */
-int file_make_dirs(const char *path, struct err *err) WARN_UNUSED;		/* and parents */
+int file_make_dirs(const char *path, struct err *err) WARN_UNUSED;		/* and parents, all durable */
 int file_open_dir(int dir, const char *path, int *ret, struct err *err) WARN_UNUSED;
 int file_create(int dir, const char *path, int *ret, struct err *err) WARN_UNUSED;	/* O_TRUNC */
 int file_open_append(int dir, const char *path, int *ret, struct err *err) WARN_UNUSED;	/* O_CREAT|O_RDWR, at the end */

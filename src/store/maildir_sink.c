@@ -94,6 +94,22 @@ sink_grow_descriptors(int root, int want)
 	file_close(&fd);
 }
 
+/* A run that was killed may have made directories and not synced their names: what this run stores in them must not be
+ * lost with them. */
+static int
+sink_settle(int root, struct err *err)
+{
+	static const char *const up[] = { "..", "../.." };
+
+	for (size_t i = 0; i < COUNT_OF(up); i++) {
+		AUTO(file_close) int above = -1;
+
+		if (file_open_dir(root, up[i], &above, err) < 0 || file_sync(above, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int maildir_folder_dirs(int root, const char *path, bool *ret_made, struct err *err);
 static void maildir_close(struct sink **s);
 
@@ -112,7 +128,8 @@ maildir_open(struct sink **ret, const struct sink_place *at, struct cancel *stop
 	body_init(&s->body);
 	if (file_make_dirs(at->dir, err) < 0 ||
 	    file_open_dir(AT_FDCWD, at->dir, &s->root, err) < 0 ||
-	    maildir_folder_dirs(s->root, "", &made, err) < 0) {
+	    maildir_folder_dirs(s->root, "", &made, err) < 0 ||
+	    (at->unclean && sink_settle(s->root, err) < 0)) {
 		maildir_close(&s);
 		return err_wrap(err, "'%s'", at->dir);
 	}
@@ -340,6 +357,7 @@ sink_begin_folder(struct sink *s, struct folder_at *at, const struct row_feed *r
 
 	if (maildir_folder_dirs(s->root, at->path, &at->made, err) < 0)
 		return err_wrap(err, "folder directory '%s'", at->path);
+	at->made |= s->unclean;
 	s->current = at;
 	sink_let_go(s);
 	if (folder_reopen(s, at, &found, err) < 0)
