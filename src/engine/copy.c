@@ -500,18 +500,17 @@ rec_arena(struct lane *l)
 }
 
 static int
-rec_start(struct lane *l, const struct planned *f, uint32_t uidvalidity, struct err *err)
+rec_fill(struct lane *l, const struct planned *f, uint32_t uidvalidity, struct arena *a, struct folder_rec *ret,
+    struct err *err)
 {
-	struct arena *a = rec_arena(l);
 	struct buf path;
 	bool mapped = false;
 	int rc = -1;
 
-	arena_reset(a);
 	buf_init(&path, 4096);
 	if (l->sink_ops->name_folder(l->sink, &f->folder, &path, &mapped, err) < 0)
 		goto out;
-	l->rec = (struct folder_rec){
+	*ret = (struct folder_rec){
 		.name = arena_copy(a, f->folder.name),
 		.delim = f->folder.delim,
 		.special_use = f->folder.special_use,
@@ -522,14 +521,23 @@ rec_start(struct lane *l, const struct planned *f, uint32_t uidvalidity, struct 
 		.uidvalidity = uidvalidity,
 		.excluded = f->excluded,
 	};
-	rc = l->rec.name && l->rec.path ? 0 : err_set(err, ERR_FOLDER, "the folder name is too long");
+	rc = ret->name && ret->path ? 0 : err_set(err, ERR_FOLDER, "the folder name is too long");
 out:
 	buf_done(&path);
 	return rc;
 }
 
+static int
+rec_start(struct lane *l, const struct planned *f, uint32_t uidvalidity, struct err *err)
+{
+	arena_reset(rec_arena(l));
+	if (rec_fill(l, f, uidvalidity, rec_arena(l), &l->rec, err) < 0)
+		return -1;
+	return state_folder(l->job->state, &l->lease, &l->rec, rec_arena(l), err);
+}
+
 int
-lane_record(struct lane *l, const struct planned *f, const char *failed, struct err *err)
+lane_record(struct lane *l, struct planned *f, const char *failed, struct err *err)
 {
 	const struct folder_rec *known = known_rec(l, f->folder.name, NULL);
 	uint32_t uidvalidity = f->folder.counts.uidvalidity;
@@ -537,7 +545,7 @@ lane_record(struct lane *l, const struct planned *f, const char *failed, struct 
 	l->plan = f;
 	if (uidvalidity == 0 && known != NULL)
 		uidvalidity = known->uidvalidity;
-	if (rec_start(l, f, uidvalidity, err) < 0 || state_folder(l->job->state, &l->lease, &l->rec, rec_arena(l), err) < 0)
+	if (rec_start(l, f, uidvalidity, err) < 0)
 		return -1;
 	l->rec.excluded = f->excluded;
 	l->rec.vanished = false;
@@ -570,6 +578,27 @@ unchanged(const struct folder *f, const struct folder_rec *r)
 	return (f->attrs & FOLDER_COUNTED) && r != NULL && !r->vanished && !r->excluded && r->proof.proved && all_good(r) &&
 	    c->uidvalidity != 0 && c->uidvalidity == r->uidvalidity && c->uidnext != 0 && c->uidnext == r->uidnext &&
 	    c->messages == r->messages && c->highestmodseq != 0 && c->highestmodseq == r->highestmodseq;
+}
+
+int
+lane_prepare(struct lane *l, struct plan *plan, struct err *err)
+{
+	struct folder_rec *rec = arena_take(&plan->arena, (plan->len + 1) * sizeof(*rec));
+	size_t n = 0;
+
+	if (rec == NULL)
+		return err_set(err, ERR_PROTOCOL, "the server lists more folder names than fit into memory");
+	for (size_t i = 0; i < plan->len; i++) {
+		struct planned *f = &plan->folder[i];
+
+		if (f->excluded || f->folder.counts.uidvalidity == 0 ||
+		    unchanged(&f->folder, known_rec(l, f->folder.name, NULL)))
+			continue;
+		if (rec_fill(l, f, f->folder.counts.uidvalidity, &plan->arena, &rec[n], err) < 0)
+			return -1;
+		f->rec = &rec[n++];
+	}
+	return n == 0 ? 0 : state_folder_all(l->job->state, &l->lease, rec, n, &plan->arena, err);
 }
 
 static int
@@ -715,9 +744,12 @@ open_folder(struct lane *l, struct err *err)
 		return -1;
 	if (l->source_ops->enter(l->source, f, &l->head, err) < 0)
 		return -1;
-	if (rec_start(l, l->plan, l->head.uidvalidity, err) < 0 ||
-	    state_folder(l->job->state, &l->lease, &l->rec, rec_arena(l), err) < 0)
+	if (l->plan->rec != NULL && l->plan->rec->uidvalidity == l->head.uidvalidity)
+		l->rec = *l->plan->rec;
+	else if (rec_start(l, l->plan, l->head.uidvalidity, err) < 0)
 		return -1;
+	/* Entered again, its numbers would be old. */
+	l->plan->rec = NULL;
 	/* A new UIDVALIDITY goes on in the same directory. */
 	if (l->rec.mark[0] == '\0' && known != NULL && known->uidvalidity != l->rec.uidvalidity)
 		l->rec.mark = known->mark;
@@ -897,7 +929,7 @@ count_cut(struct lane *l)
 }
 
 int
-lane_copy(struct lane *l, const struct planned *f, struct err *err)
+lane_copy(struct lane *l, struct planned *f, struct err *err)
 {
 	const struct folder_rec *known = known_rec(l, f->folder.name, NULL);
 

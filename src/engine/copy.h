@@ -34,7 +34,7 @@ struct live {
 /* A folder whose messages all have their verdicts. Its index files and its proof wait for others, so that a barrier serves
  * many folders; killed before, it is listed again and nothing is read twice. */
 struct closing {
-	const struct planned *plan;
+	struct planned *plan;
 	struct folder_rec rec;
 	struct folder_at *at;
 	struct arena arena;		/* texts of rec */
@@ -55,7 +55,7 @@ struct lane {
 	struct digest *digest;
 	const char *account;
 	/* the folder */
-	const struct planned *plan;
+	struct planned *plan;
 	struct folder_rec rec;
 	struct folder_head head;
 	struct folder_at *at;
@@ -86,9 +86,12 @@ int lane_init(struct lane *l, const struct job *job, struct shared *shared, cons
 void lane_done(struct lane *l);
 /* One folder to its end: every message has a verdict, the proof is taken, all is committed. -1: see *err; scope FOLDER:
  * the next one may go on; scope SESSION: connect again and repeat, what is committed is not read again. */
-int lane_copy(struct lane *l, const struct planned *f, struct err *err) WARN_UNUSED;
+int lane_copy(struct lane *l, struct planned *f, struct err *err) WARN_UNUSED;
+/* Records for all folders that will be entered and whose UIDVALIDITY is known, in one commit: else each would wait for the
+ * barrier that is under way. */
+int lane_prepare(struct lane *l, struct plan *plan, struct err *err) WARN_UNUSED;
 /* A folder that is only recorded: excluded, or failed with why. */
-int lane_record(struct lane *l, const struct planned *f, const char *failed, struct err *err) WARN_UNUSED;
+int lane_record(struct lane *l, struct planned *f, const char *failed, struct err *err) WARN_UNUSED;
 /* Write index files and proofs of the folders that wait for it; durable on return. */
 int lane_close_folders(struct lane *l, struct err *err) WARN_UNUSED;
 /* Commit what is sealed; with `wait`, durable on return. */

@@ -133,10 +133,10 @@ reconnect(struct runner *u, struct err *why)
 
 /* ---- folders ---- */
 
-static const struct planned *
+static struct planned *
 take_folder(struct run *r)
 {
-	const struct planned *f = NULL;
+	struct planned *f = NULL;
 
 	pthread_mutex_lock(&r->shared.mutex);
 	while (f == NULL && r->err.kind == ERR_NONE && r->next < r->plan.len) {
@@ -149,7 +149,7 @@ take_folder(struct run *r)
 }
 
 static int
-folder_failed(struct lane *l, const struct planned *f, const struct err *why, struct err *err)
+folder_failed(struct lane *l, struct planned *f, const struct err *why, struct err *err)
 {
 	struct event e = { .no = EV_FOLDER_FAILED, .level = LEVEL_ERROR, .account = l->account, .folder = f->display };
 
@@ -158,7 +158,7 @@ folder_failed(struct lane *l, const struct planned *f, const struct err *why, st
 }
 
 static int
-run_folder(struct runner *u, const struct planned *f, struct err *err)
+run_folder(struct runner *u, struct planned *f, struct err *err)
 {
 	for (;;) {
 		struct err why = {0};
@@ -181,7 +181,7 @@ run_folder(struct runner *u, const struct planned *f, struct err *err)
 static int
 run_lane(struct runner *u, struct err *err)
 {
-	const struct planned *f;
+	struct planned *f;
 
 	while ((f = take_folder(u->run)) != NULL) {
 		if (u->lane.source == NULL && connect_lane(u->run, &u->lane, err) < 0 && reconnect(u, err) < 0)
@@ -363,7 +363,7 @@ make_plan(struct run *r, struct lane *l, struct err *err)
 			return -1;
 	l->plan = NULL;
 	count_total(r);
-	return 0;
+	return lane_prepare(l, &r->plan, err);
 }
 
 static int

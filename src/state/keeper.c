@@ -101,7 +101,7 @@ state_serve(struct state *t, struct request *r, struct err *err)
 	case REQUEST_ACCOUNTS:
 		return ops->accounts(b, r->arena, r->accounts, r->ret_len, err);
 	case REQUEST_FOLDER:
-		return ops->folder(b, &r->lease, r->folder, r->arena, err);
+		return ops->folder(b, &r->lease, r->folder, (size_t)r->id, r->arena, err);
 	case REQUEST_FOLDERS:
 		return ops->folders(b, r->id, r->arena, r->folders, r->ret_len, err);
 	case REQUEST_PAGE:

@@ -34,7 +34,7 @@ struct request {
 	bool done;
 	struct lease lease;
 	struct arena *arena;
-	int64_t id, id2; /* row ids; uid, run and exit code where they belong */
+	int64_t id, id2; /* row ids; uid, run, exit code and a number of records where they belong */
 	size_t *ret_len;
 	union {
 		struct batch *batch;

@@ -377,15 +377,16 @@ folder_settle(struct backend *b, const struct lease *l, struct folder_rec *io, s
 }
 
 int
-sqlite_folder(struct backend *b, const struct lease *l, struct folder_rec *io, struct arena *a,
-    struct err *err)
+sqlite_folder(struct backend *b, const struct lease *l, struct folder_rec *io, size_t n,
+    struct arena *a, struct err *err)
 {
-	struct folder_rec rec = *io;
+	int rc = 0;
 
-	if (db_begin(b, err) < 0 || db_end(b, folder_settle(b, l, &rec, a, err), err) < 0)
+	if (db_begin(b, err) < 0)
 		return -1;
-	*io = rec;
-	return 0;
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = folder_settle(b, l, &io[i], a, err);
+	return db_end(b, rc, err);
 }
 
 /* ---- servers ---- */

@@ -143,7 +143,16 @@ int
 state_folder(
     struct state *t, const struct lease *l, struct folder_rec *io, struct arena *a, struct err *err)
 {
-	struct request r = { .kind = REQUEST_FOLDER, .lease = *l, .arena = a, .folder = io };
+	return state_folder_all(t, l, io, 1, a, err);
+}
+
+int
+state_folder_all(struct state *t, const struct lease *l, struct folder_rec *io, size_t n,
+    struct arena *a, struct err *err)
+{
+	struct request r = {
+		.kind = REQUEST_FOLDER, .lease = *l, .arena = a, .folder = io, .id = (int64_t)n
+	};
 
 	return state_ask(t, &r, err);
 }

@@ -170,6 +170,9 @@ int state_folders(struct state *t, int64_t account, struct arena *a, struct fold
  * the name; a folder added with 0 takes the first one known while it has no messages. Durable on
  * return; nothing is written when nothing changed. */
 int state_folder(struct state *t, const struct lease *l, struct folder_rec *io, struct arena *a, struct err *err) WARN_UNUSED;
+/* The same for many in one commit; after -1 the records are not to be used. */
+int state_folder_all(struct state *t, const struct lease *l, struct folder_rec *io, size_t n,
+    struct arena *a, struct err *err) WARN_UNUSED;
 /* Rows with uid > after, ascending, at most PAGE_MSGS; none: page->len == 0. */
 int state_page(struct state *t, int64_t folder, uint32_t after, struct msg_page *ret, struct err *err) WARN_UNUSED;
 /* One row; *ret_found false when absent. */
