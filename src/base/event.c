@@ -390,7 +390,7 @@ evlog_sync(struct evlog *log, struct err *err)
 		*err = log->fault;
 	pthread_mutex_unlock(&log->mutex);
 	if (failed || file_sync(log->fd, err) < 0)
-		return err_wrap(err, "event log");
+		return err_wrap(err, "event log 'events.jsonl'");
 	return 0;
 }
 

@@ -29,12 +29,13 @@ file_close(int *fd)
 	*fd = -1;
 }
 
-int
-file_make_dir(int dir, const char *path, struct err *err)
+static int
+file_make(int dir, const char *path, bool *ret_made, struct err *err)
 {
 	struct stat st;
 
-	if (mkdirat(dir, path, FILE_DIR_MODE) == 0)
+	*ret_made = mkdirat(dir, path, FILE_DIR_MODE) == 0;
+	if (*ret_made)
 		return 0;
 	if (errno != EEXIST)
 		return err_set_sys(err, ERR_CREATE, "cannot make directory '%s'", path);
@@ -43,6 +44,14 @@ file_make_dir(int dir, const char *path, struct err *err)
 	if (!S_ISDIR(st.st_mode))
 		return err_set(err, ERR_CREATE, "'%s' is there and is not a directory", path);
 	return 0;
+}
+
+int
+file_make_dir(int dir, const char *path, struct err *err)
+{
+	bool made;
+
+	return file_make(dir, path, &made, err);
 }
 
 static int
@@ -153,9 +162,12 @@ static int
 file_make_synced(const char *path, struct err *err)
 {
 	AUTO(file_close) int above = -1;
+	bool made;
 
-	if (mkdir(path, FILE_DIR_MODE) < 0)
-		return file_make_dir(AT_FDCWD, path, err);
+	if (file_make(AT_FDCWD, path, &made, err) < 0)
+		return -1;
+	if (!made)
+		return 0;
 	above = file_open_parent(AT_FDCWD, path);
 	if (above < 0 && errno != EACCES)
 		return err_set_sys(err, ERR_CREATE, "cannot open the directory above '%s'", path);
@@ -220,7 +232,7 @@ file_sync_parent(int dir, const char *path, struct err *err)
 
 	if (fd < 0)
 		return err_set_sys(err, ERR_DISK, "cannot open the directory of '%s'", path);
-	return file_sync(fd, err);
+	return file_sync(fd, err) < 0 ? err_wrap(err, "the directory of '%s'", path) : 0;
 }
 
 static int

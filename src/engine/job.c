@@ -401,20 +401,23 @@ run_account(struct run *r, struct runner *u, struct err *err)
 	return lane_flush(l, true, err);
 }
 
-static void
-account_ended(struct run *r, struct lane *l, int rc, const struct err *err)
+/* The end that is told and recorded; an end that cannot be recorded is a failure itself. */
+static int
+account_ended(struct run *r, struct lane *l, int rc, struct err *err)
 {
 	enum account_status status = rc == 0 ? ACCOUNT_DONE : err->kind == ERR_INTERRUPTED ? ACCOUNT_STOPPED : ACCOUNT_FAILED;
 	struct event e = { .no = rc == 0 ? EV_ACCOUNT_END : err->kind == ERR_INTERRUPTED ? EV_INTERRUPTED : EV_ACCOUNT_FAILED,
 	    .account = l->account };
-	struct err ignored = {0};
+	struct err why = {0};
 
 	e.level = event_default_level(e.no);
 	evlog_put(r->job->log, &e, "%s", rc == 0 ? "account ended" : err->text);
-	/* When the state itself has failed this fails too, and the exit code is already decided. */
 	if (state_account_end(r->job->state, &r->lease, status, rc == 0 ? "" : err->text, rc == 0 ? 0 : err_exit_code(err->kind),
-	    &ignored) < 0 && rc == 0)
-		evlog_put(r->job->log, &e, "%s", ignored.text);
+	    &why) < 0 && rc == 0) {
+		*err = why;
+		return -1;
+	}
+	return rc;
 }
 
 static int
@@ -471,7 +474,7 @@ job_extract(const struct job *job, struct err *err)
 		*err = flush;
 	lane_done(&u.lane);
 ended:
-	account_ended(&r, &u.lane, rc, err);
+	rc = account_ended(&r, &u.lane, rc, err);
 out:
 	free(r.mail_dir);
 	plan_done(&r.plan);

@@ -49,7 +49,7 @@ job_lock_sign(int fd, const char *path, struct err *err)
 	int len = snprintf(text, sizeof text, "%ld %s %s\n", (long)getpid(), host, start);
 	if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0)
 		return err_set_sys(err, ERR_DISK, "write '%s'", path);
-	return file_write(fd, text, (size_t)len, err);
+	return file_write(fd, text, (size_t)len, err) < 0 ? err_wrap(err, "'%s'", path) : 0;
 }
 
 int

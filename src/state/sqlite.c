@@ -289,7 +289,7 @@ sqlite_open(struct backend **ret, const char *job_dir, bool create, struct err *
 	if (db_connect(b, err) < 0 || db_ready(b, err) < 0)
 		return -1;
 	if (there == 0 && file_sync(dir, err) < 0)
-		return -1;
+		return err_wrap(err, "job directory '%s'", job_dir);
 	*ret = b;
 	b = NULL;
 	return 0;

@@ -162,8 +162,9 @@ keywords_write(const struct keywords_change *c, int folder, struct err *err)
 
 	if (keywords_unchanged(c, folder, err) < 0)
 		return -1;
-	if (file_create(folder, KEYWORDS_NEW, &fd, err) < 0 ||
-	    file_write(fd, c->text.data, c->text.len, err) < 0 || file_sync(fd, err) < 0)
+	if (file_create(folder, KEYWORDS_NEW, &fd, err) < 0)
 		return -1;
+	if (file_write(fd, c->text.data, c->text.len, err) < 0 || file_sync(fd, err) < 0)
+		return err_wrap(err, "'" KEYWORDS_NEW "'");
 	return file_rename(folder, KEYWORDS_NEW, folder, KEYWORDS_FILE, err);
 }

@@ -120,11 +120,12 @@ maildir_dirs_open(struct maildir_dirs **ret, int root, const char *path, struct 
 
 	atomic_init(&d->refs, 1);
 	d->folder = d->cur = d->tmp = d->sidecar = -1;
+	d->path = mem_copy_str(path);
 	if (file_open_dir(root, *path != '\0' ? path : ".", &d->folder, err) < 0 ||
 	    file_open_dir(d->folder, "cur", &d->cur, err) < 0 ||
 	    file_open_dir(d->folder, "tmp", &d->tmp, err) < 0) {
 		maildir_dirs_unref(&d);
-		return err_wrap(err, "folder directory '%s'", path);
+		return err_wrap(err, "folder directory '%s'", *path != '\0' ? path : ".");
 	}
 	*ret = d;
 	return 0;
@@ -148,6 +149,7 @@ maildir_dirs_unref(struct maildir_dirs **d)
 		file_close(&(*d)->tmp);
 		file_close(&(*d)->sidecar);
 		name_index_free(&(*d)->index);
+		free((*d)->path);
 		free(*d);
 	}
 	*d = NULL;

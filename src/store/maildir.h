@@ -41,6 +41,7 @@ bool maildir_path_valid(const char *path);
 struct name_index;
 struct maildir_dirs {
 	atomic_uint refs;
+	char *path;			/* below the account; "" for its root */
 	int folder, cur, tmp;
 	int sidecar;			/* appended by the keeper alone; -1: none */
 	struct name_index *index;	/* the keeper's */

@@ -224,6 +224,12 @@ maildir_batch_full(const struct maildir_batch *b, int max_files)
 /* ---- making it visible ---- */
 
 static int
+folder_wrap(const struct batch_folder *f, struct err *err)
+{
+	return err_wrap(err, "folder directory '%s'", *f->dirs->path != '\0' ? f->dirs->path : ".");
+}
+
+static int
 batch_append(struct maildir_batch *b, struct err *err)
 {
 	for (size_t i = 0; i < b->n_folders; i++) {
@@ -231,7 +237,7 @@ batch_append(struct maildir_batch *b, struct err *err)
 
 		if (f->letters.text.len > 0 &&
 		    keywords_write(&f->letters, f->dirs->folder, err) < 0)
-			return -1;
+			return folder_wrap(f, err);
 	}
 	for (; b->appended < b->n_folders; b->appended++) {
 		const struct batch_folder *f = &b->folder[b->appended];
@@ -241,7 +247,8 @@ batch_append(struct maildir_batch *b, struct err *err)
 		struct slice lines = buf_slice(&f->lines);
 		if (sidecar_append(f->dirs->sidecar, f->lines_from, lines, err) < 0) {
 			sidecar_cut(f->dirs->sidecar, f->lines_from);
-			return -1;
+			(void)err_wrap(err, "the sidecar folder.jsonl");
+			return folder_wrap(f, err);
 		}
 	}
 	return 0;
@@ -296,13 +303,13 @@ batch_apply(struct maildir_batch *b, struct err *err)
 {
 	for (; b->applied < b->n_ops; b->applied++) {
 		struct op *o = &b->op[b->applied];
-		const struct maildir_dirs *d = b->folder[o->folder].dirs;
+		const struct batch_folder *f = &b->folder[o->folder];
+		const struct maildir_dirs *d = f->dirs;
 
-		if (o->kind == OP_ADD &&
-		    file_rename(d->tmp, op_from(b, o), d->cur, op_to(b, o), err) < 0)
-			return -1;
-		if (o->kind == OP_RENAME && batch_apply_rename(b, o, err) < 0)
-			return -1;
+		if ((o->kind == OP_ADD &&
+			file_rename(d->tmp, op_from(b, o), d->cur, op_to(b, o), err) < 0) ||
+		    (o->kind == OP_RENAME && batch_apply_rename(b, o, err) < 0))
+			return folder_wrap(f, err);
 	}
 	return 0;
 }
@@ -310,19 +317,26 @@ batch_apply(struct maildir_batch *b, struct err *err)
 /* ---- making it durable ---- */
 
 static int
+folder_sync_one(int fd, const char *name, struct err *err)
+{
+	return file_sync(fd, err) < 0 ? err_wrap(err, "'%s'", name) : 0;
+}
+
+static int
 folder_sync(const struct batch_folder *f, int root, struct err *err)
 {
 	const struct maildir_dirs *d = f->dirs;
 
-	if (f->uidlist >= 0 && file_sync(f->uidlist, err) < 0)
-		return -1;
-	if (f->lines.len > 0 && file_sync(d->sidecar, err) < 0)
-		return -1;
-	if ((f->ops || f->made) && (file_sync(d->cur, err) < 0 || file_sync(d->tmp, err) < 0))
-		return -1;
+	if (f->uidlist >= 0 && folder_sync_one(f->uidlist, UIDLIST_FILE, err) < 0)
+		return folder_wrap(f, err);
+	if (f->lines.len > 0 && folder_sync_one(d->sidecar, "folder.jsonl", err) < 0)
+		return folder_wrap(f, err);
+	if ((f->ops || f->made) &&
+	    (folder_sync_one(d->cur, "cur", err) < 0 || folder_sync_one(d->tmp, "tmp", err) < 0))
+		return folder_wrap(f, err);
 	if (file_sync(d->folder, err) < 0)
-		return -1;
-	return f->made ? file_sync(root, err) : 0;
+		return folder_wrap(f, err);
+	return f->made ? folder_sync_one(root, "mail/ACCOUNT", err) : 0;
 }
 
 static int
@@ -332,7 +346,7 @@ batch_settle(struct maildir_batch *b, struct err *err)
 		return file_sync_system(b->root, err);
 	for (size_t i = 0; i < b->n_ops; i++) {
 		if (b->op[i].fd >= 0 && file_sync(b->op[i].fd, err) < 0)
-			return err_wrap(err, "'%s'", op_to(b, &b->op[i]));
+			return err_wrap(err, "'cur/%s'", op_to(b, &b->op[i]));
 	}
 	for (size_t i = 0; i < b->n_folders; i++) {
 		if (folder_sync(&b->folder[i], b->root, err) < 0)

@@ -54,7 +54,7 @@ static int
 body_put(struct body *b, const char *data, size_t len, struct err *err)
 {
 	if (b->fd < 0 && file_create(b->tmp, b->name, &b->fd, err) < 0)
-		return -1;
+		return err_wrap(err, "tmp");
 	if (file_write(b->fd, data, len, err) < 0)
 		return err_wrap(err, "'tmp/%s'", b->name);
 	b->in_file += len;

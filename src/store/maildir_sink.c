@@ -221,6 +221,12 @@ maildir_folder_dirs(int root, const char *path, bool *ret_made, struct err *err)
 	return file_create(dir, "maildirfolder", &mark, err);
 }
 
+static int
+folder_wrap(const struct folder_at *at, struct err *err)
+{
+	return err_wrap(err, "folder directory '%s'", *at->path != '\0' ? at->path : ".");
+}
+
 static void
 folder_note(struct folder_at *at, enum sidecar_found found)
 {
@@ -246,7 +252,7 @@ folder_reopen(struct sink *s, struct folder_at *at, enum sidecar_found *ret_foun
 	    sidecar_open(&o->sidecar, o->dirs->folder, at->mark,
 		(struct slice){ at->head, strlen(at->head) }, at->head_key, s->unclean,
 		&o->dirs->sidecar, ret_found, err) < 0)
-		return err_wrap(err, "folder directory '%s'", at->path);
+		return folder_wrap(at, err);
 	if (s->n_held == s->held_cap) {
 		s->held_cap = s->held_cap > 0 ? 2 * s->held_cap : 16;
 		s->held = mem_resize(s->held, s->held_cap, sizeof(struct folder_at *));
@@ -356,7 +362,7 @@ sink_begin_folder(struct sink *s, struct folder_at *at, const struct row_feed *r
 	char mark[SIDECAR_MARK_MAX];
 
 	if (maildir_folder_dirs(s->root, at->path, &at->made, err) < 0)
-		return err_wrap(err, "folder directory '%s'", at->path);
+		return folder_wrap(at, err);
 	at->made |= s->unclean;
 	s->current = at;
 	sink_let_go(s);
@@ -496,7 +502,7 @@ maildir_end(struct sink *s, struct msg *final, struct err *err)
 	}
 	if (sink_date(fd, &final->date, err) < 0 || sink_join(s, at, final, &fd, err) < 0) {
 		(void)unlinkat(at->open->dirs->tmp, s->body.name, 0);
-		return err_wrap(err, "UID %" PRIu32, final->uid);
+		return err_wrap(err, "UID %" PRIu32 ", 'tmp/%s'", final->uid, s->body.name);
 	}
 	return 0;
 }
@@ -599,7 +605,7 @@ maildir_finish(struct sink *s, struct folder_at *at, const struct folder_rec *re
 	if (sink_enter(s, at, err) < 0)
 		return -1;
 	if (dovecot_uidlist(at->open->dirs->folder, s->account, rec, rows, s->stop, &fd, err) < 0)
-		return err_wrap(err, "folder directory '%s'", at->path);
+		return folder_wrap(at, err);
 	at->finished = true;
 	if (fd < 0)
 		return 0;
