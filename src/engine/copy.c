@@ -962,8 +962,8 @@ lane_init(struct lane *l, const struct job *job, struct shared *shared, const ch
 
 	/* Three batches may be under way, and others need descriptors too. */
 	place.batch_files = files > 256 ? (int)((files - 128) / 4) : 32;
-	if (place.batch_files > 4096)
-		place.batch_files = 4096;
+	if (place.batch_files > BATCH_FILES_MAX)
+		place.batch_files = BATCH_FILES_MAX;
 	*l = (struct lane){ .job = job, .shared = shared, .source_ops = &source_imap, .sink_ops = &sink_maildir, .lease = *lease, .known = known,
 	    .n_known = n_known, .account = account, .batch_began_ms = clock_mono_ms() };
 	l->batch = batch_new();

@@ -11,7 +11,7 @@
 #include "store/sink.h"
 #include "store/source.h"
 
-enum { LANE_PAGES = 3, BATCH_MS = 5000, BATCH_RECORDS = 8192, CUTS_ALONE = 2, CUTS_MAX = 3,
+enum { LANE_PAGES = 3, BATCH_MS = 5000, BATCH_RECORDS = 8192, BATCH_FILES_MAX = 3072, CUTS_ALONE = 2, CUTS_MAX = 3,
 	CLOSING_MAX = 64, CLOSING_MS = 10 * 1000 };
 
 /* What the lanes of one account share. */
