@@ -1,4 +1,4 @@
-/* Capabilities that imex makes use of, and the protocol level that follows from them (spec quirks 3.1). */
+/* Capabilities that imex makes use of, and the protocol level that follows from them (docs/quirks.md 3.1). */
 #ifndef IMAP_CAPS_H
 #define IMAP_CAPS_H
 

@@ -1,4 +1,4 @@
-/* A folder as the source names it. Numbers of 0 mean "unknown" (spec quirks row 43), never "none". */
+/* A folder as the source names it. Numbers of 0 mean "unknown" (quirks.md row 43), never "none". */
 #ifndef MAIL_FOLDER_H
 #define MAIL_FOLDER_H
 

@@ -14,7 +14,7 @@ struct header_facts {
 
 /* `header`: raw header octets, a truncated one is fine. Never fails: what is not there is "". */
 void header_read(struct slice header, struct arena *a, struct header_facts *ret);
-/* Known texts that servers give in place of a message (spec quirks row 13). */
+/* Known texts that servers give in place of a message (quirks.md row 13). */
 bool body_is_placeholder(struct slice start_of_body, const char **ret_which);
 
 #endif
