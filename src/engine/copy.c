@@ -1,17 +1,13 @@
 /* One folder from source to sink. The listing is merged with the rows of the state, so that only what is missing is read;
  * while the bodies of one page arrive, those of the next are asked for already. */
-#include "engine/copy.h"
-
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "engine/copy.h"
 #include "mail/header.h"
-
-/* ---- batches ---- */
 
 int
 lane_flush(struct lane *l, bool wait, struct err *err)
@@ -35,134 +31,12 @@ lane_flush(struct lane *l, bool wait, struct err *err)
 	return wait ? state_barrier(l->job->state, err) : 0;
 }
 
-static int
-flush_if_full(struct lane *l, struct err *err)
+int
+lane_flush_if_full(struct lane *l, struct err *err)
 {
 	if (l->sink_ops->full(l->sink) || batch_len(l->batch) >= BATCH_RECORDS ||
 	    clock_mono_ms() - l->batch_began_ms >= BATCH_MS)
 		return lane_flush(l, false, err);
-	return 0;
-}
-
-/* ---- rows of the state beside the listing ---- */
-
-static int
-feed_rows(void *arg, uint32_t after, struct msg_page *ret, struct err *err)
-{
-	struct lane *l = arg;
-
-	return state_page(l->job->state, l->rec.id, after, ret, err);
-}
-
-static int
-next_row(struct lane *l, const struct msg **ret, struct err *err)
-{
-	*ret = NULL;
-	if (!l->has_rows || l->rows_end)
-		return 0;
-	if (l->row_at == l->rows->len) {
-		if (state_page(l->job->state, l->rec.id, l->rows_after, l->rows, err) < 0)
-			return -1;
-		l->row_at = 0;
-		l->rows_end = l->rows->len == 0;
-		if (l->rows_end)
-			return 0;
-		l->rows_after = l->rows->msg[l->rows->len - 1].uid;
-	}
-	*ret = &l->rows->msg[l->row_at];
-	return 0;
-}
-
-/* The row of `uid`, if there is one; rows before it were not listed. */
-static int
-row_of(struct lane *l, uint32_t uid, const struct msg **ret, struct err *err)
-{
-	for (;;) {
-		const struct msg *row;
-
-		if (next_row(l, &row, err) < 0)
-			return -1;
-		*ret = row && row->uid == uid ? row : NULL;
-		if (row == NULL || row->uid > uid)
-			return 0;
-		l->row_at++;
-		if (row->uid == uid)
-			return 0;
-		if (!row->expunged)
-			uidset_add(&l->missing, row->uid, row->uid);
-	}
-}
-
-static int
-rows_left(struct lane *l, struct err *err)
-{
-	const struct msg *row;
-
-	for (;;) {
-		if (next_row(l, &row, err) < 0)
-			return -1;
-		if (row == NULL)
-			return 0;
-		l->row_at++;
-		if (!row->expunged)
-			uidset_add(&l->missing, row->uid, row->uid);
-	}
-}
-
-/* ---- listing ---- */
-
-/* A message that is stored already: its flags may have changed, or it may have come back. */
-static int
-compare_stored(struct lane *l, const struct msg *now, const struct msg *row, struct err *err)
-{
-	if (row->expunged) {
-		struct msg back = *row;
-
-		back.expunged = false;
-		back.flags = now->flags;
-		if (!flags_equal(&now->flags, &row->flags) && verdict_has_file(row->verdict) &&
-		    l->sink_ops->amend(l->sink, l->at, row, &now->flags, err) < 0)
-			return -1;
-		batch_message(l->batch, l->rec.id, &back, VERDICTS);
-		return flush_if_full(l, err);
-	}
-	if (flags_equal(&now->flags, &row->flags))
-		return 0;
-	l->changed = true;
-	if (verdict_has_file(row->verdict) && l->sink_ops->amend(l->sink, l->at, row, &now->flags, err) < 0)
-		return -1;
-	batch_flags(l->batch, l->rec.id, row->uid, &now->flags, now->modseq);
-	return flush_if_full(l, err);
-}
-
-static int
-sort_message(struct lane *l, struct live *v, size_t i, struct err *err)
-{
-	struct msg *m = &v->page->msg[i], found;
-	const struct msg *row = NULL;
-
-	v->old[i] = VERDICTS;
-	v->wanted[i] = false;
-	if (!l->merged) {
-		if (row_of(l, m->uid, &row, err) < 0)
-			return -1;
-	} else if (l->has_rows) {
-		/* Listed late: out of the order of the merge. */
-		bool there;
-
-		uidset_remove(&l->missing, m->uid);
-		if (state_message(l->job->state, l->rec.id, m->uid, &v->page->arena, &found, &there, err) < 0)
-			return -1;
-		row = there ? &found : NULL;
-	}
-	if (row != NULL)
-		v->old[i] = (uint8_t)row->verdict;
-	if (row != NULL && row->verdict == VERDICT_STORED) {
-		if (l->job->progress != NULL)
-			atomic_fetch_add(&l->job->progress->messages_done, 1);
-		return compare_stored(l, m, row, err);
-	}
-	v->wanted[i] = !uidset_has(&l->skip, m->uid);
 	return 0;
 }
 
@@ -210,7 +84,7 @@ list_page(struct lane *l, struct live **ret, struct err *err)
 	if (v->page->len == 0)
 		return 0;
 	for (size_t i = 0; i < v->page->len; i++)
-		if (sort_message(l, v, i, err) < 0)
+		if (lane_sort(l, v, i, err) < 0)
 			return -1;
 	if (ask_for(l, v, err) < 0)
 		return -1;
@@ -218,8 +92,6 @@ list_page(struct lane *l, struct live **ret, struct err *err)
 	*ret = v;
 	return 0;
 }
-
-/* ---- bodies ---- */
 
 static struct msg *
 live_find(struct lane *l, uint32_t uid, struct live **ret_live, size_t *ret_at)
@@ -359,7 +231,7 @@ take_body(struct lane *l, const struct offer *o, struct err *err)
 		atomic_fetch_add(&l->job->progress->messages_done, 1);
 		atomic_fetch_add(&l->job->progress->messages_new, 1);
 	}
-	rc = flush_if_full(l, err);
+	rc = lane_flush_if_full(l, err);
 out:
 	buf_done(&head);
 	arena_done(&a);
@@ -388,7 +260,7 @@ take_verdict(struct lane *l, const struct offer *o, struct err *err)
 	}
 	if (l->job->progress != NULL)
 		atomic_fetch_add(&l->job->progress->messages_done, 1);
-	rc = flush_if_full(l, err);
+	rc = lane_flush_if_full(l, err);
 out:
 	arena_done(&a);
 	return rc;
@@ -472,281 +344,21 @@ copy_pages(struct lane *l, struct err *err)
 	return 0;
 }
 
-/* ---- a folder ---- */
-
-/* The record of a name that is current (vanished false) or of a certain UIDVALIDITY. */
-static const struct folder_rec *
-known_rec(const struct lane *l, struct slice name, const uint32_t *uidvalidity)
-{
-	const struct folder_rec *found = NULL;
-
-	for (size_t i = 0; i < l->n_known; i++) {
-		const struct folder_rec *r = &l->known[i];
-
-		if (!slice_eq(name, r->name))
-			continue;
-		if (uidvalidity != NULL ? r->uidvalidity == *uidvalidity : !r->vanished)
-			return r;
-		if (uidvalidity == NULL && (found == NULL || r->id > found->id))
-			found = r;
-	}
-	return found;
-}
-
-static struct arena *
-rec_arena(struct lane *l)
-{
-	return &l->closing[l->n_closing].arena;
-}
-
-static int
-rec_fill(struct lane *l, const struct planned *f, uint32_t uidvalidity, struct arena *a, struct folder_rec *ret,
-    struct err *err)
-{
-	struct buf path;
-	bool mapped = false;
-	int rc = -1;
-
-	buf_init(&path, 4096);
-	if (l->sink_ops->name_folder(l->sink, &f->folder, &path, &mapped, err) < 0)
-		goto out;
-	*ret = (struct folder_rec){
-		.name = arena_copy(a, f->folder.name),
-		.delim = f->folder.delim,
-		.special_use = f->folder.special_use,
-		.subscribed = f->folder.attrs & FOLDER_SUBSCRIBED,
-		.path = arena_copy(a, buf_slice(&path)),
-		.mark = "",
-		.name_mapped = mapped,
-		.uidvalidity = uidvalidity,
-		.excluded = f->excluded,
-	};
-	rc = ret->name && ret->path ? 0 : err_set(err, ERR_FOLDER, "the folder name is too long");
-out:
-	buf_done(&path);
-	return rc;
-}
-
-static int
-rec_start(struct lane *l, const struct planned *f, uint32_t uidvalidity, struct err *err)
-{
-	arena_reset(rec_arena(l));
-	if (rec_fill(l, f, uidvalidity, rec_arena(l), &l->rec, err) < 0)
-		return -1;
-	return state_folder(l->job->state, &l->lease, &l->rec, rec_arena(l), err);
-}
-
-int
-lane_record(struct lane *l, struct planned *f, const char *failed, struct err *err)
-{
-	const struct folder_rec *known = known_rec(l, f->folder.name, NULL);
-	uint32_t uidvalidity = f->folder.counts.uidvalidity;
-
-	l->plan = f;
-	if (uidvalidity == 0 && known != NULL)
-		uidvalidity = known->uidvalidity;
-	if (rec_start(l, f, uidvalidity, err) < 0)
-		return -1;
-	l->rec.excluded = f->excluded;
-	l->rec.vanished = false;
-	if (failed != NULL) {
-		l->rec.proof.proved = false;
-		l->rec.proof.carried = false;
-		l->rec.proof.why = failed;
-	}
-	batch_folder(l->batch, &l->rec);
-	if (f->excluded)
-		lane_event(l, EV_FOLDER_EXCLUDED, "excluded: %s", f->why);
-	return lane_flush(l, false, err);
-}
-
-static bool
-all_good(const struct folder_rec *r)
-{
-	for (int v = 0; v < VERDICTS; v++)
-		if (r->verdicts[v] > 0 && !verdict_good((enum verdict)v))
-			return false;
-	return true;
-}
-
-/* Nothing to do by the counts alone (rules.md 1.6): the same UIDVALIDITY, UIDNEXT, MESSAGES and HIGHESTMODSEQ. */
-static bool
-unchanged(const struct folder *f, const struct folder_rec *r)
-{
-	const struct folder_counts *c = &f->counts;
-
-	return (f->attrs & FOLDER_COUNTED) && r != NULL && !r->vanished && !r->excluded && r->proof.proved && all_good(r) &&
-	    c->uidvalidity != 0 && c->uidvalidity == r->uidvalidity && c->uidnext != 0 && c->uidnext == r->uidnext &&
-	    c->messages == r->messages && c->highestmodseq != 0 && c->highestmodseq == r->highestmodseq;
-}
-
-int
-lane_prepare(struct lane *l, struct plan *plan, struct err *err)
-{
-	struct folder_rec *rec = arena_take(&plan->arena, (plan->len + 1) * sizeof(*rec));
-	size_t n = 0;
-
-	if (rec == NULL)
-		return err_set(err, ERR_PROTOCOL, "the server lists more folder names than fit into memory");
-	for (size_t i = 0; i < plan->len; i++) {
-		struct planned *f = &plan->folder[i];
-
-		if (f->excluded || f->folder.counts.uidvalidity == 0 ||
-		    unchanged(&f->folder, known_rec(l, f->folder.name, NULL)))
-			continue;
-		if (rec_fill(l, f, f->folder.counts.uidvalidity, &plan->arena, &rec[n], err) < 0)
-			return -1;
-		f->rec = &rec[n++];
-	}
-	return n == 0 ? 0 : state_folder_all(l->job->state, &l->lease, rec, n, &plan->arena, err);
-}
-
-static int
-carry_over(struct lane *l, const struct folder_rec *known, struct err *err)
-{
-	l->rec = *known;
-	l->rec.special_use = l->plan->folder.special_use;
-	l->rec.subscribed = l->plan->folder.attrs & FOLDER_SUBSCRIBED;
-	l->rec.proof.carried = true;
-	batch_folder(l->batch, &l->rec);
-	lane_event(l, EV_FOLDER_UNCHANGED, "unchanged: complete up to UIDNEXT %u", known->uidnext);
-	if (l->job->progress != NULL)
-		atomic_fetch_add(&l->job->progress->messages_done, known->listed);
-	return flush_if_full(l, err);
-}
-
-/* ---- debts ---- */
-
-static void
-debt_told(struct lane *l, int64_t folder, const struct debt_result *r)
-{
-	for (uint32_t uid = 0; (uid = uidset_after(&r->paid, uid)) != 0;)
-		batch_debt_paid(l->batch, folder, uid);
-	if (r->unpaid.len > 0)
-		lane_warn(l, EV_FLAGS_DEBT, 0, "%llu messages on the source have \\Seen now and it could not be taken away: %s",
-		    (unsigned long long)uidset_count(&r->unpaid), r->reply);
-	else
-		batch_warning_gone(l->batch, EV_FLAGS_DEBT, l->plan->display, 0);
-}
-
-/* One visit to the source; *ret_seen: flags that are to be taken away, and were unless `look`. */
-static int
-pay_visit(struct lane *l, int64_t folder, uint32_t uidvalidity, const struct uidset *owed, bool look, uint64_t *ret_seen,
-    struct err *err)
-{
-	struct debt_result result = { .look = look };
-	int rc = l->source_ops->pay(l->source, &l->plan->folder, uidvalidity, owed, &result, err);
-
-	*ret_seen = rc == 0 ? result.seen : 0;
-	if (rc == 0 && !(look && result.seen > 0)) {
-		debt_told(l, folder, &result);
-		rc = lane_flush(l, true, err);
-	}
-	debt_result_done(&result);
-	return rc;
-}
-
-/* The warning is durable before a flag is taken away: after a kill nobody could tell any more that it had been set. */
-static int
-pay(struct lane *l, int64_t folder, uint32_t uidvalidity, const struct uidset *owed, struct err *err)
-{
-	uint64_t seen;
-
-	if (owed->len == 0)
-		return 0;
-	if (pay_visit(l, folder, uidvalidity, owed, true, &seen, err) < 0)
-		return -1;
-	if (seen == 0)
-		return 0;
-	lane_warn(l, EV_FLAGS_RESTORED, 0, "reading set \\Seen on %llu messages; it is taken away again (\\Recent cannot be given "
-	    "back)", (unsigned long long)seen);
-	if (lane_flush(l, true, err) < 0)
-		return -1;
-	return pay_visit(l, folder, uidvalidity, owed, false, &seen, err);
-}
-
-/* What an earlier run owed is paid before the flags are read again. */
-static int
-pay_old(struct lane *l, const struct folder_rec *known, struct err *err)
-{
-	struct uidset owed = {0};
-	struct arena a;
-	uint32_t *uid;
-	size_t n;
-	int rc = -1;
-
-	if (known == NULL)
-		return 0;
-	arena_init(&a, 64 * 1024 * 1024);
-	if (state_debts(l->job->state, known->id, &a, &uid, &n, err) < 0)
-		goto out;
-	for (size_t i = 0; i < n; i++)
-		uidset_add(&owed, uid[i], uid[i]);
-	rc = pay(l, known->id, known->uidvalidity, &owed, err);
-out:
-	uidset_done(&owed);
-	arena_done(&a);
-	return rc;
-}
-
-/* ---- UIDVALIDITY changed ---- */
-
-/* Of each message that is there under the old and the new numbering one copy goes, matched by digest. */
-static int
-drop_superseded(struct lane *l, const struct folder_rec *old, struct err *err)
-{
-	uint64_t dropped = 0;
-
-	for (;;) {
-		if (state_superseded(l->job->state, old->id, l->rec.id, l->rows, err) < 0)
-			return -1;
-		if (l->rows->len == 0)
-			break;
-		for (size_t i = 0; i < l->rows->len; i++) {
-			if (l->sink_ops->remove(l->sink, l->at, old->uidvalidity, &l->rows->msg[i], err) < 0)
-				return -1;
-			batch_forget(l->batch, old->id, l->rows->msg[i].uid, l->rows->msg[i].verdict);
-			dropped++;
-		}
-		if (lane_flush(l, true, err) < 0)
-			return -1;
-	}
-	lane_warn(l, EV_UIDVALIDITY, 0, "UIDVALIDITY was %u and is %u: all messages were listed anew; %llu copies under the old "
-	    "numbers were replaced, what the server no longer has is kept", old->uidvalidity, l->rec.uidvalidity,
-	    (unsigned long long)dropped);
-	return lane_flush(l, true, err);
-}
-
-static int
-drop_all_superseded(struct lane *l, struct err *err)
-{
-	for (size_t i = 0; i < l->n_known; i++) {
-		const struct folder_rec *r = &l->known[i];
-
-		if (slice_eq(l->plan->folder.name, r->name) && r->uidvalidity != l->rec.uidvalidity && r->listed > 0 &&
-		    drop_superseded(l, r, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* ---- begin and end of a folder ---- */
-
 static int
 open_folder(struct lane *l, struct err *err)
 {
 	const struct folder *f = &l->plan->folder;
-	const struct folder_rec *known = known_rec(l, f->name, NULL);
-	const struct row_feed feed = { .next = feed_rows, .arg = l };
+	const struct folder_rec *known = lane_known(l, f->name, NULL);
+	const struct row_feed feed = { .next = lane_feed_rows, .arg = l };
 	uint64_t aside = 0;
 
-	if (pay_old(l, known, err) < 0)
+	if (lane_pay_old(l, known, err) < 0)
 		return -1;
 	if (l->source_ops->enter(l->source, f, &l->head, err) < 0)
 		return -1;
 	if (l->plan->rec != NULL && l->plan->rec->uidvalidity == l->head.uidvalidity)
 		l->rec = *l->plan->rec;
-	else if (rec_start(l, l->plan, l->head.uidvalidity, err) < 0)
+	else if (lane_rec_start(l, l->plan, l->head.uidvalidity, err) < 0)
 		return -1;
 	/* Entered again, its numbers would be old. */
 	l->plan->rec = NULL;
@@ -770,108 +382,6 @@ open_folder(struct lane *l, struct err *err)
 }
 
 static int
-mark_expunged(struct lane *l, struct err *err)
-{
-	struct arena a;
-	int rc = 0;
-
-	arena_init(&a, LEX_STRING_MAX);
-	uidset_sort(&l->missing);
-	for (uint32_t uid = 0; rc == 0 && (uid = uidset_after(&l->missing, uid)) != 0;) {
-		struct msg row;
-		bool there;
-
-		arena_reset(&a);
-		rc = state_message(l->job->state, l->rec.id, uid, &a, &row, &there, err);
-		if (rc == 0 && there && !row.expunged) {
-			batch_expunged(l->batch, l->rec.id, uid, row.verdict);
-			if (!verdict_good(row.verdict))
-				batch_problem_solved(l->batch, l->rec.id, uid);
-			rc = flush_if_full(l, err);
-		}
-	}
-	arena_done(&a);
-	return rc;
-}
-
-static void
-tell_sink_notes(struct lane *l)
-{
-	struct folder_notes n = {0};
-
-	l->sink_ops->notes(l->at, &n);
-	if (n.changed != NULL)
-		lane_warn(l, EV_FOREIGN_CHANGE, 0, "%s", n.changed);
-	if (n.keywords_left > 0)
-		lane_warn(l, EV_KEYWORDS_LEFT, 0, "keywords of %llu messages (first: '%s') are in the sidecar only",
-		    (unsigned long long)n.keywords_left, n.keyword);
-}
-
-/* All verdicts are given: the proof is taken, the rest waits for lane_close_folders. */
-static int
-close_folder(struct lane *l, struct err *err)
-{
-	struct folder_proof *p = &l->rec.proof;
-
-	if (l->source_ops->leave(l->source, p, err) < 0 || mark_expunged(l, err) < 0)
-		return -1;
-	tell_sink_notes(l);
-	l->rec.uidnext = p->uidnext;
-	l->rec.messages = p->exists + p->late;
-	l->rec.highestmodseq = l->head.highestmodseq;
-	if (pay(l, l->rec.id, l->rec.uidvalidity, &l->owed, err) < 0)
-		return -1;
-
-	struct closing *c = &l->closing[l->n_closing];
-
-	c->plan = l->plan;
-	c->rec = l->rec;
-	c->at = l->at;
-	if (l->n_closing++ == 0)
-		l->closing_since_ms = clock_mono_ms();
-	if (l->n_closing == CLOSING_MAX || clock_mono_ms() - l->closing_since_ms > CLOSING_MS)
-		return lane_close_folders(l, err);
-	return flush_if_full(l, err);
-}
-
-static int
-finish_folder(struct lane *l, struct closing *c, struct err *err)
-{
-	const struct row_feed feed = { .next = feed_rows, .arg = l };
-	const struct folder_proof *p = &c->rec.proof;
-
-	l->plan = c->plan;
-	l->rec = c->rec;
-	l->at = c->at;
-	if (drop_all_superseded(l, err) < 0 || l->sink_ops->finish(l->sink, l->at, &l->rec, &feed, err) < 0)
-		return -1;
-	/* The mark is the sink's to tell, with the seal. */
-	l->rec.mark = NULL;
-	batch_folder(l->batch, &l->rec);
-	if (p->proved)
-		lane_event(l, EV_FOLDER_PROVED, "complete up to UIDNEXT %u: %u messages%s%s", p->uidnext, p->exists,
-		    p->why ? "; " : "", p->why ? p->why : "");
-	else
-		lane_event(l, EV_FOLDER_UNPROVED, "not proved complete: %s", p->why ? p->why : "");
-	return 0;
-}
-
-int
-lane_close_folders(struct lane *l, struct err *err)
-{
-	if (l->n_closing == 0)
-		return 0;
-	/* Index files are made from rows that are durable. */
-	if (lane_flush(l, true, err) < 0)
-		return -1;
-	for (size_t i = 0; i < l->n_closing; i++)
-		if (finish_folder(l, &l->closing[i], err) < 0)
-			return -1;
-	l->n_closing = 0;
-	return lane_flush(l, true, err);
-}
-
-static int
 copy_folder(struct lane *l, struct err *err)
 {
 	bool more;
@@ -882,14 +392,14 @@ copy_folder(struct lane *l, struct err *err)
 	for (;;) {
 		if (copy_pages(l, err) < 0)
 			return -1;
-		if (!l->merged && rows_left(l, err) < 0)
+		if (!l->merged && lane_rows_left(l, err) < 0)
 			return -1;
 		l->merged = true;
 		uidset_sort(&l->missing);
 		if (l->source_ops->settle(l->source, &more, err) < 0)
 			return -1;
 		if (!more)
-			return close_folder(l, err);
+			return lane_close_folder(l, err);
 	}
 }
 
@@ -931,7 +441,7 @@ count_cut(struct lane *l)
 int
 lane_copy(struct lane *l, struct planned *f, struct err *err)
 {
-	const struct folder_rec *known = known_rec(l, f->folder.name, NULL);
+	const struct folder_rec *known = lane_known(l, f->folder.name, NULL);
 
 	if (l->plan != f) {
 		uidset_clear(&l->skip);
@@ -942,8 +452,8 @@ lane_copy(struct lane *l, struct planned *f, struct err *err)
 	progress_folder(l->job->progress, f->display);
 	for (size_t i = 0; i < LANE_PAGES; i++)
 		l->live[i].used = false;
-	if (unchanged(&f->folder, known))
-		return carry_over(l, known, err);
+	if (lane_unchanged(&f->folder, known))
+		return lane_carry_over(l, known, err);
 	if (copy_folder(l, err) < 0) {
 		l->sink_ops->abandon(l->sink);
 		if (err->scope == SCOPE_SESSION)

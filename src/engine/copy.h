@@ -100,6 +100,28 @@ int lane_flush(struct lane *l, bool wait, struct err *err) WARN_UNUSED;
  * the state. */
 int lane_tell(struct lane *l, struct err *err) WARN_UNUSED;
 
+/* Flush when the batch is as large or as old as it should get. */
+int lane_flush_if_full(struct lane *l, struct err *err) WARN_UNUSED;
+
+/* rows.c */
+int lane_feed_rows(void *arg, uint32_t after, struct msg_page *ret, struct err *err) WARN_UNUSED;	/* a row_feed of l->rec */
+/* One listed message against its row: stored ones are brought up to date, missing ones marked as wanted. */
+int lane_sort(struct lane *l, struct live *v, size_t i, struct err *err) WARN_UNUSED;
+int lane_rows_left(struct lane *l, struct err *err) WARN_UNUSED;	/* rows behind the end of the listing */
+int lane_mark_expunged(struct lane *l, struct err *err) WARN_UNUSED;
+
+/* record.c */
+/* The record of a name when the run began: the current one, or with a UIDVALIDITY exactly that; NULL: none. */
+const struct folder_rec *lane_known(const struct lane *l, struct slice name, const uint32_t *uidvalidity);
+int lane_rec_start(struct lane *l, const struct planned *f, uint32_t uidvalidity, struct err *err) WARN_UNUSED;
+/* Nothing to do by the counts alone (rules.md 1.6). */
+bool lane_unchanged(const struct folder *f, const struct folder_rec *r);
+int lane_carry_over(struct lane *l, const struct folder_rec *known, struct err *err) WARN_UNUSED;
+
+/* closing.c */
+int lane_pay_old(struct lane *l, const struct folder_rec *known, struct err *err) WARN_UNUSED;
+int lane_close_folder(struct lane *l, struct err *err) WARN_UNUSED;
+
 /* outcome.c: what became of one message, into the batch and the log. */
 void lane_warn(struct lane *l, enum event_no no, uint32_t uid, const char *fmt, ...) PRINTF_LIKE(4, 5);
 void lane_event(struct lane *l, enum event_no no, const char *fmt, ...) PRINTF_LIKE(3, 4);

@@ -1,0 +1,194 @@
+/* The end of a folder: flags given back, the proof taken, copies under an older UIDVALIDITY dropped, index files written.
+ * Folders wait for one another here, so that one barrier ends many. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/copy.h"
+
+static void
+debt_told(struct lane *l, int64_t folder, const struct debt_result *r)
+{
+	for (uint32_t uid = 0; (uid = uidset_after(&r->paid, uid)) != 0;)
+		batch_debt_paid(l->batch, folder, uid);
+	if (r->unpaid.len > 0)
+		lane_warn(l, EV_FLAGS_DEBT, 0, "%llu messages on the source have \\Seen now and it could not be taken away: %s",
+		    (unsigned long long)uidset_count(&r->unpaid), r->reply);
+	else
+		batch_warning_gone(l->batch, EV_FLAGS_DEBT, l->plan->display, 0);
+}
+
+/* One visit to the source; *ret_seen: flags that are to be taken away, and were unless `look`. */
+static int
+pay_visit(struct lane *l, int64_t folder, uint32_t uidvalidity, const struct uidset *owed, bool look, uint64_t *ret_seen,
+    struct err *err)
+{
+	struct debt_result result = { .look = look };
+	int rc = l->source_ops->pay(l->source, &l->plan->folder, uidvalidity, owed, &result, err);
+
+	*ret_seen = rc == 0 ? result.seen : 0;
+	if (rc == 0 && !(look && result.seen > 0)) {
+		debt_told(l, folder, &result);
+		rc = lane_flush(l, true, err);
+	}
+	debt_result_done(&result);
+	return rc;
+}
+
+/* The warning is durable before a flag is taken away: after a kill nobody could tell any more that it had been set. */
+static int
+pay(struct lane *l, int64_t folder, uint32_t uidvalidity, const struct uidset *owed, struct err *err)
+{
+	uint64_t seen;
+
+	if (owed->len == 0)
+		return 0;
+	if (pay_visit(l, folder, uidvalidity, owed, true, &seen, err) < 0)
+		return -1;
+	if (seen == 0)
+		return 0;
+	lane_warn(l, EV_FLAGS_RESTORED, 0, "reading set \\Seen on %llu messages; it is taken away again (\\Recent cannot be given "
+	    "back)", (unsigned long long)seen);
+	if (lane_flush(l, true, err) < 0)
+		return -1;
+	return pay_visit(l, folder, uidvalidity, owed, false, &seen, err);
+}
+
+/* What an earlier run owed is paid before the flags are read again. */
+int
+lane_pay_old(struct lane *l, const struct folder_rec *known, struct err *err)
+{
+	struct uidset owed = {0};
+	struct arena a;
+	uint32_t *uid;
+	size_t n;
+	int rc = -1;
+
+	if (known == NULL)
+		return 0;
+	arena_init(&a, 64 * 1024 * 1024);
+	if (state_debts(l->job->state, known->id, &a, &uid, &n, err) < 0)
+		goto out;
+	for (size_t i = 0; i < n; i++)
+		uidset_add(&owed, uid[i], uid[i]);
+	rc = pay(l, known->id, known->uidvalidity, &owed, err);
+out:
+	uidset_done(&owed);
+	arena_done(&a);
+	return rc;
+}
+
+/* Of each message that is there under the old and the new numbering one copy goes, matched by digest. */
+static int
+drop_superseded(struct lane *l, const struct folder_rec *old, struct err *err)
+{
+	uint64_t dropped = 0;
+
+	for (;;) {
+		if (state_superseded(l->job->state, old->id, l->rec.id, l->rows, err) < 0)
+			return -1;
+		if (l->rows->len == 0)
+			break;
+		for (size_t i = 0; i < l->rows->len; i++) {
+			if (l->sink_ops->remove(l->sink, l->at, old->uidvalidity, &l->rows->msg[i], err) < 0)
+				return -1;
+			batch_forget(l->batch, old->id, l->rows->msg[i].uid, l->rows->msg[i].verdict);
+			dropped++;
+		}
+		if (lane_flush(l, true, err) < 0)
+			return -1;
+	}
+	lane_warn(l, EV_UIDVALIDITY, 0, "UIDVALIDITY was %u and is %u: all messages were listed anew; %llu copies under the old "
+	    "numbers were replaced, what the server no longer has is kept", old->uidvalidity, l->rec.uidvalidity,
+	    (unsigned long long)dropped);
+	return lane_flush(l, true, err);
+}
+
+static int
+drop_all_superseded(struct lane *l, struct err *err)
+{
+	for (size_t i = 0; i < l->n_known; i++) {
+		const struct folder_rec *r = &l->known[i];
+
+		if (slice_eq(l->plan->folder.name, r->name) && r->uidvalidity != l->rec.uidvalidity && r->listed > 0 &&
+		    drop_superseded(l, r, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void
+tell_sink_notes(struct lane *l)
+{
+	struct folder_notes n = {0};
+
+	l->sink_ops->notes(l->at, &n);
+	if (n.changed != NULL)
+		lane_warn(l, EV_FOREIGN_CHANGE, 0, "%s", n.changed);
+	if (n.keywords_left > 0)
+		lane_warn(l, EV_KEYWORDS_LEFT, 0, "keywords of %llu messages (first: '%s') are in the sidecar only",
+		    (unsigned long long)n.keywords_left, n.keyword);
+}
+
+/* All verdicts are given: the proof is taken, the rest waits for lane_close_folders. */
+int
+lane_close_folder(struct lane *l, struct err *err)
+{
+	struct folder_proof *p = &l->rec.proof;
+
+	if (l->source_ops->leave(l->source, p, err) < 0 || lane_mark_expunged(l, err) < 0)
+		return -1;
+	tell_sink_notes(l);
+	l->rec.uidnext = p->uidnext;
+	l->rec.messages = p->exists + p->late;
+	l->rec.highestmodseq = l->head.highestmodseq;
+	if (pay(l, l->rec.id, l->rec.uidvalidity, &l->owed, err) < 0)
+		return -1;
+
+	struct closing *c = &l->closing[l->n_closing];
+
+	c->plan = l->plan;
+	c->rec = l->rec;
+	c->at = l->at;
+	if (l->n_closing++ == 0)
+		l->closing_since_ms = clock_mono_ms();
+	if (l->n_closing == CLOSING_MAX || clock_mono_ms() - l->closing_since_ms > CLOSING_MS)
+		return lane_close_folders(l, err);
+	return lane_flush_if_full(l, err);
+}
+
+static int
+finish_folder(struct lane *l, struct closing *c, struct err *err)
+{
+	const struct row_feed feed = { .next = lane_feed_rows, .arg = l };
+	const struct folder_proof *p = &c->rec.proof;
+
+	l->plan = c->plan;
+	l->rec = c->rec;
+	l->at = c->at;
+	if (drop_all_superseded(l, err) < 0 || l->sink_ops->finish(l->sink, l->at, &l->rec, &feed, err) < 0)
+		return -1;
+	/* The mark is the sink's to tell, with the seal. */
+	l->rec.mark = NULL;
+	batch_folder(l->batch, &l->rec);
+	if (p->proved)
+		lane_event(l, EV_FOLDER_PROVED, "complete up to UIDNEXT %u: %u messages%s%s", p->uidnext, p->exists,
+		    p->why ? "; " : "", p->why ? p->why : "");
+	else
+		lane_event(l, EV_FOLDER_UNPROVED, "not proved complete: %s", p->why ? p->why : "");
+	return 0;
+}
+
+int
+lane_close_folders(struct lane *l, struct err *err)
+{
+	if (l->n_closing == 0)
+		return 0;
+	/* Index files are made from rows that are durable. */
+	if (lane_flush(l, true, err) < 0)
+		return -1;
+	for (size_t i = 0; i < l->n_closing; i++)
+		if (finish_folder(l, &l->closing[i], err) < 0)
+			return -1;
+	l->n_closing = 0;
+	return lane_flush(l, true, err);
+}

@@ -1,0 +1,146 @@
+/* The record of a folder in the state: found, made, carried over when the counts say that nothing changed. */
+#include <string.h>
+
+#include "engine/copy.h"
+#include "mail/names.h"
+
+/* The record of a name that is current (vanished false) or of a certain UIDVALIDITY. */
+const struct folder_rec *
+lane_known(const struct lane *l, struct slice name, const uint32_t *uidvalidity)
+{
+	const struct folder_rec *found = NULL;
+
+	for (size_t i = 0; i < l->n_known; i++) {
+		const struct folder_rec *r = &l->known[i];
+
+		if (!slice_eq(name, r->name))
+			continue;
+		if (uidvalidity != NULL ? r->uidvalidity == *uidvalidity : !r->vanished)
+			return r;
+		if (uidvalidity == NULL && (found == NULL || r->id > found->id))
+			found = r;
+	}
+	return found;
+}
+
+static struct arena *
+rec_arena(struct lane *l)
+{
+	return &l->closing[l->n_closing].arena;
+}
+
+static int
+rec_fill(struct lane *l, const struct planned *f, uint32_t uidvalidity, struct arena *a, struct folder_rec *ret,
+    struct err *err)
+{
+	struct buf path;
+	bool mapped = false;
+	int rc = -1;
+
+	buf_init(&path, 4096);
+	if (l->sink_ops->name_folder(l->sink, &f->folder, &path, &mapped, err) < 0)
+		goto out;
+	*ret = (struct folder_rec){
+		.name = arena_copy(a, f->folder.name),
+		.delim = f->folder.delim,
+		.special_use = f->folder.special_use,
+		.subscribed = f->folder.attrs & FOLDER_SUBSCRIBED,
+		.path = arena_copy(a, buf_slice(&path)),
+		.mark = "",
+		.name_mapped = mapped,
+		.uidvalidity = uidvalidity,
+		.excluded = f->excluded,
+	};
+	rc = ret->name && ret->path ? 0 : err_set(err, ERR_FOLDER, "the folder name is too long");
+out:
+	buf_done(&path);
+	return rc;
+}
+
+int
+lane_rec_start(struct lane *l, const struct planned *f, uint32_t uidvalidity, struct err *err)
+{
+	arena_reset(rec_arena(l));
+	if (rec_fill(l, f, uidvalidity, rec_arena(l), &l->rec, err) < 0)
+		return -1;
+	return state_folder(l->job->state, &l->lease, &l->rec, rec_arena(l), err);
+}
+
+int
+lane_record(struct lane *l, struct planned *f, const char *failed, struct err *err)
+{
+	const struct folder_rec *known = lane_known(l, f->folder.name, NULL);
+	uint32_t uidvalidity = f->folder.counts.uidvalidity;
+
+	l->plan = f;
+	if (uidvalidity == 0 && known != NULL)
+		uidvalidity = known->uidvalidity;
+	if (lane_rec_start(l, f, uidvalidity, err) < 0)
+		return -1;
+	l->rec.excluded = f->excluded;
+	l->rec.vanished = false;
+	if (failed != NULL) {
+		l->rec.proof.proved = false;
+		l->rec.proof.carried = false;
+		l->rec.proof.why = failed;
+	}
+	batch_folder(l->batch, &l->rec);
+	if (f->excluded)
+		lane_event(l, EV_FOLDER_EXCLUDED, "excluded: %s", f->why);
+	return lane_flush(l, false, err);
+}
+
+static bool
+all_good(const struct folder_rec *r)
+{
+	for (int v = 0; v < VERDICTS; v++)
+		if (r->verdicts[v] > 0 && !verdict_good((enum verdict)v))
+			return false;
+	return true;
+}
+
+/* Nothing to do by the counts alone (rules.md 1.6): the same UIDVALIDITY, UIDNEXT, MESSAGES and HIGHESTMODSEQ. */
+bool
+lane_unchanged(const struct folder *f, const struct folder_rec *r)
+{
+	const struct folder_counts *c = &f->counts;
+
+	return (f->attrs & FOLDER_COUNTED) && r != NULL && !r->vanished && !r->excluded && r->proof.proved && all_good(r) &&
+	    c->uidvalidity != 0 && c->uidvalidity == r->uidvalidity && c->uidnext != 0 && c->uidnext == r->uidnext &&
+	    c->messages == r->messages && c->highestmodseq != 0 && c->highestmodseq == r->highestmodseq;
+}
+
+int
+lane_prepare(struct lane *l, struct plan *plan, struct err *err)
+{
+	struct folder_rec *rec = arena_take(&plan->arena, (plan->len + 1) * sizeof(*rec));
+	size_t n = 0;
+
+	if (rec == NULL)
+		return err_set(err, ERR_PROTOCOL, "the server lists more folder names than fit into memory");
+	for (size_t i = 0; i < plan->len; i++) {
+		struct planned *f = &plan->folder[i];
+
+		if (f->excluded || f->folder.counts.uidvalidity == 0 ||
+		    lane_unchanged(&f->folder, lane_known(l, f->folder.name, NULL)))
+			continue;
+		if (rec_fill(l, f, f->folder.counts.uidvalidity, &plan->arena, &rec[n], err) < 0)
+			return -1;
+		f->rec = &rec[n++];
+	}
+	return n == 0 ? 0 : state_folder_all(l->job->state, &l->lease, rec, n, &plan->arena, err);
+}
+
+int
+lane_carry_over(struct lane *l, const struct folder_rec *known, struct err *err)
+{
+	l->rec = *known;
+	l->rec.special_use = l->plan->folder.special_use;
+	l->rec.subscribed = l->plan->folder.attrs & FOLDER_SUBSCRIBED;
+	l->rec.proof.carried = true;
+	batch_folder(l->batch, &l->rec);
+	lane_event(l, EV_FOLDER_UNCHANGED, "unchanged: complete up to UIDNEXT %u", known->uidnext);
+	if (l->job->progress != NULL)
+		atomic_fetch_add(&l->job->progress->messages_done, known->listed);
+	return lane_flush_if_full(l, err);
+}

@@ -1,0 +1,146 @@
+/* The rows of the state beside the listing, both in UID order: what is stored already, what has changed, what the listing
+ * no longer shows. */
+#include "engine/copy.h"
+
+int
+lane_feed_rows(void *arg, uint32_t after, struct msg_page *ret, struct err *err)
+{
+	struct lane *l = arg;
+
+	return state_page(l->job->state, l->rec.id, after, ret, err);
+}
+
+static int
+next_row(struct lane *l, const struct msg **ret, struct err *err)
+{
+	*ret = NULL;
+	if (!l->has_rows || l->rows_end)
+		return 0;
+	if (l->row_at == l->rows->len) {
+		if (state_page(l->job->state, l->rec.id, l->rows_after, l->rows, err) < 0)
+			return -1;
+		l->row_at = 0;
+		l->rows_end = l->rows->len == 0;
+		if (l->rows_end)
+			return 0;
+		l->rows_after = l->rows->msg[l->rows->len - 1].uid;
+	}
+	*ret = &l->rows->msg[l->row_at];
+	return 0;
+}
+
+/* The row of `uid`, if there is one; rows before it were not listed. */
+static int
+row_of(struct lane *l, uint32_t uid, const struct msg **ret, struct err *err)
+{
+	for (;;) {
+		const struct msg *row;
+
+		if (next_row(l, &row, err) < 0)
+			return -1;
+		*ret = row && row->uid == uid ? row : NULL;
+		if (row == NULL || row->uid > uid)
+			return 0;
+		l->row_at++;
+		if (row->uid == uid)
+			return 0;
+		if (!row->expunged)
+			uidset_add(&l->missing, row->uid, row->uid);
+	}
+}
+
+int
+lane_rows_left(struct lane *l, struct err *err)
+{
+	const struct msg *row;
+
+	for (;;) {
+		if (next_row(l, &row, err) < 0)
+			return -1;
+		if (row == NULL)
+			return 0;
+		l->row_at++;
+		if (!row->expunged)
+			uidset_add(&l->missing, row->uid, row->uid);
+	}
+}
+
+/* A message that is stored already: its flags may have changed, or it may have come back. */
+static int
+compare_stored(struct lane *l, const struct msg *now, const struct msg *row, struct err *err)
+{
+	if (row->expunged) {
+		struct msg back = *row;
+
+		back.expunged = false;
+		back.flags = now->flags;
+		if (!flags_equal(&now->flags, &row->flags) && verdict_has_file(row->verdict) &&
+		    l->sink_ops->amend(l->sink, l->at, row, &now->flags, err) < 0)
+			return -1;
+		batch_message(l->batch, l->rec.id, &back, VERDICTS);
+		return lane_flush_if_full(l, err);
+	}
+	if (flags_equal(&now->flags, &row->flags))
+		return 0;
+	l->changed = true;
+	if (verdict_has_file(row->verdict) && l->sink_ops->amend(l->sink, l->at, row, &now->flags, err) < 0)
+		return -1;
+	batch_flags(l->batch, l->rec.id, row->uid, &now->flags, now->modseq);
+	return lane_flush_if_full(l, err);
+}
+
+int
+lane_sort(struct lane *l, struct live *v, size_t i, struct err *err)
+{
+	struct msg *m = &v->page->msg[i], found;
+	const struct msg *row = NULL;
+
+	v->old[i] = VERDICTS;
+	v->wanted[i] = false;
+	if (!l->merged) {
+		if (row_of(l, m->uid, &row, err) < 0)
+			return -1;
+	} else if (l->has_rows) {
+		/* Listed late: out of the order of the merge. */
+		bool there;
+
+		uidset_remove(&l->missing, m->uid);
+		if (state_message(l->job->state, l->rec.id, m->uid, &v->page->arena, &found, &there, err) < 0)
+			return -1;
+		row = there ? &found : NULL;
+	}
+	if (row != NULL)
+		v->old[i] = (uint8_t)row->verdict;
+	if (row != NULL && row->verdict == VERDICT_STORED) {
+		if (l->job->progress != NULL)
+			atomic_fetch_add(&l->job->progress->messages_done, 1);
+		return compare_stored(l, m, row, err);
+	}
+	v->wanted[i] = !uidset_has(&l->skip, m->uid);
+	return 0;
+}
+
+int
+lane_mark_expunged(struct lane *l, struct err *err)
+{
+	struct arena a;
+	int rc = 0;
+
+	arena_init(&a, LEX_STRING_MAX);
+	uidset_sort(&l->missing);
+	for (uint32_t uid = 0; rc == 0 && (uid = uidset_after(&l->missing, uid)) != 0;) {
+		struct msg row;
+		bool there;
+
+		arena_reset(&a);
+		rc = state_message(l->job->state, l->rec.id, uid, &a, &row, &there, err);
+		if (rc == 0 && there && !row.expunged) {
+			batch_expunged(l->batch, l->rec.id, uid, row.verdict);
+			if (!verdict_good(row.verdict))
+				batch_problem_solved(l->batch, l->rec.id, uid);
+			rc = lane_flush_if_full(l, err);
+		}
+	}
+	arena_done(&a);
+	return rc;
+}
