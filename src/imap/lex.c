@@ -24,6 +24,7 @@ lex_start(struct lex *l)
 	l->line_bytes = 0;
 	l->line_max = LEX_LINE_MAX;
 	l->tail_len = 0;
+	l->owed = 0;
 }
 
 void
@@ -41,9 +42,6 @@ lex_fill(struct lex *l, struct err *err)
 	struct slice more;
 
 	lex_pause(l);
-	if (l->line_bytes > l->line_max)
-		return err_set(err, ERR_PROTOCOL, "a response of more than %llu octets outside literals",
-		    (unsigned long long)l->line_max);
 	if (stream_peek(l->in, 1, &more, err) < 0)
 		return -1;
 	l->at = l->from = more.data;
@@ -54,18 +52,13 @@ lex_fill(struct lex *l, struct err *err)
 int
 lex_peek(struct lex *l, char *ret, struct err *err)
 {
+	if (l->line_bytes >= l->line_max)
+		return err_set(err, ERR_PROTOCOL, "a response of more than %llu octets outside literals",
+		    (unsigned long long)l->line_max);
 	if (l->at == l->end && lex_fill(l, err) < 0)
 		return -1;
 	*ret = *l->at;
 	return 0;
-}
-
-static void
-lex_tail_add(struct lex *l, char c)
-{
-	if (l->tail_len == sizeof(l->tail))
-		memmove(l->tail, l->tail + 1, --l->tail_len);
-	l->tail[l->tail_len++] = c;
 }
 
 void
@@ -73,6 +66,7 @@ lex_take(struct lex *l)
 {
 	if (l->tape.len < l->tape.max - 1)
 		buf_add_byte(&l->tape, *l->at);
+	l->tail[l->tail_len++ % LEX_TAIL] = *l->at;
 	l->at++;
 	l->line_bytes++;
 }
@@ -150,8 +144,8 @@ lex_keep(struct lex *l, struct slice text, struct slice *ret, struct err *err)
 	return 0;
 }
 
-int
-lex_atom(struct lex *l, const char *stops, struct slice *ret, struct err *err)
+static int
+lex_run(struct lex *l, const char *always, const char *stops, struct slice *ret, struct err *err)
 {
 	char text[1024];
 	struct buf more;
@@ -164,7 +158,7 @@ lex_atom(struct lex *l, const char *stops, struct slice *ret, struct err *err)
 
 		if (lex_peek(l, &c, err) < 0)
 			goto out;
-		if (c == ' ' || c == '(' || c == ')' || c == '\r' || c == '\n' || c == '\0' || strchr(stops, c))
+		if (c != '\0' && (strchr(always, c) || strchr(stops, c)))
 			break;
 		if (len == sizeof(text)) {
 			if (!buf_add(&more, text, len)) {
@@ -191,22 +185,34 @@ out:
 	return rc;
 }
 
-/* Servers that print numbers through a float (quirks row 37). */
-static int
-lex_number_text(struct lex *l, struct slice text, uint64_t *ret, struct err *err)
+int
+lex_atom(struct lex *l, const char *stops, struct slice *ret, struct err *err)
 {
-	(void)l;
-	if (slice_u64(text, UINT64_MAX, ret))
-		return 0;
+	return lex_run(l, " ()\r\n", stops, ret, err);
+}
 
+int
+lex_word(struct lex *l, const char *stops, struct slice *ret, struct err *err)
+{
+	return lex_run(l, " \r\n", stops, ret, err);
+}
+
+bool
+lex_number_of(struct slice text, uint64_t *ret)
+{
 	char *end;
+
+	if (slice_u64(text, UINT64_MAX, ret))
+		return true;
+	if (text.len == 0 || text.len >= 40)
+		return false;
+
 	double value = strtod(text.data, &end);
 
-	if (text.len < 40 && end == text.data + text.len && isfinite(value) && value >= 0 && value < 1e15) {
-		*ret = (uint64_t)value;
-		return 0;
-	}
-	return err_set(err, ERR_PROTOCOL, "'%.40s' is not a number", text.data);
+	if (end != text.data + text.len || !isfinite(value) || value < 0 || value >= 1e15)
+		return false;
+	*ret = (uint64_t)value;
+	return true;
 }
 
 int
@@ -245,7 +251,9 @@ lex_number(struct lex *l, uint64_t *ret, struct err *err)
 			return err_set(err, ERR_PROTOCOL, "a response larger than its limit of memory");
 		text = slice_str(whole);
 	}
-	return lex_number_text(l, text, ret, err);
+	if (!lex_number_of(text, ret))
+		return err_set(err, ERR_PROTOCOL, "'%.40s' is not a number", text.data);
+	return 0;
 }
 
 static int
@@ -314,8 +322,18 @@ lex_literal(struct lex *l, uint64_t *ret, struct err *err)
 		return err_set(err, ERR_PROTOCOL, "a literal without a size");
 	if (lex_accept(l, '+', &ignored, err) < 0 || lex_expect(l, '}', err) < 0 || lex_eol(l, err) < 0)
 		return -1;
-	*ret = size;
+	*ret = l->owed = size;
 	return 0;
+}
+
+/* What follows is the line again, and its own last octets are none of a literal's header. */
+void
+lex_literal_read(struct lex *l)
+{
+	l->owed = 0;
+	l->tail_len = 0;
+	if (l->tape.len < l->tape.max - 4)
+		buf_add_str(&l->tape, "...");
 }
 
 static int
@@ -333,11 +351,13 @@ lex_literal_text(struct lex *l, struct slice *ret, struct err *err)
 
 	if (text == NULL)
 		return err_set(err, ERR_PROTOCOL, "a response larger than its limit of memory");
-	for (size_t i = 0; i < size; i++) {
-		if (lex_peek(l, &text[i], err) < 0)
+	for (; l->owed > 0; l->owed--) {
+		if (lex_peek(l, &text[size - l->owed], err) < 0)
 			return -1;
 		lex_take(l);
+		l->line_bytes--;
 	}
+	l->tail_len = 0;
 	*ret = (struct slice){ text, (size_t)size };
 	return 0;
 }
@@ -446,25 +466,29 @@ lex_skip_value(struct lex *l, struct err *err)
 	return 0;
 }
 
+/* The k-th octet from the end of what was taken, from 0; NUL: not known. */
+static char
+tail_at(const struct lex *l, size_t k)
+{
+	return k < l->tail_len && k < LEX_TAIL ? l->tail[(l->tail_len - 1 - k) % LEX_TAIL] : '\0';
+}
+
 /* Size of the literal that the line just read announces at its end; false: none. */
 static bool
 tail_literal(const struct lex *l, uint64_t *ret)
 {
-	size_t end = l->tail_len;
+	size_t k = 0, digits = 0;
+	char text[LEX_TAIL];
 
-	if (end == 0 || l->tail[end - 1] != '}')
+	while (tail_at(l, k) == '\n' || tail_at(l, k) == '\r' || tail_at(l, k) == ' ' || tail_at(l, k) == '\t')
+		k++;
+	if (tail_at(l, k++) != '}')
 		return false;
-	end--;
-	if (end > 0 && l->tail[end - 1] == '+')
-		end--;
-
-	size_t start = end;
-
-	while (start > 0 && l->tail[start - 1] >= '0' && l->tail[start - 1] <= '9')
-		start--;
-	if (start == 0 || l->tail[start - 1] != '{')
-		return false;
-	return slice_u64((struct slice){ l->tail + start, end - start }, UINT64_MAX / 2, ret);
+	if (tail_at(l, k) == '+')
+		k++;
+	for (char c; (c = tail_at(l, k)) >= '0' && c <= '9'; k++)
+		text[LEX_TAIL - ++digits] = c;
+	return tail_at(l, k) == '{' && slice_u64((struct slice){ text + LEX_TAIL - digits, digits }, UINT64_MAX / 2, ret);
 }
 
 static int
@@ -485,44 +509,35 @@ lex_skip_octets(struct lex *l, uint64_t size, struct err *err)
 	return 0;
 }
 
+/* Octets of a literal that nobody reads. */
+static int
+lex_skip_literal(struct lex *l, uint64_t size, struct err *err)
+{
+	if (lex_skip_octets(l, size, err) < 0)
+		return -1;
+	lex_literal_read(l);
+	return 0;
+}
+
 int
 lex_resync(struct lex *l, struct err *err)
 {
-	/* The tail of what was already taken decides too: "{12" may have been read before the fault. */
-	struct slice tape = buf_slice(&l->tape);
-	size_t keep = tape.len < sizeof(l->tail) ? tape.len : sizeof(l->tail);
-
-	uint64_t size;
-
 	l->line_max = LEX_NUMBERS_MAX;
-	l->tail_len = 0;
-	if (l->line_bytes == tape.len)
-		for (size_t i = tape.len - keep; i < tape.len; i++)
-			if (tape.data[i] != '\r' && (tape.data[i] != '\n' || i + 1 < tape.len))
-				lex_tail_add(l, tape.data[i]);
-	/* The fault was a literal that was not wanted: its header is read, its octets are not. */
-	if (tape.len > 0 && tape.data[tape.len - 1] == '\n' && tail_literal(l, &size)) {
-		if (lex_skip_octets(l, size, err) < 0)
-			return -1;
-		l->tail_len = 0;
-	}
+	if (l->owed > 0 && lex_skip_literal(l, l->owed, err) < 0)
+		return -1;
 	for (;;) {
+		uint64_t size;
 		char c;
 
 		if (lex_peek(l, &c, err) < 0)
 			return -1;
 		lex_take(l);
-		if (c == '\r')
+		if (c != '\n')
 			continue;
-		if (c != '\n') {
-			lex_tail_add(l, c);
-			continue;
-		}
 		if (!tail_literal(l, &size))
 			break;
-		if (lex_skip_octets(l, size, err) < 0)
+		if (lex_skip_literal(l, size, err) < 0)
 			return -1;
-		l->tail_len = 0;
 	}
 	lex_pause(l);
 	return 0;

@@ -18,7 +18,8 @@ enum {
 	LEX_NUMBERS_MAX = 64 * 1024 * 1024,	/* a line of numbers: SEARCH of a very large folder */
 	LEX_STRING_MAX = 256 * 1024,
 	LEX_DEPTH_MAX = 32,
-	LEX_TAPE_MAX = 8 * 1024 + 64
+	LEX_TAPE_MAX = 8 * 1024 + 64,
+	LEX_TAIL = 32
 };
 
 struct lex {
@@ -28,8 +29,9 @@ struct lex {
 	const char *from;	/* start of the part not yet skipped */
 	struct buf tape;
 	uint64_t line_bytes, line_max;
-	char tail[24];		/* last octets of the line, to see a literal header while resyncing */
-	size_t tail_len;
+	char tail[LEX_TAIL];	/* ring of the line's last octets, to see a literal's header while resyncing */
+	size_t tail_len;	/* octets put into the ring so far */
+	uint64_t owed;		/* octets of a literal that was announced and not read */
 };
 
 void lex_init(struct lex *l, struct stream *in, struct arena *arena);
@@ -48,13 +50,18 @@ int lex_blanks(struct lex *l, struct err *err) WARN_UNUSED;	/* any number */
 int lex_eol(struct lex *l, struct err *err) WARN_UNUSED;	/* CRLF, or LF alone */
 /* Run of octets up to a blank, a parenthesis or the end; `stops` adds further ones. Never empty. */
 int lex_atom(struct lex *l, const char *stops, struct slice *ret, struct err *err) WARN_UNUSED;
+/* The same with parentheses in it, unless `stops` has them: capabilities, flags (GreenMail: FLAGS (a(b)). */
+int lex_word(struct lex *l, const char *stops, struct slice *ret, struct err *err) WARN_UNUSED;
 /* Digits up to 2^64-1; also "9.37e+06" (mail.ru) and a quoted number. */
 int lex_number(struct lex *l, uint64_t *ret, struct err *err) WARN_UNUSED;
+/* The same over NUL-terminated text; servers print numbers through a float (quirks row 37). */
+bool lex_number_of(struct slice text, uint64_t *ret);
 /* Quoted, literal or atom; NIL gives data NULL. */
 int lex_nstring(struct lex *l, struct slice *ret, struct err *err) WARN_UNUSED;
 int lex_astring(struct lex *l, struct slice *ret, struct err *err) WARN_UNUSED;	/* NIL is the atom */
-/* At '{' (or "~{"): the size; the octets follow and are the caller's to read after lex_pause. */
+/* At '{' (or "~{"): the size; the octets follow and are the caller's to read after lex_pause, who then says so. */
 int lex_literal(struct lex *l, uint64_t *ret, struct err *err) WARN_UNUSED;
+void lex_literal_read(struct lex *l);
 int lex_rest(struct lex *l, struct slice *ret, struct err *err) WARN_UNUSED;	/* to the end of the line, eaten */
 int lex_skip_value(struct lex *l, struct err *err) WARN_UNUSED;	/* atom, string or list of any depth allowed */
 /* Skip to the end of the response, over literals. */

@@ -63,6 +63,14 @@ uid_number(struct lex *l, uint32_t *ret, struct err *err)
 	return 0;
 }
 
+uint32_t
+uidvalidity_fold(uint64_t v)
+{
+	uint32_t folded = (uint32_t)(v ^ v >> 32);
+
+	return v > UINT32_MAX && folded == 0 ? 1 : folded;
+}
+
 /* ---- status responses ---- */
 
 static const struct {
@@ -111,6 +119,8 @@ status_code(struct resp *ret)
 		/* A number that is none, or over 63 bits, is as if the code had not been sent. */
 		if (codes[i].number && !slice_u64(ret->code_text, INT64_MAX, &ret->code_num))
 			ret->code = CODE_OTHER;
+		if (ret->code == CODE_UIDVALIDITY)
+			ret->code_num = uidvalidity_fold(ret->code_num);
 	}
 
 	size_t skip = (size_t)(close - t.data) + 1;
@@ -176,7 +186,7 @@ read_words(struct lex *l, struct resp *ret, struct err *err)
 			return -1;
 		if (c == '\r' || c == '\n')
 			return lex_eol(l, err);
-		if (lex_atom(l, "", &word, err) < 0 || words_add(l, ret, word, &cap, err) < 0)
+		if (lex_word(l, "", &word, err) < 0 || words_add(l, ret, word, &cap, err) < 0)
 			return -1;
 	}
 }
@@ -313,44 +323,103 @@ list_attributes(struct lex *l, struct folder *f, struct err *err)
 	}
 }
 
-/* A folder name: quoted, literal, or an atom that may hold blanks and tabs to the end of the line (Exchange). */
+/* Octets up to the closing quote, which is taken; \" and \\ are escapes. */
 static int
-list_name(struct lex *l, struct slice *ret, struct err *err)
+name_quoted(struct lex *l, struct buf *out, struct err *err)
 {
+	for (;;) {
+		char c;
+
+		if (lex_peek(l, &c, err) < 0)
+			return -1;
+		if (c == '\r' || c == '\n')
+			return err_set(err, ERR_PROTOCOL, "a quoted string without its closing quote");
+		lex_take(l);
+		if (c == '"')
+			return 0;
+		if (c == '\\') {
+			if (lex_peek(l, &c, err) < 0)
+				return -1;
+			if (c == '"' || c == '\\')
+				lex_take(l);
+			else
+				c = '\\';
+		}
+		buf_add_byte(out, c);
+	}
+}
+
+/* GreenMail sends "q"q": a quote ends the name only where the line ends or a list follows. */
+static int
+name_after_quote(struct lex *l, struct buf *out, struct err *err)
+{
+	for (;;) {
+		if (name_quoted(l, out, err) < 0)
+			return -1;
+
+		size_t len = out->len;
+		char c;
+
+		buf_add_byte(out, '"');
+		for (;;) {
+			if (lex_peek(l, &c, err) < 0)
+				return -1;
+			if (c != ' ' && c != '\t')
+				break;
+			lex_take(l);
+			buf_add_byte(out, c);
+		}
+		if (c == '\r' || c == '\n' || c == '(') {
+			out->len = len;
+			return 0;
+		}
+	}
+}
+
+/* Without quotes: to the end of the line (Exchange sends blanks and tabs so), or to a blank and a list. */
+static int
+name_bare(struct lex *l, struct buf *out, struct err *err)
+{
+	char c, last = 'x';
+
+	for (;; last = c) {
+		if (lex_peek(l, &c, err) < 0)
+			return -1;
+		if (c == '\r' || c == '\n')
+			break;
+		if (c == '(' && (last == ' ' || last == '\t')) {
+			while (out->len > 0 && (out->data[out->len - 1] == ' ' || out->data[out->len - 1] == '\t'))
+				out->len--;
+			break;
+		}
+		lex_take(l);
+		buf_add_byte(out, c);
+	}
+	return out->len > 0 ? 0 : err_set(err, ERR_PROTOCOL, "expected a folder name");
+}
+
+static int
+folder_name(struct lex *l, struct slice *ret, struct err *err)
+{
+	struct buf text;
 	char c;
 
 	if (lex_peek(l, &c, err) < 0)
 		return -1;
-	if (c == '"' || c == '{')
+	if (c == '{')
 		return lex_astring(l, ret, err);
-
-	struct slice word;
-
-	if (lex_atom(l, "", &word, err) < 0)
-		return -1;
-	*ret = word;
-	for (;;) {
-		if (lex_peek(l, &c, err) < 0)
-			return -1;
-		if (c == '\r' || c == '\n')
-			return 0;
-		if (c == '(')	/* extended data of RFC 5258, or a name with a parenthesis; the former follows a blank */
-			return 0;
+	buf_init(&text, LEX_STRING_MAX);
+	if (c == '"')
 		lex_take(l);
 
-		char *joined = arena_printf(l->arena, "%.*s%c", SLICE_ARG(*ret), c);
+	int rc = c == '"' ? name_after_quote(l, &text, err) : name_bare(l, &text, err);
+	char *copy = rc == 0 && !text.full ? arena_copy(l->arena, buf_slice(&text)) : NULL;
 
-		if (joined == NULL)
-			return no_room(err);
-		*ret = slice_str(joined);
-	}
-}
-
-static void
-trim_end(struct slice *s)
-{
-	while (s->len > 0 && (s->data[s->len - 1] == ' ' || s->data[s->len - 1] == '\t'))
-		s->len--;
+	if (rc == 0 && copy == NULL)
+		rc = text.full ? err_set(err, ERR_PROTOCOL, "a folder name of more than %d octets", LEX_STRING_MAX) : no_room(err);
+	*ret = (struct slice){ copy, text.len };
+	buf_done(&text);
+	return rc;
 }
 
 /* LIST and LSUB; extended data after the name is skipped. */
@@ -358,24 +427,20 @@ static int
 read_list(struct lex *l, struct resp *ret, struct err *err)
 {
 	struct slice delim;
-	char c, first;
+	char c;
 
 	if (lex_blanks(l, err) < 0 || list_attributes(l, &ret->folder, err) < 0 || lex_space(l, err) < 0 ||
-	    lex_nstring(l, &delim, err) < 0 || lex_space(l, err) < 0 || lex_peek(l, &first, err) < 0 ||
-	    list_name(l, &ret->folder.name, err) < 0)
+	    lex_nstring(l, &delim, err) < 0 || lex_space(l, err) < 0 || folder_name(l, &ret->folder.name, err) < 0)
 		return -1;
 	ret->folder.delim = delim.data && delim.len == 1 ? delim.data[0] : 0;
 	for (;;) {
 		if (lex_blanks(l, err) < 0 || lex_peek(l, &c, err) < 0)
 			return -1;
 		if (c == '\r' || c == '\n')
-			break;
-		if (first != '"' && first != '{')
-			trim_end(&ret->folder.name);
+			return lex_eol(l, err);
 		if (lex_skip_value(l, err) < 0)
 			return -1;
 	}
-	return lex_eol(l, err);
 }
 
 static void
@@ -386,7 +451,7 @@ count_item(struct slice item, uint64_t v, struct folder_counts *c)
 	} else if (slice_eq_nocase(item, "UIDNEXT")) {
 		c->uidnext = v <= UINT32_MAX ? (uint32_t)v : 0;
 	} else if (slice_eq_nocase(item, "UIDVALIDITY")) {
-		c->uidvalidity = v <= UINT32_MAX ? (uint32_t)v : 0;
+		c->uidvalidity = uidvalidity_fold(v);
 	} else if (slice_eq_nocase(item, "HIGHESTMODSEQ")) {
 		c->highestmodseq = v;
 	} else if (slice_eq_nocase(item, "SIZE")) {
@@ -398,31 +463,33 @@ count_item(struct slice item, uint64_t v, struct folder_counts *c)
 static int
 read_counts(struct lex *l, struct resp *ret, struct err *err)
 {
-	if (lex_blanks(l, err) < 0 || lex_astring(l, &ret->folder.name, err) < 0 || lex_blanks(l, err) < 0 ||
+	if (lex_blanks(l, err) < 0 || folder_name(l, &ret->folder.name, err) < 0 || lex_blanks(l, err) < 0 ||
 	    lex_expect(l, '(', err) < 0)
 		return -1;
 	for (;;) {
 		struct slice item, text;
 		uint64_t v;
 		bool close;
+		char c;
 
 		if (lex_blanks(l, err) < 0 || lex_accept(l, ')', &close, err) < 0)
 			return -1;
 		if (close)
 			return lex_eol(l, err);
-		if (lex_atom(l, "", &item, err) < 0 || lex_space(l, err) < 0)
+		if (lex_atom(l, "", &item, err) < 0 || lex_space(l, err) < 0 || lex_peek(l, &c, err) < 0)
 			return -1;
-		if (slice_eq_nocase(item, "MAILBOXID")) {
+		if (c == '(') {
 			if (lex_skip_value(l, err) < 0)
 				return -1;
-		} else {
-			if (lex_nstring(l, &text, err) < 0)
-				return -1;
-			if (slice_eq_nocase(item, "MESSAGES"))
-				ret->folder.attrs |= FOLDER_COUNTED;
-			if (slice_u64(text, INT64_MAX, &v))
-				count_item(item, v, &ret->folder.counts);
+			continue;
 		}
+		if (lex_nstring(l, &text, err) < 0)
+			return -1;
+		if (!slice_u64(text, INT64_MAX, &v))
+			continue;
+		if (slice_eq_nocase(item, "MESSAGES") && v <= UINT32_MAX)
+			ret->folder.attrs |= FOLDER_COUNTED;
+		count_item(item, v, &ret->folder.counts);
 	}
 }
 
@@ -556,12 +623,14 @@ fetch_flags(struct lex *l, struct fetch_data *f, struct err *err)
 	for (;;) {
 		struct slice word;
 		bool close;
+		char c;
 
 		if (lex_blanks(l, err) < 0 || lex_accept(l, ')', &close, err) < 0)
 			return -1;
 		if (close)
 			break;
-		if (lex_astring(l, &word, err) < 0)
+		if (lex_peek(l, &c, err) < 0 ||
+		    (c == '"' || c == '{' ? lex_astring(l, &word, err) : lex_word(l, ")", &word, err)) < 0)
 			return -1;
 		if (!flag_set_add(&set, word))
 			return no_room(err);
@@ -608,11 +677,18 @@ fetch_uid(struct lex *l, struct fetch_data *f, struct err *err)
 	return uid_number(l, &f->uid, err);
 }
 
+/* NIL, a negative number or one of 65 bits is 0, "unknown": a size is no reason to lose the rest of the line. */
 static int
 fetch_size(struct lex *l, struct fetch_data *f, struct err *err)
 {
+	struct slice text;
+
 	f->has_size = true;
-	return lex_number(l, &f->size, err);
+	if (lex_nstring(l, &text, err) < 0)
+		return -1;
+	if (text.data == NULL || !lex_number_of(text, &f->size))
+		f->size = 0;
+	return 0;
 }
 
 /* Text between the brackets of BODY[...], which may hold blanks and a list: HEADER.FIELDS (SUBJECT). */
@@ -734,7 +810,7 @@ fetch_item(struct lex *l, struct fetch_data *f, struct err *err)
 		if (c == '[' || !slice_eq_nocase(name, "BODY"))
 			return fetch_body_item(l, name, f, err);
 	}
-	if (lex_space(l, err) < 0)
+	if (lex_blanks(l, err) < 0)
 		return -1;
 	for (size_t i = 0; i < COUNT_OF(items); i++)
 		if (slice_eq_nocase(name, items[i].name))
@@ -939,9 +1015,7 @@ resp_more(struct reader *r, struct resp *io, struct err *err)
 {
 	struct err local = {0};
 
-	/* Stands for the body on the tape, so that a fault right behind it is not taken for a literal yet to come. */
-	if (r->lex.tape.len < r->lex.tape.max - 4)
-		buf_add_str(&r->lex.tape, "...");
+	lex_literal_read(&r->lex);
 
 	int rc = settle(r, io, fetch_items(&r->lex, io, &local), &local);
 

@@ -92,6 +92,8 @@ void reader_set_stream(struct reader *r, struct stream *in);
 int resp_read(struct reader *r, struct resp *ret, struct err *err) WARN_UNUSED;
 /* Go on after a body item. A response that breaks off here becomes RESP_GARBAGE with the fetch data so far. */
 int resp_more(struct reader *r, struct resp *io, struct err *err) WARN_UNUSED;
+/* Some servers count milliseconds and send more than 32 bits (quirks row 47): both halves count, never 0. */
+uint32_t uidvalidity_fold(uint64_t v);
 /* The octets of the response, bodies left out, at most LEX_TAPE_MAX. */
 struct slice reader_tape(const struct reader *r);
 const char *resp_state_name(enum resp_state s);
