@@ -77,30 +77,26 @@ out:
 	return rc;
 }
 
-/* Of each message that is there under the old and the new numbering one copy goes, matched by digest. */
+/* Of each message that is there under the old and the new numbering one copy goes, matched by digest. The warning is
+ * committed with the first of them: after a kill there may be none left that would tell. */
 static int
 drop_superseded(struct lane *l, const struct folder_rec *old, struct err *err)
 {
-	uint64_t dropped = 0;
-
+	lane_warn(l, EV_UIDVALIDITY, 0, "UIDVALIDITY was %u and is %u: all messages were listed anew, copies under the old "
+	    "numbers are replaced, and what the server no longer has is kept", old->uidvalidity, l->rec.uidvalidity);
 	for (;;) {
 		if (state_superseded(l->job->state, old->id, l->rec.id, l->rows, err) < 0)
 			return -1;
 		if (l->rows->len == 0)
-			break;
+			return lane_flush(l, true, err);
 		for (size_t i = 0; i < l->rows->len; i++) {
 			if (l->sink_ops->remove(l->sink, l->at, old->uidvalidity, &l->rows->msg[i], err) < 0)
 				return -1;
 			batch_forget(l->batch, old->id, l->rows->msg[i].uid, l->rows->msg[i].verdict);
-			dropped++;
 		}
 		if (lane_flush(l, true, err) < 0)
 			return -1;
 	}
-	lane_warn(l, EV_UIDVALIDITY, 0, "UIDVALIDITY was %u and is %u: all messages were listed anew; %llu copies under the old "
-	    "numbers were replaced, what the server no longer has is kept", old->uidvalidity, l->rec.uidvalidity,
-	    (unsigned long long)dropped);
-	return lane_flush(l, true, err);
 }
 
 static int

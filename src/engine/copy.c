@@ -344,6 +344,23 @@ copy_pages(struct lane *l, struct err *err)
 	return 0;
 }
 
+/* A new UIDVALIDITY goes on in the same directory, from the mark of the record before it. That one may be vanished already:
+ * a run that was killed has made the new record. */
+static const char *
+mark_before(const struct lane *l)
+{
+	const struct folder_rec *found = NULL;
+
+	for (size_t i = 0; i < l->n_known; i++) {
+		const struct folder_rec *r = &l->known[i];
+
+		if (r->mark[0] != '\0' && strcmp(r->path, l->rec.path) == 0 && slice_eq(l->plan->folder.name, r->name) &&
+		    (found == NULL || r->id > found->id))
+			found = r;
+	}
+	return found != NULL ? found->mark : "";
+}
+
 static int
 open_folder(struct lane *l, struct err *err)
 {
@@ -362,9 +379,8 @@ open_folder(struct lane *l, struct err *err)
 		return -1;
 	/* Entered again, its numbers would be old. */
 	l->plan->rec = NULL;
-	/* A new UIDVALIDITY goes on in the same directory. */
-	if (l->rec.mark[0] == '\0' && known != NULL && known->uidvalidity != l->rec.uidvalidity)
-		l->rec.mark = known->mark;
+	if (l->rec.mark[0] == '\0')
+		l->rec.mark = mark_before(l);
 	l->rec.excluded = l->rec.vanished = false;
 	if (l->sink_ops->folder(l->sink, &l->rec, &feed, &aside, &l->at, err) < 0)
 		return -1;

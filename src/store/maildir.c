@@ -125,7 +125,7 @@ maildir_dirs_open(struct maildir_dirs **ret, int root, const char *path, struct 
 	    file_open_dir(d->folder, "cur", &d->cur, err) < 0 ||
 	    file_open_dir(d->folder, "tmp", &d->tmp, err) < 0) {
 		maildir_dirs_unref(&d);
-		return err_wrap(err, "folder directory '%s'", *path != '\0' ? path : ".");
+		return err_wrap(err, "folder directory '%s'", *path != '\0' ? path : "(INBOX)");
 	}
 	*ret = d;
 	return 0;

@@ -226,7 +226,7 @@ maildir_batch_full(const struct maildir_batch *b, int max_files)
 static int
 folder_wrap(const struct batch_folder *f, struct err *err)
 {
-	return err_wrap(err, "folder directory '%s'", *f->dirs->path != '\0' ? f->dirs->path : ".");
+	return err_wrap(err, "folder directory '%s'", *f->dirs->path != '\0' ? f->dirs->path : "(INBOX)");
 }
 
 static int

@@ -224,7 +224,7 @@ maildir_folder_dirs(int root, const char *path, bool *ret_made, struct err *err)
 static int
 folder_wrap(const struct folder_at *at, struct err *err)
 {
-	return err_wrap(err, "folder directory '%s'", *at->path != '\0' ? at->path : ".");
+	return err_wrap(err, "folder directory '%s'", *at->path != '\0' ? at->path : "(INBOX)");
 }
 
 static void
