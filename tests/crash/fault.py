@@ -1,0 +1,109 @@
+"""A file-changing call fails, or does half: imex says so in one line and ends as the contract has
+it, what was stored stays, and the same command completes the copy once the disk is well."""
+
+import errno
+import os
+import re
+
+import lab as lib
+import shim
+from lab import Lab, change
+from plan import each
+
+# What needs room on a disk.
+ROOM = (shim.CREATE, shim.WRITE, shim.MKDIR, shim.RENAME)
+MAKES = (shim.CREATE, shim.MKDIR)
+# Failures that SQLite lives with: the next opening makes them good.
+HARMLESS = re.compile(r"job/imex\.db(-wal|-shm|-journal)?$")
+
+
+def names_file(text, call):
+    """Does the error name the file of the call, or the directory it is in?"""
+    name = os.path.basename(call.path)
+    if name.startswith("imex.db"):
+        return "imex.db" in text or "job directory" in text
+    if call.op == shim.SYNC_ALL:
+        return "file system" in text
+    if call.path in ("", "job") or call.path.startswith("job/report"):
+        return True
+    return any(n in text for n in (name, name.removesuffix(".new"), name.removesuffix(".imex-new"),
+                                   os.path.basename(call.other) or name, "(INBOX)", "mail/", "directory of"))
+
+
+def judged(t, done, what, full):
+    """Exit code and words of a run that met a fault it could not live with."""
+    call = done.struck
+    allowed = {74} if full and not call.path.startswith("job/imex.db") else {73, 74}
+    if not full and call.op not in MAKES and not HARMLESS.search(call.path):
+        allowed = {74}
+    t.within(done.code, allowed, f"{what}: exit code: {done.err}")
+    lines = [line for line in done.err.splitlines() if line]
+    t.equal(len(lines), 1, f"{what}: the error is one line: {lines}")
+    t.ok(full or names_file(done.err, call), f"{what}: the error names the file", done.err)
+
+
+def faulty(number, fs, second=False, many=1, only=()):
+    full = number in (errno.ENOSPC, errno.EDQUOT)
+
+    def test(t):
+        lab = Lab(t)
+        copy = lab.undisturbed(change if second else None, fs=fs)
+        failed = survived = unstruck = 0
+        for at in each(len(copy.done.calls), f"fault {number} {fs}"):
+            job = lab.changed(fs=fs) if second else lab.job()
+            there = lib.visible(job) if second else set()
+            done = lab.extract(job, do="fail", at=at, errno=number, fs=fs, many=many, only=only)
+            if not done.struck:
+                unstruck += 1
+                continue
+            what = f"{errno.errorcode[number]} in {done.struck}"
+            if done.code == lab.code:
+                survived += 1
+                may = HARMLESS.search(done.struck.path) or done.struck.op == shim.MKDIR or \
+                    done.struck.path == "job"
+                t.ok(may and not done.err, f"{what}: nothing was said", done)
+                lab.same(copy, job, f"{what}, which did no harm")
+                continue
+            failed += 1
+            judged(t, done, what, full)
+            rows = lib.committed(job)
+            t.ok(rows <= lib.visible(job), f"{what}: what is committed is there")
+            t.ok(there - lib.visible(job) <= {(1700000002, 5)}, f"{what}: what was there is there")
+            lab.resume(copy, job, what, fs=fs)
+        t.note(f"{failed} runs failed, {survived} lived with it, {unstruck} met none")
+        t.ok(failed >= 5 and failed > survived, "faults struck", failed, survived)
+    return test
+
+
+def short_writes(t):
+    """A write that takes half is gone on with."""
+    lab = Lab(t)
+    copy = lab.undisturbed()
+    struck = 0
+    writes = [c.number for c in copy.done.calls if c.op == shim.WRITE]
+    for index in each(len(writes), "short"):
+        job = lab.job()
+        done = lab.extract(job, do="short", at=writes[index - 1], only=(shim.WRITE,), many=3)
+        struck += done.struck is not None
+        what = f"half of {done.struck}"
+        if done.code != lab.code:
+            # SQLite takes a short write of its own files for a full disk.
+            t.ok(HARMLESS.search(done.struck.path) and done.code == 74, what, done)
+            lab.resume(copy, job, what)
+        else:
+            lab.same(copy, job, what)
+    t.ok(struck >= 5, f"{struck} writes were short")
+
+
+def tests():
+    found = []
+    for number, words in ((errno.EIO, "a call fails"), (errno.EDQUOT, "over quota once")):
+        for fs, how in ((shim.EXT4, "one sync for all"), (shim.OVERLAY, "each file synced")):
+            only = () if number == errno.EIO else ROOM
+            found.append((f"{words}, {how}", faulty(number, fs, only=only)))
+    found.append(("a call fails in a second run", faulty(errno.EIO, shim.OVERLAY, second=True)))
+    for second in (False, True):
+        found.append((f"the disk is full from one call on, {'second' if second else 'first'} run",
+                      faulty(errno.ENOSPC, shim.EXT4, second, 10 ** 9, ROOM)))
+    found.append(("short writes", short_writes))
+    return found

@@ -1,0 +1,159 @@
+"""The power is cut at each sync: what was synced is there, of the rest anything may be missing.
+
+imex is killed before a sync, its calls are repeated by the model of a disk
+(disk.py), the directory is made what a power cut might have left, and the same
+command again must end in the undisturbed copy (rules.md 4.5). Rows whose commit
+was durable must still be there: a cut repeats one batch at most.
+"""
+
+import os
+import random
+import shutil
+
+import disk
+import lab as lib
+import shim
+from disk import Disk, Now
+from lab import Lab, change
+from plan import each
+
+_STATE = ("job/imex.db", "job/imex.db-wal", "job/imex.db-journal")
+
+
+def syncs(calls):
+    """The numbers of the calls before which the power may be cut; the end of the run too."""
+    return [c.number for c in calls if c.op in (shim.SYNC, shim.SYNC_ALL)]
+
+
+def durable_rows(begin, calls, place):
+    """The rows that the state held when its log was synced last."""
+    last = max((i for i, c in enumerate(calls) if c.op == shim.SYNC and not c.struck
+                and c.path in ("job/imex.db-wal", "job/imex.db")), default=None)
+    if last is None:
+        return set()
+    model = begin().play(calls[:last + 1])
+    look = os.path.join(place, "durable")
+    os.makedirs(look)
+    for path, entry in model.view(Now()).items():
+        if path in _STATE:
+            with open(os.path.join(look, os.path.basename(path)), "wb") as file:
+                file.write(entry[1])
+    rows = lib.committed(look)
+    shutil.rmtree(look)
+    return rows
+
+
+class Seen:
+    def __init__(self):
+        self.cuts = self.lost = self.partly = self.undecided = 0
+
+    def __str__(self):
+        return f"{self.cuts} cuts, {self.lost} lost something, {self.partly} with a part " \
+            f"committed, {self.undecided} between sync and commit"
+
+
+def fresh(lab, fs):
+    """A job that is not there, and the disk it is not on."""
+    return lab.job(), Disk
+
+
+def second(lab, fs):
+    """A whole job, all of it on the disk; the server has changes."""
+    job = lab.changed(fs=fs)
+    return job, Disk().load(os.path.dirname(job)).copy
+
+
+def killed(lab, fs):
+    """A job that was killed: files are as they were, what was not synced is not safe."""
+    job = lab.job()
+    done = lab.extract(job, do="kill-before", at=lab.rng.randrange(60, 400), fs=fs, data=True)
+    return job, Disk().play(done.calls).copy
+
+
+def cut(t, lab, copy, number, loss, fs, seen, begun):
+    """One power cut before call `number`, and the run after it."""
+    job, begin = begun(lab, fs)
+    place = os.path.dirname(job)
+    done = lab.extract(job, do="kill-before", at=number, fs=fs, data=True)
+    if not done.killed:
+        t.ok(number > len(copy.done.calls) - 12 or begun is killed, "it was not killed", done)
+        return
+    what = f"power cut before {done.struck}: {loss}"
+    calls = done.calls
+    model = begin().play(calls)
+    t.equal(model.strange, [], "the model knows every call")
+    rows = durable_rows(begin, calls, lab.place)
+    view = model.view(disk.LOSSES[loss](random.Random(number), model))
+    seen.cuts += 1
+    seen.lost += {p: e and e[1] for p, e in view.items()} != \
+        {p: e and e[1] for p, e in model.view(Now()).items()}
+    seen.undecided += bool(lib.visible(job) - rows)
+    seen.partly += bool(rows)
+    disk.put(model, view, place)
+    if rows:
+        missing = rows - lib.committed(job)
+        t.ok(not missing, f"{what}: durable rows are there", missing)
+    if os.environ.get("KEEP") == "1":
+        shutil.copytree(place, os.path.join(lab.place, f"cut-{number}"))
+    lab.resume(copy, job, what, fs=fs)
+
+
+def cuts(loss, fs, begun):
+    def test(t):
+        lab = Lab(t)
+        lab.rng = random.Random(loss + fs)
+        copy = lab.undisturbed(change if begun is second else None, fs=fs)
+        seen = Seen()
+        points = syncs(copy.done.calls)
+        for index in each(len(points), loss):
+            cut(t, lab, copy, points[index - 1], loss, fs, seen, begun)
+        t.note(str(seen))
+        wanted = len(each(len(points), loss))
+        # After a kill there is less to do, and a part of the numbers does not come.
+        t.ok(seen.cuts >= wanted * (0.4 if begun is killed else 0.9) > 2, f"cuts: {seen}")
+        t.ok(seen.partly >= wanted // 5, f"also when a part was committed: {seen}")
+        t.ok(seen.lost >= seen.cuts // 2, f"and something was lost: {seen}")
+        t.ok(seen.undecided >= 1, f"also between sync and commit: {seen}")
+    return test
+
+
+def the_model_repeats(t):
+    """All calls repeated give the very directory: the shim sees everything, the model all of it."""
+    for fs in (shim.EXT4, shim.OVERLAY):
+        lab = Lab(t)
+        job = lab.job()
+        done = lab.extract(job, fs=fs, data=True)
+        t.equal(done.code, lab.code, "imex succeeds")
+        model = Disk().play(done.calls)
+        t.equal(model.strange, [], "the model knows every call")
+        want = {p: e and e[0] for p, e in disk.read(os.path.dirname(job)).items()}
+        got = {p: e and e[1] for p, e in model.view(Now()).items()}
+        differing = sorted(p for p in want.keys() | got.keys() if want.get(p, 0) != got.get(p, 0))
+        t.equal(differing, [], "files that differ from what the model says")
+        t.ok(len(done.calls) > 200, f"{len(done.calls)} calls")
+
+
+def the_end_is_durable(t):
+    """When imex has ended, nothing that it said is stored can be lost."""
+    for fs in (shim.EXT4, shim.OVERLAY):
+        lab = Lab(t)
+        job = lab.job()
+        done = lab.extract(job, fs=fs, data=True)
+        model = Disk().play(done.calls)
+        now, safe = model.view(Now()), model.view(disk.Nothing())
+        gone = sorted(p for p in now if p.startswith("job/mail/") and
+                      (p not in safe or (now[p] or [0, 0])[1:] != (safe[p] or [0, 0])[1:]))
+        t.equal(gone, [], "what a power cut after the end would take of mail/")
+
+
+def tests():
+    found = [("the model of a disk repeats a run", the_model_repeats),
+             ("what is complete is durable", the_end_is_durable)]
+    for words, begun, losses in (
+            ("power cut", fresh, disk.LOSSES),
+            ("power cut in a second run", second, ("nothing after the sync", "any mixture")),
+            ("power cut after a kill", killed, ("nothing after the sync", "any mixture"))):
+        for loss in losses:
+            for fs, how in ((shim.EXT4, "one sync for all"), (shim.OVERLAY, "each file synced")):
+                found.append((f"{words}, {loss}, {how}", cuts(loss, fs, begun)))
+    return found

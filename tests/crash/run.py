@@ -1,0 +1,43 @@
+"""Kills, faults and power cuts, as TAP.
+
+    IMEX=build/src/app/imex CRASH_SHIM=build/tests/crash/crashshim.so \\
+        python3 tests/crash/run.py [-j N] [-l] [NAME...]
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+
+import lab                                                          # noqa: E402
+import certs                                                        # noqa: E402
+import fault                                                        # noqa: E402
+import kill                                                         # noqa: E402
+import power                                                        # noqa: E402
+import stop                                                         # noqa: E402
+import tap                                                          # noqa: E402
+
+TIME_LIMIT = 600        # seconds for one test, times IMEX_SCALE
+
+
+def main():
+    for name in ("IMEX", "CRASH_SHIM"):
+        if name not in os.environ and not {"-l", "-h", "--list", "--help"} & set(sys.argv):
+            print(f"Bail out! {name} is not set (see run.py)")
+            sys.exit(2)
+    tests = kill.tests() + power.tests() + fault.tests() + stop.tests()
+    # One directory for all, so that a killed test leaves nothing behind either.
+    tempfile.tempdir = tempfile.mkdtemp(prefix="imex-crash-")
+    try:
+        lab.CERTS = certs.Certs(os.path.join(tempfile.tempdir, "certs")).make_all()
+        tap.main(tests, jobs=2, fork=True, timeout=TIME_LIMIT * lab.imexrun.SCALE)
+    finally:
+        if os.environ.get("KEEP") != "1":
+            shutil.rmtree(tempfile.tempdir, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
