@@ -97,6 +97,7 @@ lane_sort(struct lane *l, struct live *v, size_t i, struct err *err)
 
 	v->old[i] = VERDICTS;
 	v->wanted[i] = false;
+	l->sink_ops->expect(l->sink, l->at, m);
 	if (!l->merged) {
 		if (row_of(l, m->uid, &row, err) < 0)
 			return -1;

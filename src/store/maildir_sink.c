@@ -459,6 +459,16 @@ folder_letters(struct folder_at *at, const struct flags *f, bool give)
 	return letters;
 }
 
+static void
+maildir_expect(struct sink *s, struct folder_at *at, const struct msg *m)
+{
+	struct slice left;
+
+	(void)s;
+	if (at->open != NULL && m->flags.keywords[0] != '\0')
+		(void)keywords_letters(&at->open->keywords, m->flags.keywords, true, &left);
+}
+
 static int
 sink_date(int fd, const struct date *d, struct err *err)
 {
@@ -630,6 +640,7 @@ const struct sink_ops sink_maildir = {
 	.name_folder = maildir_name_folder,
 	.folder = maildir_folder,
 	.notes = maildir_notes,
+	.expect = maildir_expect,
 	.begin = maildir_begin,
 	.write = maildir_write,
 	.end = maildir_end,

@@ -74,6 +74,9 @@ struct sink_ops {
 	int (*folder)(struct sink *s, const struct folder_rec *rec, const struct row_feed *rows,
 	    uint64_t *ret_aside, struct folder_at **ret, struct err *err);
 	void (*notes)(const struct folder_at *at, struct folder_notes *ret);
+	/* A message of the listing, in UID order and before any body: what depends on the order of
+	 * arrival (letters of keywords) is settled here, since servers may send bodies in another. */
+	void (*expect)(struct sink *s, struct folder_at *at, const struct msg *m);
 	int (*begin)(struct sink *s, struct folder_at *at, const struct msg *m, struct err *err);
 	int (*write)(struct sink *s, struct slice bytes, struct err *err);
 	/* `final` has UID, date, flags, wire_bytes, sha256, verdict; the sink sets
