@@ -1,7 +1,11 @@
 """What shim.c is told, and the log it writes."""
 
+import atexit
+import functools
 import os
+import shutil
 import struct
+import tempfile
 from dataclasses import dataclass
 
 CREATE, TRUNCATE, WRITE, RENAME, UNLINK, MKDIR, RMDIR, LINK, SYNC, SYNC_ALL, TIMES, OTHER = \
@@ -33,9 +37,20 @@ class Call:
         return f"call {self.number}, {NAMES[self.op]} {self.path or '.'}{other}"
 
 
+@functools.lru_cache(None)
+def shim_path():
+    """The shim under a path without blanks, which LD_PRELOAD would split at."""
+    built = os.environ["CRASH_SHIM"]
+    if " " not in built and ":" not in built:
+        return built
+    folder = tempfile.mkdtemp(prefix="imex-shim-", dir="/tmp")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return shutil.copy(built, folder)
+
+
 def environment(root, log, do="", at=0, many=1, only=(), errno=0, fs=EXT4, data=False):
     """The variables that make imex run under the shim."""
-    return {"LD_PRELOAD": os.environ["CRASH_SHIM"], "CRASH_ROOT": root, "CRASH_LOG": log,
+    return {"LD_PRELOAD": shim_path(), "CRASH_ROOT": root, "CRASH_LOG": log,
             "CRASH_DO": do, "CRASH_AT": str(at), "CRASH_MANY": str(many),
             "CRASH_ONLY": str(sum(1 << op for op in only)),
             "CRASH_ERRNO": str(errno), "CRASH_FS": fs, "CRASH_DATA": "1" if data else "0"}
@@ -47,7 +62,8 @@ def read_log(path, root):
         text = file.read()
     calls, at = [], 0
     while at < len(text):
-        number, op, made, is_dir, struck, inode, offset, errno, *sizes = _ENTRY.unpack_from(text, at)
+        number, op, made, is_dir, struck, inode, offset, errno, *sizes = \
+            _ENTRY.unpack_from(text, at)
         at += _ENTRY.size
         parts = []
         for size in sizes:
