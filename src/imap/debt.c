@@ -26,17 +26,12 @@ read_flags(struct sess *s, const struct uidset *asked, struct uidset *seen, stru
 
 		buf_reset(&set);
 		at += uidset_text(asked, at, SET_OCTETS, &set);
-		if (sess_send(s, 0, &tag, err, "UID FETCH %s (UID FLAGS)", set.data) < 0)
+		/* RFC 1730 servers give the UID unasked, and some refuse it as an item. */
+		if (sess_send(s, 0, &tag, err, "UID FETCH %s (%sFLAGS)", set.data, s->level == LEVEL_IMAP4 ? "" : "UID ") < 0)
 			goto out;
 		do {
-			if (sess_next(s, &r, NULL, err) < 0)
+			if (sess_next(s, &r, NULL, err) < 0 || sess_drop(s, &r, err) < 0)
 				goto out;
-			while (r.more) {
-				if (r.fetch.body == BODY_LITERAL && sess_skip_body(s, r.fetch.octets, err) < 0)
-					goto out;
-				if (sess_more(s, &r, err) < 0)
-					goto out;
-			}
 			if (r.kind != RESP_FETCH || r.fetch.uid == 0 || !r.fetch.has_flags || !uidset_has(asked, r.fetch.uid))
 				continue;
 			uidset_add(there, r.fetch.uid, r.fetch.uid);

@@ -76,7 +76,10 @@ list_order(struct folder_list *l)
 		if (folder_cmp(last, f) != 0) {
 			l->folder[++out] = *f;
 		} else {
-			last->attrs |= f->attrs;
+			/* Listed as a parent and as itself: it can be opened. */
+			unsigned closed = last->attrs & f->attrs & FOLDER_NOSELECT;
+
+			last->attrs = ((last->attrs | f->attrs) & ~(unsigned)FOLDER_NOSELECT) | closed;
 			if (last->special_use == NULL)
 				last->special_use = f->special_use;
 		}
@@ -190,7 +193,7 @@ land(struct sess *s, struct flight *f, struct err *err)
 		struct resp r;
 		struct asked a;
 
-		if (sess_next(s, &r, &a, err) < 0)
+		if (sess_next(s, &r, &a, err) < 0 || sess_drop(s, &r, err) < 0)
 			return -1;
 		if (r.kind == RESP_TAGGED)
 			take_answer(s, f, &r, &a);
@@ -388,8 +391,10 @@ sess_folders(struct sess *s, bool want_sizes, struct arena *a, struct folder_lis
 {
 	struct folder_list list = {0};
 	struct flight f = { .list = &list, .arena = a };
+	unsigned unparsed = s->garbage_folders;
 	int rc = folders_flight(s, &f, want_sizes, err);
 
+	list.unparsed = s->garbage_folders - unparsed;
 	if (rc == 0)
 		rc = place_all(s, &list, a, err);
 

@@ -204,12 +204,14 @@ lex_number_of(struct slice text, uint64_t *ret)
 
 	if (slice_u64(text, UINT64_MAX, ret))
 		return true;
-	if (text.len == 0 || text.len >= 40)
+	/* strtod would take a sign, "0x10" and "inf" too. */
+	if (text.len == 0 || text.len >= 40 || text.data[0] < '0' || text.data[0] > '9' ||
+	    strspn(text.data, "0123456789.eE+-") != text.len)
 		return false;
 
 	double value = strtod(text.data, &end);
 
-	if (end != text.data + text.len || !isfinite(value) || value < 0 || value >= 1e15)
+	if (end != text.data + text.len || !isfinite(value) || value >= 1e15)
 		return false;
 	*ret = (uint64_t)value;
 	return true;
@@ -401,11 +403,12 @@ lex_astring(struct lex *l, struct slice *ret, struct err *err)
 int
 lex_nstring(struct lex *l, struct slice *ret, struct err *err)
 {
+	bool literal;
 	char c;
 
-	if (lex_peek(l, &c, err) < 0 || lex_astring(l, ret, err) < 0)
+	if (lex_peek(l, &c, err) < 0 || lex_at_literal(l, &literal, err) < 0 || lex_astring(l, ret, err) < 0)
 		return -1;
-	if (c != '"' && c != '{' && slice_eq_nocase(*ret, "NIL"))
+	if (c != '"' && !literal && slice_eq_nocase(*ret, "NIL"))
 		*ret = (struct slice){0};
 	return 0;
 }

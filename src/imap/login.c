@@ -7,13 +7,13 @@
 #include "base/mem.h"
 #include "imap/session.h"
 
-enum { LOGIN_MAX = 8192 };
+enum { LOGIN_MAX = 8192, CHALLENGES_MAX = 8 };
 
 static int
 wait_continue(struct sess *s, uint32_t tag, bool *ret_go, struct err *err)
 {
 	for (;;) {
-		if (sess_next(s, &s->last, NULL, err) < 0)
+		if (sess_next(s, &s->last, NULL, err) < 0 || sess_drop(s, &s->last, err) < 0)
 			return -1;
 		*ret_go = s->last.kind == RESP_CONTINUE;
 		if (*ret_go || (s->last.kind == RESP_TAGGED && s->last.tag == tag))
@@ -26,14 +26,17 @@ wait_tagged(struct sess *s, uint32_t tag, struct err *err)
 {
 	bool go;
 
-	do {
+	for (int challenges = 0;; challenges++) {
 		if (wait_continue(s, tag, &go, err) < 0)
 			return -1;
+		if (!go)
+			return 0;
+		if (challenges == CHALLENGES_MAX)
+			return err_set(err, ERR_PROTOCOL, "%s asks for more and more instead of answering the login", s->at->host);
 		/* A challenge where none belongs: cancel the exchange (RFC 3501 6.2.2). */
-		if (go && stream_write(s->in, "*\r\n", 3, err) < 0)
+		if (stream_write(s->in, "*\r\n", 3, err) < 0)
 			return -1;
-	} while (go);
-	return 0;
+	}
 }
 
 /* A secret line: written, never kept. */
@@ -51,6 +54,16 @@ plain_usable(const struct sess *s)
 	return caps_has(&s->caps, CAP_AUTH_PLAIN);
 }
 
+/* The server may echo it, with its padding or without. */
+static void
+keep_masked(struct sess *s, struct slice response)
+{
+	while (response.len > 0 && response.data[response.len - 1] == '=')
+		response.len--;
+	secret_free(s->sasl);
+	s->sasl = secret_new(response);
+}
+
 /* SASL PLAIN (RFC 4616), in one round trip with SASL-IR (RFC 4959). */
 static int
 plain_run(struct sess *s, struct err *err)
@@ -63,6 +76,9 @@ plain_run(struct sess *s, struct err *err)
 
 	buf_init(&raw, LOGIN_MAX);
 	buf_init(&line, LOGIN_MAX * 2);
+	/* Grown at once: growing leaves copies behind that nobody wipes. */
+	buf_reserve(&raw, raw.max);
+	buf_reserve(&line, line.max);
 	buf_add_byte(&raw, '\0');
 	buf_add(&raw, login.data, login.len);
 	buf_add_byte(&raw, '\0');
@@ -72,6 +88,7 @@ plain_run(struct sess *s, struct err *err)
 		goto out;
 	}
 	base64_add(&line, buf_slice(&raw));
+	keep_masked(s, buf_slice(&line));
 	if (caps_has(&s->caps, CAP_SASL_IR)) {
 		/* sess_send ends the line; the secret goes out by itself, so the command is put together by hand. */
 		tag = s->next_tag;
@@ -113,6 +130,7 @@ login_argument(struct sess *s, uint32_t tag, struct slice text, bool *ret_go, st
 
 	*ret_go = true;
 	buf_init(&out, LOGIN_MAX * 2 + 16);
+	buf_reserve(&out, out.max);
 	if (text.len > LOGIN_MAX) {
 		err_set(err, ERR_LOGIN, "login name or password longer than %d octets", LOGIN_MAX);
 		goto out;

@@ -53,6 +53,8 @@ notes_add(struct notes *n, const struct event *e, bool standing, const char *fmt
 		note->event.command = arena_copy(&n->arena, slice_str(e->command));
 	if (e->reply.data != NULL)
 		note->event.reply.data = arena_copy(&n->arena, e->reply);
+	if (note->event.reply.data == NULL)
+		note->event.reply.len = 0;
 	if (note->text == NULL)
 		n->dropped++;
 	else

@@ -10,16 +10,25 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+/* Text of the server without what it may echo: the response of AUTHENTICATE first, as it may contain the password. */
+static void
+sess_mask(const struct sess *s, struct slice text, char *ret, size_t max)
+{
+	struct buf once, out;
+
+	buf_init(&once, max - 1);
+	buf_init(&out, max - 1);
+	secret_mask(s->sasl, text, &once);
+	secret_mask(s->at->secret, buf_slice(&once), &out);
+	memcpy(ret, out.data, out.len + 1);
+	buf_done(&once);
+	buf_done(&out);
+}
+
 static void
 sess_secret_reply(struct sess *s)
 {
-	struct buf out;
-
-	buf_init(&out, sizeof(s->reply));
-	secret_mask(s->at->secret, reader_tape(&s->reader), &out);
-	memcpy(s->reply, out.data ? out.data : "", out.len);
-	s->reply[out.len] = '\0';
-	buf_done(&out);
+	sess_mask(s, reader_tape(&s->reader), s->reply, sizeof(s->reply));
 }
 
 /* ---- sending ---- */
@@ -41,9 +50,10 @@ sess_send(struct sess *s, int kind, uint32_t *ret_tag, struct err *err, const ch
 	va_end(ap);
 	if (len < 0)
 		abort();
-	if (s->n_asked == SESS_COMMANDS_MAX) {
+	/* The last slot is for the text lent by book_tagged. */
+	if (s->n_asked == SESS_COMMANDS_MAX - 1) {
 		free(text);
-		return err_set(err, ERR_PROTOCOL, "more than %d commands without an answer", SESS_COMMANDS_MAX);
+		return err_set(err, ERR_PROTOCOL, "more than %d commands without an answer", SESS_COMMANDS_MAX - 1);
 	}
 	snprintf(tag, sizeof(tag), "%04u ", s->next_tag);
 	if (stream_write(s->in, tag, strlen(tag), err) < 0 || stream_write(s->in, text, (size_t)len, err) < 0 ||
@@ -130,6 +140,9 @@ book_bye(struct sess *s, const struct resp *r, struct err *err)
 	int64_t wait = wait_hint_ms(r->text);
 
 	s->said_bye = true;
+	if (r->code == CODE_AUTHENTICATIONFAILED || r->code == CODE_AUTHORIZATIONFAILED || r->code == CODE_EXPIRED ||
+	    r->code == CODE_PRIVACYREQUIRED)
+		return err_set(err, ERR_LOGIN, "%s refused the login of '%s': %s", s->at->host, s->at->login, s->reply);
 	if (wait > 0 || r->code == CODE_THROTTLED || r->code == CODE_OVERQUOTA || r->code == CODE_UNAVAILABLE ||
 	    r->code == CODE_LIMIT) {
 		err_set(err, ERR_THROTTLED, "server closed the session: %s", s->reply);
@@ -184,10 +197,15 @@ static int
 book_garbage(struct sess *s, const char *why, struct err *err)
 {
 	struct event e = { .no = EV_PARSE, .level = LEVEL_WARNING };
+	struct slice line = reader_tape(&s->reader);
+	char words[ERR_TEXT_MAX];
 
 	sess_secret_reply(s);
+	sess_mask(s, slice_str(why), words, sizeof(words));
 	e.reply = slice_str(s->reply);
-	notes_add(&s->notes, &e, true, "%s", why);
+	notes_add(&s->notes, &e, true, "%s", words);
+	if (slice_starts_nocase(line, "* LIST") || slice_starts_nocase(line, "* XLIST"))
+		s->garbage_folders++;
 	if (++s->garbage > SESS_GARBAGE_MAX)
 		return err_set(err, ERR_PROTOCOL, "more than %d responses of %s could not be parsed", SESS_GARBAGE_MAX,
 		    s->at->host);
@@ -273,8 +291,8 @@ sess_skip_body(struct sess *s, uint64_t octets, struct err *err)
 	return 0;
 }
 
-static int
-sess_skip_fetch(struct sess *s, struct resp *r, struct err *err)
+int
+sess_drop(struct sess *s, struct resp *r, struct err *err)
 {
 	while (r->more) {
 		if (r->fetch.body == BODY_LITERAL && sess_skip_body(s, r->fetch.octets, err) < 0)
@@ -294,7 +312,7 @@ sess_wait(struct sess *s, uint32_t tag, struct err *err)
 			return -1;
 		if (s->last.kind == RESP_TAGGED && s->last.tag == tag)
 			return 0;
-		if (s->last.kind == RESP_FETCH && sess_skip_fetch(s, &s->last, err) < 0)
+		if (sess_drop(s, &s->last, err) < 0)
 			return -1;
 	}
 }
@@ -502,6 +520,7 @@ sess_close(struct sess **sp)
 	for (size_t i = 0; i < s->n_asked; i++)
 		free(s->asked[i].text);
 	free(s->asked[SESS_COMMANDS_MAX - 1].text);
+	secret_free(s->sasl);
 	reader_done(&s->reader);
 	caps_done(&s->caps);
 	notes_done(&s->notes);
@@ -540,7 +559,7 @@ static int
 send_literal(struct sess *s, uint32_t tag, struct slice name, const char *rest, struct err *err)
 {
 	do {
-		if (sess_next(s, &s->last, NULL, err) < 0)
+		if (sess_next(s, &s->last, NULL, err) < 0 || sess_drop(s, &s->last, err) < 0)
 			return -1;
 		if (s->last.kind == RESP_TAGGED && s->last.tag == tag) {
 			sess_refused(s, &s->last, "a folder name as a literal", err);
@@ -613,7 +632,7 @@ sess_open_folder(struct sess *s, const char *verb, struct slice folder, struct f
 			head_code(&s->last, &h);
 		if (s->last.kind == RESP_TAGGED && s->last.tag == tag)
 			break;
-		if (s->last.kind == RESP_FETCH && sess_skip_fetch(s, &s->last, err) < 0)
+		if (sess_drop(s, &s->last, err) < 0)
 			return -1;
 	}
 	if (s->last.state != STATE_OK) {

@@ -33,6 +33,7 @@ struct sess {
 	struct caps caps;
 	enum level level;
 	struct notes notes;
+	struct secret *sasl;		/* what wrapped the password in AUTHENTICATE: masked as well */
 	char *greeting, *product;
 	unsigned quirks;		/* bits of enum quirk, from greeting, ID and host */
 	struct tls_facts tls;
@@ -43,7 +44,7 @@ struct sess {
 	uint32_t next_tag;
 	struct asked asked[SESS_COMMANDS_MAX];	/* oldest first */
 	size_t n_asked, asked_octets;
-	unsigned garbage;
+	unsigned garbage, garbage_folders;	/* responses that did not parse; those of them that name folders */
 	char reply[LEX_TAPE_MAX];	/* raw last tagged response, masked */
 	char last_refused[256];		/* text of the LIST that was refused */
 	struct resp last;		/* of sess_run: valid until the next response */
@@ -88,6 +89,8 @@ bool sess_name_is_plain(struct slice name);	/* no literal needed */
 void sess_quote(struct slice text, struct buf *out);
 /* Read and drop `octets` of a body, or hand them to out (NULL). */
 int sess_skip_body(struct sess *s, uint64_t octets, struct err *err) WARN_UNUSED;
+/* The rest of a FETCH that nobody wants, bodies and all; nothing for other responses. */
+int sess_drop(struct sess *s, struct resp *r, struct err *err) WARN_UNUSED;
 
 /* Pieces of opening, in their own files. */
 int sess_login(struct sess *s, struct err *err) WARN_UNUSED;		/* login.c */
@@ -99,6 +102,7 @@ struct folder_list {
 	struct folder *folder;	/* freed by folder_list_done */
 	size_t len, cap;
 	char delim;
+	unsigned unparsed;	/* lines of the listing that did not parse: so many folders may be missing */
 };
 enum { FOLDERS_MAX = 100000 };
 void folder_list_done(struct folder_list *l);

@@ -117,33 +117,40 @@ uidset_has(const struct uidset *s, uint32_t uid)
 	return i < s->len && s->range[i].lo <= uid;
 }
 
-void
+bool
 uidset_remove(struct uidset *s, uint32_t uid)
 {
 	size_t i = uidset_find(s, uid);
 
 	if (i == s->len || s->range[i].lo > uid)
-		return;
+		return true;
 
 	struct uidrange r = s->range[i];
 
 	if (r.lo == r.hi) {
 		memmove(&s->range[i], &s->range[i + 1], (s->len - i - 1) * sizeof(r));
 		s->len--;
-	} else if (uid == r.lo) {
-		s->range[i].lo++;
-	} else if (uid == r.hi) {
-		s->range[i].hi--;
-	} else {
-		if (s->len == s->cap) {
-			s->cap *= 2;
-			s->range = mem_resize(s->range, s->cap, sizeof(*s->range));
-		}
-		memmove(&s->range[i + 1], &s->range[i], (s->len - i) * sizeof(r));
-		s->len++;
-		s->range[i].hi = uid - 1;
-		s->range[i + 1].lo = uid + 1;
+		return true;
 	}
+	if (uid == r.lo) {
+		s->range[i].lo++;
+		return true;
+	}
+	if (uid == r.hi) {
+		s->range[i].hi--;
+		return true;
+	}
+	if (s->len >= UIDSET_MAX)
+		return false;
+	if (s->len == s->cap) {
+		s->cap *= 2;
+		s->range = mem_resize(s->range, s->cap, sizeof(*s->range));
+	}
+	memmove(&s->range[i + 1], &s->range[i], (s->len - i) * sizeof(r));
+	s->len++;
+	s->range[i].hi = uid - 1;
+	s->range[i + 1].lo = uid + 1;
+	return true;
 }
 
 uint64_t

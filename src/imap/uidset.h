@@ -29,7 +29,8 @@ void uidset_clear(struct uidset *s);
 bool uidset_add(struct uidset *s, uint32_t lo, uint32_t hi);
 void uidset_sort(struct uidset *s);	/* sort and join; the queries below need it after unordered adding */
 bool uidset_has(const struct uidset *s, uint32_t uid);
-void uidset_remove(struct uidset *s, uint32_t uid);
+/* False: it is in the middle of a range, and one range more would be over the limit. */
+bool uidset_remove(struct uidset *s, uint32_t uid);
 uint64_t uidset_count(const struct uidset *s);
 uint64_t uidset_count_below(const struct uidset *s, uint32_t uid);
 uint32_t uidset_last(const struct uidset *s);	/* 0: empty */
