@@ -156,20 +156,20 @@ file_open_parent(int dir, const char *path)
 	return file_open(dir, slash != NULL ? parent : ".", O_RDONLY | O_DIRECTORY);
 }
 
-/* What is stored below is lost with the name of a directory above it, so a new name is made durable. Who may write a
- * directory and not read it cannot sync it. */
+/* What is stored below is lost with the name of a directory above it, so a new name is made durable, and `always` also one
+ * that is there: a run that was killed may have made it and no more. Who may write a directory and not read it cannot
+ * sync it. */
 static int
-file_make_synced(const char *path, struct err *err)
+file_make_synced(const char *path, bool always, struct err *err)
 {
 	AUTO(file_close) int above = -1;
 	bool made;
 
 	if (file_make(AT_FDCWD, path, &made, err) < 0)
 		return -1;
-	if (!made)
-		return 0;
-	above = file_open_parent(AT_FDCWD, path);
-	if (above < 0 && errno != EACCES)
+	if (made || always)
+		above = file_open_parent(AT_FDCWD, path);
+	if (above < 0 && made && errno != EACCES)
 		return err_set_sys(err, ERR_CREATE, "cannot open the directory above '%s'", path);
 	if (above >= 0 && file_sync(above, err) < 0)
 		return err_wrap(err, "the directory above '%s'", path);
@@ -185,13 +185,13 @@ file_make_dirs(const char *path, struct err *err)
 		if (*at != '/' || at == part || at[-1] == '/')
 			continue;
 		*at = '\0';
-		int done = file_make_synced(part, err);
+		int done = file_make_synced(part, false, err);
 
 		*at = '/';
 		if (done < 0)
 			return -1;
 	}
-	return file_make_synced(path, err);
+	return file_make_synced(path, true, err);
 }
 
 static int
