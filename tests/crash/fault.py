@@ -27,7 +27,8 @@ def names_file(text, call):
     if call.path in ("", "job") or call.path.startswith("job/report"):
         return True
     return any(n in text for n in (name, name.removesuffix(".new"), name.removesuffix(".imex-new"),
-                                   os.path.basename(call.other) or name, "(INBOX)", "mail/", "directory of"))
+                                   os.path.basename(call.other) or name, "(INBOX)", "mail/",
+                                   "directory of"))
 
 
 def judged(t, done, what, full):

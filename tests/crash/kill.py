@@ -4,10 +4,12 @@ at any time; then the same command again, and all is as if nothing had happened.
 import random
 import time
 
-import lab as lib
 import shim
-from lab import Lab, change, committed, renumber, visible
+from imexrun import Job
+from lab import Lab, change, committed, mailbox, renumber, visible
 from plan import POINTS, each
+from scene import Scene
+from store import imap_date
 
 
 class Seen:
@@ -95,6 +97,45 @@ def banyan(how, fs):
     return test
 
 
+def flagged(store):
+    """Between a kill and the next run: other flags on all messages, and new mail."""
+    for name in ("INBOX", "Archive"):
+        for message in store[name]:
+            store[name].flag(message.uid, *(message.flags ^ {"\\Seen", "Later"}))
+    store["INBOX"].add(b"Subject: new\r\n\r\nnew mail\r\n", ("Later",), imap_date(1200000000))
+
+
+def server_changes(how, fs):
+    """What was stored and not committed must not stay beside what the next run stores."""
+    def test(t):
+        lab = Lab(t)
+        check = Scene(t)
+        copy = lab.undisturbed(fs=fs)
+        total, seen = messages(lab), Seen()
+        for number in each(len(copy.done.calls), how):
+            seen.points += 1
+            lab.server.store = mailbox()
+            job = lab.job()
+            done = lab.extract(job, do=how, at=number, fs=fs)
+            if not done.killed:
+                continue
+            seen.look(job, done, total)
+            flagged(lab.server.store)
+            before = lab.sources()
+            again = lab.extract(job, fs=fs)
+            said = len(t.failures)
+            t.equal(again.code, lab.code, "exit code of the next run")
+            check.complete(Job(t, job), lab.server)
+            check.no_doubles(Job(t, job))
+            t.equal(lab.imex("verify", job).code, 0, "exit code of verify")
+            t.equal(lab.sources(), before, "the source")
+            if len(t.failures) > said:
+                t.failures.append(f"all this after {how} {done.struck}")
+        t.note(str(seen))
+        enough(t, seen)
+    return test
+
+
 def after_lines(make):
     """Killed when the server has sent its n-th line or part of a message."""
     def test(t):
@@ -164,6 +205,9 @@ def tests():
             found.append((f"first run, {how}, {words}", first_run(how, fs)))
             found.append((f"second run, {how}, {words}", second_run(how, fs)))
         found.append((f"UIDVALIDITY changes, {how}", second_run(how, shim.EXT4, renumber, 1)))
+    for fs, words in ((shim.EXT4, "one sync for all"), (shim.OVERLAY, "each file synced")):
+        found.append((f"killed, then the server changes, {words}",
+                      server_changes("kill-before", fs)))
     for how in ("kill-before", "kill-half"):
         found.append((f"flags owed to the source, {how}", banyan(how, shim.EXT4)))
     found.append(("killed after a line of the server", after_lines(Lab)))

@@ -20,7 +20,6 @@ import threading
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "dialogue"), os.path.join(HERE, "..", "lib")]
 
-import certs                                                        # noqa: E402
 import imexrun                                                      # noqa: E402
 import maildir                                                      # noqa: E402
 import shim                                                         # noqa: E402

@@ -64,9 +64,19 @@ def second(lab, fs):
 
 
 def killed(lab, fs):
-    """A job that was killed: files are as they were, what was not synced is not safe."""
+    """A job that was killed: all is as it was, but what was not synced is not safe.
+
+    Killed anywhere, or where a run could take a thing for done that is not safe: between the
+    making of a directory and its sync, and when all is in its place before the last barrier.
+    """
+    calls = lab.first_calls
+    made = [c.number for before, c in zip(calls, calls[1:])
+            if before.op == shim.MKDIR and c.op == shim.SYNC]
+    placed = [c.number + 1 for c in calls if c.op == shim.RENAME and "/cur/" in c.other][-3:]
+    anywhere = [lab.rng.randrange(60, len(calls))]
     job = lab.job()
-    done = lab.extract(job, do="kill-before", at=lab.rng.randrange(60, 400), fs=fs, data=True)
+    done = lab.extract(job, do="kill-before", at=lab.rng.choice(
+        lab.rng.choice((made, placed, anywhere))), fs=fs, data=True)
     return job, Disk().play(done.calls).copy
 
 
@@ -103,6 +113,7 @@ def cuts(loss, fs, begun):
         lab = Lab(t)
         lab.rng = random.Random(loss + fs)
         copy = lab.undisturbed(change if begun is second else None, fs=fs)
+        lab.first_calls = copy.done.calls
         seen = Seen()
         points = syncs(copy.done.calls)
         for index in each(len(points), loss):

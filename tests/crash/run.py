@@ -17,6 +17,7 @@ import certs                                                        # noqa: E402
 import fault                                                        # noqa: E402
 import kill                                                         # noqa: E402
 import power                                                        # noqa: E402
+import shim                                                         # noqa: E402
 import stop                                                         # noqa: E402
 import tap                                                          # noqa: E402
 
@@ -28,6 +29,8 @@ def main():
         if name not in os.environ and not {"-l", "-h", "--list", "--help"} & set(sys.argv):
             print(f"Bail out! {name} is not set (see run.py)")
             sys.exit(2)
+    if "CRASH_SHIM" in os.environ:
+        shim.shim_path()        # before the tests fork
     tests = kill.tests() + power.tests() + fault.tests() + stop.tests()
     # One directory for all, so that a killed test leaves nothing behind either.
     tempfile.tempdir = tempfile.mkdtemp(prefix="imex-crash-")

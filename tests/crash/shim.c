@@ -5,12 +5,11 @@
  *   CRASH_ROOT   the directory; calls on other files and on sockets pass uncounted
  *   CRASH_LOG    each call is written here (struct entry, then paths and data)
  *   CRASH_DO     kill-before, kill-after, kill-half: SIGKILL; fail: the call fails; short: a write
- *                takes half; stop: SIGSTOP after it. Other or none: only count
+ *                takes half. Other or none: only count
  *   CRASH_AT     the number; CRASH_MANY: also the ones after it, so many in all
  *   CRASH_ONLY   of these only calls of these kinds (bits 1 << op; 0: all)
  *   CRASH_ERRNO  of the failure
  *   CRASH_FS     f_type that fstatfs tells of the directory (hex)
- *   CRASH_SYNC   "real": syncs reach the disk; else they are only noted, as a kill loses nothing
  *   CRASH_DATA   "1": the log holds what was written too
  *
  * One mutex makes the order of the log the order of the calls. Files are told apart by inode,
@@ -80,7 +79,7 @@ static struct {
 	unsigned long at, many, only, count;
 	int fault, log;
 	unsigned long fs;
-	bool sync, data;
+	bool data;
 } shim = { .log = -1 };
 
 static unsigned long
@@ -94,7 +93,7 @@ shim_number(const char *name, int base, unsigned long otherwise)
 __attribute__((constructor)) static void
 shim_start(void)
 {
-	const char *log = getenv("CRASH_LOG"), *sync = getenv("CRASH_SYNC");
+	const char *log = getenv("CRASH_LOG");
 
 	shim.root = getenv("CRASH_ROOT");
 	shim.root_len = shim.root != NULL ? strlen(shim.root) : 0;
@@ -104,7 +103,6 @@ shim_start(void)
 	shim.only = shim_number("CRASH_ONLY", 10, 0);
 	shim.fault = (int)shim_number("CRASH_ERRNO", 10, EIO);
 	shim.fs = shim_number("CRASH_FS", 16, 0);
-	shim.sync = sync != NULL && strcmp(sync, "real") == 0;
 	shim.data = shim_number("CRASH_DATA", 10, 0) != 0;
 	if (log != NULL)
 		shim.log = (int)syscall(
@@ -232,8 +230,6 @@ shim_leave(const struct call *c, long result, struct entry e, const void *data, 
 	if (c->struck && (shim_does("kill-after") || shim_does("kill-half")))
 		shim_die(c);
 	shim_note(c, e, data, len);
-	if (c->struck && shim_does("stop"))
-		(void)syscall(SYS_kill, getpid(), SIGSTOP);
 	pthread_mutex_unlock(&shim_mutex);
 	errno = saved;
 }
@@ -550,6 +546,7 @@ link(const char *from, const char *to)
 
 /* ---- sync ---- */
 
+/* Noted, not done: a kill cannot tell, and a power cut is the model's. */
 static int
 shim_sync(int fd, enum op op, long number)
 {
@@ -561,7 +558,7 @@ shim_sync(int fd, enum op op, long number)
 	if (shim_refuses(&c))
 		return -1;
 	int rc = fstat(fd, &st);
-	if (rc == 0 && (shim.sync || !c.counted))
+	if (rc == 0 && !c.counted)
 		rc = (int)syscall(number, fd);
 	struct entry e = { .inode = st.st_ino, .dir = S_ISDIR(st.st_mode) };
 	shim_leave(&c, rc, e, NULL, 0);
