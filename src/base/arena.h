@@ -1,5 +1,5 @@
-/* Memory with one lifetime: taken in small pieces, given back at once. Bounded at birth: going over the
- * limit returns NULL (a peer can cause it), out of memory aborts. Not thread-safe. */
+/* Memory with one lifetime: taken in small pieces, given back at once. Bounded at birth: going over
+ * the limit returns NULL (a peer can cause it), out of memory aborts. Not thread-safe. */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
@@ -16,7 +16,7 @@ struct arena {
 
 void arena_init(struct arena *a, size_t max_bytes);
 void arena_done(struct arena *a);
-void arena_reset(struct arena *a);	/* keeps one block for the next use */
+void arena_reset(struct arena *a); /* keeps one block for the next use */
 /* Aligned for any type, zeroed; NULL when the limit is reached. */
 void *arena_take(struct arena *a, size_t bytes);
 /* NUL-terminated copy; NULL when the limit is reached. */

@@ -11,7 +11,7 @@
 struct buf {
 	char *data;
 	size_t len, cap, max;
-	bool full;	/* something did not fit; nothing more is taken until buf_reset */
+	bool full; /* something did not fit; nothing more is taken until buf_reset */
 };
 
 void buf_init(struct buf *b, size_t max);
@@ -23,7 +23,8 @@ bool buf_add_str(struct buf *b, const char *text);
 bool buf_add_byte(struct buf *b, char c);
 bool buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 struct slice buf_slice(const struct buf *b);
-/* Room for `want` more bytes at b->data + b->len (the caller then raises len); false over the maximum. */
+/* Room for `want` more bytes at b->data + b->len (the caller then raises len); false over the
+ * maximum. */
 bool buf_reserve(struct buf *b, size_t want);
 
 #endif

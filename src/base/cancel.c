@@ -66,7 +66,7 @@ cancel_raise_from_signal(struct cancel *c)
 	atomic_store(&c->raised, true);
 	ssize_t n = write(c->fd, &one, sizeof(one));
 
-	(void)n;	/* EAGAIN only when it is readable already */
+	(void)n; /* EAGAIN only when it is readable already */
 	errno = saved;
 }
 

@@ -1,5 +1,6 @@
 /* One stop signal for a job: a flag, an eventfd that every blocking poll watches, and the condition
- * variables to broadcast. cancel_raise is async-signal-safe only through cancel_raise_from_signal. */
+ * variables to broadcast. cancel_raise is async-signal-safe only through cancel_raise_from_signal.
+ */
 #ifndef BASE_CANCEL_H
 #define BASE_CANCEL_H
 
@@ -14,12 +15,13 @@ struct cancel;
 struct cancel *cancel_new(void);
 void cancel_free(struct cancel *c);
 void cancel_raise(struct cancel *c);
-void cancel_raise_from_signal(struct cancel *c);	/* flag and eventfd only */
-bool cancel_raised(const struct cancel *c);		/* NULL: false */
-int cancel_fd(const struct cancel *c);			/* readable once raised; -1 for NULL */
-int64_t cancel_since_ms(const struct cancel *c);	/* monotonic time of the first raise; 0: not raised */
-/* Register a condition to be broadcast by cancel_raise (with its mutex held). Nobody holds that mutex while
- * calling cancel_raise, cancel_watch or cancel_unwatch. NULL: nothing. */
+void cancel_raise_from_signal(struct cancel *c); /* flag and eventfd only */
+bool cancel_raised(const struct cancel *c); /* NULL: false */
+int cancel_fd(const struct cancel *c); /* readable once raised; -1 for NULL */
+int64_t
+cancel_since_ms(const struct cancel *c); /* monotonic time of the first raise; 0: not raised */
+/* Register a condition to be broadcast by cancel_raise (with its mutex held). Nobody holds that
+ * mutex while calling cancel_raise, cancel_watch or cancel_unwatch. NULL: nothing. */
 void cancel_watch(struct cancel *c, pthread_mutex_t *mutex, pthread_cond_t *cond);
 void cancel_unwatch(struct cancel *c, pthread_cond_t *cond);
 /* Sleep; 0 when the time passed, -1 with ERR_INTERRUPTED when raised. */

@@ -15,7 +15,7 @@ static const struct {
 	const char *words;
 } err_table[ERR_KINDS] = {
 	[ERR_NONE] = { SCOPE_COMMAND, RETRY_NEVER, 0, "no error" },
-#define ERR(name, scope, retry, code, words) \
+#define ERR(name, scope, retry, code, words)                                                       \
 	[ERR_##name] = { SCOPE_##scope, RETRY_##retry, code, words },
 #include "base/err.def"
 #undef ERR
@@ -35,7 +35,8 @@ err_trim(char *text, bool cut)
 	}
 	size_t back = 0;
 
-	while (cut && back < 3 && back + 1 < len && ((unsigned char)text[len - 1 - back] & 0xc0) == 0x80)
+	while (cut && back < 3 && back + 1 < len &&
+	       ((unsigned char)text[len - 1 - back] & 0xc0) == 0x80)
 		back++;
 	if (cut && len > back && (unsigned char)text[len - 1 - back] >= 0xc0)
 		len -= back + 1;
@@ -44,8 +45,8 @@ err_trim(char *text, bool cut)
 	text[len] = '\0';
 }
 
-PRINTF_LIKE(3, 0) static void
-err_fill(struct err *err, enum err_kind kind, const char *fmt, va_list ap)
+PRINTF_LIKE(3, 0)
+static void err_fill(struct err *err, enum err_kind kind, const char *fmt, va_list ap)
 {
 	assert(kind > ERR_NONE && kind < ERR_KINDS);
 	err->kind = kind;

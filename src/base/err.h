@@ -1,6 +1,7 @@
-/* Errors as values. A function that can fail returns int (0 done, -1 failed and *err filled) and takes
- * `struct err *err` last. *err is untouched on success, set once where the fault is known, wrapped once
- * per level with what that level was doing, and logged once at the top. No secret ever enters it. */
+/* Errors as values. A function that can fail returns int (0 done, -1 failed and *err filled) and
+ * takes `struct err *err` last. *err is untouched on success, set once where the fault is known,
+ * wrapped once per level with what that level was doing, and logged once at the top. No secret ever
+ * enters it. */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
@@ -11,7 +12,14 @@
 #define WARN_UNUSED __attribute__((warn_unused_result))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 
-enum err_scope { SCOPE_COMMAND, SCOPE_MESSAGE, SCOPE_FOLDER, SCOPE_SESSION, SCOPE_ACCOUNT, SCOPE_RUN };
+enum err_scope {
+	SCOPE_COMMAND,
+	SCOPE_MESSAGE,
+	SCOPE_FOLDER,
+	SCOPE_SESSION,
+	SCOPE_ACCOUNT,
+	SCOPE_RUN
+};
 enum err_retry { RETRY_NEVER, RETRY_RECONNECT, RETRY_LATER };
 
 enum err_kind {
@@ -28,12 +36,13 @@ struct err {
 	enum err_kind kind;
 	enum err_scope scope;
 	enum err_retry retry;
-	int sys;		/* errno at the fault, 0 when none */
-	int64_t after_ms;	/* wait at least so long before a new try; 0: no hint */
-	char text[ERR_TEXT_MAX];	/* one line, cut at the limit */
+	int sys; /* errno at the fault, 0 when none */
+	int64_t after_ms; /* wait at least so long before a new try; 0: no hint */
+	char text[ERR_TEXT_MAX]; /* one line, cut at the limit */
 };
 
-/* Fill *err and return -1. err_set_sys appends ": strerror(errno)" and maps ENOSPC/EDQUOT to ERR_FULL. */
+/* Fill *err and return -1. err_set_sys appends ": strerror(errno)" and maps ENOSPC/EDQUOT to
+ * ERR_FULL. */
 int err_set(struct err *err, enum err_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
 int err_set_sys(struct err *err, enum err_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Put "fmt: " before the text; returns -1. */

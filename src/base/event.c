@@ -39,9 +39,9 @@ static const struct {
 
 struct evlog {
 	pthread_mutex_t mutex;
-	int fd;			/* -1: no file */
-	bool torn;		/* the file may end in the middle of a line */
-	bool failed;		/* a write did; `fault` says why */
+	int fd; /* -1: no file */
+	bool torn; /* the file may end in the middle of a line */
+	bool failed; /* a write did; `fault` says why */
 	struct err fault;
 	FILE *terminal;
 	enum event_level least;
@@ -74,7 +74,8 @@ static bool
 text_hides(uint32_t c)
 {
 	return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x61c || c == 0x200e || c == 0x200f ||
-	    c == 0x2028 || c == 0x2029 || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+	       c == 0x2028 || c == 0x2029 || (c >= 0x202a && c <= 0x202e) ||
+	       (c >= 0x2066 && c <= 0x2069);
 }
 
 void
@@ -152,7 +153,8 @@ evlog_ends_in_a_line(int fd)
 	struct stat st;
 	char last = '\n';
 
-	return fstat(fd, &st) == 0 && st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) == 1 && last != '\n';
+	return fstat(fd, &st) == 0 && st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) == 1 &&
+	       last != '\n';
 }
 
 /* One write; only a full disk or a signal makes more of it. */
@@ -198,7 +200,8 @@ event_where(struct buf *b, const struct event *e)
 static struct slice
 event_reply_line(struct slice reply)
 {
-	while (reply.len > 0 && (reply.data[reply.len - 1] == '\n' || reply.data[reply.len - 1] == '\r'))
+	while (reply.len > 0 &&
+	       (reply.data[reply.len - 1] == '\n' || reply.data[reply.len - 1] == '\r'))
 		reply.len--;
 	return event_cut(reply, 400);
 }
@@ -242,7 +245,7 @@ static bool
 evlog_wants_words(const struct evlog *log, const struct event *e)
 {
 	return log->terminal != NULL && !e->file_only && e->level >= log->least &&
-	    (log->say == NULL || log->say(log->say_arg, e));
+	       (log->say == NULL || log->say(log->say_arg, e));
 }
 
 void
@@ -275,8 +278,8 @@ evlog_put(struct evlog *log, const struct event *e, const char *fmt, ...)
 	pthread_mutex_unlock(&log->mutex);
 }
 
-/* After a power cut blocks that were not yet written read as NUL, which no line holds: where that begins; `size`:
- * nowhere; -1 when it cannot be read. */
+/* After a power cut blocks that were not yet written read as NUL, which no line holds: where that
+ * begins; `size`: nowhere; -1 when it cannot be read. */
 static off_t
 evlog_hole(int fd, off_t size)
 {
@@ -340,14 +343,16 @@ evlog_open_file(const char *dir_path, int *ret, struct err *err)
 		end = evlog_good_end(fd, end);
 
 	if (end < 0 || (end < st.st_size && ftruncate(fd, end) < 0))
-		return err_set_sys(err, ERR_DISK, "cannot cut the last line of '%s/events.jsonl'", dir_path);
+		return err_set_sys(
+		    err, ERR_DISK, "cannot cut the last line of '%s/events.jsonl'", dir_path);
 	*ret = fd;
 	fd = -1;
 	return 0;
 }
 
 int
-evlog_open(struct evlog **ret, const char *dir_path, FILE *terminal, enum event_level least, struct err *err)
+evlog_open(struct evlog **ret, const char *dir_path, FILE *terminal, enum event_level least,
+    struct err *err)
 {
 	int fd = -1;
 

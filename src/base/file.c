@@ -71,7 +71,8 @@ file_open_dir(int dir, const char *path, int *ret, struct err *err)
 	int fd = file_open(dir, path, O_RDONLY | O_DIRECTORY);
 
 	if (fd < 0)
-		return err_set_sys(err, errno == ENOENT || errno == ENOTDIR ? ERR_NO_INPUT : ERR_DISK,
+		return err_set_sys(err,
+		    errno == ENOENT || errno == ENOTDIR ? ERR_NO_INPUT : ERR_DISK,
 		    "cannot open directory '%s'", path);
 	*ret = fd;
 	return 0;
@@ -156,9 +157,9 @@ file_open_parent(int dir, const char *path)
 	return file_open(dir, slash != NULL ? parent : ".", O_RDONLY | O_DIRECTORY);
 }
 
-/* What is stored below is lost with the name of a directory above it, so a new name is made durable, and `always` also one
- * that is there: a run that was killed may have made it and no more. Who may write a directory and not read it cannot
- * sync it. */
+/* What is stored below is lost with the name of a directory above it, so a new name is made
+ * durable, and `always` also one that is there: a run that was killed may have made it and no more.
+ * Who may write a directory and not read it cannot sync it. */
 static int
 file_make_synced(const char *path, bool always, struct err *err)
 {
@@ -209,7 +210,8 @@ file_read_all(int fd, const char *path, struct buf *b, struct err *err)
 		if (n == 0)
 			return 0;
 		if (!buf_add(b, chunk, (size_t)n))
-			return err_set(err, ERR_MALFORMED, "'%s' is larger than %zu bytes", path, b->max);
+			return err_set(
+			    err, ERR_MALFORMED, "'%s' is larger than %zu bytes", path, b->max);
 	}
 }
 
@@ -307,11 +309,11 @@ bool
 file_can_syncfs(int fd)
 {
 	static const uint32_t known[] = {
-		0x0000ef53,	/* ext2, ext3, ext4 */
-		0x58465342,	/* xfs */
-		0x9123683e,	/* btrfs */
-		0xf2f52010,	/* f2fs */
-		0x01021994,	/* tmpfs: nothing survives a power cut either way */
+		0x0000ef53, /* ext2, ext3, ext4 */
+		0x58465342, /* xfs */
+		0x9123683e, /* btrfs */
+		0xf2f52010, /* f2fs */
+		0x01021994, /* tmpfs: nothing survives a power cut either way */
 	};
 
 	return file_is_one_of(file_system_of(fd), known, COUNT_OF(known)) && file_kernel_reports();
@@ -321,14 +323,14 @@ bool
 file_is_network(int fd)
 {
 	static const uint32_t known[] = {
-		0x00006969,				/* NFS */
-		0x0000517b, 0xff534d42, 0xfe534d42,	/* SMB, CIFS, SMB2 */
-		0x0000564c, 0x01021997,			/* NCP, 9P */
-		0x00c36400,				/* Ceph */
-		0x65735546,				/* FUSE: sshfs, glusterfs, s3fs and the like */
-		0x5346414f, 0x6b414653, 0x73757245,	/* AFS, kAFS, Coda */
-		0x01161970, 0x7461636f,			/* GFS2, OCFS2 */
-		0x0bd00bd0, 0x47504653,			/* Lustre, GPFS */
+		0x00006969, /* NFS */
+		0x0000517b, 0xff534d42, 0xfe534d42, /* SMB, CIFS, SMB2 */
+		0x0000564c, 0x01021997, /* NCP, 9P */
+		0x00c36400, /* Ceph */
+		0x65735546, /* FUSE: sshfs, glusterfs, s3fs and the like */
+		0x5346414f, 0x6b414653, 0x73757245, /* AFS, kAFS, Coda */
+		0x01161970, 0x7461636f, /* GFS2, OCFS2 */
+		0x0bd00bd0, 0x47504653, /* Lustre, GPFS */
 	};
 
 	return file_is_one_of(file_system_of(fd), known, COUNT_OF(known));
@@ -344,7 +346,8 @@ file_sync_system(int fd, struct err *err)
 	return 0;
 }
 
-#else	/* Everywhere else each file and directory is synced by itself; file_sync_system is not called. */
+#else /* Everywhere else each file and directory is synced by itself; file_sync_system is not      \
+	 called. */
 
 bool
 file_can_syncfs(int fd)

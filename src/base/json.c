@@ -19,8 +19,10 @@ utf8_next(struct slice text, uint32_t *ret)
 		*ret = p[0];
 		return 1;
 	}
-	size_t len = p[0] >= 0xf0 && p[0] < 0xf8 ? 4 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3 :
-	    p[0] >= 0xc0 && p[0] < 0xe0 ? 2 : 0;
+	size_t len = p[0] >= 0xf0 && p[0] < 0xf8   ? 4
+		     : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
+		     : p[0] >= 0xc0 && p[0] < 0xe0 ? 2
+						   : 0;
 	uint32_t c = len > 0 ? p[0] & (0x7fu >> len) : 0;
 
 	if (len == 0 || text.len < len)
@@ -54,7 +56,8 @@ utf8_valid(struct slice text)
 void
 base64_add(struct buf *b, struct slice octets)
 {
-	static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digit[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const unsigned char *p = (const unsigned char *)octets.data;
 
 	if (octets.len > SIZE_MAX / 2 || !buf_reserve(b, (octets.len + 2) / 3 * 4)) {

@@ -1,13 +1,13 @@
-/* malloc family that aborts with one line when memory is out (a restart from the state recovers better
- * than a half-handled failure), and the cleanup attribute for block lifetimes. */
+/* malloc family that aborts with one line when memory is out (a restart from the state recovers
+ * better than a half-handled failure), and the cleanup attribute for block lifetimes. */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 
 #include <stddef.h>
 
-void *mem_new(size_t bytes);			/* zeroed */
-void *mem_resize(void *p, size_t count, size_t each);	/* checks the product */
-char *mem_copy_str(const char *text);		/* NULL gives NULL */
+void *mem_new(size_t bytes); /* zeroed */
+void *mem_resize(void *p, size_t count, size_t each); /* checks the product */
+char *mem_copy_str(const char *text); /* NULL gives NULL */
 void mem_free_str(char **p);
 #define AUTO(fn) __attribute__((cleanup(fn)))
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))

@@ -1,4 +1,5 @@
-/* A bounded queue of pointers between threads. queue_put waits while full, queue_get while empty. */
+/* A bounded queue of pointers between threads. queue_put waits while full, queue_get while empty.
+ */
 #ifndef BASE_QUEUE_H
 #define BASE_QUEUE_H
 
@@ -8,9 +9,10 @@
 struct queue;
 
 struct queue *queue_new(size_t limit);
-void queue_free(struct queue *q);		/* must be empty: the owner of the items drains it */
-bool queue_put(struct queue *q, void *item);	/* false: closed, the item stays the caller's */
-void *queue_get(struct queue *q, int timeout_ms);	/* NULL: closed and empty, or timeout; -1 waits for ever */
+void queue_free(struct queue *q); /* must be empty: the owner of the items drains it */
+bool queue_put(struct queue *q, void *item); /* false: closed, the item stays the caller's */
+void *queue_get(
+    struct queue *q, int timeout_ms); /* NULL: closed and empty, or timeout; -1 waits for ever */
 void queue_close(struct queue *q);
 size_t queue_len(struct queue *q);
 

@@ -13,9 +13,9 @@
 enum { SECRET_FORMS = 4 };
 
 struct secret {
-	size_t bytes;				/* of the whole block */
+	size_t bytes; /* of the whole block */
 	struct slice value;
-	struct slice form[SECRET_FORMS];	/* longest first; unused ones are empty */
+	struct slice form[SECRET_FORMS]; /* longest first; unused ones are empty */
 	char data[];
 };
 
@@ -78,7 +78,7 @@ secret_new(struct slice value)
 	if (value.len > 0)
 		memcpy(to, value.data, value.len);
 	s->value = (struct slice){ to, value.len };
-	to += value.len + 1;	/* a NUL for libraries that want one */
+	to += value.len + 1; /* a NUL for libraries that want one */
 	s->form[0] = s->value;
 	char *end = secret_put_quoted(to, s->value);
 
@@ -88,7 +88,7 @@ secret_new(struct slice value)
 	s->form[2] = (struct slice){ to, (size_t)(end - to) };
 	while (end > to && end[-1] == '=')
 		end--;
-	s->form[3] = (struct slice){ to, (size_t)(end - to) };	/* some leave the padding out */
+	s->form[3] = (struct slice){ to, (size_t)(end - to) }; /* some leave the padding out */
 	secret_sort(s->form);
 	return s;
 }

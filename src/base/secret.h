@@ -7,12 +7,12 @@
 
 struct secret;
 
-struct secret *secret_new(struct slice value);	/* the caller wipes its own copy */
-void secret_free(struct secret *s);		/* NULL is fine */
-struct slice secret_value(const struct secret *s);	/* borrowed; do not keep */
+struct secret *secret_new(struct slice value); /* the caller wipes its own copy */
+void secret_free(struct secret *s); /* NULL is fine */
+struct slice secret_value(const struct secret *s); /* borrowed; do not keep */
 void secret_wipe(void *data, size_t len);
-/* Copy `text` into out with every occurrence of the secret, and of its base64 form, replaced by "***"
- * (rules.md 1.10). `s` may be NULL. */
+/* Copy `text` into out with every occurrence of the secret, and of its base64 form, replaced by
+ * "***" (rules.md 1.10). `s` may be NULL. */
 void secret_mask(const struct secret *s, struct slice text, struct buf *out);
 
 #endif

@@ -1,5 +1,6 @@
-/* imex check: everything a run would find out before the first body, and one body to see which form works. Nothing on the
- * server is changed: a form that sets \Seen is tried on a message that has it already, or not at all. */
+/* imex check: everything a run would find out before the first body, and one body to see which form
+ * works. Nothing on the server is changed: a form that sets \Seen is tried on a message that has it
+ * already, or not at all. */
 #include <stdio.h>
 #include <string.h>
 
@@ -15,11 +16,11 @@ enum { CHECK_ARENA = 256 * 1024 * 1024, PROBES = 3, SAMPLE_MAX = 50 };
 struct probe {
 	struct sess *s;
 	struct check_result *ret;
-	uint32_t uid;		/* message to try on; 0: none yet */
+	uint32_t uid; /* message to try on; 0: none yet */
 	bool seen;
 	uint64_t size;
-	uint32_t refused;	/* bit per form */
-	enum form not_tried;	/* would set \Seen; FORM_NONE */
+	uint32_t refused; /* bit per form */
+	enum form not_tried; /* would set \Seen; FORM_NONE */
 	struct buf refused_names;
 };
 
@@ -46,7 +47,9 @@ describe_namespaces(const struct sess *s, struct check_result *r)
 
 	buf_init(&out, 8192);
 	for (const struct ns_entry *e = s->ns; e != NULL; e = e->next) {
-		const char *kind = e->kind == FOLDER_SHARED ? "shared" : e->kind == FOLDER_OTHER_USERS ? "other users" : "personal";
+		const char *kind = e->kind == FOLDER_SHARED        ? "shared"
+				   : e->kind == FOLDER_OTHER_USERS ? "other users"
+								   : "personal";
 
 		buf_printf(&out, "%s%s \"%.*s\"", out.len ? ", " : "", kind, SLICE_ARG(e->prefix));
 	}
@@ -61,7 +64,8 @@ describe_quirks(const struct sess *s, struct check_result *r)
 
 	for (unsigned q = 0; q < QUIRKS && text != NULL; q++)
 		if (quirk_in(s->quirks, (enum quirk)q))
-			text[r->n_quirks++] = arena_printf(&r->arena, "%s: %s", quirk_name((enum quirk)q), quirk_why((enum quirk)q));
+			text[r->n_quirks++] = arena_printf(&r->arena, "%s: %s",
+			    quirk_name((enum quirk)q), quirk_why((enum quirk)q));
 	r->quirk = text;
 }
 
@@ -115,7 +119,8 @@ measure_rtt(struct sess *s, struct check_result *r, struct err *err)
 
 /* ---- folders ---- */
 
-/* Flags and sizes of the newest messages: a sample for the size of the folder, and a message to try the form on. */
+/* Flags and sizes of the newest messages: a sample for the size of the folder, and a message to try
+ * the form on. */
 static int
 sample_folder(struct probe *p, uint32_t exists, uint64_t *ret_mean, struct err *err)
 {
@@ -123,15 +128,19 @@ sample_folder(struct probe *p, uint32_t exists, uint64_t *ret_mean, struct err *
 	uint32_t tag, from = exists > SAMPLE_MAX ? exists - SAMPLE_MAX + 1 : 1;
 	struct resp r;
 
-	/* By number, so that a large folder costs little; old servers refuse UID as an item, and give it with UID FETCH. */
-	if (p->s->level == LEVEL_IMAP4 ? sess_send(p->s, 0, &tag, err, "UID FETCH 1:* (FLAGS RFC822.SIZE)") < 0 :
-	    sess_send(p->s, 0, &tag, err, "FETCH %u:%u (UID FLAGS RFC822.SIZE)", from, exists) < 0)
+	/* By number, so that a large folder costs little; old servers refuse UID as an item, and
+	 * give it with UID FETCH. */
+	if (p->s->level == LEVEL_IMAP4
+		? sess_send(p->s, 0, &tag, err, "UID FETCH 1:* (FLAGS RFC822.SIZE)") < 0
+		: sess_send(
+		      p->s, 0, &tag, err, "FETCH %u:%u (UID FLAGS RFC822.SIZE)", from, exists) < 0)
 		return -1;
 	do {
 		if (sess_next(p->s, &r, NULL, err) < 0)
 			return -1;
 		while (r.more) {
-			if (r.fetch.body == BODY_LITERAL && sess_skip_body(p->s, r.fetch.octets, err) < 0)
+			if (r.fetch.body == BODY_LITERAL &&
+			    sess_skip_body(p->s, r.fetch.octets, err) < 0)
 				return -1;
 			if (sess_more(p->s, &r, err) < 0)
 				return -1;
@@ -169,7 +178,8 @@ try_form(struct probe *p, enum form f, bool *ret_whole, struct err *err)
 			return -1;
 		while (r.more) {
 			octets += r.fetch.body == BODY_NIL ? 0 : r.fetch.octets;
-			if (r.fetch.body == BODY_LITERAL && sess_skip_body(p->s, r.fetch.octets, err) < 0)
+			if (r.fetch.body == BODY_LITERAL &&
+			    sess_skip_body(p->s, r.fetch.octets, err) < 0)
 				return -1;
 			if (sess_more(p->s, &r, err) < 0)
 				return -1;
@@ -182,7 +192,9 @@ try_form(struct probe *p, enum form f, bool *ret_whole, struct err *err)
 static int
 find_form(struct probe *p, const struct job *job, struct err *err)
 {
-	struct ladder l = { .level = p->s->level, .quirks = p->s->quirks, .no_source_writes = job->no_source_writes };
+	struct ladder l = { .level = p->s->level,
+		.quirks = p->s->quirks,
+		.no_source_writes = job->no_source_writes };
 
 	for (;;) {
 		l.refused = p->refused;
@@ -213,7 +225,8 @@ find_form(struct probe *p, const struct job *job, struct err *err)
 			return 0;
 		}
 		p->refused |= 1u << f;
-		buf_printf(&p->refused_names, "%s%s", p->refused_names.len ? ", " : "", form_items(f));
+		buf_printf(
+		    &p->refused_names, "%s%s", p->refused_names.len ? ", " : "", form_items(f));
 	}
 }
 
@@ -221,7 +234,7 @@ static int
 look_into(struct probe *p, struct check_folder *c, bool *ret_estimated, struct err *err)
 {
 	struct folder_head head;
-	struct err refused = {0};
+	struct err refused = { 0 };
 	uint64_t mean;
 
 	if (sess_examine(p->s, c->folder.name, &head, &refused) < 0) {
@@ -273,8 +286,10 @@ describe_folders(struct probe *p, const struct job *job, const struct plan *plan
 		c->path = keep(r, path.data);
 		if (c->excluded)
 			continue;
-		/* Opened only when its counts are not known already, or no message has been found to try. */
-		if (!(c->folder.attrs & FOLDER_COUNTED) || !c->folder.counts.bytes_known || r->form == NULL) {
+		/* Opened only when its counts are not known already, or no message has been found
+		 * to try. */
+		if (!(c->folder.attrs & FOLDER_COUNTED) || !c->folder.counts.bytes_known ||
+		    r->form == NULL) {
 			bool had = p->uid != 0;
 
 			if (look_into(p, c, &estimated, err) < 0)
@@ -295,37 +310,43 @@ out:
 static void
 estimate(struct check_result *r)
 {
-	/* A window of 8 MiB in flight over one round trip bounds the rate; without a measured one assume 10 MiB/s. */
+	/* A window of 8 MiB in flight over one round trip bounds the rate; without a measured one
+	 * assume 10 MiB/s. */
 	uint64_t rate = r->rate_bytes_s ? r->rate_bytes_s : UINT64_C(10) << 20;
 	int64_t folders = 0;
 
 	for (size_t i = 0; i < r->n_folders; i++)
 		folders += !r->folder[i].excluded;
-	r->estimate_s = r->bytes == 0 && r->messages > 0 ? -1 :
-	    (int64_t)(r->bytes / rate) + (int64_t)(r->messages / 20000) + folders * 3 * r->rtt_us / 1000000 + 1;
+	r->estimate_s = r->bytes == 0 && r->messages > 0
+			    ? -1
+			    : (int64_t)(r->bytes / rate) + (int64_t)(r->messages / 20000) +
+				  folders * 3 * r->rtt_us / 1000000 + 1;
 }
 
 int
 job_check(const struct job *job, struct check_result *ret, struct err *err)
 {
-	struct check_result r = {0};
+	struct check_result r = { 0 };
 	struct probe p = { .ret = &r, .not_tried = FORM_NONE };
-	struct folder_list list = {0};
+	struct folder_list list = { 0 };
 	struct plan plan;
 	int rc = -1;
 
 	arena_init(&r.arena, CHECK_ARENA);
 	buf_init(&p.refused_names, 1024);
 	plan_init(&plan);
-	if (sess_open(&p.s, &job->source, job->stop, err) < 0 || sess_folders(p.s, true, &plan.arena, &list, err) < 0 ||
+	if (sess_open(&p.s, &job->source, job->stop, err) < 0 ||
+	    sess_folders(p.s, true, &plan.arena, &list, err) < 0 ||
 	    plan_make(&plan, &job->selection, &list, err) < 0 || measure_rtt(p.s, &r, err) < 0)
 		goto out;
 	describe_server(p.s, &plan, &r);
 	if (describe_folders(&p, job, &plan, err) < 0)
 		goto out;
 	if (r.form == NULL)
-		r.form = p.not_tried == FORM_NONE ? "no message to try" :
-		    arena_printf(&r.arena, "%s: would set \\Seen, not tried", form_items(p.not_tried));
+		r.form = p.not_tried == FORM_NONE
+			     ? "no message to try"
+			     : arena_printf(&r.arena, "%s: would set \\Seen, not tried",
+				   form_items(p.not_tried));
 	r.form_refused = keep(&r, p.refused_names.data ? p.refused_names.data : "");
 	estimate(&r);
 	rc = 0;

@@ -1,5 +1,6 @@
-/* The end of a folder: flags given back, the proof taken, copies under an older UIDVALIDITY dropped, index files written.
- * Folders wait for one another here, so that one barrier ends many. */
+/* The end of a folder: flags given back, the proof taken, copies under an older UIDVALIDITY
+ * dropped, index files written. Folders wait for one another here, so that one barrier ends many.
+ */
 #include <string.h>
 
 #include "base/clock.h"
@@ -11,7 +12,9 @@ debt_told(struct lane *l, int64_t folder, const struct debt_result *r)
 	for (uint32_t uid = 0; (uid = uidset_after(&r->paid, uid)) != 0;)
 		batch_debt_paid(l->batch, folder, uid);
 	if (r->unpaid.len > 0)
-		lane_warn(l, EV_FLAGS_DEBT, 0, "%llu messages on the source have \\Seen now and it could not be taken away: %s",
+		lane_warn(l, EV_FLAGS_DEBT, 0,
+		    "%llu messages on the source have \\Seen now and it could not be taken away: "
+		    "%s",
 		    (unsigned long long)uidset_count(&r->unpaid), r->reply);
 	else
 		batch_warning_gone(l->batch, EV_FLAGS_DEBT, l->plan->display, 0);
@@ -19,8 +22,8 @@ debt_told(struct lane *l, int64_t folder, const struct debt_result *r)
 
 /* One visit to the source; *ret_seen: flags that are to be taken away, and were unless `look`. */
 static int
-pay_visit(struct lane *l, int64_t folder, uint32_t uidvalidity, const struct uidset *owed, bool look, uint64_t *ret_seen,
-    struct err *err)
+pay_visit(struct lane *l, int64_t folder, uint32_t uidvalidity, const struct uidset *owed,
+    bool look, uint64_t *ret_seen, struct err *err)
 {
 	struct debt_result result = { .look = look };
 	int rc = l->source_ops->pay(l->source, &l->plan->folder, uidvalidity, owed, &result, err);
@@ -34,9 +37,11 @@ pay_visit(struct lane *l, int64_t folder, uint32_t uidvalidity, const struct uid
 	return rc;
 }
 
-/* The warning is durable before a flag is taken away: after a kill nobody could tell any more that it had been set. */
+/* The warning is durable before a flag is taken away: after a kill nobody could tell any more that
+ * it had been set. */
 static int
-pay(struct lane *l, int64_t folder, uint32_t uidvalidity, const struct uidset *owed, struct err *err)
+pay(struct lane *l, int64_t folder, uint32_t uidvalidity, const struct uidset *owed,
+    struct err *err)
 {
 	uint64_t seen;
 
@@ -46,8 +51,10 @@ pay(struct lane *l, int64_t folder, uint32_t uidvalidity, const struct uidset *o
 		return -1;
 	if (seen == 0)
 		return 0;
-	lane_warn(l, EV_FLAGS_RESTORED, 0, "reading set \\Seen on %llu messages; it is taken away again (\\Recent cannot be given "
-	    "back)", (unsigned long long)seen);
+	lane_warn(l, EV_FLAGS_RESTORED, 0,
+	    "reading set \\Seen on %llu messages; it is taken away again (\\Recent cannot be given "
+	    "back)",
+	    (unsigned long long)seen);
 	if (lane_flush(l, true, err) < 0)
 		return -1;
 	return pay_visit(l, folder, uidvalidity, owed, false, &seen, err);
@@ -57,7 +64,7 @@ pay(struct lane *l, int64_t folder, uint32_t uidvalidity, const struct uidset *o
 int
 lane_pay_old(struct lane *l, const struct folder_rec *known, struct err *err)
 {
-	struct uidset owed = {0};
+	struct uidset owed = { 0 };
 	struct arena a;
 	uint32_t *uid;
 	size_t n;
@@ -77,22 +84,27 @@ out:
 	return rc;
 }
 
-/* Of each message that is there under the old and the new numbering one copy goes, matched by digest. The warning is
- * committed with the first of them: after a kill there may be none left that would tell. */
+/* Of each message that is there under the old and the new numbering one copy goes, matched by
+ * digest. The warning is committed with the first of them: after a kill there may be none left that
+ * would tell. */
 static int
 drop_superseded(struct lane *l, const struct folder_rec *old, struct err *err)
 {
-	lane_warn(l, EV_UIDVALIDITY, 0, "UIDVALIDITY was %u and is %u: all messages were listed anew, copies under the old "
-	    "numbers are replaced, and what the server no longer has is kept", old->uidvalidity, l->rec.uidvalidity);
+	lane_warn(l, EV_UIDVALIDITY, 0,
+	    "UIDVALIDITY was %u and is %u: all messages were listed anew, copies under the old "
+	    "numbers are replaced, and what the server no longer has is kept",
+	    old->uidvalidity, l->rec.uidvalidity);
 	for (;;) {
 		if (state_superseded(l->job->state, old->id, l->rec.id, l->rows, err) < 0)
 			return -1;
 		if (l->rows->len == 0)
 			return lane_flush(l, true, err);
 		for (size_t i = 0; i < l->rows->len; i++) {
-			if (l->sink_ops->remove(l->sink, l->at, old->uidvalidity, &l->rows->msg[i], err) < 0)
+			if (l->sink_ops->remove(
+				l->sink, l->at, old->uidvalidity, &l->rows->msg[i], err) < 0)
 				return -1;
-			batch_forget(l->batch, old->id, l->rows->msg[i].uid, l->rows->msg[i].verdict);
+			batch_forget(
+			    l->batch, old->id, l->rows->msg[i].uid, l->rows->msg[i].verdict);
 		}
 		if (lane_flush(l, true, err) < 0)
 			return -1;
@@ -105,7 +117,8 @@ drop_all_superseded(struct lane *l, struct err *err)
 	for (size_t i = 0; i < l->n_known; i++) {
 		const struct folder_rec *r = &l->known[i];
 
-		if (slice_eq(l->plan->folder.name, r->name) && r->uidvalidity != l->rec.uidvalidity && r->listed > 0 &&
+		if (slice_eq(l->plan->folder.name, r->name) &&
+		    r->uidvalidity != l->rec.uidvalidity && r->listed > 0 &&
 		    drop_superseded(l, r, err) < 0)
 			return -1;
 	}
@@ -115,13 +128,14 @@ drop_all_superseded(struct lane *l, struct err *err)
 static void
 tell_sink_notes(struct lane *l)
 {
-	struct folder_notes n = {0};
+	struct folder_notes n = { 0 };
 
 	l->sink_ops->notes(l->at, &n);
 	if (n.changed != NULL)
 		lane_warn(l, EV_FOREIGN_CHANGE, 0, "%s", n.changed);
 	if (n.keywords_left > 0)
-		lane_warn(l, EV_KEYWORDS_LEFT, 0, "keywords of %llu messages (first: '%s') are in the sidecar only",
+		lane_warn(l, EV_KEYWORDS_LEFT, 0,
+		    "keywords of %llu messages (first: '%s') are in the sidecar only",
 		    (unsigned long long)n.keywords_left, n.keyword);
 }
 
@@ -161,14 +175,15 @@ finish_folder(struct lane *l, struct closing *c, struct err *err)
 	l->plan = c->plan;
 	l->rec = c->rec;
 	l->at = c->at;
-	if (drop_all_superseded(l, err) < 0 || l->sink_ops->finish(l->sink, l->at, &l->rec, &feed, err) < 0)
+	if (drop_all_superseded(l, err) < 0 ||
+	    l->sink_ops->finish(l->sink, l->at, &l->rec, &feed, err) < 0)
 		return -1;
 	/* The mark is the sink's to tell, with the seal. */
 	l->rec.mark = NULL;
 	batch_folder(l->batch, &l->rec);
 	if (p->proved)
-		lane_event(l, EV_FOLDER_PROVED, "complete up to UIDNEXT %u: %u messages%s%s", p->uidnext, p->exists,
-		    p->why ? "; " : "", p->why ? p->why : "");
+		lane_event(l, EV_FOLDER_PROVED, "complete up to UIDNEXT %u: %u messages%s%s",
+		    p->uidnext, p->exists, p->why ? "; " : "", p->why ? p->why : "");
 	else
 		lane_event(l, EV_FOLDER_UNPROVED, "not proved complete: %s", p->why ? p->why : "");
 	return 0;

@@ -1,5 +1,6 @@
-/* One folder from source to sink. The listing is merged with the rows of the state, so that only what is missing is read;
- * while the bodies of one page arrive, those of the next are asked for already. */
+/* One folder from source to sink. The listing is merged with the rows of the state, so that only
+ * what is missing is read; while the bodies of one page arrive, those of the next are asked for
+ * already. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,8 +61,10 @@ ask_for(struct lane *l, struct live *v, struct err *err)
 
 		if (!v->wanted[i])
 			continue;
-		want[n++] = (struct want){ .uid = m->uid, .size_known = m->size_known, .size = m->size,
-		    .isolated = uidset_has(&l->isolated, m->uid) };
+		want[n++] = (struct want){ .uid = m->uid,
+			.size_known = m->size_known,
+			.size = m->size,
+			.isolated = uidset_has(&l->isolated, m->uid) };
 		if (l->job->progress != NULL)
 			atomic_fetch_add(&l->job->progress->bytes_total, m->size);
 	}
@@ -72,7 +75,8 @@ ask_for(struct lane *l, struct live *v, struct err *err)
 	return rc;
 }
 
-/* The next page of the listing: sort it against the rows, ask for what is missing. *ret NULL: the listing has ended. */
+/* The next page of the listing: sort it against the rows, ask for what is missing. *ret NULL: the
+ * listing has ended. */
 static int
 list_page(struct lane *l, struct live **ret, struct err *err)
 {
@@ -117,9 +121,11 @@ live_find(struct lane *l, uint32_t uid, struct live **ret_live, size_t *ret_at)
 	return NULL;
 }
 
-/* Metadata and former verdict of the offered message. A message put aside has left its page: the state knows it. */
+/* Metadata and former verdict of the offered message. A message put aside has left its page: the
+ * state knows it. */
 static int
-offered_message(struct lane *l, const struct offer *o, struct msg *ret, enum verdict *ret_old, struct arena *a, struct err *err)
+offered_message(struct lane *l, const struct offer *o, struct msg *ret, enum verdict *ret_old,
+    struct arena *a, struct err *err)
 {
 	struct live *v;
 	size_t at;
@@ -183,7 +189,8 @@ stream_body(struct lane *l, struct msg *m, struct buf *head, struct err *err)
 			break;
 		digest_add(l->digest, part.data, part.len);
 		if (head != NULL && head->len < HEADER_MAX)
-			buf_add(head, part.data, part.len < HEADER_MAX - head->len ? part.len : HEADER_MAX - head->len);
+			buf_add(head, part.data,
+			    part.len < HEADER_MAX - head->len ? part.len : HEADER_MAX - head->len);
 		if (l->sink_ops->write(l->sink, part, err) < 0) {
 			l->sink_ops->abandon(l->sink);
 			return -1;
@@ -213,7 +220,7 @@ take_body(struct lane *l, const struct offer *o, struct err *err)
 	m.reason = o->good == VERDICT_STORED ? NULL : o->reason;
 	rc = stream_body(l, &m, o->good == VERDICT_STORED ? NULL : &head, err);
 	if (rc == 1) {
-		*err = (struct err){0};
+		*err = (struct err){ 0 };
 		rc = 0;
 		goto out;
 	}
@@ -293,7 +300,7 @@ static int
 take_answers(struct lane *l, struct err *err)
 {
 	for (;;) {
-		struct offer o = {0};
+		struct offer o = { 0 };
 
 		if (cancel_raised(l->job->stop))
 			return err_set(err, ERR_INTERRUPTED, "interrupted");
@@ -307,7 +314,8 @@ take_answers(struct lane *l, struct err *err)
 				return -1;
 			break;
 		case STEP_ITEM:
-			if ((o.verdict == VERDICT_NONE ? take_body(l, &o, err) : take_verdict(l, &o, err)) < 0)
+			if ((o.verdict == VERDICT_NONE ? take_body(l, &o, err)
+						       : take_verdict(l, &o, err)) < 0)
 				return -1;
 			break;
 		}
@@ -344,8 +352,8 @@ copy_pages(struct lane *l, struct err *err)
 	return 0;
 }
 
-/* A new UIDVALIDITY goes on in the same directory, from the mark of the record before it. That one may be vanished already:
- * a run that was killed has made the new record. */
+/* A new UIDVALIDITY goes on in the same directory, from the mark of the record before it. That one
+ * may be vanished already: a run that was killed has made the new record. */
 static const char *
 mark_before(const struct lane *l)
 {
@@ -354,8 +362,8 @@ mark_before(const struct lane *l)
 	for (size_t i = 0; i < l->n_known; i++) {
 		const struct folder_rec *r = &l->known[i];
 
-		if (r->mark[0] != '\0' && strcmp(r->path, l->rec.path) == 0 && slice_eq(l->plan->folder.name, r->name) &&
-		    (found == NULL || r->id > found->id))
+		if (r->mark[0] != '\0' && strcmp(r->path, l->rec.path) == 0 &&
+		    slice_eq(l->plan->folder.name, r->name) && (found == NULL || r->id > found->id))
 			found = r;
 	}
 	return found != NULL ? found->mark : "";
@@ -385,9 +393,12 @@ open_folder(struct lane *l, struct err *err)
 	if (l->sink_ops->folder(l->sink, &l->rec, &feed, &aside, &l->at, err) < 0)
 		return -1;
 	if (aside > 0)
-		lane_event(l, EV_RECOVERED, "%llu files without a committed row were set aside in tmp/", (unsigned long long)aside);
+		lane_event(l, EV_RECOVERED,
+		    "%llu files without a committed row were set aside in tmp/",
+		    (unsigned long long)aside);
 	if (l->rec.name_mapped)
-		lane_warn(l, EV_NAME_MAPPED, 0, "the name cannot be a directory's; it is stored as '%s'", l->rec.path);
+		lane_warn(l, EV_NAME_MAPPED, 0,
+		    "the name cannot be a directory's; it is stored as '%s'", l->rec.path);
 	l->has_rows = l->rec.listed + l->rec.expunged > 0;
 	l->merged = l->rows_end = l->changed = false;
 	l->rows_after = 0;
@@ -419,15 +430,15 @@ copy_folder(struct lane *l, struct err *err)
 	}
 }
 
-/* The connection ended while a body was read. Twice at the same message isolates it: the others go first, and it is read
- * in slices; when that fails too it is left out of this run. */
+/* The connection ended while a body was read. Twice at the same message isolates it: the others go
+ * first, and it is read in slices; when that fails too it is left out of this run. */
 static void
 count_cut(struct lane *l)
 {
 	uint32_t uid = l->source_ops->reading(l->source);
 	struct offer o = { .uid = uid };
 	struct arena a;
-	struct err ignored = {0};
+	struct err ignored = { 0 };
 	struct msg m;
 	enum verdict old;
 
@@ -449,7 +460,7 @@ count_cut(struct lane *l)
 	if (offered_message(l, &o, &m, &old, &a, &ignored) == 0) {
 		m.verdict = VERDICT_FAILED;
 		m.reason = "the connection was lost three times while this message was read";
-		lane_lost(l, &m, old, NULL, (struct slice){0});
+		lane_lost(l, &m, old, NULL, (struct slice){ 0 });
 	}
 	arena_done(&a);
 }
@@ -462,7 +473,7 @@ lane_copy(struct lane *l, struct planned *f, struct err *err)
 	if (l->plan != f) {
 		uidset_clear(&l->skip);
 		uidset_clear(&l->isolated);
-		l->cut = (struct cut){0};
+		l->cut = (struct cut){ 0 };
 	}
 	l->plan = f;
 	progress_folder(l->job->progress, f->display);
@@ -480,18 +491,28 @@ lane_copy(struct lane *l, struct planned *f, struct err *err)
 }
 
 int
-lane_init(struct lane *l, const struct job *job, struct shared *shared, const char *account, const char *dir, const struct lease *lease,
-    struct folder_rec *known, size_t n_known, struct err *err)
+lane_init(struct lane *l, const struct job *job, struct shared *shared, const char *account,
+    const char *dir, const struct lease *lease, struct folder_rec *known, size_t n_known,
+    struct err *err)
 {
-	struct sink_place place = { .dir = dir, .keep_crlf = job->keep_crlf, .unclean = state_was_unclean(job->state) };
+	struct sink_place place = {
+		.dir = dir, .keep_crlf = job->keep_crlf, .unclean = state_was_unclean(job->state)
+	};
 	size_t files = file_raise_limit();
 
 	/* Three batches may be under way, and others need descriptors too. */
 	place.batch_files = files > 256 ? (int)((files - 128) / 4) : 32;
 	if (place.batch_files > BATCH_FILES_MAX)
 		place.batch_files = BATCH_FILES_MAX;
-	*l = (struct lane){ .job = job, .shared = shared, .source_ops = &source_imap, .sink_ops = &sink_maildir, .lease = *lease, .known = known,
-	    .n_known = n_known, .account = account, .batch_began_ms = clock_mono_ms() };
+	*l = (struct lane){ .job = job,
+		.shared = shared,
+		.source_ops = &source_imap,
+		.sink_ops = &sink_maildir,
+		.lease = *lease,
+		.known = known,
+		.n_known = n_known,
+		.account = account,
+		.batch_began_ms = clock_mono_ms() };
 	l->batch = batch_new();
 	l->digest = digest_new();
 	l->rows = msg_page_new();

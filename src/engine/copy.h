@@ -1,5 +1,6 @@
-/* The one loop between a source and a sink: a lane copies folders, one after the other, with its own session, sink and
- * batch. Lanes of one account share nothing but the state and the progress numbers. */
+/* The one loop between a source and a sink: a lane copies folders, one after the other, with its
+ * own session, sink and batch. Lanes of one account share nothing but the state and the progress
+ * numbers. */
 #ifndef ENGINE_COPY_H
 #define ENGINE_COPY_H
 
@@ -11,33 +12,42 @@
 #include "store/sink.h"
 #include "store/source.h"
 
-enum { LANE_PAGES = 3, BATCH_MS = 5000, BATCH_RECORDS = 8192, BATCH_FILES_MAX = 3072, CUTS_ALONE = 2, CUTS_MAX = 3,
-	CLOSING_MAX = 64, CLOSING_MS = 10 * 1000 };
+enum {
+	LANE_PAGES = 3,
+	BATCH_MS = 5000,
+	BATCH_RECORDS = 8192,
+	BATCH_FILES_MAX = 3072,
+	CUTS_ALONE = 2,
+	CUTS_MAX = 3,
+	CLOSING_MAX = 64,
+	CLOSING_MS = 10 * 1000
+};
 
 /* What the lanes of one account share. */
 struct shared {
 	pthread_mutex_t mutex;
-	pthread_cond_t learnt;		/* facts.works_form is known, or nobody will find it out any more */
+	pthread_cond_t learnt; /* facts.works_form is known, or nobody will find it out any more */
 	struct server_facts facts;
 	const char *host_port;
-	bool settled;			/* the first lane has ended */
+	bool settled; /* the first lane has ended */
 };
 
 /* A page of the listing whose bodies are under way. */
 struct live {
 	struct msg_page *page;
-	uint8_t old[PAGE_MSGS];		/* enum verdict of the row, VERDICTS: none */
+	uint8_t old[PAGE_MSGS]; /* enum verdict of the row, VERDICTS: none */
 	bool wanted[PAGE_MSGS];
 	bool used;
 };
 
-/* A folder whose messages all have their verdicts. Its index files and its proof wait for others, so that a barrier serves
- * many folders; killed before, it is listed again and nothing is read twice. */
+/* A folder whose messages all have their verdicts. Its index files and its proof wait for others,
+ * so that a barrier serves many folders; killed before, it is listed again and nothing is read
+ * twice. */
 struct closing {
 	struct planned *plan;
 	struct folder_rec rec;
 	struct folder_at *at;
-	struct arena arena;		/* texts of rec */
+	struct arena arena; /* texts of rec */
 };
 
 struct lane {
@@ -48,7 +58,7 @@ struct lane {
 	struct source *source;
 	struct sink *sink;
 	struct lease lease;
-	struct folder_rec *known;	/* of the account, from the state, when the run began */
+	struct folder_rec *known; /* of the account, from the state, when the run began */
 	size_t n_known;
 	struct batch *batch;
 	int64_t batch_began_ms;
@@ -60,35 +70,37 @@ struct lane {
 	struct folder_head head;
 	struct folder_at *at;
 	struct closing closing[CLOSING_MAX];
-	size_t n_closing;		/* the next slot's arena holds the texts of rec */
+	size_t n_closing; /* the next slot's arena holds the texts of rec */
 	int64_t closing_since_ms;
 	struct live live[LANE_PAGES];
-	struct msg_page *rows;		/* of the state, merged with the listing */
+	struct msg_page *rows; /* of the state, merged with the listing */
 	size_t row_at;
 	uint32_t rows_after;
 	bool rows_end, has_rows, merged;
-	struct uidset missing;		/* rows that the listing did not show */
+	struct uidset missing; /* rows that the listing did not show */
 	struct uidset owed;
-	bool changed;			/* something was stored or amended: index files are written again */
-	uint64_t stored;		/* by this lane, for the reconnect bound */
+	bool changed; /* something was stored or amended: index files are written again */
+	uint64_t stored; /* by this lane, for the reconnect bound */
 	/* messages at which the connection was lost */
 	struct cut {
 		uint32_t uid;
 		unsigned times;
 	} cut;
-	struct uidset isolated;		/* read alone, at the end of the folder */
-	struct uidset skip;		/* given up: not read again in this run */
+	struct uidset isolated; /* read alone, at the end of the folder */
+	struct uidset skip; /* given up: not read again in this run */
 	const char *cut_folder;
 };
 
-int lane_init(struct lane *l, const struct job *job, struct shared *shared, const char *account, const char *dir, const struct lease *lease,
-    struct folder_rec *known, size_t n_known, struct err *err) WARN_UNUSED;
+int lane_init(struct lane *l, const struct job *job, struct shared *shared, const char *account,
+    const char *dir, const struct lease *lease, struct folder_rec *known, size_t n_known,
+    struct err *err) WARN_UNUSED;
 void lane_done(struct lane *l);
-/* One folder to its end: every message has a verdict, the proof is taken, all is committed. -1: see *err; scope FOLDER:
- * the next one may go on; scope SESSION: connect again and repeat, what is committed is not read again. */
+/* One folder to its end: every message has a verdict, the proof is taken, all is committed. -1: see
+ * *err; scope FOLDER: the next one may go on; scope SESSION: connect again and repeat, what is
+ * committed is not read again. */
 int lane_copy(struct lane *l, struct planned *f, struct err *err) WARN_UNUSED;
-/* Records for all folders that will be entered and whose UIDVALIDITY is known, in one commit: else each would wait for the
- * barrier that is under way. */
+/* Records for all folders that will be entered and whose UIDVALIDITY is known, in one commit: else
+ * each would wait for the barrier that is under way. */
 int lane_prepare(struct lane *l, struct plan *plan, struct err *err) WARN_UNUSED;
 /* A folder that is only recorded: excluded, or failed with why. */
 int lane_record(struct lane *l, struct planned *f, const char *failed, struct err *err) WARN_UNUSED;
@@ -96,24 +108,30 @@ int lane_record(struct lane *l, struct planned *f, const char *failed, struct er
 int lane_close_folders(struct lane *l, struct err *err) WARN_UNUSED;
 /* Commit what is sealed; with `wait`, durable on return. */
 int lane_flush(struct lane *l, bool wait, struct err *err) WARN_UNUSED;
-/* Notes of the source become events and standing warnings; what was learnt about the server reaches the other lanes and
- * the state. */
+/* Notes of the source become events and standing warnings; what was learnt about the server reaches
+ * the other lanes and the state. */
 int lane_tell(struct lane *l, struct err *err) WARN_UNUSED;
 
 /* Flush when the batch is as large or as old as it should get. */
 int lane_flush_if_full(struct lane *l, struct err *err) WARN_UNUSED;
 
 /* rows.c */
-int lane_feed_rows(void *arg, uint32_t after, struct msg_page *ret, struct err *err) WARN_UNUSED;	/* a row_feed of l->rec */
-/* One listed message against its row: stored ones are brought up to date, missing ones marked as wanted. */
+int lane_feed_rows(void *arg, uint32_t after, struct msg_page *ret,
+    struct err *err) WARN_UNUSED; /* a row_feed of l->rec */
+/* One listed message against its row: stored ones are brought up to date, missing ones marked as
+ * wanted. */
 int lane_sort(struct lane *l, struct live *v, size_t i, struct err *err) WARN_UNUSED;
-int lane_rows_left(struct lane *l, struct err *err) WARN_UNUSED;	/* rows behind the end of the listing */
+int lane_rows_left(
+    struct lane *l, struct err *err) WARN_UNUSED; /* rows behind the end of the listing */
 int lane_mark_expunged(struct lane *l, struct err *err) WARN_UNUSED;
 
 /* record.c */
-/* The record of a name when the run began: the current one, or with a UIDVALIDITY exactly that; NULL: none. */
-const struct folder_rec *lane_known(const struct lane *l, struct slice name, const uint32_t *uidvalidity);
-int lane_rec_start(struct lane *l, const struct planned *f, uint32_t uidvalidity, struct err *err) WARN_UNUSED;
+/* The record of a name when the run began: the current one, or with a UIDVALIDITY exactly that;
+ * NULL: none. */
+const struct folder_rec *
+lane_known(const struct lane *l, struct slice name, const uint32_t *uidvalidity);
+int lane_rec_start(
+    struct lane *l, const struct planned *f, uint32_t uidvalidity, struct err *err) WARN_UNUSED;
 /* Nothing to do by the counts alone (rules.md 1.6). */
 bool lane_unchanged(const struct folder *f, const struct folder_rec *r);
 int lane_carry_over(struct lane *l, const struct folder_rec *known, struct err *err) WARN_UNUSED;
@@ -123,9 +141,11 @@ int lane_pay_old(struct lane *l, const struct folder_rec *known, struct err *err
 int lane_close_folder(struct lane *l, struct err *err) WARN_UNUSED;
 
 /* outcome.c: what became of one message, into the batch and the log. */
-void lane_warn(struct lane *l, enum event_no no, uint32_t uid, const char *fmt, ...) PRINTF_LIKE(4, 5);
+void
+lane_warn(struct lane *l, enum event_no no, uint32_t uid, const char *fmt, ...) PRINTF_LIKE(4, 5);
 void lane_event(struct lane *l, enum event_no no, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void lane_good(struct lane *l, const struct msg *m, enum verdict old);
-void lane_lost(struct lane *l, const struct msg *m, enum verdict old, const char *reply, struct slice header);
+void lane_lost(
+    struct lane *l, const struct msg *m, enum verdict old, const char *reply, struct slice header);
 
 #endif

@@ -1,5 +1,6 @@
-/* One account: connect, list, plan, copy every folder, connect again where a connection ends, and record what became of it
- * all. With more than one connection, lanes take folders from one queue. */
+/* One account: connect, list, plan, copy every folder, connect again where a connection ends, and
+ * record what became of it all. With more than one connection, lanes take folders from one queue.
+ */
 #include "engine/job.h"
 
 #include <inttypes.h>
@@ -14,10 +15,13 @@
 #include "mail/names.h"
 
 enum {
-	TRIES_MAX = 6,			/* connections in a row that brought nothing */
-	THROTTLE_FIRST_MS = 5 * 1000, THROTTLE_MAX_MS = 15 * 60 * 1000,
-	RTT_PAYS_US = 20 * 1000,	/* from here on more connections hide the round trips between folders */
-	LANES_AUTO = 4, LANES_MAX = 16
+	TRIES_MAX = 6, /* connections in a row that brought nothing */
+	THROTTLE_FIRST_MS = 5 * 1000,
+	THROTTLE_MAX_MS = 15 * 60 * 1000,
+	RTT_PAYS_US =
+	    20 * 1000, /* from here on more connections hide the round trips between folders */
+	LANES_AUTO = 4,
+	LANES_MAX = 16
 };
 
 struct run {
@@ -29,8 +33,8 @@ struct run {
 	struct folder_rec *known;
 	size_t n_known;
 	struct arena arena;
-	size_t next;			/* folder to take; shared.mutex */
-	struct err err;			/* first that ends the account; kind NONE: none; shared.mutex */
+	size_t next; /* folder to take; shared.mutex */
+	struct err err; /* first that ends the account; kind NONE: none; shared.mutex */
 };
 
 struct runner {
@@ -47,7 +51,8 @@ struct runner {
 static int
 connect_lane(struct run *r, struct lane *l, struct err *err)
 {
-	struct source_place place = { .server = &r->job->source, .no_source_writes = r->job->no_source_writes };
+	struct source_place place = { .server = &r->job->source,
+		.no_source_writes = r->job->no_source_writes };
 	struct event e = { .no = EV_CONNECTED, .level = LEVEL_INFO, .account = l->account };
 
 	pthread_mutex_lock(&r->shared.mutex);
@@ -59,21 +64,23 @@ connect_lane(struct run *r, struct lane *l, struct err *err)
 
 	progress_wait(r->job->progress, WAITING_NOTHING);
 	if (rc < 0) {
-		struct err ignored = {0};
+		struct err ignored = { 0 };
 
 		if (lane_tell(l, &ignored) < 0)
 			*err = ignored;
 		l->source_ops->close(&l->source);
 		return -1;
 	}
-	evlog_put(r->job->log, &e, "connected to %s port %s", r->job->source.host, r->job->source.port);
+	evlog_put(
+	    r->job->log, &e, "connected to %s port %s", r->job->source.host, r->job->source.port);
 	return 0;
 }
 
 static bool
 may_try_again(const struct err *err)
 {
-	return err->kind == ERR_THROTTLED || err->retry == RETRY_RECONNECT || err->kind == ERR_CONNECT || err->kind == ERR_NO_HOST;
+	return err->kind == ERR_THROTTLED || err->retry == RETRY_RECONNECT ||
+	       err->kind == ERR_CONNECT || err->kind == ERR_NO_HOST;
 }
 
 static int64_t
@@ -90,7 +97,8 @@ wait_before(const struct runner *u, const struct err *why)
 	return why->after_ms > ms ? why->after_ms : ms;
 }
 
-/* The session is gone: what it brought is committed, then wait and connect again. -1: give up, *why stands. */
+/* The session is gone: what it brought is committed, then wait and connect again. -1: give up, *why
+ * stands. */
 static int
 reconnect(struct runner *u, struct err *why)
 {
@@ -113,19 +121,19 @@ reconnect(struct runner *u, struct err *why)
 
 		e.no = why->kind == ERR_THROTTLED ? EV_WAITING : EV_DISCONNECTED;
 		e.level = event_default_level(e.no);
-		evlog_put(r->job->log, &e, "%s; connecting again in %.1f s (try %u of %d)", why->text, (double)ms / 1000, u->tries,
-		    TRIES_MAX - 1);
+		evlog_put(r->job->log, &e, "%s; connecting again in %.1f s (try %u of %d)",
+		    why->text, (double)ms / 1000, u->tries, TRIES_MAX - 1);
 		if (r->job->progress != NULL)
 			atomic_store(&r->job->progress->waiting_until_ms, clock_mono_ms() + ms);
 		progress_wait(r->job->progress, WAITING_BACKOFF);
 
-		struct err wait = {0};
+		struct err wait = { 0 };
 
 		if (cancel_sleep(r->job->stop, ms, &wait) < 0) {
 			*why = wait;
 			return -1;
 		}
-		*why = (struct err){0};
+		*why = (struct err){ 0 };
 		if (connect_lane(r, l, why) == 0)
 			return 0;
 	}
@@ -151,7 +159,10 @@ take_folder(struct run *r)
 static int
 folder_failed(struct lane *l, struct planned *f, const struct err *why, struct err *err)
 {
-	struct event e = { .no = EV_FOLDER_FAILED, .level = LEVEL_ERROR, .account = l->account, .folder = f->display };
+	struct event e = { .no = EV_FOLDER_FAILED,
+		.level = LEVEL_ERROR,
+		.account = l->account,
+		.folder = f->display };
 
 	evlog_put(l->job->log, &e, "%s", why->text);
 	return lane_record(l, f, why->text, err);
@@ -161,7 +172,7 @@ static int
 run_folder(struct runner *u, struct planned *f, struct err *err)
 {
 	for (;;) {
-		struct err why = {0};
+		struct err why = { 0 };
 
 		if (lane_copy(&u->lane, f, &why) == 0)
 			return 0;
@@ -184,7 +195,8 @@ run_lane(struct runner *u, struct err *err)
 	struct planned *f;
 
 	while ((f = take_folder(u->run)) != NULL) {
-		if (u->lane.source == NULL && connect_lane(u->run, &u->lane, err) < 0 && reconnect(u, err) < 0)
+		if (u->lane.source == NULL && connect_lane(u->run, &u->lane, err) < 0 &&
+		    reconnect(u, err) < 0)
 			return -1;
 		if (run_folder(u, f, err) < 0)
 			return -1;
@@ -213,7 +225,7 @@ further_lane(void *arg)
 {
 	struct runner *u = arg;
 	struct run *r = u->run;
-	struct err err = {0};
+	struct err err = { 0 };
 
 	pthread_mutex_lock(&r->shared.mutex);
 	while (r->shared.facts.works_form < 0 && !r->shared.settled && r->err.kind == ERR_NONE)
@@ -221,7 +233,7 @@ further_lane(void *arg)
 	pthread_mutex_unlock(&r->shared.mutex);
 
 	int rc = run_lane(u, &err);
-	struct err flush = {0};
+	struct err flush = { 0 };
 
 	if (lane_flush(&u->lane, true, &flush) < 0 && rc == 0) {
 		rc = -1;
@@ -239,7 +251,9 @@ lanes_wanted(const struct run *r, const struct lane *first)
 	for (size_t i = 0; i < r->plan.len; i++)
 		folders += !r->plan.folder[i].excluded;
 	if (n == 0)
-		n = first->source_ops->rtt_us(first->source) >= RTT_PAYS_US && folders >= LANES_AUTO ? LANES_AUTO : 1;
+		n = first->source_ops->rtt_us(first->source) >= RTT_PAYS_US && folders >= LANES_AUTO
+			? LANES_AUTO
+			: 1;
 	if (n > LANES_MAX)
 		n = LANES_MAX;
 	return n > folders ? folders : n;
@@ -250,8 +264,8 @@ start_lanes(struct run *r, struct runner *u, size_t n, struct err *err)
 {
 	for (size_t i = 1; i < n; i++) {
 		u[i].run = r;
-		if (lane_init(&u[i].lane, r->job, &r->shared, u[0].lane.account, r->mail_dir, &r->lease, r->known, r->n_known,
-		    err) < 0)
+		if (lane_init(&u[i].lane, r->job, &r->shared, u[0].lane.account, r->mail_dir,
+			&r->lease, r->known, r->n_known, err) < 0)
 			return -1;
 		u[i].started = pthread_create(&u[i].thread, NULL, further_lane, &u[i]) == 0;
 	}
@@ -263,7 +277,7 @@ run_lanes(struct run *r, struct runner *first, struct err *err)
 {
 	size_t n = lanes_wanted(r, &first->lane);
 	struct runner *u = mem_new((n + 1) * sizeof(*u));
-	struct err why = {0};
+	struct err why = { 0 };
 
 	u[0].lane.account = first->lane.account;
 
@@ -317,7 +331,8 @@ check_source(const struct run *r, const struct lane *l, const char *product_befo
 		for (size_t j = 0; j < r->plan.len; j++) {
 			const struct folder *f = &r->plan.folder[j].folder;
 
-			if (r->known[i].vanished || !slice_eq(f->name, r->known[i].name) || f->counts.uidvalidity == 0)
+			if (r->known[i].vanished || !slice_eq(f->name, r->known[i].name) ||
+			    f->counts.uidvalidity == 0)
 				continue;
 			if (f->counts.uidvalidity == r->known[i].uidvalidity)
 				return 0;
@@ -326,9 +341,11 @@ check_source(const struct run *r, const struct lane *l, const char *product_befo
 	}
 	if (compared == 0)
 		return 0;
-	return err_set(err, ERR_WRONG_SOURCE, "%s is '%s' now and was '%s' at the last run, and no folder has its UIDVALIDITY of "
-	    "then: this seems to be another server; nothing was read. Use a new --to directory if it is meant", r->job->source.host,
-	    now, product_before);
+	return err_set(err, ERR_WRONG_SOURCE,
+	    "%s is '%s' now and was '%s' at the last run, and no folder has its UIDVALIDITY of "
+	    "then: this seems to be another server; nothing was read. Use a new --to directory if "
+	    "it is meant",
+	    r->job->source.host, now, product_before);
 }
 
 static void
@@ -349,13 +366,14 @@ count_total(const struct run *r)
 static int
 make_plan(struct run *r, struct lane *l, struct err *err)
 {
-	struct folder_list list = {0};
+	struct folder_list list = { 0 };
 	char product[128];
 
 	snprintf(product, sizeof(product), "%s", r->shared.facts.product);
 	if (l->source_ops->folders(l->source, &r->plan.arena, &list, err) < 0)
 		return -1;
-	if (plan_make(&r->plan, &r->job->selection, &list, err) < 0 || check_source(r, l, product, err) < 0)
+	if (plan_make(&r->plan, &r->job->selection, &list, err) < 0 ||
+	    check_source(r, l, product, err) < 0)
 		return -1;
 	record_vanished(r, l);
 	for (size_t i = 0; i < r->plan.len; i++)
@@ -369,11 +387,13 @@ make_plan(struct run *r, struct lane *l, struct err *err)
 static int
 open_and_plan(struct runner *u, struct err *err)
 {
-	/* The very first connection is not repeated: what is wrong now is for the user to know now. */
+	/* The very first connection is not repeated: what is wrong now is for the user to know now.
+	 */
 	if (connect_lane(u->run, &u->lane, err) < 0)
 		return -1;
 	while (make_plan(u->run, &u->lane, err) < 0) {
-		if (err->scope != SCOPE_SESSION || u->run->plan.list.folder != NULL || reconnect(u, err) < 0)
+		if (err->scope != SCOPE_SESSION || u->run->plan.list.folder != NULL ||
+		    reconnect(u, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -388,11 +408,13 @@ run_account(struct run *r, struct runner *u, struct err *err)
 	if (open_and_plan(u, err) < 0)
 		return -1;
 	if (r->job->insecure_told) {
-		const char *text = r->job->source.tls == TLS_NONE ? "nothing is encrypted (--insecure-plaintext)" :
-		    "the server's certificate is not checked (--insecure-tls)";
+		const char *text = r->job->source.tls == TLS_NONE
+				       ? "nothing is encrypted (--insecure-plaintext)"
+				       : "the server's certificate is not checked (--insecure-tls)";
 
 		evlog_put(r->job->log, &e, "%s", text);
-		batch_warning(l->batch, &(struct warning){ .event = EV_INSECURE, .folder = "", .text = text });
+		batch_warning(l->batch,
+		    &(struct warning){ .event = EV_INSECURE, .folder = "", .text = text });
 	}
 	if (run_lanes(r, u, err) < 0)
 		return -1;
@@ -405,15 +427,20 @@ run_account(struct run *r, struct runner *u, struct err *err)
 static int
 account_ended(struct run *r, struct lane *l, int rc, struct err *err)
 {
-	enum account_status status = rc == 0 ? ACCOUNT_DONE : err->kind == ERR_INTERRUPTED ? ACCOUNT_STOPPED : ACCOUNT_FAILED;
-	struct event e = { .no = rc == 0 ? EV_ACCOUNT_END : err->kind == ERR_INTERRUPTED ? EV_INTERRUPTED : EV_ACCOUNT_FAILED,
-	    .account = l->account };
-	struct err why = {0};
+	enum account_status status = rc == 0                        ? ACCOUNT_DONE
+				     : err->kind == ERR_INTERRUPTED ? ACCOUNT_STOPPED
+								    : ACCOUNT_FAILED;
+	struct event e = { .no = rc == 0                        ? EV_ACCOUNT_END
+				 : err->kind == ERR_INTERRUPTED ? EV_INTERRUPTED
+								: EV_ACCOUNT_FAILED,
+		.account = l->account };
+	struct err why = { 0 };
 
 	e.level = event_default_level(e.no);
 	evlog_put(r->job->log, &e, "%s", rc == 0 ? "account ended" : err->text);
-	if (state_account_end(r->job->state, &r->lease, status, rc == 0 ? "" : err->text, rc == 0 ? 0 : err_exit_code(err->kind),
-	    &why) < 0 && rc == 0) {
+	if (state_account_end(r->job->state, &r->lease, status, rc == 0 ? "" : err->text,
+		rc == 0 ? 0 : err_exit_code(err->kind), &why) < 0 &&
+	    rc == 0) {
 		*err = why;
 		return -1;
 	}
@@ -432,8 +459,8 @@ claim(struct run *r, struct err *err)
 	rec.dir = dir.data;
 	rec.name = arena_printf(&r->arena, "%s@%s", at->login, at->host);
 
-	int rc = rec.name == NULL ? err_set(err, ERR_USAGE, "the account name is too long") :
-	    state_claim(r->job->state, &rec, &r->arena, &r->lease, err);
+	int rc = rec.name == NULL ? err_set(err, ERR_USAGE, "the account name is too long")
+				  : state_claim(r->job->state, &rec, &r->arena, &r->lease, err);
 
 	if (rc == 0 && asprintf(&r->mail_dir, "%s/mail/%s", r->job->dir, rec.dir) < 0)
 		abort();
@@ -448,7 +475,9 @@ job_extract(const struct job *job, struct err *err)
 {
 	struct run r = { .job = job };
 	struct runner u = { .run = &r };
-	struct event e = { .no = EV_ACCOUNT_START, .level = LEVEL_INFO, .account = job->source.account };
+	struct event e = {
+		.no = EV_ACCOUNT_START, .level = LEVEL_INFO, .account = job->source.account
+	};
 	char host_port[300];
 	int rc = -1;
 
@@ -463,11 +492,12 @@ job_extract(const struct job *job, struct err *err)
 	evlog_put(job->log, &e, "%s", job->dir);
 	if (file_make_dirs(r.mail_dir, err) < 0)
 		goto ended;
-	rc = lane_init(&u.lane, job, &r.shared, job->source.account, r.mail_dir, &r.lease, r.known, r.n_known, err);
+	rc = lane_init(&u.lane, job, &r.shared, job->source.account, r.mail_dir, &r.lease, r.known,
+	    r.n_known, err);
 	if (rc == 0)
 		rc = run_account(&r, &u, err);
 
-	struct err flush = {0};
+	struct err flush = { 0 };
 
 	if (rc < 0 && u.lane.batch != NULL && err->kind != ERR_DISK && err->kind != ERR_FULL &&
 	    lane_flush(&u.lane, true, &flush) < 0 && err->kind == ERR_INTERRUPTED)

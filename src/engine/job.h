@@ -1,5 +1,5 @@
-/* What the commands do, without words for people: run over one account, look, compare. The exit code of a job comes
- * from its state (state_outcome), or from *err when nothing could start. */
+/* What the commands do, without words for people: run over one account, look, compare. The exit
+ * code of a job comes from its state (state_outcome), or from *err when nothing could start. */
 #ifndef ENGINE_JOB_H
 #define ENGINE_JOB_H
 
@@ -10,63 +10,65 @@
 #include "mail/folder.h"
 #include "state/state.h"
 
-/* Which folders; patterns are shell globs over the decoded (UTF-8) name, '*' crosses levels; INBOX in any case. */
+/* Which folders; patterns are shell globs over the decoded (UTF-8) name, '*' crosses levels; INBOX
+ * in any case. */
 struct selection {
-	const char *const *folders;	/* none: all selectable ones */
+	const char *const *folders; /* none: all selectable ones */
 	size_t n_folders;
-	const char *const *excludes;	/* win over folders */
+	const char *const *excludes; /* win over folders */
 	size_t n_excludes;
-	bool subscribed;		/* only subscribed ones */
-	bool other_users, shared;	/* take these namespaces too (rules.md 1.8) */
+	bool subscribed; /* only subscribed ones */
+	bool other_users, shared; /* take these namespaces too (rules.md 1.8) */
 };
 
 struct job {
-	const char *dir;		/* job directory; NULL for check */
+	const char *dir; /* job directory; NULL for check */
 	struct endpoint source;
 	struct selection selection;
-	bool keep_crlf;			/* --eol=crlf */
-	bool no_source_writes;		/* skip body forms that set \Seen */
-	bool no_subjects;		/* no From, Subject in reports */
-	unsigned connections;		/* per account; 0: one, more when latency pays */
-	bool insecure_told;		/* --insecure-* in force: a standing warning */
+	bool keep_crlf; /* --eol=crlf */
+	bool no_source_writes; /* skip body forms that set \Seen */
+	bool no_subjects; /* no From, Subject in reports */
+	unsigned connections; /* per account; 0: one, more when latency pays */
+	bool insecure_told; /* --insecure-* in force: a standing warning */
 	struct evlog *log;
 	struct cancel *stop;
-	struct progress *progress;	/* may be NULL */
-	struct state *state;		/* open for running; NULL for check */
+	struct progress *progress; /* may be NULL */
+	struct state *state; /* open for running; NULL for check */
 };
 
-/* Copy one account into job->dir. 0: went to its end (the state says how well); -1: stopped by *err (interrupted,
- * login refused, disk full ...), what was committed stays. */
+/* Copy one account into job->dir. 0: went to its end (the state says how well); -1: stopped by *err
+ * (interrupted, login refused, disk full ...), what was committed stays. */
 int job_extract(const struct job *job, struct err *err) WARN_UNUSED;
 
 /* ---- check ---- */
 struct check_folder {
-	const char *name;		/* UTF-8 */
+	const char *name; /* UTF-8 */
 	struct folder folder;
-	const char *path;		/* Maildir++ name */
+	const char *path; /* Maildir++ name */
 	bool mapped, excluded;
-	const char *trouble;		/* EXAMINE or STATUS refused: the server's words; NULL */
+	const char *trouble; /* EXAMINE or STATUS refused: the server's words; NULL */
 };
 struct check_result {
-	struct arena arena;		/* holds everything below */
-	const char *greeting, *product;	/* product: ID name and version, else from the greeting */
-	const char *level;		/* "IMAP4rev1", "IMAP4 (RFC 1730)" ... */
-	const char *capabilities;	/* blank between, after login */
-	const char *useful;		/* those that imex makes use of */
-	const char *missing;		/* those that would help */
+	struct arena arena; /* holds everything below */
+	const char *greeting, *product; /* product: ID name and version, else from the greeting */
+	const char *level; /* "IMAP4rev1", "IMAP4 (RFC 1730)" ... */
+	const char *capabilities; /* blank between, after login */
+	const char *useful; /* those that imex makes use of */
+	const char *missing; /* those that would help */
 	char delim;
-	const char *namespaces;		/* as text for people */
+	const char *namespaces; /* as text for people */
 	struct check_folder *folder;
 	size_t n_folders;
-	uint64_t messages, bytes;	/* sums over selected folders; bytes 0 when unknown */
+	uint64_t messages, bytes; /* sums over selected folders; bytes 0 when unknown */
 	bool bytes_estimated;
-	const char *form;		/* body form that works, "would set \\Seen, not tried", or "no message to try" */
-	const char *form_refused;	/* forms that were refused, "" */
-	const char *const *quirk;	/* names and sentences */
+	const char
+	    *form; /* body form that works, "would set \\Seen, not tried", or "no message to try" */
+	const char *form_refused; /* forms that were refused, "" */
+	const char *const *quirk; /* names and sentences */
 	size_t n_quirks;
-	int64_t rtt_us;			/* median of three NOOPs */
-	uint64_t rate_bytes_s;		/* measured on the tried message, 0: not measured */
-	int64_t estimate_s;		/* duration of a run; -1: unknown */
+	int64_t rtt_us; /* median of three NOOPs */
+	uint64_t rate_bytes_s; /* measured on the tried message, 0: not measured */
+	int64_t estimate_s; /* duration of a run; -1: unknown */
 	bool tls;
 	struct tls_facts tls_facts;
 };
@@ -75,27 +77,41 @@ void check_result_done(struct check_result *r);
 
 /* ---- verify ---- */
 enum difference_kind {
-	DIFF_FILE_MISSING, DIFF_FILE_BYTES, DIFF_FILE_FLAGS, DIFF_FILE_DATE, DIFF_FILE_STRAY,
-	DIFF_FOLDER_MISSING, DIFF_FOLDER_NEW, DIFF_UIDVALIDITY, DIFF_MESSAGE_NEW, DIFF_MESSAGE_EXPUNGED,
-	DIFF_SIZE, DIFF_FLAGS, DIFF_DATE, DIFF_BYTES
+	DIFF_FILE_MISSING,
+	DIFF_FILE_BYTES,
+	DIFF_FILE_FLAGS,
+	DIFF_FILE_DATE,
+	DIFF_FILE_STRAY,
+	DIFF_FOLDER_MISSING,
+	DIFF_FOLDER_NEW,
+	DIFF_UIDVALIDITY,
+	DIFF_MESSAGE_NEW,
+	DIFF_MESSAGE_EXPUNGED,
+	DIFF_SIZE,
+	DIFF_FLAGS,
+	DIFF_DATE,
+	DIFF_BYTES
 };
 struct difference {
 	enum difference_kind kind;
-	bool recognised;	/* explained (mail that came after the proof, a size the server misstates): exit 1, not 2 */
-	const char *account, *folder;	/* folder: UTF-8 */
+	bool recognised; /* explained (mail that came after the proof, a size the server misstates):
+			    exit 1, not 2 */
+	const char *account, *folder; /* folder: UTF-8 */
 	uint32_t uid;
-	const char *text;	/* what was expected and what is there */
+	const char *text; /* what was expected and what is there */
 };
 struct verify_counts {
 	uint64_t folders, messages, bytes, recognised, differences;
-	uint64_t not_good;	/* messages whose verdict is not good: nothing to compare */
+	uint64_t not_good; /* messages whose verdict is not good: nothing to compare */
 };
-/* Called for each difference; a sink of text, not a callback across layers: app prints and counts nothing. */
+/* Called for each difference; a sink of text, not a callback across layers: app prints and counts
+ * nothing. */
 struct difference_out {
 	void (*put)(void *arg, const struct difference *d);
 	void *arg;
 };
-/* Files against the state; with_source: folder lists, UIDs, sizes, flags, dates against the server, `deep`: bytes too. */
+/* Files against the state; with_source: folder lists, UIDs, sizes, flags, dates against the server,
+ * `deep`: bytes too. */
 int job_verify(const struct job *job, bool with_source, bool deep, const struct difference_out *out,
     struct verify_counts *ret, struct err *err) WARN_UNUSED;
 const char *difference_words(enum difference_kind k);

@@ -1,5 +1,5 @@
-/* Verdicts, warnings and problems: the same fact goes into the batch (for the exit code and the report) and into the event
- * log (for whoever watches). */
+/* Verdicts, warnings and problems: the same fact goes into the batch (for the exit code and the
+ * report) and into the event log (for whoever watches). */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,8 +19,14 @@ lane_warn(struct lane *l, enum event_no no, uint32_t uid, const char *fmt, ...)
 	va_end(ap);
 
 	const char *folder = l->plan ? l->plan->display : NULL;
-	struct event e = { .no = no, .level = event_default_level(no), .account = l->account, .folder = folder, .uid = uid };
-	struct warning w = { .event = (int)no, .folder = folder ? folder : "", .uid = uid, .text = text };
+	struct event e = { .no = no,
+		.level = event_default_level(no),
+		.account = l->account,
+		.folder = folder,
+		.uid = uid };
+	struct warning w = {
+		.event = (int)no, .folder = folder ? folder : "", .uid = uid, .text = text
+	};
 
 	evlog_put(l->job->log, &e, "%s", text);
 	batch_warning(l->batch, &w);
@@ -36,8 +42,10 @@ lane_event(struct lane *l, enum event_no no, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 
-	struct event e = { .no = no, .level = event_default_level(no), .account = l->account,
-	    .folder = l->plan ? l->plan->display : NULL };
+	struct event e = { .no = no,
+		.level = event_default_level(no),
+		.account = l->account,
+		.folder = l->plan ? l->plan->display : NULL };
 
 	evlog_put(l->job->log, &e, "%s", text);
 }
@@ -61,13 +69,16 @@ tell_notes(struct lane *l, struct batch *b)
 		evlog_put(l->job->log, &n->event, "%s", n->text);
 		if (n->standing && b != NULL)
 			batch_warning(b, &(struct warning){ .event = (int)n->event.no,
-			    .folder = n->event.folder ? n->event.folder : "", .uid = n->event.uid, .text = n->text });
+					     .folder = n->event.folder ? n->event.folder : "",
+					     .uid = n->event.uid,
+					     .text = n->text });
 		buf_done(&shown);
 	}
 	if (notes->dropped > 0) {
 		struct event e = { .no = EV_PARSE, .level = LEVEL_WARNING, .account = l->account };
 
-		evlog_put(l->job->log, &e, "%llu further notes of this session are not shown", (unsigned long long)notes->dropped);
+		evlog_put(l->job->log, &e, "%llu further notes of this session are not shown",
+		    (unsigned long long)notes->dropped);
 	}
 	notes_clear(notes);
 }
@@ -94,8 +105,9 @@ learn_facts(struct lane *l, struct server_facts *ret)
 	return news;
 }
 
-/* The warnings go before the facts they speak of: a run that knows a fact does not meet it again, and would not warn. Of
- * refusals the source warns when a form has worked; so long they are kept for this run alone. */
+/* The warnings go before the facts they speak of: a run that knows a fact does not meet it again,
+ * and would not warn. Of refusals the source warns when a form has worked; so long they are kept
+ * for this run alone. */
 static int
 tell_news(struct lane *l, const struct server_facts *news, struct err *err)
 {
@@ -132,38 +144,56 @@ lane_good(struct lane *l, const struct msg *m, enum verdict old)
 	if (m->verdict == VERDICT_PHANTOM)
 		lane_warn(l, EV_MESSAGE_PHANTOM, m->uid, "listed twice, never given");
 	else if (m->verdict == VERDICT_GONE)
-		lane_event(l, EV_MESSAGE_GONE, "UID %u was expunged before it could be read", m->uid);
+		lane_event(
+		    l, EV_MESSAGE_GONE, "UID %u was expunged before it could be read", m->uid);
 	if (m->verdict != VERDICT_STORED)
 		return;
 	if (m->size_known && m->size != m->wire_bytes)
-		lane_warn(l, EV_SIZE_DIFFERS, m->uid, "the server states %llu octets, the message has %llu; stored as it came",
+		lane_warn(l, EV_SIZE_DIFFERS, m->uid,
+		    "the server states %llu octets, the message has %llu; stored as it came",
 		    (unsigned long long)m->size, (unsigned long long)m->wire_bytes);
 	if (!m->date.known || m->date.epoch < 0)
-		lane_warn(l, EV_BAD_DATE, m->uid, "the internal date %s%s%s cannot be a file's date; the name begins with 0",
-		    m->raw_date ? "'" : "", m->raw_date ? m->raw_date : m->date.known ? "before 1970" : "is missing and",
+		lane_warn(l, EV_BAD_DATE, m->uid,
+		    "the internal date %s%s%s cannot be a file's date; the name begins with 0",
+		    m->raw_date ? "'" : "",
+		    m->raw_date     ? m->raw_date
+		    : m->date.known ? "before 1970"
+				    : "is missing and",
 		    m->raw_date ? "'" : "");
 }
 
 void
-lane_lost(struct lane *l, const struct msg *m, enum verdict old, const char *reply, struct slice header)
+lane_lost(
+    struct lane *l, const struct msg *m, enum verdict old, const char *reply, struct slice header)
 {
 	struct arena a;
 	struct header_facts facts = { .from = "", .date = "", .subject = "", .message_id = "" };
-	struct event e = { .no = reply ? EV_REFUSED : EV_MESSAGE_LOST, .level = LEVEL_ERROR, .account = l->account,
-	    .folder = l->plan->display, .uid = m->uid, .reply = slice_str(reply) };
+	struct event e = { .no = reply ? EV_REFUSED : EV_MESSAGE_LOST,
+		.level = LEVEL_ERROR,
+		.account = l->account,
+		.folder = l->plan->display,
+		.uid = m->uid,
+		.reply = slice_str(reply) };
 
 	if (reply == NULL)
-		e.reply = (struct slice){0};
+		e.reply = (struct slice){ 0 };
 	arena_init(&a, 1024 * 1024);
 	if (header.len > 0)
 		header_read(header, &a, &facts);
 	if (l->job->no_subjects)
 		facts.from = facts.subject = "";
 	batch_message(l->batch, l->rec.id, m, old);
-	batch_problem(l->batch, &(struct problem){ .folder = l->rec.id, .uid = m->uid, .verdict = m->verdict,
-	    .reason = m->reason ? m->reason : "", .from = facts.from, .date = facts.date, .subject = facts.subject,
-	    .message_id = facts.message_id, .reply = reply ? reply : "" });
-	evlog_put(l->job->log, &e, "verdict %s: %s", verdict_name(m->verdict), m->reason ? m->reason : "");
+	batch_problem(l->batch, &(struct problem){ .folder = l->rec.id,
+				    .uid = m->uid,
+				    .verdict = m->verdict,
+				    .reason = m->reason ? m->reason : "",
+				    .from = facts.from,
+				    .date = facts.date,
+				    .subject = facts.subject,
+				    .message_id = facts.message_id,
+				    .reply = reply ? reply : "" });
+	evlog_put(l->job->log, &e, "verdict %s: %s", verdict_name(m->verdict),
+	    m->reason ? m->reason : "");
 	if (l->job->progress != NULL)
 		atomic_fetch_add(&l->job->progress->problems, 1);
 	arena_done(&a);

@@ -1,4 +1,5 @@
-/* The record of a folder in the state: found, made, carried over when the counts say that nothing changed. */
+/* The record of a folder in the state: found, made, carried over when the counts say that nothing
+ * changed. */
 #include <string.h>
 
 #include "engine/copy.h"
@@ -30,8 +31,8 @@ rec_arena(struct lane *l)
 }
 
 static int
-rec_fill(struct lane *l, const struct planned *f, uint32_t uidvalidity, struct arena *a, struct folder_rec *ret,
-    struct err *err)
+rec_fill(struct lane *l, const struct planned *f, uint32_t uidvalidity, struct arena *a,
+    struct folder_rec *ret, struct err *err)
 {
 	struct buf path;
 	bool mapped = false;
@@ -99,15 +100,18 @@ all_good(const struct folder_rec *r)
 	return true;
 }
 
-/* Nothing to do by the counts alone (rules.md 1.6): the same UIDVALIDITY, UIDNEXT, MESSAGES and HIGHESTMODSEQ. */
+/* Nothing to do by the counts alone (rules.md 1.6): the same UIDVALIDITY, UIDNEXT, MESSAGES and
+ * HIGHESTMODSEQ. */
 bool
 lane_unchanged(const struct folder *f, const struct folder_rec *r)
 {
 	const struct folder_counts *c = &f->counts;
 
-	return (f->attrs & FOLDER_COUNTED) && r != NULL && !r->vanished && !r->excluded && r->proof.proved && all_good(r) &&
-	    c->uidvalidity != 0 && c->uidvalidity == r->uidvalidity && c->uidnext != 0 && c->uidnext == r->uidnext &&
-	    c->messages == r->messages && c->highestmodseq != 0 && c->highestmodseq == r->highestmodseq;
+	return (f->attrs & FOLDER_COUNTED) && r != NULL && !r->vanished && !r->excluded &&
+	       r->proof.proved && all_good(r) && c->uidvalidity != 0 &&
+	       c->uidvalidity == r->uidvalidity && c->uidnext != 0 && c->uidnext == r->uidnext &&
+	       c->messages == r->messages && c->highestmodseq != 0 &&
+	       c->highestmodseq == r->highestmodseq;
 }
 
 int
@@ -117,7 +121,8 @@ lane_prepare(struct lane *l, struct plan *plan, struct err *err)
 	size_t n = 0;
 
 	if (rec == NULL)
-		return err_set(err, ERR_PROTOCOL, "the server lists more folder names than fit into memory");
+		return err_set(
+		    err, ERR_PROTOCOL, "the server lists more folder names than fit into memory");
 	for (size_t i = 0; i < plan->len; i++) {
 		struct planned *f = &plan->folder[i];
 

@@ -1,5 +1,5 @@
-/* The rows of the state beside the listing, both in UID order: what is stored already, what has changed, what the listing
- * no longer shows. */
+/* The rows of the state beside the listing, both in UID order: what is stored already, what has
+ * changed, what the listing no longer shows. */
 #include "engine/copy.h"
 
 int
@@ -83,7 +83,8 @@ compare_stored(struct lane *l, const struct msg *now, const struct msg *row, str
 	if (flags_equal(&now->flags, &row->flags))
 		return 0;
 	l->changed = true;
-	if (verdict_has_file(row->verdict) && l->sink_ops->amend(l->sink, l->at, row, &now->flags, err) < 0)
+	if (verdict_has_file(row->verdict) &&
+	    l->sink_ops->amend(l->sink, l->at, row, &now->flags, err) < 0)
 		return -1;
 	batch_flags(l->batch, l->rec.id, row->uid, &now->flags, now->modseq);
 	return lane_flush_if_full(l, err);
@@ -106,7 +107,8 @@ lane_sort(struct lane *l, struct live *v, size_t i, struct err *err)
 		bool there;
 
 		uidset_remove(&l->missing, m->uid);
-		if (state_message(l->job->state, l->rec.id, m->uid, &v->page->arena, &found, &there, err) < 0)
+		if (state_message(
+			l->job->state, l->rec.id, m->uid, &v->page->arena, &found, &there, err) < 0)
 			return -1;
 		row = there ? &found : NULL;
 	}

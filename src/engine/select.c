@@ -11,7 +11,7 @@ enum { PLAN_ARENA = 256 * 1024 * 1024 };
 void
 plan_init(struct plan *p)
 {
-	*p = (struct plan){0};
+	*p = (struct plan){ 0 };
 	arena_init(&p->arena, PLAN_ARENA);
 }
 
@@ -65,7 +65,7 @@ plan_make(struct plan *p, const struct selection *sel, struct folder_list *list,
 
 	buf_init(&name, LEX_STRING_MAX * 4);
 	p->list = *list;
-	*list = (struct folder_list){0};
+	*list = (struct folder_list){ 0 };
 	p->folder = arena_take(&p->arena, (p->list.len + 1) * sizeof(*p->folder));
 	if (p->folder == NULL)
 		goto full;

@@ -7,24 +7,27 @@
 
 struct planned {
 	struct folder folder;
-	const char *display;	/* UTF-8, INBOX in capitals */
-	bool excluded;		/* by the selection; why says which part of it */
+	const char *display; /* UTF-8, INBOX in capitals */
+	bool excluded; /* by the selection; why says which part of it */
 	const char *why;
-	/* Its record, made with those of the other folders in one commit; taken by the first who enters it. */
+	/* Its record, made with those of the other folders in one commit; taken by the first who
+	 * enters it. */
 	struct folder_rec *rec;
 };
 
 struct plan {
-	struct planned *folder;	/* in the order of the list; folders that cannot be selected are left out */
+	struct planned
+	    *folder; /* in the order of the list; folders that cannot be selected are left out */
 	size_t len;
 	struct arena arena;
-	struct folder_list list;	/* all, as the source gave them */
+	struct folder_list list; /* all, as the source gave them */
 };
 
 void plan_init(struct plan *p);
 void plan_done(struct plan *p);
 /* Takes over *list (its names are in p->arena already). */
-int plan_make(struct plan *p, const struct selection *sel, struct folder_list *list, struct err *err) WARN_UNUSED;
+int plan_make(struct plan *p, const struct selection *sel, struct folder_list *list,
+    struct err *err) WARN_UNUSED;
 bool pattern_matches(const char *pattern, const char *display);
 
 #endif

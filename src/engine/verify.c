@@ -1,5 +1,6 @@
-/* imex verify: the stored copies against the digests in the state, and, when a source is given, the state against the
- * server. Both are walks over the rows in UID order; nothing is changed on either side. */
+/* imex verify: the stored copies against the digests in the state, and, when a source is given, the
+ * state against the server. Both are walks over the rows in UID order; nothing is changed on either
+ * side. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,7 +23,7 @@ struct verify {
 	const char *account;
 	struct folder_rec *rec;
 	size_t n_recs;
-	struct folder_rec *now;		/* the folder at hand */
+	struct folder_rec *now; /* the folder at hand */
 	struct buf display;
 	struct msg_page *rows, *listed;
 	struct source *source;
@@ -34,20 +35,27 @@ const char *
 difference_words(enum difference_kind k)
 {
 	static const char *const words[] = {
-		[DIFF_FILE_MISSING] = "file missing", [DIFF_FILE_BYTES] = "file bytes differ",
-		[DIFF_FILE_FLAGS] = "file flags differ", [DIFF_FILE_DATE] = "file date differs",
-		[DIFF_FILE_STRAY] = "file without a record", [DIFF_FOLDER_MISSING] = "folder gone from the server",
-		[DIFF_FOLDER_NEW] = "folder not copied", [DIFF_UIDVALIDITY] = "UIDVALIDITY differs",
-		[DIFF_MESSAGE_NEW] = "message not copied", [DIFF_MESSAGE_EXPUNGED] = "message gone from the server",
-		[DIFF_SIZE] = "size differs", [DIFF_FLAGS] = "flags differ", [DIFF_DATE] = "date differs",
+		[DIFF_FILE_MISSING] = "file missing",
+		[DIFF_FILE_BYTES] = "file bytes differ",
+		[DIFF_FILE_FLAGS] = "file flags differ",
+		[DIFF_FILE_DATE] = "file date differs",
+		[DIFF_FILE_STRAY] = "file without a record",
+		[DIFF_FOLDER_MISSING] = "folder gone from the server",
+		[DIFF_FOLDER_NEW] = "folder not copied",
+		[DIFF_UIDVALIDITY] = "UIDVALIDITY differs",
+		[DIFF_MESSAGE_NEW] = "message not copied",
+		[DIFF_MESSAGE_EXPUNGED] = "message gone from the server",
+		[DIFF_SIZE] = "size differs",
+		[DIFF_FLAGS] = "flags differ",
+		[DIFF_DATE] = "date differs",
 		[DIFF_BYTES] = "bytes differ from the server's",
 	};
 
 	return words[k];
 }
 
-static void __attribute__((format(printf, 5, 6)))
-differ(struct verify *v, enum difference_kind kind, bool recognised, uint32_t uid, const char *fmt, ...)
+static void __attribute__((format(printf, 5, 6))) differ(struct verify *v,
+    enum difference_kind kind, bool recognised, uint32_t uid, const char *fmt, ...)
 {
 	char text[512];
 	va_list ap;
@@ -56,8 +64,12 @@ differ(struct verify *v, enum difference_kind kind, bool recognised, uint32_t ui
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 
-	struct difference d = { .kind = kind, .recognised = recognised, .account = v->account,
-	    .folder = v->display.data ? v->display.data : "", .uid = uid, .text = text };
+	struct difference d = { .kind = kind,
+		.recognised = recognised,
+		.account = v->account,
+		.folder = v->display.data ? v->display.data : "",
+		.uid = uid,
+		.text = text };
 
 	if (recognised)
 		v->counts->recognised++;
@@ -87,14 +99,18 @@ compare_file(struct verify *v, const struct msg *m, const struct stored *s)
 	if (memcmp(s->sha256, m->sha256, SHA256_LEN) != 0) {
 		digest_hex(m->sha256, was);
 		digest_hex(s->sha256, is);
-		differ(v, DIFF_FILE_BYTES, false, m->uid, "'%s': SHA-256 was %.16s..., is %.16s... (%" PRIu64 " octets, were %"
-		    PRIu64 ")", s->name, was, is, s->wire_bytes, m->wire_bytes);
+		differ(v, DIFF_FILE_BYTES, false, m->uid,
+		    "'%s': SHA-256 was %.16s..., is %.16s... (%" PRIu64 " octets, were %" PRIu64
+		    ")",
+		    s->name, was, is, s->wire_bytes, m->wire_bytes);
 	}
 	if (s->system != m->flags.system)
-		differ(v, DIFF_FILE_FLAGS, false, m->uid, "'%s': another program changed the flags", s->name);
+		differ(v, DIFF_FILE_FLAGS, false, m->uid, "'%s': another program changed the flags",
+		    s->name);
 	if (s->mtime != date_stamp(&m->date))
-		differ(v, DIFF_FILE_DATE, false, m->uid, "'%s': its time is %" PRId64 ", the internal date %" PRId64, s->name,
-		    s->mtime, date_stamp(&m->date));
+		differ(v, DIFF_FILE_DATE, false, m->uid,
+		    "'%s': its time is %" PRId64 ", the internal date %" PRId64, s->name, s->mtime,
+		    date_stamp(&m->date));
 }
 
 static int
@@ -162,7 +178,8 @@ flags_differ(struct verify *v, const struct msg *row, const struct msg *now)
 	buf_init(&is, 4096);
 	flags_text(&row->flags, &was);
 	flags_text(&now->flags, &is);
-	differ(v, DIFF_FLAGS, false, row->uid, "were (%s), are (%s)", was.data ? was.data : "", is.data ? is.data : "");
+	differ(v, DIFF_FLAGS, false, row->uid, "were (%s), are (%s)", was.data ? was.data : "",
+	    is.data ? is.data : "");
 	buf_done(&was);
 	buf_done(&is);
 }
@@ -177,13 +194,16 @@ compare_message(struct verify *v, const struct msg *row, const struct msg *now)
 	if (now->size_known && row->verdict == VERDICT_STORED && now->size != row->wire_bytes) {
 		bool stated_before = row->size_known && row->size == now->size;
 
-		differ(v, DIFF_SIZE, stated_before, now->uid, "the server states %" PRIu64 ", stored are %" PRIu64 " octets%s",
-		    now->size, row->wire_bytes, stated_before ? "; it stated the same when they were read" : "");
+		differ(v, DIFF_SIZE, stated_before, now->uid,
+		    "the server states %" PRIu64 ", stored are %" PRIu64 " octets%s", now->size,
+		    row->wire_bytes,
+		    stated_before ? "; it stated the same when they were read" : "");
 	}
 	if (!flags_equal(&row->flags, &now->flags))
 		flags_differ(v, row, now);
 	if (row->date.known != now->date.known || row->date.epoch != now->date.epoch)
-		differ(v, DIFF_DATE, false, now->uid, "the internal date was %" PRId64 ", is %" PRId64 " (seconds since 1970)",
+		differ(v, DIFF_DATE, false, now->uid,
+		    "the internal date was %" PRId64 ", is %" PRId64 " (seconds since 1970)",
 		    row->date.epoch, now->date.epoch);
 }
 
@@ -192,7 +212,8 @@ not_in_state(struct verify *v, const struct msg *now)
 {
 	bool later = now->uid >= v->now->proof.uidnext;
 
-	differ(v, DIFF_MESSAGE_NEW, later, now->uid, later ? "arrived after the last run" : "has no record");
+	differ(v, DIFF_MESSAGE_NEW, later, now->uid,
+	    later ? "arrived after the last run" : "has no record");
 }
 
 static void
@@ -200,7 +221,8 @@ not_on_server(struct verify *v, const struct msg *row)
 {
 	if (row->expunged || row->verdict == VERDICT_GONE || row->verdict == VERDICT_PHANTOM)
 		return;
-	differ(v, DIFF_MESSAGE_EXPUNGED, true, row->uid, "expunged since the last run; the copy is kept");
+	differ(v, DIFF_MESSAGE_EXPUNGED, true, row->uid,
+	    "expunged since the last run; the copy is kept");
 }
 
 /* One page of the listing merged with the rows. */
@@ -292,8 +314,8 @@ deep_body(struct verify *v, const struct offer *o, struct err *err)
 	/* What would set \Seen is not asked for: then the header alone may be all there is. */
 	if (o->verdict != VERDICT_NONE || o->good != VERDICT_STORED) {
 		if (there && row.verdict == VERDICT_STORED)
-			differ(v, DIFF_BYTES, true, o->uid, "could not be read again: %s", o->reason ? o->reason :
-			    "no form of asking leaves it unread");
+			differ(v, DIFF_BYTES, true, o->uid, "could not be read again: %s",
+			    o->reason ? o->reason : "no form of asking leaves it unread");
 		rc = o->verdict != VERDICT_NONE ? 0 : skip_body(v, err);
 		goto out;
 	}
@@ -312,8 +334,10 @@ deep_body(struct verify *v, const struct offer *o, struct err *err)
 	}
 	digest_end(v->digest, sum);
 	if (there && row.verdict == VERDICT_STORED && memcmp(sum, row.sha256, SHA256_LEN) != 0)
-		differ(v, DIFF_BYTES, false, o->uid, "the server's %" PRIu64 " octets have another SHA-256 than the %" PRIu64
-		    " that were stored", octets, row.wire_bytes);
+		differ(v, DIFF_BYTES, false, o->uid,
+		    "the server's %" PRIu64 " octets have another SHA-256 than the %" PRIu64
+		    " that were stored",
+		    octets, row.wire_bytes);
 	rc = 0;
 out:
 	arena_done(&a);
@@ -324,7 +348,7 @@ static int
 deep_answers(struct verify *v, struct err *err)
 {
 	for (;;) {
-		struct offer o = {0};
+		struct offer o = { 0 };
 
 		if (cancel_raised(v->job->stop))
 			return err_set(err, ERR_INTERRUPTED, "interrupted");
@@ -333,7 +357,7 @@ deep_answers(struct verify *v, struct err *err)
 			return -1;
 		case STEP_END:
 			return 0;
-		case STEP_OWE:	/* not with no_source_writes */
+		case STEP_OWE: /* not with no_source_writes */
 			break;
 		case STEP_ITEM:
 			if (deep_body(v, &o, err) < 0)
@@ -384,7 +408,7 @@ static int
 verify_folder(struct verify *v, const struct planned *f, bool deep, struct err *err)
 {
 	struct folder_head head;
-	struct err refused = {0};
+	struct err refused = { 0 };
 
 	set_display(v, f->folder.name);
 	if (source_imap.enter(v->source, &f->folder, &head, &refused) < 0) {
@@ -396,8 +420,9 @@ verify_folder(struct verify *v, const struct planned *f, bool deep, struct err *
 		return 0;
 	}
 	if (head.uidvalidity != v->now->uidvalidity) {
-		differ(v, DIFF_UIDVALIDITY, false, 0, "was %u, is %u: UIDs cannot be compared; run extract again", v->now->uidvalidity,
-		    head.uidvalidity);
+		differ(v, DIFF_UIDVALIDITY, false, 0,
+		    "was %u, is %u: UIDs cannot be compared; run extract again",
+		    v->now->uidvalidity, head.uidvalidity);
 		return 0;
 	}
 	return verify_listing(v, deep, err);
@@ -419,9 +444,11 @@ verify_folders(struct verify *v, struct plan *plan, bool deep, struct err *err)
 		v->now = rec_of(v, plan->folder[i].folder.name);
 		if (v->now == NULL && !plan->folder[i].excluded) {
 			set_display(v, plan->folder[i].folder.name);
-			differ(v, DIFF_FOLDER_NEW, false, 0, "%u messages", plan->folder[i].folder.counts.messages);
+			differ(v, DIFF_FOLDER_NEW, false, 0, "%u messages",
+			    plan->folder[i].folder.counts.messages);
 		}
-		if (v->now != NULL && !v->now->excluded && verify_folder(v, &plan->folder[i], deep, err) < 0)
+		if (v->now != NULL && !v->now->excluded &&
+		    verify_folder(v, &plan->folder[i], deep, err) < 0)
 			return -1;
 	}
 	for (size_t i = 0; i < v->n_recs; i++) {
@@ -432,7 +459,8 @@ verify_folders(struct verify *v, struct plan *plan, bool deep, struct err *err)
 		if (there)
 			continue;
 		set_display(v, slice_str(v->rec[i].name));
-		differ(v, DIFF_FOLDER_MISSING, false, 0, "%" PRIu64 " messages were copied from it", v->rec[i].listed);
+		differ(v, DIFF_FOLDER_MISSING, false, 0, "%" PRIu64 " messages were copied from it",
+		    v->rec[i].listed);
 	}
 	return 0;
 }
@@ -442,7 +470,7 @@ verify_server(struct verify *v, bool deep, struct err *err)
 {
 	/* Reading must leave no trace here: there is no state in which a debt could be kept. */
 	struct source_place place = { .server = &v->job->source, .no_source_writes = true };
-	struct folder_list list = {0};
+	struct folder_list list = { 0 };
 	struct plan plan;
 	char host_port[300];
 	int rc = -1;
@@ -451,7 +479,8 @@ verify_server(struct verify *v, bool deep, struct err *err)
 	snprintf(host_port, sizeof(host_port), "%s:%s", v->job->source.host, v->job->source.port);
 	if (state_server_get(v->job->state, host_port, &place.facts, err) < 0)
 		goto out;
-	/* What the run had to use may set \Seen; then the ladder finds what does not, or says so. */
+	/* What the run had to use may set \Seen; then the ladder finds what does not, or says so.
+	 */
 	if (place.facts.works_form >= 0 && form_sets_seen((enum form)place.facts.works_form))
 		place.facts.works_form = -1;
 	if (source_imap.open(&v->source, &place, v->job->stop, err) < 0 ||
@@ -470,11 +499,12 @@ static bool
 is_account(const struct job *job, const struct account_rec *a)
 {
 	return strcmp(a->login, job->source.login) == 0 && strcmp(a->host, job->source.host) == 0 &&
-	    strcmp(a->port, job->source.port) == 0;
+	       strcmp(a->port, job->source.port) == 0;
 }
 
 static int
-verify_account(struct verify *v, const struct account_rec *a, bool with_source, bool deep, struct err *err)
+verify_account(
+    struct verify *v, const struct account_rec *a, bool with_source, bool deep, struct err *err)
 {
 	char *dir = NULL;
 	int rc;
@@ -492,10 +522,10 @@ verify_account(struct verify *v, const struct account_rec *a, bool with_source, 
 }
 
 int
-job_verify(const struct job *job, bool with_source, bool deep, const struct difference_out *out, struct verify_counts *ret,
-    struct err *err)
+job_verify(const struct job *job, bool with_source, bool deep, const struct difference_out *out,
+    struct verify_counts *ret, struct err *err)
 {
-	struct verify_counts counts = {0};
+	struct verify_counts counts = { 0 };
 	struct verify v = { .job = job, .out = out, .counts = &counts };
 	struct account_rec *account;
 	size_t n, matched = 0;
@@ -514,8 +544,9 @@ job_verify(const struct job *job, bool with_source, bool deep, const struct diff
 		rc = verify_account(&v, &account[i], with_source, deep, err);
 	}
 	if (rc == 0 && matched == 0)
-		rc = err_set(err, ERR_NO_INPUT, with_source ? "%s has no account '%s' at %s port %s" : "%s has no account yet", job->dir,
-		    job->source.login, job->source.host, job->source.port);
+		rc = err_set(err, ERR_NO_INPUT,
+		    with_source ? "%s has no account '%s' at %s port %s" : "%s has no account yet",
+		    job->dir, job->source.login, job->source.host, job->source.port);
 	digest_free(v.digest);
 	msg_page_free(v.rows);
 	msg_page_free(v.listed);

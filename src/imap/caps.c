@@ -17,7 +17,7 @@ enum { CAPS_TEXT_MAX = 8192 };
 void
 caps_init(struct caps *c)
 {
-	*c = (struct caps){0};
+	*c = (struct caps){ 0 };
 	buf_init(&c->text, CAPS_TEXT_MAX);
 }
 
@@ -86,7 +86,8 @@ caps_level(const struct caps *c)
 const char *
 level_name(enum level l)
 {
-	static const char *const name[] = { "unknown", "IMAP4rev2", "IMAP4rev1", "IMAP4 (RFC 1730)", "IMAP2bis" };
+	static const char *const name[] = { "unknown", "IMAP4rev2", "IMAP4rev1", "IMAP4 (RFC 1730)",
+		"IMAP2bis" };
 
 	return name[l];
 }

@@ -1,4 +1,5 @@
-/* Capabilities that imex makes use of, and the protocol level that follows from them (docs/quirks.md 3.1). */
+/* Capabilities that imex makes use of, and the protocol level that follows from them
+ * (docs/quirks.md 3.1). */
 #ifndef IMAP_CAPS_H
 #define IMAP_CAPS_H
 
@@ -18,16 +19,16 @@ enum cap {
 enum level { LEVEL_UNKNOWN, LEVEL_IMAP4REV2, LEVEL_IMAP4REV1, LEVEL_IMAP4, LEVEL_IMAP2BIS };
 
 struct caps {
-	uint64_t have;		/* bit per enum cap */
-	bool known;		/* some CAPABILITY was seen */
-	struct buf text;	/* all words as sent, a blank between; at most 8 KiB */
+	uint64_t have; /* bit per enum cap */
+	bool known; /* some CAPABILITY was seen */
+	struct buf text; /* all words as sent, a blank between; at most 8 KiB */
 };
 
 void caps_init(struct caps *c);
 void caps_done(struct caps *c);
 void caps_clear(struct caps *c);
 void caps_add(struct caps *c, struct slice word);
-void caps_add_text(struct caps *c, struct slice words);	/* the argument of a [CAPABILITY] code */
+void caps_add_text(struct caps *c, struct slice words); /* the argument of a [CAPABILITY] code */
 bool caps_has(const struct caps *c, enum cap which);
 enum level caps_level(const struct caps *c);
 const char *level_name(enum level l);

@@ -13,7 +13,8 @@ debt_result_done(struct debt_result *r)
 
 /* UIDs of `asked` that are \Seen now into seen, all that answered into there. */
 static int
-read_flags(struct sess *s, const struct uidset *asked, struct uidset *seen, struct uidset *there, struct err *err)
+read_flags(struct sess *s, const struct uidset *asked, struct uidset *seen, struct uidset *there,
+    struct err *err)
 {
 	struct buf set;
 	size_t at = 0;
@@ -27,12 +28,14 @@ read_flags(struct sess *s, const struct uidset *asked, struct uidset *seen, stru
 		buf_reset(&set);
 		at += uidset_text(asked, at, SET_OCTETS, &set);
 		/* RFC 1730 servers give the UID unasked, and some refuse it as an item. */
-		if (sess_send(s, 0, &tag, err, "UID FETCH %s (%sFLAGS)", set.data, s->level == LEVEL_IMAP4 ? "" : "UID ") < 0)
+		if (sess_send(s, 0, &tag, err, "UID FETCH %s (%sFLAGS)", set.data,
+			s->level == LEVEL_IMAP4 ? "" : "UID ") < 0)
 			goto out;
 		do {
 			if (sess_next(s, &r, NULL, err) < 0 || sess_drop(s, &r, err) < 0)
 				goto out;
-			if (r.kind != RESP_FETCH || r.fetch.uid == 0 || !r.fetch.has_flags || !uidset_has(asked, r.fetch.uid))
+			if (r.kind != RESP_FETCH || r.fetch.uid == 0 || !r.fetch.has_flags ||
+			    !uidset_has(asked, r.fetch.uid))
 				continue;
 			uidset_add(there, r.fetch.uid, r.fetch.uid);
 			if (r.fetch.flags.system & FLAG_SEEN)
@@ -65,18 +68,20 @@ take_seen_away(struct sess *s, const struct uidset *seen, struct debt_result *re
 		rc = sess_run(s, err, "UID STORE %s -FLAGS (\\Seen)", set.data);
 		/* A refusal is seen again when the flags are read back. */
 		if (rc == 0 && s->last.state != STATE_OK)
-			snprintf(ret->reply, sizeof(ret->reply), "%.*s", (int)sizeof(ret->reply) - 1, s->reply);
+			snprintf(ret->reply, sizeof(ret->reply), "%.*s",
+			    (int)sizeof(ret->reply) - 1, s->reply);
 	}
 	buf_done(&set);
 	return rc;
 }
 
 static int
-restore(struct sess *s, struct slice folder, const struct uidset *seen, struct debt_result *ret, struct err *err)
+restore(struct sess *s, struct slice folder, const struct uidset *seen, struct debt_result *ret,
+    struct err *err)
 {
-	struct uidset still = {0}, there = {0};
+	struct uidset still = { 0 }, there = { 0 };
 	struct folder_head head;
-	struct err select_err = {0};
+	struct err select_err = { 0 };
 	int rc = -1;
 
 	if (sess_select(s, folder, &select_err) < 0) {
@@ -84,8 +89,11 @@ restore(struct sess *s, struct slice folder, const struct uidset *seen, struct d
 			*err = select_err;
 			goto out;
 		}
-		snprintf(ret->reply, sizeof(ret->reply), "%.*s", (int)sizeof(ret->reply) - 1, s->reply);
-		rc = uidset_copy(seen, &ret->unpaid) ? 0 : err_set(err, ERR_PROTOCOL, "too many flags to restore");
+		snprintf(
+		    ret->reply, sizeof(ret->reply), "%.*s", (int)sizeof(ret->reply) - 1, s->reply);
+		rc = uidset_copy(seen, &ret->unpaid)
+			 ? 0
+			 : err_set(err, ERR_PROTOCOL, "too many flags to restore");
 		goto out;
 	}
 	if (take_seen_away(s, seen, ret, err) < 0 || read_flags(s, seen, &still, &there, err) < 0)
@@ -102,7 +110,7 @@ int
 debt_pay(const struct endpoint *at, struct cancel *stop, struct slice folder, uint32_t uidvalidity,
     const struct uidset *owed, struct debt_result *ret, struct err *err)
 {
-	struct uidset seen = {0}, there = {0};
+	struct uidset seen = { 0 }, there = { 0 };
 	struct folder_head head;
 	struct sess *s = NULL;
 	int rc = -1;

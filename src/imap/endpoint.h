@@ -1,4 +1,5 @@
-/* Where a session goes and how it is protected. All pointers are borrowed and outlive the sessions. */
+/* Where a session goes and how it is protected. All pointers are borrowed and outlive the sessions.
+ */
 #ifndef IMAP_ENDPOINT_H
 #define IMAP_ENDPOINT_H
 
@@ -6,18 +7,18 @@
 #include "net/dial.h"
 
 enum tls_mode {
-	TLS_FROM_START,		/* imaps */
-	TLS_STARTTLS,		/* imap: required */
-	TLS_NONE		/* imap with --insecure-plaintext: nothing is encrypted, as the user asked */
+	TLS_FROM_START, /* imaps */
+	TLS_STARTTLS, /* imap: required */
+	TLS_NONE /* imap with --insecure-plaintext: nothing is encrypted, as the user asked */
 };
 
 struct endpoint {
-	const char *account;	/* as people know it: the login; for events */
+	const char *account; /* as people know it: the login; for events */
 	const char *login, *host, *port;
 	enum tls_mode tls;
 	struct tls_trust trust;
 	const struct secret *secret;
-	int64_t timeout_ms;	/* no byte for so long: ERR_TIMEOUT; also for connect */
+	int64_t timeout_ms; /* no byte for so long: ERR_TIMEOUT; also for connect */
 };
 
 #endif

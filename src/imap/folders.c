@@ -1,5 +1,6 @@
-/* The first flight after login: who the server is, which namespaces it has, which folders with which counts. One round
- * trip where the server can (LIST-EXTENDED, LIST-STATUS), the older ways where it cannot or says BAD. */
+/* The first flight after login: who the server is, which namespaces it has, which folders with
+ * which counts. One round trip where the server can (LIST-EXTENDED, LIST-STATUS), the older ways
+ * where it cannot or says BAD. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@ void
 folder_list_done(struct folder_list *l)
 {
 	free(l->folder);
-	*l = (struct folder_list){0};
+	*l = (struct folder_list){ 0 };
 }
 
 static bool
@@ -48,7 +49,8 @@ list_add(struct folder_list *l, struct arena *a, const struct folder *f, struct 
 	char *use = f->special_use ? arena_copy(a, slice_str(f->special_use)) : NULL;
 
 	if (l->len == FOLDERS_MAX || name == NULL || (f->special_use && use == NULL))
-		return err_set(err, ERR_PROTOCOL, "the server lists more than %d folders, or longer names than fit", FOLDERS_MAX);
+		return err_set(err, ERR_PROTOCOL,
+		    "the server lists more than %d folders, or longer names than fit", FOLDERS_MAX);
 	copy.name = (struct slice){ name, f->name.len };
 	copy.special_use = use;
 	if (l->len == l->cap) {
@@ -79,7 +81,8 @@ list_order(struct folder_list *l)
 			/* Listed as a parent and as itself: it can be opened. */
 			unsigned closed = last->attrs & f->attrs & FOLDER_NOSELECT;
 
-			last->attrs = ((last->attrs | f->attrs) & ~(unsigned)FOLDER_NOSELECT) | closed;
+			last->attrs =
+			    ((last->attrs | f->attrs) & ~(unsigned)FOLDER_NOSELECT) | closed;
 			if (last->special_use == NULL)
 				last->special_use = f->special_use;
 		}
@@ -114,7 +117,7 @@ keep_namespaces(struct sess *s, const struct ns_entry *from, struct err *err)
 static void
 keep_product(struct sess *s, const struct resp *r)
 {
-	struct slice name = {0}, version = {0};
+	struct slice name = { 0 }, version = { 0 };
 
 	for (size_t i = 0; i + 1 < r->words; i += 2) {
 		if (slice_eq_nocase(r->word[i], "name"))
@@ -137,7 +140,7 @@ keep_product(struct sess *s, const struct resp *r)
 
 struct flight {
 	struct folder_list *list;
-	struct folder_list lsub, counts;	/* matched by name once the list is in order */
+	struct folder_list lsub, counts; /* matched by name once the list is in order */
 	struct arena *arena;
 	bool list_refused, status_refused;
 };
@@ -167,7 +170,10 @@ take_one(struct sess *s, struct flight *f, const struct resp *r, struct err *err
 static void
 note_refused(struct sess *s, const struct asked *a, const char *instead)
 {
-	struct event e = { .no = EV_REFUSED, .level = LEVEL_WARNING, .command = a->text, .reply = slice_str(s->reply) };
+	struct event e = { .no = EV_REFUSED,
+		.level = LEVEL_WARNING,
+		.command = a->text,
+		.reply = slice_str(s->reply) };
 
 	notes_add(&s->notes, &e, true, "the server refused %s; %s", a->text, instead);
 }
@@ -210,10 +216,12 @@ land(struct sess *s, struct flight *f, struct err *err)
 static const char *
 count_items(const struct sess *s, bool sizes)
 {
-	bool modseq = caps_has(&s->caps, CAP_CONDSTORE), size = sizes && caps_has(&s->caps, CAP_STATUS_SIZE);
+	bool modseq = caps_has(&s->caps, CAP_CONDSTORE),
+	     size = sizes && caps_has(&s->caps, CAP_STATUS_SIZE);
 
 	if (modseq)
-		return size ? "MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ SIZE" : "MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ";
+		return size ? "MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ SIZE"
+			    : "MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ";
 	return size ? "MESSAGES UIDNEXT UIDVALIDITY SIZE" : "MESSAGES UIDNEXT UIDVALIDITY";
 }
 
@@ -229,7 +237,8 @@ ask_list(struct sess *s, bool extended, bool sizes, struct err *err)
 	const char *special = caps_has(&s->caps, CAP_SPECIAL_USE) ? " SPECIAL-USE" : "";
 
 	if (caps_has(&s->caps, CAP_LIST_STATUS))
-		return sess_send(s, ASK_LIST, NULL, err, "LIST \"\" \"*\" RETURN (SUBSCRIBED%s STATUS (%s))", special,
+		return sess_send(s, ASK_LIST, NULL, err,
+		    "LIST \"\" \"*\" RETURN (SUBSCRIBED%s STATUS (%s))", special,
 		    count_items(s, sizes));
 	return sess_send(s, ASK_LIST, NULL, err, "LIST \"\" \"*\" RETURN (SUBSCRIBED%s)", special);
 }
@@ -239,9 +248,11 @@ ask_first_flight(struct sess *s, bool extended, bool sizes, struct err *err)
 {
 	/* ID only where it is offered: others have answered BAD (quirks row 22). */
 	if (caps_has(&s->caps, CAP_ID) && s->product == NULL &&
-	    sess_send(s, ASK_ID, NULL, err, "ID (\"name\" \"imex\" \"version\" \"" IMEX_VERSION "\")") < 0)
+	    sess_send(s, ASK_ID, NULL, err,
+		"ID (\"name\" \"imex\" \"version\" \"" IMEX_VERSION "\")") < 0)
 		return -1;
-	if (caps_has(&s->caps, CAP_NAMESPACE) && !s->ns_known && sess_send(s, ASK_NAMESPACE, NULL, err, "NAMESPACE") < 0)
+	if (caps_has(&s->caps, CAP_NAMESPACE) && !s->ns_known &&
+	    sess_send(s, ASK_NAMESPACE, NULL, err, "NAMESPACE") < 0)
 		return -1;
 	return ask_list(s, extended, sizes, err);
 }
@@ -271,7 +282,8 @@ apply_counts(struct flight *f)
 	}
 }
 
-/* RFC 3501 7.2.2: INBOX is always there; some servers leave it, or the selected folder, out of LIST. */
+/* RFC 3501 7.2.2: INBOX is always there; some servers leave it, or the selected folder, out of
+ * LIST. */
 static int
 ensure_inbox(struct flight *f, struct err *err)
 {
@@ -338,8 +350,10 @@ ask_counts(struct sess *s, struct flight *f, bool sizes, struct err *err)
 	for (size_t i = 0; i < f->list->len && !f->status_refused; i++) {
 		struct folder *one = &f->list->folder[i];
 
-		/* Names that need a literal are counted by EXAMINE: a literal would stop the flight. */
-		if (one->attrs & (FOLDER_NOSELECT | FOLDER_COUNTED) || !sess_name_is_plain(one->name))
+		/* Names that need a literal are counted by EXAMINE: a literal would stop the
+		 * flight. */
+		if (one->attrs & (FOLDER_NOSELECT | FOLDER_COUNTED) ||
+		    !sess_name_is_plain(one->name))
 			continue;
 		/* The first goes alone: a server that does not know STATUS is asked once. */
 		if ((!sess_room(s, one->name.len * 2 + 100) || i == 1) && land(s, f, err) < 0)
@@ -370,10 +384,12 @@ folders_flight(struct sess *s, struct flight *f, bool want_sizes, struct err *er
 			return -1;
 	}
 	if (f->list_refused)
-		return err_set(err, ERR_FOLDER, "the server refuses to list its folders: %s", s->reply);
+		return err_set(
+		    err, ERR_FOLDER, "the server refuses to list its folders: %s", s->reply);
 	if (f->list->len == 0) {
 		/* One broken mount point can empty the whole answer (quirks row 29). */
-		if (sess_send(s, ASK_LIST, NULL, err, "LIST \"\" \"%%\"") < 0 || land(s, f, err) < 0)
+		if (sess_send(s, ASK_LIST, NULL, err, "LIST \"\" \"%%\"") < 0 ||
+		    land(s, f, err) < 0)
 			return -1;
 	}
 	if (ensure_inbox(f, err) < 0)
@@ -387,9 +403,10 @@ folders_flight(struct sess *s, struct flight *f, bool want_sizes, struct err *er
 }
 
 int
-sess_folders(struct sess *s, bool want_sizes, struct arena *a, struct folder_list *ret, struct err *err)
+sess_folders(
+    struct sess *s, bool want_sizes, struct arena *a, struct folder_list *ret, struct err *err)
 {
-	struct folder_list list = {0};
+	struct folder_list list = { 0 };
 	struct flight f = { .list = &list, .arena = a };
 	unsigned unparsed = s->garbage_folders;
 	int rc = folders_flight(s, &f, want_sizes, err);

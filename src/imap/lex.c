@@ -53,7 +53,8 @@ int
 lex_peek(struct lex *l, char *ret, struct err *err)
 {
 	if (l->line_bytes >= l->line_max)
-		return err_set(err, ERR_PROTOCOL, "a response of more than %llu octets outside literals",
+		return err_set(err, ERR_PROTOCOL,
+		    "a response of more than %llu octets outside literals",
 		    (unsigned long long)l->line_max);
 	if (l->at == l->end && lex_fill(l, err) < 0)
 		return -1;
@@ -92,7 +93,8 @@ lex_expect(struct lex *l, char c, struct err *err)
 	if (lex_peek(l, &next, err) < 0)
 		return -1;
 	if (next != c)
-		return err_set(err, ERR_PROTOCOL, "expected '%c', found octet 0x%02x", c, (unsigned char)next);
+		return err_set(
+		    err, ERR_PROTOCOL, "expected '%c', found octet 0x%02x", c, (unsigned char)next);
 	lex_take(l);
 	return 0;
 }
@@ -162,7 +164,8 @@ lex_run(struct lex *l, const char *always, const char *stops, struct slice *ret,
 			break;
 		if (len == sizeof(text)) {
 			if (!buf_add(&more, text, len)) {
-				err_set(err, ERR_PROTOCOL, "a word of more than %d octets", LEX_STRING_MAX);
+				err_set(err, ERR_PROTOCOL, "a word of more than %d octets",
+				    LEX_STRING_MAX);
 				goto out;
 			}
 			len = 0;
@@ -171,7 +174,8 @@ lex_run(struct lex *l, const char *always, const char *stops, struct slice *ret,
 		lex_take(l);
 	}
 	if (len == 0 && more.len == 0) {
-		err_set(err, ERR_PROTOCOL, "expected a word, found octet 0x%02x", (unsigned char)*l->at);
+		err_set(err, ERR_PROTOCOL, "expected a word, found octet 0x%02x",
+		    (unsigned char)*l->at);
 		goto out;
 	}
 	if (more.len == 0) {
@@ -234,23 +238,26 @@ lex_number(struct lex *l, uint64_t *ret, struct err *err)
 		digits++;
 		lex_take(l);
 	}
-	if (digits > 0 && (c == ' ' || c == ')' || c == '\r' || c == '\n' || c == ']' || c == ',' || c == ':')) {
+	if (digits > 0 &&
+	    (c == ' ' || c == ')' || c == '\r' || c == '\n' || c == ']' || c == ',' || c == ':')) {
 		*ret = v;
 		return 0;
 	}
 	if (digits > 0 && c != '.' && c != 'e')
-		return err_set(err, ERR_PROTOCOL, "a number with octet 0x%02x in it, or over 19 digits", (unsigned char)c);
+		return err_set(err, ERR_PROTOCOL,
+		    "a number with octet 0x%02x in it, or over 19 digits", (unsigned char)c);
 	if (c == '"' || c == '{') {
 		if (lex_astring(l, &text, err) < 0)
 			return -1;
 	} else if (lex_atom(l, "]", &text, err) < 0) {
 		return -1;
 	}
-	if (digits > 0) {	/* 9.37e+06: the digits before the point are gone from the text */
+	if (digits > 0) { /* 9.37e+06: the digits before the point are gone from the text */
 		char *whole = arena_printf(l->arena, "%llu%s", (unsigned long long)v, text.data);
 
 		if (whole == NULL)
-			return err_set(err, ERR_PROTOCOL, "a response larger than its limit of memory");
+			return err_set(
+			    err, ERR_PROTOCOL, "a response larger than its limit of memory");
 		text = slice_str(whole);
 	}
 	if (!lex_number_of(text, ret))
@@ -289,7 +296,8 @@ lex_quoted(struct lex *l, struct slice *ret, struct err *err)
 				c = '\\';
 		}
 		if (!buf_add_byte(&text, c)) {
-			err_set(err, ERR_PROTOCOL, "a quoted string of more than %d octets", LEX_STRING_MAX);
+			err_set(err, ERR_PROTOCOL, "a quoted string of more than %d octets",
+			    LEX_STRING_MAX);
 			goto out;
 		}
 	}
@@ -322,7 +330,8 @@ lex_literal(struct lex *l, uint64_t *ret, struct err *err)
 	}
 	if (digits == 0)
 		return err_set(err, ERR_PROTOCOL, "a literal without a size");
-	if (lex_accept(l, '+', &ignored, err) < 0 || lex_expect(l, '}', err) < 0 || lex_eol(l, err) < 0)
+	if (lex_accept(l, '+', &ignored, err) < 0 || lex_expect(l, '}', err) < 0 ||
+	    lex_eol(l, err) < 0)
 		return -1;
 	*ret = l->owed = size;
 	return 0;
@@ -346,7 +355,8 @@ lex_literal_text(struct lex *l, struct slice *ret, struct err *err)
 	if (lex_literal(l, &size, err) < 0)
 		return -1;
 	if (size > LEX_STRING_MAX)
-		return err_set(err, ERR_PROTOCOL, "a literal of %llu octets where no message is expected",
+		return err_set(err, ERR_PROTOCOL,
+		    "a literal of %llu octets where no message is expected",
 		    (unsigned long long)size);
 
 	char *text = arena_take(l->arena, (size_t)size + 1);
@@ -364,7 +374,8 @@ lex_literal_text(struct lex *l, struct slice *ret, struct err *err)
 	return 0;
 }
 
-/* "~{" begins a literal8 (RFC 3516); a name may begin with '~' too (Cyrus). The octet behind '~' is looked at, not taken. */
+/* "~{" begins a literal8 (RFC 3516); a name may begin with '~' too (Cyrus). The octet behind '~' is
+ * looked at, not taken. */
 static int
 lex_at_literal(struct lex *l, bool *ret, struct err *err)
 {
@@ -406,10 +417,11 @@ lex_nstring(struct lex *l, struct slice *ret, struct err *err)
 	bool literal;
 	char c;
 
-	if (lex_peek(l, &c, err) < 0 || lex_at_literal(l, &literal, err) < 0 || lex_astring(l, ret, err) < 0)
+	if (lex_peek(l, &c, err) < 0 || lex_at_literal(l, &literal, err) < 0 ||
+	    lex_astring(l, ret, err) < 0)
 		return -1;
 	if (c != '"' && !literal && slice_eq_nocase(*ret, "NIL"))
-		*ret = (struct slice){0};
+		*ret = (struct slice){ 0 };
 	return 0;
 }
 
@@ -457,7 +469,8 @@ lex_skip_value(struct lex *l, struct err *err)
 			return -1;
 		if (c == '(') {
 			if (++depth > LEX_DEPTH_MAX)
-				return err_set(err, ERR_PROTOCOL, "lists nested deeper than %d", LEX_DEPTH_MAX);
+				return err_set(err, ERR_PROTOCOL, "lists nested deeper than %d",
+				    LEX_DEPTH_MAX);
 			lex_take(l);
 		} else if (c == ')' && depth > 0) {
 			depth--;
@@ -483,7 +496,8 @@ tail_literal(const struct lex *l, uint64_t *ret)
 	size_t k = 0, digits = 0;
 	char text[LEX_TAIL];
 
-	while (tail_at(l, k) == '\n' || tail_at(l, k) == '\r' || tail_at(l, k) == ' ' || tail_at(l, k) == '\t')
+	while (tail_at(l, k) == '\n' || tail_at(l, k) == '\r' || tail_at(l, k) == ' ' ||
+	       tail_at(l, k) == '\t')
 		k++;
 	if (tail_at(l, k++) != '}')
 		return false;
@@ -491,7 +505,8 @@ tail_literal(const struct lex *l, uint64_t *ret)
 		k++;
 	for (char c; (c = tail_at(l, k)) >= '0' && c <= '9'; k++)
 		text[LEX_TAIL - ++digits] = c;
-	return tail_at(l, k) == '{' && slice_u64((struct slice){ text + LEX_TAIL - digits, digits }, UINT64_MAX / 2, ret);
+	return tail_at(l, k) == '{' &&
+	       slice_u64((struct slice){ text + LEX_TAIL - digits, digits }, UINT64_MAX / 2, ret);
 }
 
 static int

@@ -1,5 +1,6 @@
-/* Authentication. One row a mechanism, best first; the first usable one is tried, once: a refused login is not repeated,
- * since servers lock accounts (rules.md 5). Secrets go to the stream directly and never through a format. */
+/* Authentication. One row a mechanism, best first; the first usable one is tried, once: a refused
+ * login is not repeated, since servers lock accounts (rules.md 5). Secrets go to the stream
+ * directly and never through a format. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -32,7 +33,9 @@ wait_tagged(struct sess *s, uint32_t tag, struct err *err)
 		if (!go)
 			return 0;
 		if (challenges == CHALLENGES_MAX)
-			return err_set(err, ERR_PROTOCOL, "%s asks for more and more instead of answering the login", s->at->host);
+			return err_set(err, ERR_PROTOCOL,
+			    "%s asks for more and more instead of answering the login",
+			    s->at->host);
 		/* A challenge where none belongs: cancel the exchange (RFC 3501 6.2.2). */
 		if (stream_write(s->in, "*\r\n", 3, err) < 0)
 			return -1;
@@ -43,7 +46,8 @@ wait_tagged(struct sess *s, uint32_t tag, struct err *err)
 static int
 put_secret(struct sess *s, const struct buf *b, struct err *err)
 {
-	if (stream_write(s->in, b->data, b->len, err) < 0 || stream_write(s->in, "\r\n", 2, err) < 0)
+	if (stream_write(s->in, b->data, b->len, err) < 0 ||
+	    stream_write(s->in, "\r\n", 2, err) < 0)
 		return -1;
 	return stream_flush(s->in, err);
 }
@@ -90,18 +94,22 @@ plain_run(struct sess *s, struct err *err)
 	base64_add(&line, buf_slice(&raw));
 	keep_masked(s, buf_slice(&line));
 	if (caps_has(&s->caps, CAP_SASL_IR)) {
-		/* sess_send ends the line; the secret goes out by itself, so the command is put together by hand. */
+		/* sess_send ends the line; the secret goes out by itself, so the command is put
+		 * together by hand. */
 		tag = s->next_tag;
 		char start[64];
 
 		snprintf(start, sizeof(start), "%04u AUTHENTICATE PLAIN ", tag);
-		if (stream_write(s->in, start, strlen(start), err) < 0 || put_secret(s, &line, err) < 0)
+		if (stream_write(s->in, start, strlen(start), err) < 0 ||
+		    put_secret(s, &line, err) < 0)
 			goto out;
-		s->asked[s->n_asked++] = (struct asked){ .tag = tag, .octets = 0,
-		    .text = mem_copy_str("AUTHENTICATE PLAIN ***") };
+		s->asked[s->n_asked++] = (struct asked){
+			.tag = tag, .octets = 0, .text = mem_copy_str("AUTHENTICATE PLAIN ***")
+		};
 		s->next_tag++;
 	} else {
-		if (sess_send(s, 0, &tag, err, "AUTHENTICATE PLAIN") < 0 || wait_continue(s, tag, &go, err) < 0)
+		if (sess_send(s, 0, &tag, err, "AUTHENTICATE PLAIN") < 0 ||
+		    wait_continue(s, tag, &go, err) < 0)
 			goto out;
 		if (go && put_secret(s, &line, err) < 0)
 			goto out;
@@ -140,7 +148,8 @@ login_argument(struct sess *s, uint32_t tag, struct slice text, bool *ret_go, st
 		rc = stream_write(s->in, out.data, out.len, err);
 	} else {
 		buf_printf(&out, "{%zu}\r\n", text.len);
-		if (stream_write(s->in, out.data, out.len, err) < 0 || wait_continue(s, tag, ret_go, err) < 0)
+		if (stream_write(s->in, out.data, out.len, err) < 0 ||
+		    wait_continue(s, tag, ret_go, err) < 0)
 			goto out;
 		rc = *ret_go ? stream_write(s->in, text.data, text.len, err) : 0;
 	}
@@ -159,13 +168,15 @@ login_run(struct sess *s, struct err *err)
 	bool go;
 
 	snprintf(start, sizeof(start), "%04u LOGIN ", tag);
-	s->asked[s->n_asked++] = (struct asked){ .tag = tag, .octets = 0, .text = mem_copy_str("LOGIN ***") };
+	s->asked[s->n_asked++] =
+	    (struct asked){ .tag = tag, .octets = 0, .text = mem_copy_str("LOGIN ***") };
 	if (stream_write(s->in, start, strlen(start), err) < 0 ||
 	    login_argument(s, tag, slice_str(s->at->login), &go, err) < 0)
 		return -1;
 	if (!go)
 		return 0;
-	if (stream_write(s->in, " ", 1, err) < 0 || login_argument(s, tag, secret_value(s->at->secret), &go, err) < 0)
+	if (stream_write(s->in, " ", 1, err) < 0 ||
+	    login_argument(s, tag, secret_value(s->at->secret), &go, err) < 0)
 		return -1;
 	if (!go)
 		return 0;
@@ -175,9 +186,9 @@ login_run(struct sess *s, struct err *err)
 }
 
 static const struct {
-	const char *command;	/* as the event log shows it */
+	const char *command; /* as the event log shows it */
 	bool (*usable)(const struct sess *s);
-	int (*run)(struct sess *s, struct err *err);	/* the answer is in s->last */
+	int (*run)(struct sess *s, struct err *err); /* the answer is in s->last */
 } mechanisms[] = {
 	{ "AUTHENTICATE PLAIN ***", plain_usable, plain_run },
 	{ "LOGIN ***", login_usable, login_run },
@@ -186,14 +197,20 @@ static const struct {
 static int
 login_failed(struct sess *s, const char *command, struct err *err)
 {
-	if (s->last.code == CODE_UNAVAILABLE || s->last.code == CODE_LIMIT || s->last.code == CODE_INUSE ||
-	    s->last.code == CODE_THROTTLED || s->last.code == CODE_OVERQUOTA)
+	if (s->last.code == CODE_UNAVAILABLE || s->last.code == CODE_LIMIT ||
+	    s->last.code == CODE_INUSE || s->last.code == CODE_THROTTLED ||
+	    s->last.code == CODE_OVERQUOTA)
 		return sess_refused(s, &s->last, "login", err);
 
-	struct event e = { .no = EV_REFUSED, .level = LEVEL_ERROR, .file_only = true, .command = command, .reply = slice_str(s->reply) };
+	struct event e = { .no = EV_REFUSED,
+		.level = LEVEL_ERROR,
+		.file_only = true,
+		.command = command,
+		.reply = slice_str(s->reply) };
 
 	notes_add(&s->notes, &e, false, "the login was refused");
-	return err_set(err, ERR_LOGIN, "%s refused the login of '%s': %s; check user name and password", s->at->host,
+	return err_set(err, ERR_LOGIN,
+	    "%s refused the login of '%s': %s; check user name and password", s->at->host,
 	    s->at->login, s->reply);
 }
 
@@ -206,19 +223,22 @@ sess_login(struct sess *s, struct err *err)
 
 		int64_t began = clock_mono_ms();
 
-		/* A good answer may bring the new list, as a code or untagged; without one it is asked for. */
+		/* A good answer may bring the new list, as a code or untagged; without one it is
+		 * asked for. */
 		s->caps.known = false;
 		if (mechanisms[i].run(s, err) < 0)
 			return err_wrap(err, "login");
 		s->rtt_us = (clock_mono_ms() - began) * 1000;
 		if (s->last.state == STATE_OK)
 			return 0;
-		/* BAD is a mechanism that the server does not understand after all: the next one. */
-		if (s->last.state == STATE_BAD && i + 1 < COUNT_OF(mechanisms) && mechanisms[i + 1].usable(s) &&
-		    s->last.code == CODE_NONE && i == 0)
+		/* BAD is a mechanism that the server does not understand after all: the next one.
+		 */
+		if (s->last.state == STATE_BAD && i + 1 < COUNT_OF(mechanisms) &&
+		    mechanisms[i + 1].usable(s) && s->last.code == CODE_NONE && i == 0)
 			continue;
 		return login_failed(s, mechanisms[i].command, err);
 	}
-	return err_set(err, ERR_LOGIN, "%s offers no way to log in that imex knows (capabilities: %s)", s->at->host,
+	return err_set(err, ERR_LOGIN,
+	    "%s offers no way to log in that imex knows (capabilities: %s)", s->at->host,
 	    s->caps.text.data ? s->caps.text.data : "");
 }

@@ -1,5 +1,5 @@
-/* Known deviations of server products: one table (quirks.def), matched on ID, greeting or host name once a session.
- * The flow never asks for a product, only for a behaviour. */
+/* Known deviations of server products: one table (quirks.def), matched on ID, greeting or host name
+ * once a session. The flow never asks for a product, only for a behaviour. */
 #ifndef IMAP_QUIRK_H
 #define IMAP_QUIRK_H
 
@@ -13,7 +13,8 @@ enum quirk {
 	QUIRKS
 };
 
-/* Bits of all quirks whose match occurs in greeting, product or host (case ignored); NULLs are fine. */
+/* Bits of all quirks whose match occurs in greeting, product or host (case ignored); NULLs are
+ * fine. */
 unsigned quirks_of(const char *greeting, const char *product, const char *host);
 static inline bool
 quirk_in(unsigned set, enum quirk q)

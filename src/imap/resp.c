@@ -1,6 +1,6 @@
-/* A recursive descent over the lexer, one function per rule of the grammar, table-driven where the grammar is a list of
- * words. Rejected: assembling lines first (a body literal may be gigabytes), generated parsers (real servers do not
- * follow the grammar they would be generated from). */
+/* A recursive descent over the lexer, one function per rule of the grammar, table-driven where the
+ * grammar is a list of words. Rejected: assembling lines first (a body literal may be gigabytes),
+ * generated parsers (real servers do not follow the grammar they would be generated from). */
 #include "imap/resp.h"
 
 #include <string.h>
@@ -58,7 +58,8 @@ uid_number(struct lex *l, uint32_t *ret, struct err *err)
 	if (lex_number(l, &v, err) < 0)
 		return -1;
 	if (v == 0 || v > UINT32_MAX)
-		return err_set(err, ERR_PROTOCOL, "%llu is not a message number or UID", (unsigned long long)v);
+		return err_set(err, ERR_PROTOCOL, "%llu is not a message number or UID",
+		    (unsigned long long)v);
 	*ret = (uint32_t)v;
 	return 0;
 }
@@ -78,20 +79,34 @@ static const struct {
 	enum resp_code code;
 	bool number;
 } codes[] = {
-	{ "ALERT", CODE_ALERT, false }, { "CAPABILITY", CODE_CAPABILITY, false },
-	{ "READ-ONLY", CODE_READ_ONLY, false }, { "READ-WRITE", CODE_READ_WRITE, false },
-	{ "UIDNEXT", CODE_UIDNEXT, true }, { "UIDVALIDITY", CODE_UIDVALIDITY, true },
-	{ "HIGHESTMODSEQ", CODE_HIGHESTMODSEQ, true }, { "NOMODSEQ", CODE_NOMODSEQ, false },
-	{ "CLOSED", CODE_CLOSED, false }, { "UNAVAILABLE", CODE_UNAVAILABLE, false }, { "LIMIT", CODE_LIMIT, false },
-	{ "THROTTLED", CODE_THROTTLED, false }, { "OVERQUOTA", CODE_OVERQUOTA, false }, { "INUSE", CODE_INUSE, false },
+	{ "ALERT", CODE_ALERT, false },
+	{ "CAPABILITY", CODE_CAPABILITY, false },
+	{ "READ-ONLY", CODE_READ_ONLY, false },
+	{ "READ-WRITE", CODE_READ_WRITE, false },
+	{ "UIDNEXT", CODE_UIDNEXT, true },
+	{ "UIDVALIDITY", CODE_UIDVALIDITY, true },
+	{ "HIGHESTMODSEQ", CODE_HIGHESTMODSEQ, true },
+	{ "NOMODSEQ", CODE_NOMODSEQ, false },
+	{ "CLOSED", CODE_CLOSED, false },
+	{ "UNAVAILABLE", CODE_UNAVAILABLE, false },
+	{ "LIMIT", CODE_LIMIT, false },
+	{ "THROTTLED", CODE_THROTTLED, false },
+	{ "OVERQUOTA", CODE_OVERQUOTA, false },
+	{ "INUSE", CODE_INUSE, false },
 	{ "AUTHENTICATIONFAILED", CODE_AUTHENTICATIONFAILED, false },
-	{ "AUTHORIZATIONFAILED", CODE_AUTHORIZATIONFAILED, false }, { "EXPIRED", CODE_EXPIRED, false },
-	{ "PRIVACYREQUIRED", CODE_PRIVACYREQUIRED, false }, { "NONEXISTENT", CODE_NONEXISTENT, false },
-	{ "NOPERM", CODE_NOPERM, false }, { "SERVERBUG", CODE_SERVERBUG, false }, { "CLIENTBUG", CODE_CLIENTBUG, false },
-	{ "CONTACTADMIN", CODE_CONTACTADMIN, false }, { "TRYCREATE", CODE_TRYCREATE, false },
+	{ "AUTHORIZATIONFAILED", CODE_AUTHORIZATIONFAILED, false },
+	{ "EXPIRED", CODE_EXPIRED, false },
+	{ "PRIVACYREQUIRED", CODE_PRIVACYREQUIRED, false },
+	{ "NONEXISTENT", CODE_NONEXISTENT, false },
+	{ "NOPERM", CODE_NOPERM, false },
+	{ "SERVERBUG", CODE_SERVERBUG, false },
+	{ "CLIENTBUG", CODE_CLIENTBUG, false },
+	{ "CONTACTADMIN", CODE_CONTACTADMIN, false },
+	{ "TRYCREATE", CODE_TRYCREATE, false },
 };
 
-/* "[CODE args] text" over the text of a status response; a bracket that never closes is plain text. */
+/* "[CODE args] text" over the text of a status response; a bracket that never closes is plain text.
+ */
 static void
 status_code(struct resp *ret)
 {
@@ -111,7 +126,8 @@ status_code(struct resp *ret)
 	struct slice name = { inside.data, blank ? (size_t)(blank - inside.data) : inside.len };
 
 	ret->code = CODE_OTHER;
-	ret->code_text = blank ? (struct slice){ blank + 1, inside.len - name.len - 1 } : (struct slice){ "", 0 };
+	ret->code_text = blank ? (struct slice){ blank + 1, inside.len - name.len - 1 }
+			       : (struct slice){ "", 0 };
 	for (size_t i = 0; i < COUNT_OF(codes); i++) {
 		if (!slice_eq_nocase(name, codes[i].name))
 			continue;
@@ -133,7 +149,8 @@ status_code(struct resp *ret)
 static bool
 state_word(struct slice word, bool tagged, enum resp_state *ret)
 {
-	static const enum resp_state all[] = { STATE_OK, STATE_NO, STATE_BAD, STATE_BYE, STATE_PREAUTH };
+	static const enum resp_state all[] = { STATE_OK, STATE_NO, STATE_BAD, STATE_BYE,
+		STATE_PREAUTH };
 
 	for (size_t i = 0; i < (tagged ? 3 : COUNT_OF(all)); i++) {
 		if (slice_eq_nocase(word, resp_state_name(all[i]))) {
@@ -160,7 +177,8 @@ words_add(struct lex *l, struct resp *ret, struct slice word, size_t *cap, struc
 {
 	if (ret->words == *cap) {
 		size_t more = *cap ? *cap * 2 : 32;
-		struct slice *grown = more > 8192 ? NULL : arena_take(l->arena, more * sizeof(*grown));
+		struct slice *grown =
+		    more > 8192 ? NULL : arena_take(l->arena, more * sizeof(*grown));
 
 		if (grown == NULL)
 			return err_set(err, ERR_PROTOCOL, "a list of more than 8192 words");
@@ -226,15 +244,15 @@ ns_one(struct lex *l, enum folder_attr kind, struct resp *ret, struct err *err)
 
 	if (e == NULL)
 		return no_room(err);
-	if (lex_expect(l, '(', err) < 0 || lex_astring(l, &e->prefix, err) < 0 || lex_space(l, err) < 0 ||
-	    lex_nstring(l, &delim, err) < 0)
+	if (lex_expect(l, '(', err) < 0 || lex_astring(l, &e->prefix, err) < 0 ||
+	    lex_space(l, err) < 0 || lex_nstring(l, &delim, err) < 0)
 		return -1;
 	e->kind = kind;
 	e->delim = delim.data && delim.len == 1 ? delim.data[0] : 0;
 	while (*end != NULL)
 		end = &(*end)->next;
 	*end = e;
-	for (;;) {	/* extensions of RFC 4466 */
+	for (;;) { /* extensions of RFC 4466 */
 		if (lex_blanks(l, err) < 0 || lex_peek(l, &c, err) < 0)
 			return -1;
 		if (c == ')')
@@ -282,10 +300,18 @@ static const struct {
 	unsigned attr;
 	bool special;
 } attributes[] = {
-	{ "\\Noselect", FOLDER_NOSELECT, false }, { "\\NonExistent", FOLDER_NOSELECT, false },
-	{ "\\Noinferiors", FOLDER_NOINFERIORS, false }, { "\\Subscribed", FOLDER_SUBSCRIBED, false },
-	{ "\\All", 0, true }, { "\\Archive", 0, true }, { "\\Drafts", 0, true }, { "\\Flagged", 0, true },
-	{ "\\Junk", 0, true }, { "\\Sent", 0, true }, { "\\Trash", 0, true }, { "\\Important", 0, true },
+	{ "\\Noselect", FOLDER_NOSELECT, false },
+	{ "\\NonExistent", FOLDER_NOSELECT, false },
+	{ "\\Noinferiors", FOLDER_NOINFERIORS, false },
+	{ "\\Subscribed", FOLDER_SUBSCRIBED, false },
+	{ "\\All", 0, true },
+	{ "\\Archive", 0, true },
+	{ "\\Drafts", 0, true },
+	{ "\\Flagged", 0, true },
+	{ "\\Junk", 0, true },
+	{ "\\Sent", 0, true },
+	{ "\\Trash", 0, true },
+	{ "\\Important", 0, true },
 };
 
 static int
@@ -297,8 +323,9 @@ list_attribute(struct lex *l, struct slice word, struct folder *f, struct err *e
 		f->attrs |= attributes[i].attr;
 		if (!attributes[i].special)
 			continue;
-		f->special_use = f->special_use ? arena_printf(l->arena, "%s %s", f->special_use, attributes[i].name)
-		    : attributes[i].name;
+		f->special_use = f->special_use ? arena_printf(l->arena, "%s %s", f->special_use,
+						      attributes[i].name)
+						: attributes[i].name;
 		if (f->special_use == NULL)
 			return no_room(err);
 	}
@@ -333,7 +360,8 @@ name_quoted(struct lex *l, struct buf *out, struct err *err)
 		if (lex_peek(l, &c, err) < 0)
 			return -1;
 		if (c == '\r' || c == '\n')
-			return err_set(err, ERR_PROTOCOL, "a quoted string without its closing quote");
+			return err_set(
+			    err, ERR_PROTOCOL, "a quoted string without its closing quote");
 		lex_take(l);
 		if (c == '"')
 			return 0;
@@ -376,7 +404,8 @@ name_after_quote(struct lex *l, struct buf *out, struct err *err)
 	}
 }
 
-/* Without quotes: to the end of the line (Exchange sends blanks and tabs so), or to a blank and a list. */
+/* Without quotes: to the end of the line (Exchange sends blanks and tabs so), or to a blank and a
+ * list. */
 static int
 name_bare(struct lex *l, struct buf *out, struct err *err)
 {
@@ -388,7 +417,8 @@ name_bare(struct lex *l, struct buf *out, struct err *err)
 		if (c == '\r' || c == '\n')
 			break;
 		if (c == '(' && (last == ' ' || last == '\t')) {
-			while (out->len > 0 && (out->data[out->len - 1] == ' ' || out->data[out->len - 1] == '\t'))
+			while (out->len > 0 &&
+			       (out->data[out->len - 1] == ' ' || out->data[out->len - 1] == '\t'))
 				out->len--;
 			break;
 		}
@@ -416,7 +446,9 @@ folder_name(struct lex *l, struct slice *ret, struct err *err)
 	char *copy = rc == 0 && !text.full ? arena_copy(l->arena, buf_slice(&text)) : NULL;
 
 	if (rc == 0 && copy == NULL)
-		rc = text.full ? err_set(err, ERR_PROTOCOL, "a folder name of more than %d octets", LEX_STRING_MAX) : no_room(err);
+		rc = text.full ? err_set(err, ERR_PROTOCOL, "a folder name of more than %d octets",
+				     LEX_STRING_MAX)
+			       : no_room(err);
 	*ret = (struct slice){ copy, text.len };
 	buf_done(&text);
 	return rc;
@@ -429,8 +461,9 @@ read_list(struct lex *l, struct resp *ret, struct err *err)
 	struct slice delim;
 	char c;
 
-	if (lex_blanks(l, err) < 0 || list_attributes(l, &ret->folder, err) < 0 || lex_space(l, err) < 0 ||
-	    lex_nstring(l, &delim, err) < 0 || lex_space(l, err) < 0 || folder_name(l, &ret->folder.name, err) < 0)
+	if (lex_blanks(l, err) < 0 || list_attributes(l, &ret->folder, err) < 0 ||
+	    lex_space(l, err) < 0 || lex_nstring(l, &delim, err) < 0 || lex_space(l, err) < 0 ||
+	    folder_name(l, &ret->folder.name, err) < 0)
 		return -1;
 	ret->folder.delim = delim.data && delim.len == 1 ? delim.data[0] : 0;
 	for (;;) {
@@ -463,8 +496,8 @@ count_item(struct slice item, uint64_t v, struct folder_counts *c)
 static int
 read_counts(struct lex *l, struct resp *ret, struct err *err)
 {
-	if (lex_blanks(l, err) < 0 || folder_name(l, &ret->folder.name, err) < 0 || lex_blanks(l, err) < 0 ||
-	    lex_expect(l, '(', err) < 0)
+	if (lex_blanks(l, err) < 0 || folder_name(l, &ret->folder.name, err) < 0 ||
+	    lex_blanks(l, err) < 0 || lex_expect(l, '(', err) < 0)
 		return -1;
 	for (;;) {
 		struct slice item, text;
@@ -476,7 +509,8 @@ read_counts(struct lex *l, struct resp *ret, struct err *err)
 			return -1;
 		if (close)
 			return lex_eol(l, err);
-		if (lex_atom(l, "", &item, err) < 0 || lex_space(l, err) < 0 || lex_peek(l, &c, err) < 0)
+		if (lex_atom(l, "", &item, err) < 0 || lex_space(l, err) < 0 ||
+		    lex_peek(l, &c, err) < 0)
 			return -1;
 		if (c == '(') {
 			if (lex_skip_value(l, err) < 0)
@@ -521,7 +555,7 @@ read_search(struct reader *r, struct resp *ret, struct err *err)
 			return -1;
 		if (c == '\r' || c == '\n')
 			break;
-		if (c == '(') {	/* (MODSEQ n) */
+		if (c == '(') { /* (MODSEQ n) */
 			if (lex_skip_value(l, err) < 0)
 				return -1;
 			continue;
@@ -584,7 +618,8 @@ read_esearch(struct reader *r, struct resp *ret, struct err *err)
 			continue;
 		if (lex_space(l, err) < 0)
 			return -1;
-		if (slice_eq_nocase(word, "ALL") ? read_set(r, err) < 0 : lex_skip_value(l, err) < 0)
+		if (slice_eq_nocase(word, "ALL") ? read_set(r, err) < 0
+						 : lex_skip_value(l, err) < 0)
 			return -1;
 	}
 }
@@ -630,7 +665,8 @@ fetch_flags(struct lex *l, struct fetch_data *f, struct err *err)
 		if (close)
 			break;
 		if (lex_peek(l, &c, err) < 0 ||
-		    (c == '"' || c == '{' ? lex_astring(l, &word, err) : lex_word(l, ")", &word, err)) < 0)
+		    (c == '"' || c == '{' ? lex_astring(l, &word, err)
+					  : lex_word(l, ")", &word, err)) < 0)
 			return -1;
 		if (!flag_set_add(&set, word))
 			return no_room(err);
@@ -677,7 +713,8 @@ fetch_uid(struct lex *l, struct fetch_data *f, struct err *err)
 	return uid_number(l, &f->uid, err);
 }
 
-/* NIL, a negative number or one of 65 bits is 0, "unknown": a size is no reason to lose the rest of the line. */
+/* NIL, a negative number or one of 65 bits is 0, "unknown": a size is no reason to lose the rest of
+ * the line. */
 static int
 fetch_size(struct lex *l, struct fetch_data *f, struct err *err)
 {
@@ -691,7 +728,8 @@ fetch_size(struct lex *l, struct fetch_data *f, struct err *err)
 	return 0;
 }
 
-/* Text between the brackets of BODY[...], which may hold blanks and a list: HEADER.FIELDS (SUBJECT). */
+/* Text between the brackets of BODY[...], which may hold blanks and a list: HEADER.FIELDS
+ * (SUBJECT). */
 static int
 fetch_section(struct lex *l, struct slice *ret, struct err *err)
 {
@@ -704,7 +742,8 @@ fetch_section(struct lex *l, struct slice *ret, struct err *err)
 		if (lex_peek(l, &c, err) < 0)
 			return -1;
 		if (c == '\r' || c == '\n' || len == sizeof(text))
-			return err_set(err, ERR_PROTOCOL, "a body section without its closing bracket");
+			return err_set(
+			    err, ERR_PROTOCOL, "a body section without its closing bracket");
 		lex_take(l);
 		if (c == ']')
 			break;
@@ -736,7 +775,8 @@ fetch_origin(struct lex *l, struct fetch_data *f, struct err *err)
 	if (lex_atom(l, ">", &text, err) < 0 || lex_accept(l, '>', &close, err) < 0)
 		return -1;
 	if (!close || !slice_u64(text, INT64_MAX, &f->origin))
-		return err_set(err, ERR_PROTOCOL, "'<%.20s' is not the origin of a body slice", text.data);
+		return err_set(
+		    err, ERR_PROTOCOL, "'<%.20s' is not the origin of a body slice", text.data);
 	return 0;
 }
 
@@ -753,8 +793,10 @@ fetch_body_item(struct lex *l, struct slice name, struct fetch_data *f, struct e
 	if (bracket) {
 		if (fetch_section(l, &section, err) < 0 || fetch_origin(l, f, err) < 0)
 			return -1;
-		f->part = section.len == 0 ? PART_WHOLE : slice_eq_nocase(section, "HEADER") ? PART_HEADER :
-		    slice_eq_nocase(section, "TEXT") ? PART_TEXT : PART_OTHER;
+		f->part = section.len == 0                     ? PART_WHOLE
+			  : slice_eq_nocase(section, "HEADER") ? PART_HEADER
+			  : slice_eq_nocase(section, "TEXT")   ? PART_TEXT
+							       : PART_OTHER;
 	} else if (slice_eq_nocase(name, "RFC822.HEADER")) {
 		f->part = PART_HEADER;
 	} else if (slice_starts_nocase(name, "RFC822.TEXT")) {
@@ -782,16 +824,20 @@ static const struct {
 	const char *name;
 	int (*read)(struct lex *l, struct fetch_data *f, struct err *err);
 } items[] = {
-	{ "UID", fetch_uid }, { "FLAGS", fetch_flags }, { "RFC822.SIZE", fetch_size },
-	{ "INTERNALDATE", fetch_date }, { "MODSEQ", fetch_modseq },
+	{ "UID", fetch_uid },
+	{ "FLAGS", fetch_flags },
+	{ "RFC822.SIZE", fetch_size },
+	{ "INTERNALDATE", fetch_date },
+	{ "MODSEQ", fetch_modseq },
 };
 
 static bool
 is_body_item(struct slice name)
 {
-	return slice_eq_nocase(name, "BODY") || slice_eq_nocase(name, "BINARY") || slice_eq_nocase(name, "RFC822") ||
-	    slice_eq_nocase(name, "RFC822.PEEK") || slice_eq_nocase(name, "RFC822.HEADER") ||
-	    slice_eq_nocase(name, "RFC822.TEXT") || slice_eq_nocase(name, "RFC822.TEXT.PEEK");
+	return slice_eq_nocase(name, "BODY") || slice_eq_nocase(name, "BINARY") ||
+	       slice_eq_nocase(name, "RFC822") || slice_eq_nocase(name, "RFC822.PEEK") ||
+	       slice_eq_nocase(name, "RFC822.HEADER") || slice_eq_nocase(name, "RFC822.TEXT") ||
+	       slice_eq_nocase(name, "RFC822.TEXT.PEEK");
 }
 
 static int
@@ -862,14 +908,17 @@ read_numbered(struct reader *r, struct slice number, struct resp *ret, struct er
 	uint64_t n;
 
 	if (!slice_u64(number, UINT32_MAX, &n))
-		return err_set(err, ERR_PROTOCOL, "message number '%.20s' does not fit 32 bits", number.data);
+		return err_set(
+		    err, ERR_PROTOCOL, "message number '%.20s' does not fit 32 bits", number.data);
 	ret->number = (uint32_t)n;
 	if (lex_space(&r->lex, err) < 0 || lex_atom(&r->lex, "", &word, err) < 0)
 		return -1;
 	if (slice_eq_nocase(word, "FETCH"))
 		return read_fetch(&r->lex, ret, err);
-	ret->kind = slice_eq_nocase(word, "EXISTS") ? RESP_EXISTS : slice_eq_nocase(word, "RECENT") ? RESP_RECENT :
-	    slice_eq_nocase(word, "EXPUNGE") ? RESP_EXPUNGE : RESP_OTHER;
+	ret->kind = slice_eq_nocase(word, "EXISTS")    ? RESP_EXISTS
+		    : slice_eq_nocase(word, "RECENT")  ? RESP_RECENT
+		    : slice_eq_nocase(word, "EXPUNGE") ? RESP_EXPUNGE
+						       : RESP_OTHER;
 	return lex_resync(&r->lex, err);
 }
 
@@ -894,7 +943,8 @@ read_named(struct reader *r, struct slice word, struct resp *ret, struct err *er
 		ret->kind = RESP_NAMESPACE;
 		return read_namespace(l, ret, err);
 	}
-	if (slice_eq_nocase(word, "LIST") || slice_eq_nocase(word, "LSUB") || slice_eq_nocase(word, "XLIST")) {
+	if (slice_eq_nocase(word, "LIST") || slice_eq_nocase(word, "LSUB") ||
+	    slice_eq_nocase(word, "XLIST")) {
 		ret->kind = slice_eq_nocase(word, "LSUB") ? RESP_LSUB : RESP_LIST;
 		return read_list(l, ret, err);
 	}
@@ -943,8 +993,9 @@ read_tagged(struct reader *r, struct resp *ret, struct err *err)
 	    lex_atom(&r->lex, "", &word, err) < 0)
 		return -1;
 	if (!slice_u64(tag, UINT32_MAX, &n) || !state_word(word, true, &ret->state))
-		return err_set(err, ERR_PROTOCOL, "'%.20s %.20s' is neither a tag of ours nor an untagged response",
-		    tag.data, word.data);
+		return err_set(err, ERR_PROTOCOL,
+		    "'%.20s %.20s' is neither a tag of ours nor an untagged response", tag.data,
+		    word.data);
 	ret->kind = RESP_TAGGED;
 	ret->tag = (uint32_t)n;
 	return status_text(&r->lex, ret, err);
@@ -975,7 +1026,8 @@ read_any(struct reader *r, struct resp *ret, struct err *err)
 	return read_tagged(r, ret, err);
 }
 
-/* What cannot be parsed is skipped to its end and handed on as garbage; the stream's own errors go up. */
+/* What cannot be parsed is skipped to its end and handed on as garbage; the stream's own errors go
+ * up. */
 static int
 settle(struct reader *r, struct resp *ret, int rc, struct err *err)
 {
@@ -997,7 +1049,7 @@ settle(struct reader *r, struct resp *ret, int rc, struct err *err)
 int
 resp_read(struct reader *r, struct resp *ret, struct err *err)
 {
-	struct err local = {0};
+	struct err local = { 0 };
 
 	memset(ret, 0, sizeof(*ret));
 	arena_reset(&r->arena);
@@ -1013,7 +1065,7 @@ resp_read(struct reader *r, struct resp *ret, struct err *err)
 int
 resp_more(struct reader *r, struct resp *io, struct err *err)
 {
-	struct err local = {0};
+	struct err local = { 0 };
 
 	lex_literal_read(&r->lex);
 

@@ -1,6 +1,7 @@
-/* One server response (RFC 3501 section 7, RFC 4731, 7162, 5819, 3348, 6154), read from the stream as far as the next
- * message body: a body literal is announced, the caller reads its octets from the stream and asks for the rest with
- * resp_more. Everything else is in the arena, which is reset by the next resp_read. */
+/* One server response (RFC 3501 section 7, RFC 4731, 7162, 5819, 3348, 6154), read from the stream
+ * as far as the next message body: a body literal is announced, the caller reads its octets from
+ * the stream and asks for the rest with resp_more. Everything else is in the arena, which is reset
+ * by the next resp_read. */
 #ifndef IMAP_RESP_H
 #define IMAP_RESP_H
 
@@ -12,31 +13,63 @@
 enum { RESP_ARENA_MAX = 4 * 1024 * 1024, RESP_INLINE_MAX = LEX_STRING_MAX };
 
 enum resp_kind {
-	RESP_CONTINUE,		/* "+" */
+	RESP_CONTINUE, /* "+" */
 	RESP_TAGGED,
-	RESP_STATUS,		/* untagged OK NO BAD BYE PREAUTH */
-	RESP_CAPABILITY, RESP_ENABLED, RESP_ID, RESP_NAMESPACE,
-	RESP_LIST, RESP_LSUB, RESP_COUNTS,	/* COUNTS: the STATUS data response */
-	RESP_FLAGS, RESP_SEARCH, RESP_EXISTS, RESP_RECENT, RESP_EXPUNGE, RESP_VANISHED,
+	RESP_STATUS, /* untagged OK NO BAD BYE PREAUTH */
+	RESP_CAPABILITY,
+	RESP_ENABLED,
+	RESP_ID,
+	RESP_NAMESPACE,
+	RESP_LIST,
+	RESP_LSUB,
+	RESP_COUNTS, /* COUNTS: the STATUS data response */
+	RESP_FLAGS,
+	RESP_SEARCH,
+	RESP_EXISTS,
+	RESP_RECENT,
+	RESP_EXPUNGE,
+	RESP_VANISHED,
 	RESP_FETCH,
-	RESP_OTHER,		/* well-formed, of no interest */
-	RESP_GARBAGE		/* could not be parsed; skipped to its end, see resp->garbage */
+	RESP_OTHER, /* well-formed, of no interest */
+	RESP_GARBAGE /* could not be parsed; skipped to its end, see resp->garbage */
 };
 
 enum resp_state { STATE_OK, STATE_NO, STATE_BAD, STATE_BYE, STATE_PREAUTH };
 
 enum resp_code {
-	CODE_NONE, CODE_OTHER, CODE_ALERT, CODE_CAPABILITY, CODE_READ_ONLY, CODE_READ_WRITE, CODE_UIDNEXT, CODE_UIDVALIDITY,
-	CODE_HIGHESTMODSEQ, CODE_NOMODSEQ, CODE_CLOSED, CODE_UNAVAILABLE, CODE_LIMIT, CODE_THROTTLED, CODE_OVERQUOTA,
-	CODE_INUSE, CODE_AUTHENTICATIONFAILED, CODE_AUTHORIZATIONFAILED, CODE_EXPIRED, CODE_PRIVACYREQUIRED, CODE_NONEXISTENT,
-	CODE_NOPERM, CODE_SERVERBUG, CODE_CLIENTBUG, CODE_CONTACTADMIN, CODE_TRYCREATE
+	CODE_NONE,
+	CODE_OTHER,
+	CODE_ALERT,
+	CODE_CAPABILITY,
+	CODE_READ_ONLY,
+	CODE_READ_WRITE,
+	CODE_UIDNEXT,
+	CODE_UIDVALIDITY,
+	CODE_HIGHESTMODSEQ,
+	CODE_NOMODSEQ,
+	CODE_CLOSED,
+	CODE_UNAVAILABLE,
+	CODE_LIMIT,
+	CODE_THROTTLED,
+	CODE_OVERQUOTA,
+	CODE_INUSE,
+	CODE_AUTHENTICATIONFAILED,
+	CODE_AUTHORIZATIONFAILED,
+	CODE_EXPIRED,
+	CODE_PRIVACYREQUIRED,
+	CODE_NONEXISTENT,
+	CODE_NOPERM,
+	CODE_SERVERBUG,
+	CODE_CLIENTBUG,
+	CODE_CONTACTADMIN,
+	CODE_TRYCREATE
 };
 
 enum body_part { PART_WHOLE, PART_HEADER, PART_TEXT, PART_OTHER };
 enum body_form { BODY_NONE, BODY_NIL, BODY_INLINE, BODY_LITERAL };
 
 struct fetch_data {
-	uint32_t seq, uid;	/* uid 0: not (yet) given */
+	uint32_t seq, uid; /* uid 0: not (yet) given */
 	bool has_flags, has_size, has_date, seen_flag_only;
 	struct flags flags;
 	bool recent;
@@ -46,13 +79,13 @@ struct fetch_data {
 	/* the body item just reached */
 	enum body_form body;
 	enum body_part part;
-	bool has_origin;	/* BODY[]<n>: a slice */
-	uint64_t origin, octets;	/* octets: of the literal */
-	struct slice text;	/* BODY_INLINE */
+	bool has_origin; /* BODY[]<n>: a slice */
+	uint64_t origin, octets; /* octets: of the literal */
+	struct slice text; /* BODY_INLINE */
 };
 
 struct ns_entry {
-	enum folder_attr kind;	/* 0: personal */
+	enum folder_attr kind; /* 0: personal */
 	struct slice prefix;
 	char delim;
 	struct ns_entry *next;
@@ -60,39 +93,42 @@ struct ns_entry {
 
 struct resp {
 	enum resp_kind kind;
-	uint32_t tag;		/* RESP_TAGGED */
-	enum resp_state state;	/* RESP_TAGGED, RESP_STATUS */
+	uint32_t tag; /* RESP_TAGGED */
+	enum resp_state state; /* RESP_TAGGED, RESP_STATUS */
 	enum resp_code code;
-	struct slice code_text;	/* what follows the code's name */
+	struct slice code_text; /* what follows the code's name */
 	uint64_t code_num;
-	struct slice text;	/* human text */
-	uint32_t number;	/* EXISTS, RECENT, EXPUNGE */
-	struct slice *word;	/* CAPABILITY, ENABLED; ID: key, value, ... */
+	struct slice text; /* human text */
+	uint32_t number; /* EXISTS, RECENT, EXPUNGE */
+	struct slice *word; /* CAPABILITY, ENABLED; ID: key, value, ... */
 	size_t words;
-	struct folder folder;	/* LIST, LSUB, COUNTS (name and counts) */
-	bool has_uidset;	/* SEARCH, VANISHED: members are in the reader's set */
+	struct folder folder; /* LIST, LSUB, COUNTS (name and counts) */
+	bool has_uidset; /* SEARCH, VANISHED: members are in the reader's set */
 	bool vanished_earlier;
 	struct ns_entry *ns;
 	struct fetch_data fetch;
-	const char *garbage;	/* why it could not be parsed; the octets are reader_tape */
-	bool more;		/* a FETCH is open: read the body, then resp_more */
+	const char *garbage; /* why it could not be parsed; the octets are reader_tape */
+	bool more; /* a FETCH is open: read the body, then resp_more */
 };
 
 struct reader {
 	struct lex lex;
 	struct arena arena;
-	struct uidset set;	/* members of the last SEARCH, ESEARCH or VANISHED */
-	uint32_t search_tag;	/* ESEARCH correlator, 0: none */
+	struct uidset set; /* members of the last SEARCH, ESEARCH or VANISHED */
+	uint32_t search_tag; /* ESEARCH correlator, 0: none */
 };
 
 void reader_init(struct reader *r, struct stream *in);
 void reader_done(struct reader *r);
 void reader_set_stream(struct reader *r, struct stream *in);
-/* -1 only for what the stream says; a response that does not parse is RESP_GARBAGE, after it was skipped. */
+/* -1 only for what the stream says; a response that does not parse is RESP_GARBAGE, after it was
+ * skipped. */
 int resp_read(struct reader *r, struct resp *ret, struct err *err) WARN_UNUSED;
-/* Go on after a body item. A response that breaks off here becomes RESP_GARBAGE with the fetch data so far. */
+/* Go on after a body item. A response that breaks off here becomes RESP_GARBAGE with the fetch data
+ * so far. */
 int resp_more(struct reader *r, struct resp *io, struct err *err) WARN_UNUSED;
-/* Some servers count milliseconds and send more than 32 bits (quirks row 47): both halves count, never 0. */
+/* Some servers count milliseconds and send more than 32 bits (quirks row 47): both halves count,
+ * never 0. */
 uint32_t uidvalidity_fold(uint64_t v);
 /* The octets of the response, bodies left out, at most LEX_TAPE_MAX. */
 struct slice reader_tape(const struct reader *r);

@@ -1,5 +1,5 @@
-/* The books of one connection. Straight-line: send, read, look. What is asynchronous (pipelined windows) is driven by the
- * caller through sess_send and sess_next; nothing here calls back. */
+/* The books of one connection. Straight-line: send, read, look. What is asynchronous (pipelined
+ * windows) is driven by the caller through sess_send and sess_next; nothing here calls back. */
 #include "imap/session.h"
 
 #include <stdarg.h>
@@ -10,7 +10,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-/* Text of the server without what it may echo: the response of AUTHENTICATE first, as it may contain the password. */
+/* Text of the server without what it may echo: the response of AUTHENTICATE first, as it may
+ * contain the password. */
 static void
 sess_mask(const struct sess *s, struct slice text, char *ret, size_t max)
 {
@@ -36,7 +37,8 @@ sess_secret_reply(struct sess *s)
 bool
 sess_room(const struct sess *s, size_t octets)
 {
-	return s->n_asked == 0 || (s->n_asked < SESS_COMMANDS_MAX - 1 && s->asked_octets + octets <= SESS_ASKED_MAX);
+	return s->n_asked == 0 ||
+	       (s->n_asked < SESS_COMMANDS_MAX - 1 && s->asked_octets + octets <= SESS_ASKED_MAX);
 }
 
 int
@@ -53,15 +55,19 @@ sess_send(struct sess *s, int kind, uint32_t *ret_tag, struct err *err, const ch
 	/* The last slot is for the text lent by book_tagged. */
 	if (s->n_asked == SESS_COMMANDS_MAX - 1) {
 		free(text);
-		return err_set(err, ERR_PROTOCOL, "more than %d commands without an answer", SESS_COMMANDS_MAX - 1);
+		return err_set(err, ERR_PROTOCOL, "more than %d commands without an answer",
+		    SESS_COMMANDS_MAX - 1);
 	}
 	snprintf(tag, sizeof(tag), "%04u ", s->next_tag);
-	if (stream_write(s->in, tag, strlen(tag), err) < 0 || stream_write(s->in, text, (size_t)len, err) < 0 ||
+	if (stream_write(s->in, tag, strlen(tag), err) < 0 ||
+	    stream_write(s->in, text, (size_t)len, err) < 0 ||
 	    stream_write(s->in, "\r\n", 2, err) < 0) {
 		free(text);
 		return -1;
 	}
-	s->asked[s->n_asked++] = (struct asked){ .tag = s->next_tag, .kind = kind, .octets = (size_t)len + 8, .text = text };
+	s->asked[s->n_asked++] = (struct asked){
+		.tag = s->next_tag, .kind = kind, .octets = (size_t)len + 8, .text = text
+	};
 	s->asked_octets += (size_t)len + 8;
 	if (ret_tag != NULL)
 		*ret_tag = s->next_tag;
@@ -140,11 +146,12 @@ book_bye(struct sess *s, const struct resp *r, struct err *err)
 	int64_t wait = wait_hint_ms(r->text);
 
 	s->said_bye = true;
-	if (r->code == CODE_AUTHENTICATIONFAILED || r->code == CODE_AUTHORIZATIONFAILED || r->code == CODE_EXPIRED ||
-	    r->code == CODE_PRIVACYREQUIRED)
-		return err_set(err, ERR_LOGIN, "%s refused the login of '%s': %s", s->at->host, s->at->login, s->reply);
-	if (wait > 0 || r->code == CODE_THROTTLED || r->code == CODE_OVERQUOTA || r->code == CODE_UNAVAILABLE ||
-	    r->code == CODE_LIMIT) {
+	if (r->code == CODE_AUTHENTICATIONFAILED || r->code == CODE_AUTHORIZATIONFAILED ||
+	    r->code == CODE_EXPIRED || r->code == CODE_PRIVACYREQUIRED)
+		return err_set(err, ERR_LOGIN, "%s refused the login of '%s': %s", s->at->host,
+		    s->at->login, s->reply);
+	if (wait > 0 || r->code == CODE_THROTTLED || r->code == CODE_OVERQUOTA ||
+	    r->code == CODE_UNAVAILABLE || r->code == CODE_LIMIT) {
 		err_set(err, ERR_THROTTLED, "server closed the session: %s", s->reply);
 		err->after_ms = wait;
 		return -1;
@@ -183,7 +190,8 @@ book_tagged(struct sess *s, const struct resp *r, struct asked *ret)
 		memmove(&s->asked[i], &s->asked[i + 1], (s->n_asked - i - 1) * sizeof(a));
 		s->n_asked--;
 		s->asked_octets -= a.octets;
-		/* Its text is lent until the next one is answered: the slot behind the last is free for it. */
+		/* Its text is lent until the next one is answered: the slot behind the last is free
+		 * for it. */
 		free(s->asked[SESS_COMMANDS_MAX - 1].text);
 		s->asked[SESS_COMMANDS_MAX - 1] = a;
 		if (ret != NULL)
@@ -207,7 +215,8 @@ book_garbage(struct sess *s, const char *why, struct err *err)
 	if (slice_starts_nocase(line, "* LIST") || slice_starts_nocase(line, "* XLIST"))
 		s->garbage_folders++;
 	if (++s->garbage > SESS_GARBAGE_MAX)
-		return err_set(err, ERR_PROTOCOL, "more than %d responses of %s could not be parsed", SESS_GARBAGE_MAX,
+		return err_set(err, ERR_PROTOCOL,
+		    "more than %d responses of %s could not be parsed", SESS_GARBAGE_MAX,
 		    s->at->host);
 	return 0;
 }
@@ -340,14 +349,14 @@ sess_refused(struct sess *s, const struct resp *r, const char *doing, struct err
 {
 	int64_t wait = wait_hint_ms(r->text);
 
-	if (wait > 0 || r->code == CODE_UNAVAILABLE || r->code == CODE_LIMIT || r->code == CODE_THROTTLED ||
-	    r->code == CODE_INUSE || r->code == CODE_OVERQUOTA) {
+	if (wait > 0 || r->code == CODE_UNAVAILABLE || r->code == CODE_LIMIT ||
+	    r->code == CODE_THROTTLED || r->code == CODE_INUSE || r->code == CODE_OVERQUOTA) {
 		err_set(err, ERR_THROTTLED, "%s: the server answered: %s", doing, s->reply);
 		err->after_ms = wait;
 		return -1;
 	}
-	return err_set(err, r->state == STATE_BAD ? ERR_REFUSED_BAD : ERR_REFUSED_NO, "%s: the server answered: %s",
-	    doing, s->reply);
+	return err_set(err, r->state == STATE_BAD ? ERR_REFUSED_BAD : ERR_REFUSED_NO,
+	    "%s: the server answered: %s", doing, s->reply);
 }
 
 /* ---- opening ---- */
@@ -359,9 +368,11 @@ sess_greet(struct sess *s, struct err *err)
 
 	if (resp_read(&s->reader, &r, err) < 0) {
 		if (err->kind == ERR_CUT)
-			return err_set(err, ERR_NOT_IMAP, "%s port %s closed the connection without a greeting", s->at->host,
+			return err_set(err, ERR_NOT_IMAP,
+			    "%s port %s closed the connection without a greeting", s->at->host,
 			    s->at->port);
-		return err_wrap(err, "waiting for the greeting of %s port %s", s->at->host, s->at->port);
+		return err_wrap(
+		    err, "waiting for the greeting of %s port %s", s->at->host, s->at->port);
 	}
 	sess_secret_reply(s);
 	if (r.kind != RESP_STATUS || r.state == STATE_NO || r.state == STATE_BAD) {
@@ -369,8 +380,9 @@ sess_greet(struct sess *s, struct err *err)
 
 		buf_init(&shown, 512);
 		text_visible(slice_str(s->reply), &shown);
-		err_set(err, ERR_NOT_IMAP, "%s port %s is not an IMAP server: its greeting is '%.80s'", s->at->host, s->at->port,
-		    shown.data ? shown.data : "");
+		err_set(err, ERR_NOT_IMAP,
+		    "%s port %s is not an IMAP server: its greeting is '%.80s'", s->at->host,
+		    s->at->port, shown.data ? shown.data : "");
 		buf_done(&shown);
 		return -1;
 	}
@@ -391,7 +403,8 @@ sess_capability(struct sess *s, struct err *err)
 		return -1;
 	if (s->last.state == STATE_BAD)
 		return err_set(err, ERR_NOT_IMAP,
-		    "%s does not know CAPABILITY (it answered '%s'): IMAP2 and IMAP2bis servers are not supported",
+		    "%s does not know CAPABILITY (it answered '%s'): IMAP2 and IMAP2bis servers "
+		    "are not supported",
 		    s->at->host, s->reply);
 	if (s->last.state != STATE_OK)
 		return sess_refused(s, &s->last, "CAPABILITY", err);
@@ -404,24 +417,33 @@ sess_starttls(struct sess *s, struct err *err)
 	size_t dropped = 0;
 
 	if (s->preauth)
-		return err_set(err, ERR_TLS, "%s greets with PREAUTH, so that STARTTLS is not possible and the connection would "
-		    "stay unprotected; use imaps://, or --insecure-plaintext", s->at->host);
+		return err_set(err, ERR_TLS,
+		    "%s greets with PREAUTH, so that STARTTLS is not possible and the connection "
+		    "would "
+		    "stay unprotected; use imaps://, or --insecure-plaintext",
+		    s->at->host);
 	if (!s->caps.known && sess_capability(s, err) < 0)
 		return -1;
 	if (!caps_has(&s->caps, CAP_STARTTLS))
-		return err_set(err, ERR_TLS, "%s does not offer STARTTLS on port %s; use imaps://, or --insecure-plaintext to "
-		    "send the password unprotected", s->at->host, s->at->port);
+		return err_set(err, ERR_TLS,
+		    "%s does not offer STARTTLS on port %s; use imaps://, or --insecure-plaintext "
+		    "to "
+		    "send the password unprotected",
+		    s->at->host, s->at->port);
 	if (sess_run(s, err, "STARTTLS") < 0)
 		return -1;
 	if (s->last.state != STATE_OK)
 		return err_set(err, ERR_TLS, "%s refused STARTTLS: %s", s->at->host, s->reply);
-	if (tls_start(s->in, s->at->host, &s->at->trust, s->at->timeout_ms, s->stop, &dropped, &s->tls, err) < 0)
+	if (tls_start(s->in, s->at->host, &s->at->trust, s->at->timeout_ms, s->stop, &dropped,
+		&s->tls, err) < 0)
 		return -1;
 	if (dropped > 0) {
 		struct event e = { .no = EV_PARSE, .level = LEVEL_WARNING };
 
-		notes_add(&s->notes, &e, true, "%zu octets sent in clear behind STARTTLS were dropped: somebody may be "
-		    "tampering with the connection", dropped);
+		notes_add(&s->notes, &e, true,
+		    "%zu octets sent in clear behind STARTTLS were dropped: somebody may be "
+		    "tampering with the connection",
+		    dropped);
 	}
 	s->tls_on = true;
 	/* What was said in clear may have been forged. */
@@ -434,7 +456,8 @@ sess_secure(struct sess *s, struct err *err)
 	size_t dropped;
 
 	if (s->at->tls == TLS_FROM_START) {
-		if (tls_start(s->in, s->at->host, &s->at->trust, s->at->timeout_ms, s->stop, &dropped, &s->tls, err) < 0)
+		if (tls_start(s->in, s->at->host, &s->at->trust, s->at->timeout_ms, s->stop,
+			&dropped, &s->tls, err) < 0)
 			return -1;
 		s->tls_on = true;
 		return sess_greet(s, err);
@@ -509,12 +532,12 @@ void
 sess_close(struct sess **sp)
 {
 	struct sess *s = *sp;
-	struct err ignored = {0};
+	struct err ignored = { 0 };
 
 	if (s == NULL)
 		return;
-	if (s->in != NULL && !s->said_bye && s->n_asked == 0 && sess_send(s, 0, NULL, &ignored, "LOGOUT") == 0 &&
-	    stream_flush(s->in, &ignored) < 0)
+	if (s->in != NULL && !s->said_bye && s->n_asked == 0 &&
+	    sess_send(s, 0, NULL, &ignored, "LOGOUT") == 0 && stream_flush(s->in, &ignored) < 0)
 		s->said_bye = true;
 	stream_close(&s->in);
 	for (size_t i = 0; i < s->n_asked; i++)
@@ -549,12 +572,14 @@ bool
 sess_name_is_plain(struct slice name)
 {
 	for (size_t i = 0; i < name.len; i++)
-		if (name.data[i] == '\r' || name.data[i] == '\n' || name.data[i] == '\0' || (unsigned char)name.data[i] >= 0x80)
+		if (name.data[i] == '\r' || name.data[i] == '\n' || name.data[i] == '\0' ||
+		    (unsigned char)name.data[i] >= 0x80)
 			return false;
 	return true;
 }
 
-/* The part of a command behind a synchronising literal's header; a refusal is left for the reader of the tagged answer. */
+/* The part of a command behind a synchronising literal's header; a refusal is left for the reader
+ * of the tagged answer. */
 static int
 send_literal(struct sess *s, uint32_t tag, struct slice name, const char *rest, struct err *err)
 {
@@ -564,30 +589,34 @@ send_literal(struct sess *s, uint32_t tag, struct slice name, const char *rest, 
 		if (s->last.kind == RESP_TAGGED && s->last.tag == tag) {
 			sess_refused(s, &s->last, "a folder name as a literal", err);
 			if (err->kind != ERR_THROTTLED)
-				err->kind = ERR_FOLDER, err->scope = SCOPE_FOLDER, err->retry = RETRY_LATER;
+				err->kind = ERR_FOLDER, err->scope = SCOPE_FOLDER,
+				err->retry = RETRY_LATER;
 			return -1;
 		}
 	} while (s->last.kind != RESP_CONTINUE);
-	if (stream_write(s->in, name.data, name.len, err) < 0 || (rest[0] && stream_write(s->in, " ", 1, err) < 0) ||
+	if (stream_write(s->in, name.data, name.len, err) < 0 ||
+	    (rest[0] && stream_write(s->in, " ", 1, err) < 0) ||
 	    stream_write(s->in, rest, strlen(rest), err) < 0)
 		return -1;
 	return stream_write(s->in, "\r\n", 2, err);
 }
 
 int
-sess_send_named(struct sess *s, int kind, uint32_t *ret_tag, const char *verb, struct slice name, const char *rest,
-    struct err *err)
+sess_send_named(struct sess *s, int kind, uint32_t *ret_tag, const char *verb, struct slice name,
+    const char *rest, struct err *err)
 {
 	struct buf quoted;
 	uint32_t tag;
 	int rc;
 
 	if (memchr(name.data, '\0', name.len) != NULL)
-		return err_set(err, ERR_FOLDER, "the folder name has a NUL in it, which no IMAP command can carry");
+		return err_set(err, ERR_FOLDER,
+		    "the folder name has a NUL in it, which no IMAP command can carry");
 	buf_init(&quoted, LEX_STRING_MAX * 2 + 8);
 	if (sess_name_is_plain(name)) {
 		sess_quote(name, &quoted);
-		rc = sess_send(s, kind, &tag, err, "%s %s%s%s", verb, quoted.data, rest[0] ? " " : "", rest);
+		rc = sess_send(
+		    s, kind, &tag, err, "%s %s%s%s", verb, quoted.data, rest[0] ? " " : "", rest);
 	} else {
 		rc = sess_send(s, kind, &tag, err, "%s {%zu}", verb, name.len);
 		if (rc == 0)
@@ -613,9 +642,10 @@ head_code(const struct resp *r, struct folder_head *h)
 }
 
 static int
-sess_open_folder(struct sess *s, const char *verb, struct slice folder, struct folder_head *ret, struct err *err)
+sess_open_folder(
+    struct sess *s, const char *verb, struct slice folder, struct folder_head *ret, struct err *err)
 {
-	struct folder_head h = {0};
+	struct folder_head h = { 0 };
 	uint32_t tag;
 
 	if (sess_send_named(s, 0, &tag, verb, folder, "", err) < 0)

@@ -1,10 +1,12 @@
-/* One authenticated connection. Commands are sent without waiting and answered in order of arrival: sess_send queues,
- * sess_next gives one response after it has kept the books (tags, EXISTS, EXPUNGE, BYE, ALERT, CAPABILITY). Whoever
- * pipelines drives these two; whoever needs one answer uses sess_run.
+/* One authenticated connection. Commands are sent without waiting and answered in order of arrival:
+ * sess_send queues, sess_next gives one response after it has kept the books (tags, EXISTS,
+ * EXPUNGE, BYE, ALERT, CAPABILITY). Whoever pipelines drives these two; whoever needs one answer
+ * uses sess_run.
  *
- * Errors: those of net/stream.h; ERR_BYE, ERR_THROTTLED, ERR_PROTOCOL (too much that cannot be parsed), ERR_LOGIN,
- * ERR_NOT_IMAP, ERR_TLS. Limits: command lines of 8,000 octets (1,000 on Exchange), SESS_ASKED_MAX octets of unanswered
- * commands (RFC 3501 5.5: more could block both sides), SESS_GARBAGE_MAX responses that do not parse. */
+ * Errors: those of net/stream.h; ERR_BYE, ERR_THROTTLED, ERR_PROTOCOL (too much that cannot be
+ * parsed), ERR_LOGIN, ERR_NOT_IMAP, ERR_TLS. Limits: command lines of 8,000 octets (1,000 on
+ * Exchange), SESS_ASKED_MAX octets of unanswered commands (RFC 3501 5.5: more could block both
+ * sides), SESS_GARBAGE_MAX responses that do not parse. */
 #ifndef IMAP_SESSION_H
 #define IMAP_SESSION_H
 
@@ -20,9 +22,9 @@ enum { SESS_ASKED_MAX = 4096, SESS_COMMANDS_MAX = 256, SESS_GARBAGE_MAX = 64 };
 /* A command that waits for its tagged response. */
 struct asked {
 	uint32_t tag;
-	int kind;		/* the sender's own number */
+	int kind; /* the sender's own number */
 	size_t octets;
-	char *text;		/* without tag and CRLF, secrets masked */
+	char *text; /* without tag and CRLF, secrets masked */
 };
 
 struct sess {
@@ -33,58 +35,65 @@ struct sess {
 	struct caps caps;
 	enum level level;
 	struct notes notes;
-	struct secret *sasl;		/* what wrapped the password in AUTHENTICATE: masked as well */
+	struct secret *sasl; /* what wrapped the password in AUTHENTICATE: masked as well */
 	char *greeting, *product;
-	unsigned quirks;		/* bits of enum quirk, from greeting, ID and host */
+	unsigned quirks; /* bits of enum quirk, from greeting, ID and host */
 	struct tls_facts tls;
 	bool tls_on, preauth, said_bye;
-	struct ns_entry *ns;		/* from NAMESPACE; in ns_arena */
+	struct ns_entry *ns; /* from NAMESPACE; in ns_arena */
 	struct arena ns_arena;
 	bool ns_known;
 	uint32_t next_tag;
-	struct asked asked[SESS_COMMANDS_MAX];	/* oldest first */
+	struct asked asked[SESS_COMMANDS_MAX]; /* oldest first */
 	size_t n_asked, asked_octets;
-	unsigned garbage, garbage_folders;	/* responses that did not parse; those of them that name folders */
-	char reply[LEX_TAPE_MAX];	/* raw last tagged response, masked */
-	char last_refused[256];		/* text of the LIST that was refused */
-	struct resp last;		/* of sess_run: valid until the next response */
+	unsigned garbage,
+	    garbage_folders; /* responses that did not parse; those of them that name folders */
+	char reply[LEX_TAPE_MAX]; /* raw last tagged response, masked */
+	char last_refused[256]; /* text of the LIST that was refused */
+	struct resp last; /* of sess_run: valid until the next response */
 	/* the open folder */
 	bool open;
 	uint32_t exists;
 	bool exists_known, grew;
-	struct uidset *map;		/* sequence map: kept up to date by EXPUNGE and VANISHED; NULL: none */
-	uint64_t expunged;		/* removed from the map since EXAMINE */
-	int64_t rtt_us;			/* of the first round trip after login */
+	struct uidset *map; /* sequence map: kept up to date by EXPUNGE and VANISHED; NULL: none */
+	uint64_t expunged; /* removed from the map since EXAMINE */
+	int64_t rtt_us; /* of the first round trip after login */
 };
 
-/* Connect, greet, secure, log in, learn capabilities. After -1 *ret is a closed session whose notes may be read, or NULL;
- * sess_close ends it. */
-int sess_open(struct sess **ret, const struct endpoint *at, struct cancel *stop, struct err *err) WARN_UNUSED;
-void sess_close(struct sess **s);	/* says LOGOUT when all is well, does not wait for the answer */
+/* Connect, greet, secure, log in, learn capabilities. After -1 *ret is a closed session whose notes
+ * may be read, or NULL; sess_close ends it. */
+int sess_open(
+    struct sess **ret, const struct endpoint *at, struct cancel *stop, struct err *err) WARN_UNUSED;
+void sess_close(struct sess **s); /* says LOGOUT when all is well, does not wait for the answer */
 
 /* Queue a command. kind is handed back with its tagged response. */
-int sess_send(struct sess *s, int kind, uint32_t *ret_tag, struct err *err, const char *fmt, ...) WARN_UNUSED PRINTF_LIKE(5, 6);
-bool sess_room(const struct sess *s, size_t octets);	/* may a command of that length be sent now? */
-/* Next response. For RESP_TAGGED *ret_asked (may be NULL) is the command it answers; its text is valid until the next
- * sess_send. A tag never given out, or out of order, is noted and skipped. */
-int sess_next(struct sess *s, struct resp *ret, struct asked *ret_asked, struct err *err) WARN_UNUSED;
+int sess_send(struct sess *s, int kind, uint32_t *ret_tag, struct err *err, const char *fmt,
+    ...) WARN_UNUSED PRINTF_LIKE(5, 6);
+bool sess_room(const struct sess *s, size_t octets); /* may a command of that length be sent now? */
+/* Next response. For RESP_TAGGED *ret_asked (may be NULL) is the command it answers; its text is
+ * valid until the next sess_send. A tag never given out, or out of order, is noted and skipped. */
+int
+sess_next(struct sess *s, struct resp *ret, struct asked *ret_asked, struct err *err) WARN_UNUSED;
 int sess_more(struct sess *s, struct resp *io, struct err *err) WARN_UNUSED;
 /* Send what is queued. sess_next does it by itself. */
 int sess_flush(struct sess *s, struct err *err) WARN_UNUSED;
-/* One command, its tagged response in s->last and s->reply; everything untagged but the books is dropped. 0 also for NO
- * and BAD: look at s->last.state. */
+/* One command, its tagged response in s->last and s->reply; everything untagged but the books is
+ * dropped. 0 also for NO and BAD: look at s->last.state. */
 int sess_run(struct sess *s, struct err *err, const char *fmt, ...) WARN_UNUSED PRINTF_LIKE(3, 4);
-/* Fill *err from a tagged NO or BAD: kind by response code and known texts (throttling, quota, login), reply in it. */
+/* Fill *err from a tagged NO or BAD: kind by response code and known texts (throttling, quota,
+ * login), reply in it. */
 int sess_refused(struct sess *s, const struct resp *r, const char *doing, struct err *err);
 
 /* EXAMINE; *ret from its untagged data. ERR_FOLDER when refused: nothing is selected then. */
-int sess_examine(struct sess *s, struct slice folder, struct folder_head *ret, struct err *err) WARN_UNUSED;
+int sess_examine(
+    struct sess *s, struct slice folder, struct folder_head *ret, struct err *err) WARN_UNUSED;
 int sess_select(struct sess *s, struct slice folder, struct err *err) WARN_UNUSED;
-/* A command with a folder name: "VERB name" or "VERB name rest". A name of plain ASCII is quoted; any other goes as a
- * synchronising literal (raw 8-bit names of old servers), for which nothing may be unanswered. NUL: ERR_FOLDER. */
-int sess_send_named(struct sess *s, int kind, uint32_t *ret_tag, const char *verb, struct slice name, const char *rest,
-    struct err *err) WARN_UNUSED;
-bool sess_name_is_plain(struct slice name);	/* no literal needed */
+/* A command with a folder name: "VERB name" or "VERB name rest". A name of plain ASCII is quoted;
+ * any other goes as a synchronising literal (raw 8-bit names of old servers), for which nothing may
+ * be unanswered. NUL: ERR_FOLDER. */
+int sess_send_named(struct sess *s, int kind, uint32_t *ret_tag, const char *verb,
+    struct slice name, const char *rest, struct err *err) WARN_UNUSED;
+bool sess_name_is_plain(struct slice name); /* no literal needed */
 /* Octets of a quoted string, quotes included. */
 void sess_quote(struct slice text, struct buf *out);
 /* Read and drop `octets` of a body, or hand them to out (NULL). */
@@ -93,19 +102,22 @@ int sess_skip_body(struct sess *s, uint64_t octets, struct err *err) WARN_UNUSED
 int sess_drop(struct sess *s, struct resp *r, struct err *err) WARN_UNUSED;
 
 /* Pieces of opening, in their own files. */
-int sess_login(struct sess *s, struct err *err) WARN_UNUSED;		/* login.c */
+int sess_login(struct sess *s, struct err *err) WARN_UNUSED; /* login.c */
 
-/* All folders of the account with subscriptions, special use and counts, INBOX first, then by octets of the name, each
- * name once; names are in `a`. ID, NAMESPACE and LIST go out in one flight, and with LIST-STATUS the counts too; s->product
- * and s->quirks are complete afterwards. want_sizes asks for STATUS SIZE where offered. */
+/* All folders of the account with subscriptions, special use and counts, INBOX first, then by
+ * octets of the name, each name once; names are in `a`. ID, NAMESPACE and LIST go out in one
+ * flight, and with LIST-STATUS the counts too; s->product and s->quirks are complete afterwards.
+ * want_sizes asks for STATUS SIZE where offered. */
 struct folder_list {
-	struct folder *folder;	/* freed by folder_list_done */
+	struct folder *folder; /* freed by folder_list_done */
 	size_t len, cap;
 	char delim;
-	unsigned unparsed;	/* lines of the listing that did not parse: so many folders may be missing */
+	unsigned
+	    unparsed; /* lines of the listing that did not parse: so many folders may be missing */
 };
 enum { FOLDERS_MAX = 100000 };
 void folder_list_done(struct folder_list *l);
-int sess_folders(struct sess *s, bool want_sizes, struct arena *a, struct folder_list *ret, struct err *err) WARN_UNUSED;
+int sess_folders(struct sess *s, bool want_sizes, struct arena *a, struct folder_list *ret,
+    struct err *err) WARN_UNUSED;
 
 #endif

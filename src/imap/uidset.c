@@ -8,14 +8,14 @@
 void
 uidset_init(struct uidset *s)
 {
-	*s = (struct uidset){0};
+	*s = (struct uidset){ 0 };
 }
 
 void
 uidset_done(struct uidset *s)
 {
 	free(s->range);
-	*s = (struct uidset){0};
+	*s = (struct uidset){ 0 };
 }
 
 void

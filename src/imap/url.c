@@ -35,10 +35,12 @@ decode_user(struct slice raw, struct arena *a, const char **ret, struct err *err
 
 		if (hi < 0 || lo < 0)
 			return err_set(err, ERR_USAGE,
-			    "'%%' in the user name '%.*s' does not start an escape such as %%40; write a percent sign as %%25",
+			    "'%%' in the user name '%.*s' does not start an escape such as %%40; "
+			    "write a percent sign as %%25",
 			    SLICE_ARG(raw));
 		if (hi == 0 && lo == 0)
-			return err_set(err, ERR_USAGE, "%%00 in the user name '%.*s'", SLICE_ARG(raw));
+			return err_set(
+			    err, ERR_USAGE, "%%00 in the user name '%.*s'", SLICE_ARG(raw));
 		out[len++] = (char)(hi * 16 + lo);
 		i += 2;
 	}
@@ -57,27 +59,32 @@ split_port(struct slice host, bool tls, struct arena *a, struct imap_url *ret, s
 		const char *close = memchr(host.data, ']', host.len);
 
 		if (close == NULL)
-			return err_set(err, ERR_USAGE, "'%.*s': the bracket of the IPv6 address is not closed", SLICE_ARG(host));
+			return err_set(err, ERR_USAGE,
+			    "'%.*s': the bracket of the IPv6 address is not closed",
+			    SLICE_ARG(host));
 
 		struct slice rest = { close + 1, host.len - (size_t)(close + 1 - host.data) };
 
 		host = (struct slice){ host.data + 1, (size_t)(close - host.data) - 1 };
 		if (rest.len > 0 && rest.data[0] != ':')
-			return err_set(err, ERR_USAGE, "'%.*s' after the address: expected :PORT", SLICE_ARG(rest));
+			return err_set(err, ERR_USAGE, "'%.*s' after the address: expected :PORT",
+			    SLICE_ARG(rest));
 		if (rest.len > 0)
 			port = (struct slice){ rest.data + 1, rest.len - 1 };
 	} else {
 		const char *colon = memchr(host.data, ':', host.len);
 
 		if (colon != NULL) {
-			port = (struct slice){ colon + 1, host.len - (size_t)(colon + 1 - host.data) };
+			port =
+			    (struct slice){ colon + 1, host.len - (size_t)(colon + 1 - host.data) };
 			host.len = (size_t)(colon - host.data);
 		}
 	}
 	if (host.len == 0)
 		return err_set(err, ERR_USAGE, "the URL names no host");
 	if (!slice_u64(port, 65535, &n) || n == 0)
-		return err_set(err, ERR_USAGE, "'%.*s' is not a port: expected a number from 1 to 65535", SLICE_ARG(port));
+		return err_set(err, ERR_USAGE,
+		    "'%.*s' is not a port: expected a number from 1 to 65535", SLICE_ARG(port));
 
 	char *lower = arena_copy(a, host);
 
@@ -98,15 +105,17 @@ int
 imap_url_parse(const char *text, struct arena *a, struct imap_url *ret, struct err *err)
 {
 	struct slice s = slice_str(text);
-	struct imap_url url = {0};
+	struct imap_url url = { 0 };
 
 	if (s.len > URL_MAX)
 		return err_set(err, ERR_USAGE, "a URL of more than %d octets", URL_MAX);
 	if (slice_starts_nocase(s, "imaps://"))
 		url.tls = true;
 	else if (!slice_starts_nocase(s, "imap://"))
-		return err_set(err, ERR_USAGE, "'%s' is not an IMAP URL: expected imaps://user@host[:port]/ or "
-		    "imap://user@host[:port]/", text);
+		return err_set(err, ERR_USAGE,
+		    "'%s' is not an IMAP URL: expected imaps://user@host[:port]/ or "
+		    "imap://user@host[:port]/",
+		    text);
 
 	size_t skip = url.tls ? 8 : 7;
 
@@ -116,7 +125,8 @@ imap_url_parse(const char *text, struct arena *a, struct imap_url *ret, struct e
 	const char *at = memrchr(s.data, '@', s.len);
 
 	if (at == NULL || at == s.data)
-		return err_set(err, ERR_USAGE, "'%s' names no user: expected %s://user@host[:port]/", text,
+		return err_set(err, ERR_USAGE,
+		    "'%s' names no user: expected %s://user@host[:port]/", text,
 		    url.tls ? "imaps" : "imap");
 
 	struct slice user = { s.data, (size_t)(at - s.data) };
@@ -125,8 +135,10 @@ imap_url_parse(const char *text, struct arena *a, struct imap_url *ret, struct e
 
 	if (slash != NULL) {
 		if (slash + 1 != host.data + host.len)
-			return err_set(err, ERR_USAGE, "'%s': nothing may follow the '/' after the host; choose folders "
-			    "with --folder", text);
+			return err_set(err, ERR_USAGE,
+			    "'%s': nothing may follow the '/' after the host; choose folders "
+			    "with --folder",
+			    text);
 		host.len--;
 	}
 	if (decode_user(user, a, &url.user, err) < 0 || split_port(host, url.tls, a, &url, err) < 0)

@@ -1,5 +1,6 @@
-/* IMAP URLs (RFC 5092) as SOURCE and DEST: imaps://user@host[:port]/ and imap://user@host[:port]/. The user is
- * percent-decoded and reaches to the last '@'. An invalid escape is ERR_USAGE with the advice to write %25. */
+/* IMAP URLs (RFC 5092) as SOURCE and DEST: imaps://user@host[:port]/ and imap://user@host[:port]/.
+ * The user is percent-decoded and reaches to the last '@'. An invalid escape is ERR_USAGE with the
+ * advice to write %25. */
 #ifndef IMAP_URL_H
 #define IMAP_URL_H
 
@@ -7,12 +8,13 @@
 #include "base/err.h"
 
 struct imap_url {
-	const char *user;	/* decoded; never empty; arena */
-	const char *host;	/* lower case, without the brackets of an IPv6 literal */
-	const char *port;	/* digits; "143" or "993" when the URL has none */
-	bool tls;		/* imaps */
+	const char *user; /* decoded; never empty; arena */
+	const char *host; /* lower case, without the brackets of an IPv6 literal */
+	const char *port; /* digits; "143" or "993" when the URL has none */
+	bool tls; /* imaps */
 };
 
-int imap_url_parse(const char *text, struct arena *a, struct imap_url *ret, struct err *err) WARN_UNUSED;
+int imap_url_parse(
+    const char *text, struct arena *a, struct imap_url *ret, struct err *err) WARN_UNUSED;
 
 #endif

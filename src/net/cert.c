@@ -16,7 +16,9 @@ static void
 cert_add_printable(struct buf *b, const unsigned char *data, int len)
 {
 	for (int i = 0; i < len; i++)
-		buf_add_byte(b, data[i] > 0x20 && data[i] < 0x7f ? (char)data[i] : data[i] == ' ' ? ' ' : '?');
+		buf_add_byte(b, data[i] > 0x20 && data[i] < 0x7f ? (char)data[i]
+				: data[i] == ' '                 ? ' '
+								 : '?');
 }
 
 static void
@@ -24,7 +26,8 @@ cert_add_ip(struct buf *b, const unsigned char *data, int len)
 {
 	char text[INET6_ADDRSTRLEN];
 
-	if ((len == 4 || len == 16) && inet_ntop(len == 4 ? AF_INET : AF_INET6, data, text, sizeof(text)))
+	if ((len == 4 || len == 16) &&
+	    inet_ntop(len == 4 ? AF_INET : AF_INET6, data, text, sizeof(text)))
 		buf_add_str(b, text);
 	else
 		buf_add_byte(b, '?');
@@ -52,14 +55,16 @@ cert_add_alternatives(struct buf *b, const X509 *cert, unsigned most)
 
 	for (int i = 0; list != NULL && i < sk_GENERAL_NAME_num(list) && names < most; i++) {
 		int type;
-		const ASN1_STRING *text = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(list, i), &type);
+		const ASN1_STRING *text =
+		    GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(list, i), &type);
 
 		if (type != GEN_DNS && type != GEN_IPADD)
 			continue;
 		if (names++ > 0)
 			buf_add_str(b, ", ");
 		if (type == GEN_DNS)
-			cert_add_printable(b, ASN1_STRING_get0_data(text), ASN1_STRING_length(text));
+			cert_add_printable(
+			    b, ASN1_STRING_get0_data(text), ASN1_STRING_length(text));
 		else
 			cert_add_ip(b, ASN1_STRING_get0_data(text), ASN1_STRING_length(text));
 	}
@@ -121,7 +126,8 @@ cert_date(const ASN1_TIME *when, char ret[CERT_DATE_MAX])
 {
 	struct tm tm;
 
-	if (ASN1_TIME_to_tm(when, &tm) != 1 || strftime(ret, CERT_DATE_MAX, "%Y-%m-%d %H:%M UTC", &tm) == 0)
+	if (ASN1_TIME_to_tm(when, &tm) != 1 ||
+	    strftime(ret, CERT_DATE_MAX, "%Y-%m-%d %H:%M UTC", &tm) == 0)
 		snprintf(ret, CERT_DATE_MAX, "an unreadable date");
 }
 
@@ -140,7 +146,8 @@ cert_pin_hex(const char *text, uint8_t ret[SHA256_LEN])
 	return 0;
 }
 
-/* 43 digits and one '='. EVP_DecodeBlock takes '=' for a digit, and counts the padding as an octet. */
+/* 43 digits and one '='. EVP_DecodeBlock takes '=' for a digit, and counts the padding as an octet.
+ */
 static int
 cert_pin_base64(const char *text, uint8_t ret[SHA256_LEN])
 {
@@ -159,25 +166,32 @@ tls_pin_parse(const char *pin, uint8_t ret[SHA256_LEN], struct err *err)
 	uint8_t sum[SHA256_LEN] = { 0 };
 	const char *text = strncmp(pin, "sha256:", 7) == 0 ? pin + 7 : "";
 	size_t len = strlen(text);
-	int done = len == 2 * SHA256_LEN ? cert_pin_hex(text, sum) : len == 44 ? cert_pin_base64(text, sum) : -1;
+	int done = len == 2 * SHA256_LEN ? cert_pin_hex(text, sum)
+		   : len == 44           ? cert_pin_base64(text, sum)
+					 : -1;
 
 	if (done < 0)
-		return err_set(err, ERR_USAGE, "'%s' is not a pin: write sha256: and 64 hexadecimal digits, or "
-		    "44 characters of base64, of the SHA-256 of the server's public key", pin);
+		return err_set(err, ERR_USAGE,
+		    "'%s' is not a pin: write sha256: and 64 hexadecimal digits, or "
+		    "44 characters of base64, of the SHA-256 of the server's public key",
+		    pin);
 	memcpy(ret, sum, sizeof(sum));
 	return 0;
 }
 
 static int
-cert_refuse_date(struct err *err, const char *host, bool expired, const char *whose, const X509 *bad)
+cert_refuse_date(
+    struct err *err, const char *host, bool expired, const char *whose, const X509 *bad)
 {
 	char date[CERT_DATE_MAX];
 
 	cert_date(expired ? X509_get0_notAfter(bad) : X509_get0_notBefore(bad), date);
 	if (expired)
-		return err_set(err, ERR_TLS, "%s: certificate%s expired on %s; have it renewed", host, whose, date);
-	return err_set(err, ERR_TLS, "%s: certificate%s is not valid before %s; check the clocks of both sides",
-	    host, whose, date);
+		return err_set(err, ERR_TLS, "%s: certificate%s expired on %s; have it renewed",
+		    host, whose, date);
+	return err_set(err, ERR_TLS,
+	    "%s: certificate%s is not valid before %s; check the clocks of both sides", host, whose,
+	    date);
 }
 
 static int
@@ -189,22 +203,28 @@ cert_say(struct err *err, const char *host, int fault, int depth, const X509 *ba
 	switch (fault) {
 	case X509_V_ERR_CERT_HAS_EXPIRED:
 	case X509_V_ERR_CERT_NOT_YET_VALID:
-		return cert_refuse_date(err, host, fault == X509_V_ERR_CERT_HAS_EXPIRED, whose, bad);
+		return cert_refuse_date(
+		    err, host, fault == X509_V_ERR_CERT_HAS_EXPIRED, whose, bad);
 	case X509_V_ERR_HOSTNAME_MISMATCH:
 	case X509_V_ERR_IP_ADDRESS_MISMATCH:
 		cert_names(bad, 4, name);
-		return err_set(err, ERR_TLS, "certificate is for %s, not %s; use the name that the certificate has",
-		    name, host);
+		return err_set(err, ERR_TLS,
+		    "certificate is for %s, not %s; use the name that the certificate has", name,
+		    host);
 	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-		return err_set(err, ERR_TLS, "%s: certificate is self-signed and not known here; give it with "
-		    "--tls-ca FILE", host);
+		return err_set(err, ERR_TLS,
+		    "%s: certificate is self-signed and not known here; give it with "
+		    "--tls-ca FILE",
+		    host);
 	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
 	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
 		cert_issuer(bad, name);
-		return err_set(err, ERR_TLS, "%s: issuer of the certificate is not known (%s); give its "
-		    "certificate with --tls-ca FILE", host, name);
+		return err_set(err, ERR_TLS,
+		    "%s: issuer of the certificate is not known (%s); give its "
+		    "certificate with --tls-ca FILE",
+		    host, name);
 	default:
 		return err_set(err, ERR_TLS, "%s: certificate%s not accepted (%s)", host, whose,
 		    X509_verify_cert_error_string(fault));
@@ -212,7 +232,8 @@ cert_say(struct err *err, const char *host, int fault, int depth, const X509 *ba
 }
 
 int
-cert_refuse(struct err *err, const char *host, int fault, int depth, const X509 *bad, const X509 *leaf)
+cert_refuse(
+    struct err *err, const char *host, int fault, int depth, const X509 *bad, const X509 *leaf)
 {
 	char text[ERR_TEXT_MAX], pin[CERT_PIN_MAX];
 	uint8_t sum[SHA256_LEN];
@@ -221,6 +242,6 @@ cert_refuse(struct err *err, const char *host, int fault, int depth, const X509 
 	memcpy(text, err->text, sizeof(text));
 	cert_pin(leaf, sum);
 	cert_pin_text(sum, pin);
-	return err_set(err, ERR_TLS, "%.700s, or, if you know that its key is the right one, use --tls-pin %s",
-	    text, pin);
+	return err_set(err, ERR_TLS,
+	    "%.700s, or, if you know that its key is the right one, use --tls-pin %s", text, pin);
 }

@@ -8,13 +8,15 @@
 
 enum { CERT_NAMES_MAX = 256, CERT_PIN_MAX = 7 + SHA256_HEX };
 
-/* At most `most` names: DNS names and addresses, else the common name. Printable ASCII, cut to fit. */
+/* At most `most` names: DNS names and addresses, else the common name. Printable ASCII, cut to fit.
+ */
 void cert_names(const X509 *cert, unsigned most, char ret[CERT_NAMES_MAX]);
 /* SHA-256 of the SubjectPublicKeyInfo (RFC 7469 2.4). */
 void cert_pin(const X509 *cert, uint8_t ret[SHA256_LEN]);
 void cert_pin_text(const uint8_t pin[SHA256_LEN], char ret[CERT_PIN_MAX]);
-/* ERR_TLS with the fault (X509_V_ERR_*) of `bad`, which is depth certificates above the server's own
- * `leaf`, and what the user can do. */
-int cert_refuse(struct err *err, const char *host, int fault, int depth, const X509 *bad, const X509 *leaf);
+/* ERR_TLS with the fault (X509_V_ERR_*) of `bad`, which is depth certificates above the server's
+ * own `leaf`, and what the user can do. */
+int cert_refuse(
+    struct err *err, const char *host, int fault, int depth, const X509 *bad, const X509 *leaf);
 
 #endif

@@ -32,9 +32,9 @@ enum { DIAL_ADDRESSES = 16, DIAL_WORDS_MAX = 900, DIAL_KEEPALIVE_S = 60 };
 struct dial_lookup {
 	pthread_mutex_t mutex;
 	unsigned users;
-	int done_fd;		/* readable when fault and list are final */
+	int done_fd; /* readable when fault and list are final */
 	char *host, *port;
-	int fault, sys;		/* EAI_*, and errno for EAI_SYSTEM */
+	int fault, sys; /* EAI_*, and errno for EAI_SYSTEM */
 	struct addrinfo *list;
 };
 
@@ -139,8 +139,9 @@ dial_lookup_fault(const struct dial_lookup *l, struct err *err)
 {
 	if (l->fault == EAI_NONAME || l->fault == EAI_NODATA || l->fault == EAI_ADDRFAMILY)
 		return err_set(err, ERR_NO_HOST, "host '%s' not found; check the name", l->host);
-	return err_set(err, ERR_NO_HOST, "cannot look up host '%s': %s; check the name and the network",
-	    l->host, l->fault == EAI_SYSTEM ? strerror(l->sys) : gai_strerror(l->fault));
+	return err_set(err, ERR_NO_HOST,
+	    "cannot look up host '%s': %s; check the name and the network", l->host,
+	    l->fault == EAI_SYSTEM ? strerror(l->sys) : gai_strerror(l->fault));
 }
 
 /* Copies the addresses so that families alternate, the resolver's first choice first. */
@@ -158,7 +159,7 @@ dial_interleave(const struct addrinfo *list, struct dial_address *ret)
 		bool first = n == &next[0];
 
 		while (*n != NULL && (((*n)->ai_family == list->ai_family) != first ||
-		    (*n)->ai_addrlen > sizeof(ret->at)))
+					 (*n)->ai_addrlen > sizeof(ret->at)))
 			*n = (*n)->ai_next;
 		if (*n == NULL)
 			continue;
@@ -180,7 +181,8 @@ dial_resolve(const char *host, const char *port, const struct stream_wait *wait,
 		return -1;
 	if (socket_wait(l->done_fd, POLLIN, wait, &fault) < 0) {
 		if (fault.kind == ERR_TIMEOUT)
-			return err_set(err, ERR_TIMEOUT, "looking up host '%s' takes too long", host);
+			return err_set(
+			    err, ERR_TIMEOUT, "looking up host '%s' takes too long", host);
 		*err = fault;
 		return -1;
 	}
@@ -208,9 +210,11 @@ dial_tune(int fd)
 
 /* ERR_CONNECT with no more than the reason; ERR_INTERRUPTED. */
 static int
-dial_address(const struct dial_address *a, const struct stream_wait *wait, int *ret, struct err *err)
+dial_address(
+    const struct dial_address *a, const struct stream_wait *wait, int *ret, struct err *err)
 {
-	AUTO(file_close) int fd = socket(a->at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	AUTO(file_close)
+	int fd = socket(a->at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int fault = 0;
 	socklen_t len = sizeof(fault);
 
@@ -221,7 +225,9 @@ dial_address(const struct dial_address *a, const struct stream_wait *wait, int *
 		fault = errno;
 	if (fault == EINPROGRESS) {
 		if (socket_wait(fd, POLLOUT, wait, err) < 0)
-			return err->kind == ERR_INTERRUPTED ? -1 : err_set(err, ERR_CONNECT, "no answer");
+			return err->kind == ERR_INTERRUPTED
+				   ? -1
+				   : err_set(err, ERR_CONNECT, "no answer");
 		fault = 0;
 	}
 	if (fault == 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &fault, &len) < 0)
@@ -239,7 +245,8 @@ dial_note(struct buf *tried, const char *host, const struct dial_address *a, con
 {
 	char text[INET6_ADDRSTRLEN + 32] = "?";
 
-	getnameinfo((const struct sockaddr *)&a->at, a->len, text, sizeof(text), NULL, 0, NI_NUMERICHOST);
+	getnameinfo(
+	    (const struct sockaddr *)&a->at, a->len, text, sizeof(text), NULL, 0, NI_NUMERICHOST);
 	if (tried->len > 0)
 		buf_add_str(tried, "; ");
 	if (strcmp(text, host) == 0)

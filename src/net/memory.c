@@ -35,13 +35,15 @@ memory_recv(void *carrier, void *data, size_t max, const struct stream_wait *wai
 }
 
 static ssize_t
-memory_send(void *carrier, const void *data, size_t len, const struct stream_wait *wait, struct err *err)
+memory_send(
+    void *carrier, const void *data, size_t len, const struct stream_wait *wait, struct err *err)
 {
 	struct memory *m = carrier;
 
 	(void)wait;
 	if (!buf_add(&m->output, data, len))
-		return err_set(err, ERR_CUT, "more than %d bytes for a memory stream", MEMORY_OUT_MAX);
+		return err_set(
+		    err, ERR_CUT, "more than %d bytes for a memory stream", MEMORY_OUT_MAX);
 	return (ssize_t)len;
 }
 
@@ -58,7 +60,10 @@ memory_close(void *carrier)
 }
 
 static const struct stream_ops memory_ops = {
-	.name = "memory", .recv = memory_recv, .send = memory_send, .close = memory_close,
+	.name = "memory",
+	.recv = memory_recv,
+	.send = memory_send,
+	.close = memory_close,
 };
 
 struct stream *

@@ -1,4 +1,5 @@
-/* OpenSSL's headers, all in one place: their type ERR_STATE has the name of one of our kinds of error. */
+/* OpenSSL's headers, all in one place: their type ERR_STATE has the name of one of our kinds of
+ * error. */
 #ifndef NET_OPENSSL_H
 #define NET_OPENSSL_H
 

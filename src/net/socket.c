@@ -44,8 +44,10 @@ socket_until(const struct stream_wait *wait, int64_t start_ms, bool *ret_stopped
 static int
 socket_time_over(const struct stream_wait *wait, short events, int64_t waited_ms, struct err *err)
 {
-	const char *what = events & POLLOUT ? "the server takes no data for" : "no byte from the server for";
-	int64_t ms = wait->idle_ms > 0 && wait->deadline_ms == INT64_MAX ? wait->idle_ms : waited_ms;
+	const char *what =
+	    events & POLLOUT ? "the server takes no data for" : "no byte from the server for";
+	int64_t ms =
+	    wait->idle_ms > 0 && wait->deadline_ms == INT64_MAX ? wait->idle_ms : waited_ms;
 
 	if (ms >= SEC)
 		return err_set(err, ERR_TIMEOUT, "%s %" PRId64 " s", what, ms / SEC);
@@ -62,13 +64,17 @@ socket_poll(int fd, short events, const struct stream_wait *wait, struct err *er
 		int64_t until_ms = socket_until(wait, start_ms, &stopped);
 		int64_t left_ms = until_ms - clock_mono_ms();
 		int stop_fd = cancel_raised(wait->stop) ? -1 : cancel_fd(wait->stop);
-		struct pollfd p[2] = { { .fd = fd, .events = events }, { .fd = stop_fd, .events = POLLIN } };
+		struct pollfd p[2] = { { .fd = fd, .events = events },
+			{ .fd = stop_fd, .events = POLLIN } };
 
 		if (left_ms <= 0 && stopped)
 			return err_set(err, ERR_INTERRUPTED, "interrupted");
 		if (left_ms <= 0)
 			return socket_time_over(wait, events, clock_mono_ms() - start_ms, err);
-		int n = poll(p, 2, until_ms == INT64_MAX ? -1 : left_ms > INT_MAX ? INT_MAX : (int)left_ms);
+		int n = poll(p, 2,
+		    until_ms == INT64_MAX ? -1
+		    : left_ms > INT_MAX   ? INT_MAX
+					  : (int)left_ms);
 
 		if (n < 0 && errno != EINTR)
 			return err_set_sys(err, ERR_CUT, "cannot wait for the connection");
@@ -135,7 +141,8 @@ socket_recv(void *carrier, void *data, size_t max, const struct stream_wait *wai
 }
 
 static ssize_t
-socket_send(void *carrier, const void *data, size_t len, const struct stream_wait *wait, struct err *err)
+socket_send(
+    void *carrier, const void *data, size_t len, const struct stream_wait *wait, struct err *err)
 {
 	struct socket *k = carrier;
 
@@ -163,7 +170,10 @@ socket_close(void *carrier)
 }
 
 const struct stream_ops socket_ops = {
-	.name = "socket", .recv = socket_recv, .send = socket_send, .close = socket_close,
+	.name = "socket",
+	.recv = socket_recv,
+	.send = socket_send,
+	.close = socket_close,
 };
 
 struct stream *

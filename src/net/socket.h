@@ -10,8 +10,8 @@ extern const struct stream_ops socket_ops;
 struct stream *stream_socket(int fd);
 /* The descriptor of a carrier of socket_ops; stays the carrier's. */
 int socket_fd(const void *carrier);
-/* Waits until fd is ready for `events` (poll), at most as long as `wait` says from now on. ERR_TIMEOUT,
- * ERR_INTERRUPTED. */
+/* Waits until fd is ready for `events` (poll), at most as long as `wait` says from now on.
+ * ERR_TIMEOUT, ERR_INTERRUPTED. */
 int socket_wait(int fd, short events, const struct stream_wait *wait, struct err *err) WARN_UNUSED;
 /* recv and send that never wait, are not interrupted and raise no SIGPIPE; as recv(2), send(2). */
 ssize_t socket_try_recv(int fd, void *data, size_t max);

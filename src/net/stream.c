@@ -82,7 +82,8 @@ stream_make_room(struct stream *s, size_t want)
 {
 	size_t have = s->end - s->start, tail = STREAM_BUFFER - s->end;
 
-	if (have > 0 && s->start + want <= STREAM_BUFFER && (tail >= STREAM_SHORT_TAIL || have > s->start))
+	if (have > 0 && s->start + want <= STREAM_BUFFER &&
+	    (tail >= STREAM_SHORT_TAIL || have > s->start))
 		return;
 	if (have > 0)
 		memmove(s->in, s->in + s->start, have);
@@ -98,7 +99,8 @@ stream_peek(struct stream *s, size_t want, struct slice *ret, struct err *err)
 		stream_make_room(s, want);
 		if (stream_stopped(s, err) < 0)
 			return -1;
-		ssize_t n = s->ops->recv(s->carrier, s->in + s->end, STREAM_BUFFER - s->end, &s->wait, err);
+		ssize_t n =
+		    s->ops->recv(s->carrier, s->in + s->end, STREAM_BUFFER - s->end, &s->wait, err);
 
 		if (n < 0)
 			return -1;
@@ -134,7 +136,8 @@ stream_flush(struct stream *s, struct err *err)
 		ssize_t n = -1;
 
 		if (stream_stopped(s, err) == 0)
-			n = s->ops->send(s->carrier, s->out + sent, s->out_len - sent, &s->wait, err);
+			n = s->ops->send(
+			    s->carrier, s->out + sent, s->out_len - sent, &s->wait, err);
 		if (n == 0)
 			err_set(err, ERR_CUT, "the server closed the connection");
 		if (n <= 0)

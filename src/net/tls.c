@@ -23,13 +23,13 @@ enum { TLS_READ_AHEAD = 128 * 1024, TLS_NAME_MAX = 256 };
 
 struct tls {
 	SSL *ssl;
-	void *inner;		/* carrier of socket_ops; NULL until the handshake is done */
+	void *inner; /* carrier of socket_ops; NULL until the handshake is done */
 	int fd;
-	bool end;		/* the socket gave end of stream */
-	int sys;		/* errno of its last failure */
-	bool lenient;		/* pin or --insecure-tls: chain and name do not count */
-	bool failed;		/* SSL_read and SSL_write must not be called any more */
-	struct err fault;	/* why */
+	bool end; /* the socket gave end of stream */
+	int sys; /* errno of its last failure */
+	bool lenient; /* pin or --insecure-tls: chain and name do not count */
+	bool failed; /* SSL_read and SSL_write must not be called any more */
+	struct err fault; /* why */
 	int verify_fault, verify_depth;
 	X509 *verify_bad, *verify_leaf;
 };
@@ -112,7 +112,7 @@ static bool
 tls_is_end(unsigned long code)
 {
 	return code == 0 || (ERR_GET_LIB(code) == ERR_LIB_SSL &&
-	    ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING);
+				ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING);
 }
 
 /* After the handshake every fault is one of this connection: a new one may work. */
@@ -187,7 +187,8 @@ tls_recv(void *carrier, void *data, size_t max, const struct stream_wait *wait, 
 }
 
 static ssize_t
-tls_send(void *carrier, const void *data, size_t len, const struct stream_wait *wait, struct err *err)
+tls_send(
+    void *carrier, const void *data, size_t len, const struct stream_wait *wait, struct err *err)
 {
 	struct tls *t = carrier;
 
@@ -232,7 +233,10 @@ tls_close(void *carrier)
 }
 
 static const struct stream_ops tls_ops = {
-	.name = "TLS", .recv = tls_recv, .send = tls_send, .close = tls_close,
+	.name = "TLS",
+	.recv = tls_recv,
+	.send = tls_send,
+	.close = tls_close,
 };
 
 /* OpenSSL asks for each certificate and fault. The first fault is kept for the message. */
@@ -267,8 +271,8 @@ tls_load_ca(SSL_CTX *ctx, const char *ca_file, struct err *err)
 	if (access(ca_file, R_OK) < 0)
 		return err_set_sys(err, ERR_NO_INPUT, "cannot read the CA file '%s'", ca_file);
 	if (SSL_CTX_load_verify_file(ctx, ca_file) != 1)
-		return err_set(err, ERR_MALFORMED, "'%s' holds no certificate in PEM form (%s)", ca_file,
-		    tls_words(ERR_peek_error()));
+		return err_set(err, ERR_MALFORMED, "'%s' holds no certificate in PEM form (%s)",
+		    ca_file, tls_words(ERR_peek_error()));
 	/* What the user names is trusted as it is, also an intermediate or the server's own. */
 	X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx), X509_V_FLAG_PARTIAL_CHAIN);
 	return 0;
@@ -289,7 +293,7 @@ tls_context(const struct tls_trust *trust, SSL_CTX **ret, struct err *err)
 	SSL_CTX_set_default_read_buffer_len(ctx, TLS_READ_AHEAD);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, tls_judge);
 	if (trust->insecure)
-		SSL_CTX_set_security_level(ctx, 0);	/* old keys and hashes too */
+		SSL_CTX_set_security_level(ctx, 0); /* old keys and hashes too */
 	if (!trust->insecure && trust->pin == NULL && tls_load_ca(ctx, trust->ca_file, err) < 0) {
 		SSL_CTX_free(ctx);
 		return -1;
@@ -357,7 +361,8 @@ tls_handshake_fault(const struct tls *t, int why, const char *host, struct err *
 	int reason = code != 0 && ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) : 0;
 
 	if (t->verify_bad != NULL)
-		return cert_refuse(err, host, t->verify_fault, t->verify_depth, t->verify_bad, t->verify_leaf);
+		return cert_refuse(
+		    err, host, t->verify_fault, t->verify_depth, t->verify_bad, t->verify_leaf);
 	if ((why == SSL_ERROR_SYSCALL && t->sys != 0) || tls_is_end(code)) {
 		tls_lost(t, why, err);
 		return err_wrap(err, "%s: TLS handshake", host);
@@ -366,8 +371,10 @@ tls_handshake_fault(const struct tls *t, int why, const char *host, struct err *
 	case SSL_R_WRONG_VERSION_NUMBER:
 	case SSL_R_PACKET_LENGTH_TOO_LONG:
 	case SSL_R_RECORD_LENGTH_MISMATCH:
-		return err_set(err, ERR_TLS, "%s does not speak TLS on this port; imaps:// is for ports with TLS "
-		    "from the first byte (993), imap:// for STARTTLS (143)", host);
+		return err_set(err, ERR_TLS,
+		    "%s does not speak TLS on this port; imaps:// is for ports with TLS "
+		    "from the first byte (993), imap:// for STARTTLS (143)",
+		    host);
 	case SSL_R_UNSUPPORTED_PROTOCOL:
 	case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
 		return err_set(err, ERR_TLS, "%s has no TLS 1.2 or later, which imex needs", host);
@@ -413,8 +420,10 @@ tls_check_peer(const struct tls *t, const char *host, const struct tls_trust *tr
 	if (tls_pin_parse(trust->pin, want, err) < 0)
 		return -1;
 	if (CRYPTO_memcmp(pin, want, sizeof(pin)) != 0)
-		return err_set(err, ERR_TLS, "%s shows the key %s, not the one of --tls-pin; if the server got a new "
-		    "key, give its pin, else somebody is in between", host, facts->pin);
+		return err_set(err, ERR_TLS,
+		    "%s shows the key %s, not the one of --tls-pin; if the server got a new "
+		    "key, give its pin, else somebody is in between",
+		    host, facts->pin);
 	return 0;
 }
 
@@ -433,7 +442,8 @@ tls_start(struct stream *s, const char *host, const struct tls_trust *trust, int
 	ERR_clear_error();
 	if (tls_new(host, trust, socket_fd(stream_carrier(s)), &t, err) < 0)
 		return -1;
-	if (tls_handshake(t, host, &wait, err) < 0 || tls_check_peer(t, host, trust, &facts, err) < 0) {
+	if (tls_handshake(t, host, &wait, err) < 0 ||
+	    tls_check_peer(t, host, trust, &facts, err) < 0) {
 		tls_free(&t);
 		ERR_clear_error();
 		return -1;

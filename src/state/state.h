@@ -22,50 +22,51 @@
 struct state;
 
 enum state_mode {
-	STATE_RUN,	/* create if absent; one process at a time */
-	STATE_READ	/* status, report, verify: read only, also beside a running process */
+	STATE_RUN, /* create if absent; one process at a time */
+	STATE_READ /* status, report, verify: read only, also beside a running process */
 };
 
 /* What is fixed when a job is born (rules.md 3.7). Strings are short ASCII. */
 struct job_birth {
-	char command[16];	/* "extract" */
-	char format[16];	/* "maildir" */
-	char eol[8];		/* "lf" or "crlf" */
-	char zone[40];		/* time zone of the job, "UTC" */
+	char command[16]; /* "extract" */
+	char format[16]; /* "maildir" */
+	char eol[8]; /* "lf" or "crlf" */
+	char zone[40]; /* time zone of the job, "UTC" */
 	char codepage[16];
 };
 
 /* Files that a batch's rows speak of; made by a sink, synced by the keeper. */
 struct pending {
-	int (*sync)(struct pending *p, struct err *err);	/* names final, data and directories durable */
+	int (*sync)(
+	    struct pending *p, struct err *err); /* names final, data and directories durable */
 	void (*free)(struct pending *p);
 };
 
 struct lease {
-	int64_t account;	/* row id */
-	int64_t epoch;		/* raised by every claim; a commit under an older one fails with ERR_BUSY */
+	int64_t account; /* row id */
+	int64_t epoch; /* raised by every claim; a commit under an older one fails with ERR_BUSY */
 };
 
 struct folder_rec {
-	int64_t id;		/* 0: not in the state yet */
-	const char *name;	/* wire octets without NUL */
+	int64_t id; /* 0: not in the state yet */
+	const char *name; /* wire octets without NUL */
 	char delim;
-	const char *special_use;	/* NULL: none */
+	const char *special_use; /* NULL: none */
 	bool subscribed;
-	const char *path;	/* directory below mail/ACCOUNT; "" is the root */
-	const char *mark;	/* what the sink wants back when it opens the folder again; "" at first */
+	const char *path; /* directory below mail/ACCOUNT; "" is the root */
+	const char *mark; /* what the sink wants back when it opens the folder again; "" at first */
 	bool name_mapped;
 	/* proof and change detection; of the last complete pass */
 	uint32_t uidvalidity, uidnext, messages;
 	uint64_t highestmodseq;
 	struct folder_proof proof;
-	bool excluded;		/* by the user's selection: listed, nothing fetched */
-	bool vanished;		/* no longer on the source, or an older UIDVALIDITY of the same name */
+	bool excluded; /* by the user's selection: listed, nothing fetched */
+	bool vanished; /* no longer on the source, or an older UIDVALIDITY of the same name */
 	/* kept by the state in the same commit as the rows (rules.md 4.8) */
-	uint64_t listed;	/* rows that are not expunged */
-	uint64_t verdicts[VERDICTS];	/* of those */
-	uint64_t expunged;	/* stored once, no longer on the source */
-	uint64_t bytes;		/* wire octets of the listed ones that have a file */
+	uint64_t listed; /* rows that are not expunged */
+	uint64_t verdicts[VERDICTS]; /* of those */
+	uint64_t expunged; /* stored once, no longer on the source */
+	uint64_t bytes; /* wire octets of the listed ones that have a file */
 };
 
 /* What people need to find a message again (rules.md 1.7). */
@@ -78,37 +79,40 @@ struct problem {
 
 /* A warning that stands until a later run finds it gone: exit code 1. */
 struct warning {
-	int event;		/* number in events.def */
-	const char *folder;	/* wire name, "" for the account */
-	uint32_t uid;		/* 0: the folder or account */
+	int event; /* number in events.def */
+	const char *folder; /* wire name, "" for the account */
+	uint32_t uid; /* 0: the folder or account */
 	const char *text;
 };
 
 /* Facts learnt about one server, kept under host:port (rules.md 4.7). */
 struct server_facts {
 	char product[128];
-	uint32_t refused_forms;	/* bit n: body form n answered BAD, or NIL on three messages (imap/ladder.h) */
-	int32_t works_form;	/* the form that worked, -1: none known */
-	uint32_t quirks;	/* quirks seen at run time, bits of imap/quirk.h */
-	uint32_t connections;	/* ceiling learnt, 0: none */
+	uint32_t refused_forms; /* bit n: body form n answered BAD, or NIL on three messages
+				   (imap/ladder.h) */
+	int32_t works_form; /* the form that worked, -1: none known */
+	uint32_t quirks; /* quirks seen at run time, bits of imap/quirk.h */
+	uint32_t connections; /* ceiling learnt, 0: none */
 };
 
 /* ---- batches ---- */
 struct batch;
 
 struct batch *batch_new(void);
-void batch_free(struct batch **b);	/* of one that was not given away */
+void batch_free(struct batch **b); /* of one that was not given away */
 size_t batch_len(const struct batch *b);
-void batch_set_pending(struct batch *b, struct pending *p);	/* takes p */
+void batch_set_pending(struct batch *b, struct pending *p); /* takes p */
 /* A message with its verdict, new or replacing. old: the verdict of its row, or VERDICTS when
  * there is none: a hint that saves a look-up, the totals are right also when it is wrong. Text
  * is copied; reasons and the like are cut at 4 KiB, replies at 8 KiB. */
 void batch_message(struct batch *b, int64_t folder, const struct msg *m, enum verdict old);
-void batch_flags(struct batch *b, int64_t folder, uint32_t uid, const struct flags *now, uint64_t modseq);
+void batch_flags(
+    struct batch *b, int64_t folder, uint32_t uid, const struct flags *now, uint64_t modseq);
 void batch_expunged(struct batch *b, int64_t folder, uint32_t uid, enum verdict old);
 void batch_problem(struct batch *b, const struct problem *p);
 void batch_problem_solved(struct batch *b, int64_t folder, uint32_t uid);
-void batch_warning(struct batch *b, const struct warning *w);	/* same event, folder, uid: replaced */
+void
+batch_warning(struct batch *b, const struct warning *w); /* same event, folder, uid: replaced */
 void batch_warning_gone(struct batch *b, int event, const char *folder, uint32_t uid);
 /* Path, mark, proof, counts and marks of r->id; not its name and UIDVALIDITY, which identify it,
  * nor the totals. */
@@ -123,78 +127,92 @@ void batch_debt_paid(struct batch *b, int64_t folder, uint32_t uid);
 void batch_forget(struct batch *b, int64_t folder, uint32_t uid, enum verdict old);
 
 /* ---- the job ---- */
-int state_open(struct state **ret, const char *job_dir, enum state_mode mode, struct err *err) WARN_UNUSED;
+int state_open(
+    struct state **ret, const char *job_dir, enum state_mode mode, struct err *err) WARN_UNUSED;
 /* Syncs of the event log ride on barriers. */
 void state_set_log(struct state *t, struct evlog *log);
-void state_close(struct state **t);		/* waits for what was put */
+void state_close(struct state **t); /* waits for what was put */
 /* Fix the birth facts at the first run, compare at later ones (ERR_OTHER_JOB names the field). */
 int state_birth(struct state *t, const struct job_birth *want, struct err *err) WARN_UNUSED;
 int state_birth_read(struct state *t, struct job_birth *ret, struct err *err) WARN_UNUSED;
 /* A note of the job: "options" (JSON, no secrets). *ret is malloc'ed, NULL when absent. */
-int state_note_set(struct state *t, const char *key, const char *value, struct err *err) WARN_UNUSED;
+int
+state_note_set(struct state *t, const char *key, const char *value, struct err *err) WARN_UNUSED;
 int state_note_get(struct state *t, const char *key, char **ret, struct err *err) WARN_UNUSED;
 /* True when the last run did not end by itself (killed, power lost): sinks recover. */
 bool state_was_unclean(struct state *t);
-int state_run_begin(struct state *t, const char *version, const char *options, int64_t *ret_run, struct err *err) WARN_UNUSED;
+int state_run_begin(struct state *t, const char *version, const char *options, int64_t *ret_run,
+    struct err *err) WARN_UNUSED;
 int state_run_end(struct state *t, int64_t run, int exit_code, struct err *err) WARN_UNUSED;
 
 /* ---- accounts ---- */
 enum account_status { ACCOUNT_NEW, ACCOUNT_RUNNING, ACCOUNT_DONE, ACCOUNT_FAILED, ACCOUNT_STOPPED };
 struct account_rec {
 	int64_t id;
-	const char *name;	/* user@host[:port] as typed, for people */
-	const char *dir;	/* ACCOUNT */
+	const char *name; /* user@host[:port] as typed, for people */
+	const char *dir; /* ACCOUNT */
 	const char *login, *host, *port;
 	enum account_status status;
-	const char *error;	/* of the last run; "" */
-	int error_exit;		/* its exit code; 0 */
+	const char *error; /* of the last run; "" */
+	int error_exit; /* its exit code; 0 */
 	int64_t started_ms, ended_ms;
-	uint64_t warnings;	/* that stand */
+	uint64_t warnings; /* that stand */
 };
 /* Find or add the account; twins by case get "~2" in io->dir (rules.md 3.2). In: name, dir (as
  * account_dir gives it: this identifies the account), login, host, port. Out: all fields; it is
  * running now. */
-int state_claim(struct state *t, struct account_rec *io, struct arena *a, struct lease *ret, struct err *err) WARN_UNUSED;
-int state_account_end(struct state *t, const struct lease *l, enum account_status s, const char *error, int error_exit,
+int state_claim(struct state *t, struct account_rec *io, struct arena *a, struct lease *ret,
     struct err *err) WARN_UNUSED;
-int state_accounts(struct state *t, struct arena *a, struct account_rec **ret, size_t *ret_len, struct err *err) WARN_UNUSED;
+int state_account_end(struct state *t, const struct lease *l, enum account_status s,
+    const char *error, int error_exit, struct err *err) WARN_UNUSED;
+int state_accounts(struct state *t, struct arena *a, struct account_rec **ret, size_t *ret_len,
+    struct err *err) WARN_UNUSED;
 
 /* ---- folders and messages ---- */
 /* All folders of an account in name order, older UIDVALIDITYs included. */
-int state_folders(struct state *t, int64_t account, struct arena *a, struct folder_rec **ret, size_t *ret_len,
-    struct err *err) WARN_UNUSED;
+int state_folders(struct state *t, int64_t account, struct arena *a, struct folder_rec **ret,
+    size_t *ret_len, struct err *err) WARN_UNUSED;
 /* Find (account, name, uidvalidity) or add it. In: what the source says (delim, special_use,
  * subscribed, name_mapped, excluded) and, for a new one, path and mark; out: all fields as the
  * state has them. Another UIDVALIDITY of the same name that was current is marked vanished, a
  * vanished one that is back is current again. UIDVALIDITY 0 (unknown) finds the current one of
  * the name; a folder added with 0 takes the first one known while it has no messages. Durable on
  * return; nothing is written when nothing changed. */
-int state_folder(struct state *t, const struct lease *l, struct folder_rec *io, struct arena *a, struct err *err) WARN_UNUSED;
+int state_folder(struct state *t, const struct lease *l, struct folder_rec *io, struct arena *a,
+    struct err *err) WARN_UNUSED;
 /* The same for many in one commit; after -1 the records are not to be used. */
 int state_folder_all(struct state *t, const struct lease *l, struct folder_rec *io, size_t n,
     struct arena *a, struct err *err) WARN_UNUSED;
 /* Rows with uid > after, ascending, at most PAGE_MSGS; none: page->len == 0. */
-int state_page(struct state *t, int64_t folder, uint32_t after, struct msg_page *ret, struct err *err) WARN_UNUSED;
-/* One row; *ret_found false when absent. */
-int state_message(struct state *t, int64_t folder, uint32_t uid, struct arena *a, struct msg *ret, bool *ret_found,
+int state_page(struct state *t, int64_t folder, uint32_t after, struct msg_page *ret,
     struct err *err) WARN_UNUSED;
-int state_problems(struct state *t, int64_t folder, struct arena *a, struct problem **ret, size_t *ret_len, struct err *err) WARN_UNUSED;
-int state_warnings(struct state *t, int64_t account, struct arena *a, struct warning **ret, size_t *ret_len, struct err *err) WARN_UNUSED;
+/* One row; *ret_found false when absent. */
+int state_message(struct state *t, int64_t folder, uint32_t uid, struct arena *a, struct msg *ret,
+    bool *ret_found, struct err *err) WARN_UNUSED;
+int state_problems(struct state *t, int64_t folder, struct arena *a, struct problem **ret,
+    size_t *ret_len, struct err *err) WARN_UNUSED;
+int state_warnings(struct state *t, int64_t account, struct arena *a, struct warning **ret,
+    size_t *ret_len, struct err *err) WARN_UNUSED;
 /* Unpaid debts, ascending. */
-int state_debts(struct state *t, int64_t folder, struct arena *a, uint32_t **ret, size_t *ret_len, struct err *err) WARN_UNUSED;
+int state_debts(struct state *t, int64_t folder, struct arena *a, uint32_t **ret, size_t *ret_len,
+    struct err *err) WARN_UNUSED;
 /* One-to-one pairs (old row, new row) of equal digest between an older UIDVALIDITY and the
  * current one, both with a file and not expunged; the page holds the old rows. Pairs are made by
  * the first call, each further one for the same two folders gives the next page, until one is
  * empty; forget what was given in between (batch_forget). */
-int state_superseded(struct state *t, int64_t old_folder, int64_t new_folder, struct msg_page *ret, struct err *err) WARN_UNUSED;
+int state_superseded(struct state *t, int64_t old_folder, int64_t new_folder, struct msg_page *ret,
+    struct err *err) WARN_UNUSED;
 
 /* ---- writing ---- */
 /* Takes *b, also when it fails. Waits while three batches are under way (bounded descriptors). */
-int state_put(struct state *t, const struct lease *l, struct batch **b, struct err *err) WARN_UNUSED;
+int
+state_put(struct state *t, const struct lease *l, struct batch **b, struct err *err) WARN_UNUSED;
 /* Everything put so far is durable on return. */
 int state_barrier(struct state *t, struct err *err) WARN_UNUSED;
-int state_server_get(struct state *t, const char *host_port, struct server_facts *ret, struct err *err) WARN_UNUSED;	/* unknown: zeroed, works_form -1 */
-int state_server_set(struct state *t, const char *host_port, const struct server_facts *f, struct err *err) WARN_UNUSED;
+int state_server_get(struct state *t, const char *host_port, struct server_facts *ret,
+    struct err *err) WARN_UNUSED; /* unknown: zeroed, works_form -1 */
+int state_server_set(struct state *t, const char *host_port, const struct server_facts *f,
+    struct err *err) WARN_UNUSED;
 /* 0, 1 or 2 by rules.md 5, over all accounts: 2 when there is none, one has not ended well
  * (ACCOUNT_DONE), or a folder that is neither excluded nor vanished is unproved or has a verdict
  * that is not good; else 1 when a warning stands. */

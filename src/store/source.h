@@ -1,9 +1,9 @@
-/* Where messages come from. One struct of functions per kind, one thread. Calls, in this order: open, folders, then per
- * folder enter, (list, ask)*, (next, read*)*, settle, leave; close.
+/* Where messages come from. One struct of functions per kind, one thread. Calls, in this order:
+ * open, folders, then per folder enter, (list, ask)*, (next, read*)*, settle, leave; close.
  *
- * To keep the wire busy the engine asks for page n + 1 before it reads the answers to page n: next ends with STEP_END once
- * per ask, in the order of the asks. ask(NULL) comes last and gives everything that was put aside (refused, short, cut)
- * one message at a time. */
+ * To keep the wire busy the engine asks for page n + 1 before it reads the answers to page n: next
+ * ends with STEP_END once per ask, in the order of the asks. ask(NULL) comes last and gives
+ * everything that was put aside (refused, short, cut) one message at a time. */
 #ifndef STORE_SOURCE_H
 #define STORE_SOURCE_H
 
@@ -19,33 +19,35 @@ enum source_trait { SOURCE_UIDS = 1, SOURCE_LIVE = 2, SOURCE_REBUILDS = 4 };
 
 enum step {
 	STEP_ERR = -1,
-	STEP_ITEM,	/* a message: its body follows through read, or it has a verdict already */
-	STEP_OWE,	/* the next commands may set \Seen on messages asked for: commit the debt, then call next again */
+	STEP_ITEM, /* a message: its body follows through read, or it has a verdict already */
+	STEP_OWE, /* the next commands may set \Seen on messages asked for: commit the debt, then
+		     call next again */
 	STEP_END
 };
 
 struct source_place {
 	const struct endpoint *server;
 	bool no_source_writes;
-	struct server_facts facts;	/* what earlier sessions learnt */
+	struct server_facts facts; /* what earlier sessions learnt */
 };
 
 struct want {
 	uint32_t uid;
 	bool size_known;
-	bool isolated;		/* the connection ended at it before: alone, at the end, in slices */
+	bool isolated; /* the connection ended at it before: alone, at the end, in slices */
 	uint64_t size;
 };
 
 /* One answer of next. */
 struct offer {
 	uint32_t uid;
-	enum verdict verdict;	/* VERDICT_NONE: read the body; when whole it is `good`. Else nothing to read */
-	enum verdict good;	/* stored, header-only or placeholder */
-	bool has_meta;		/* msg holds fresh metadata (messages put aside, STEP_OWE of one) */
-	struct msg msg;		/* texts valid until the next call */
-	const char *reason, *reply;	/* words and the raw answer; NULL */
-	struct slice header;	/* of a message that is lost, when the server gave one */
+	enum verdict verdict; /* VERDICT_NONE: read the body; when whole it is `good`. Else nothing
+				 to read */
+	enum verdict good; /* stored, header-only or placeholder */
+	bool has_meta; /* msg holds fresh metadata (messages put aside, STEP_OWE of one) */
+	struct msg msg; /* texts valid until the next call */
+	const char *reason, *reply; /* words and the raw answer; NULL */
+	struct slice header; /* of a message that is lost, when the server gave one */
 };
 
 struct source;
@@ -53,28 +55,33 @@ struct source;
 struct source_ops {
 	const char *name;
 	unsigned traits;
-	int (*open)(struct source **ret, const struct source_place *at, struct cancel *stop, struct err *err);
+	int (*open)(struct source **ret, const struct source_place *at, struct cancel *stop,
+	    struct err *err);
 	int (*folders)(struct source *s, struct arena *a, struct folder_list *ret, struct err *err);
-	/* Open a folder read-only; asks for the first pages of the listing already. ERR_FOLDER: it cannot be opened. */
-	int (*enter)(struct source *s, const struct folder *f, struct folder_head *ret, struct err *err);
+	/* Open a folder read-only; asks for the first pages of the listing already. ERR_FOLDER: it
+	 * cannot be opened. */
+	int (*enter)(
+	    struct source *s, const struct folder *f, struct folder_head *ret, struct err *err);
 	/* Next page of metadata, ascending UIDs; len 0: no more. */
 	int (*list)(struct source *s, struct msg_page *ret, struct err *err);
 	/* Queue bodies; never waits. Takes a copy of want. */
 	int (*ask)(struct source *s, const struct want *want, size_t n, struct err *err);
 	int (*ask_rest)(struct source *s, struct err *err);
 	enum step (*next)(struct source *s, struct offer *ret, struct err *err);
-	/* Borrowed bytes; len 0: whole, the UID agreed. ERR_MESSAGE: not to be used; it is offered again later. */
+	/* Borrowed bytes; len 0: whole, the UID agreed. ERR_MESSAGE: not to be used; it is offered
+	 * again later. */
 	int (*read)(struct source *s, struct slice *ret, struct err *err);
 	/* Has mail arrived since enter? If so list gives another page. At most twice a folder. */
 	int (*settle)(struct source *s, bool *ret_more, struct err *err);
 	int (*leave)(struct source *s, struct folder_proof *ret, struct err *err);
 	/* Put back flags that reading has changed; `owed` lacked \Seen before. */
-	int (*pay)(struct source *s, const struct folder *f, uint32_t uidvalidity, const struct uidset *owed,
-	    struct debt_result *ret, struct err *err);
-	struct notes *(*notes)(struct source *s);		/* NULL: none */
-	const struct server_facts *(*facts)(struct source *s);	/* as learnt by now */
-	int64_t (*rtt_us)(const struct source *s);		/* one round trip, as measured; 0: unknown */
-	uint32_t (*reading)(const struct source *s);		/* UID whose body is under way or due, 0: none */
+	int (*pay)(struct source *s, const struct folder *f, uint32_t uidvalidity,
+	    const struct uidset *owed, struct debt_result *ret, struct err *err);
+	struct notes *(*notes)(struct source *s); /* NULL: none */
+	const struct server_facts *(*facts)(struct source *s); /* as learnt by now */
+	int64_t (*rtt_us)(const struct source *s); /* one round trip, as measured; 0: unknown */
+	uint32_t (*reading)(
+	    const struct source *s); /* UID whose body is under way or due, 0: none */
 	void (*close)(struct source **s);
 };
 

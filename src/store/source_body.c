@@ -1,5 +1,6 @@
-/* Bodies: windows of UID FETCH queued ahead, a new form tried on one message alone first (rules.md 1.3), body octets
- * handed on as they arrive. A message that does not come whole with its window goes to source_rest.c. */
+/* Bodies: windows of UID FETCH queued ahead, a new form tried on one message alone first
+ * (rules.md 1.3), body octets handed on as they arrive. A message that does not come whole with its
+ * window goes to source_rest.c. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,7 +56,8 @@ window_drop(struct source *s, struct window *w)
 int
 source_imap_ask(struct source *s, const struct want *want, size_t n, struct err *err)
 {
-	size_t limit = quirk_in(s->s->quirks, QUIRK_SMALL_WINDOWS) ? WINDOW_MSGS_SMALL : WINDOW_MSGS;
+	size_t limit =
+	    quirk_in(s->s->quirks, QUIRK_SMALL_WINDOWS) ? WINDOW_MSGS_SMALL : WINDOW_MSGS;
 	struct wanted part[WINDOW_MSGS];
 	uint64_t octets = 0;
 	size_t len = 0;
@@ -64,11 +66,13 @@ source_imap_ask(struct source *s, const struct want *want, size_t n, struct err 
 	s->bodies_asked = true;
 	for (size_t i = 0; i < n; i++) {
 		if (want[i].isolated) {
-			struct doubt *d = source_doubt(s, want[i].uid, want[i].size_known, want[i].size,
-			    "the connection was lost while the message was read", NULL);
+			struct doubt *d =
+			    source_doubt(s, want[i].uid, want[i].size_known, want[i].size,
+				"the connection was lost while the message was read", NULL);
 
 			if (d != NULL)
-				d->tried = ~(1u << FORM_SLICES | 1u << FORM_HEADER | 1u << FORM_RFC822_HEADER);
+				d->tried = ~(1u << FORM_SLICES | 1u << FORM_HEADER |
+					     1u << FORM_RFC822_HEADER);
 			continue;
 		}
 		if (len > 0 && (len == limit || octets + want[i].size > WINDOW_OCTETS)) {
@@ -76,7 +80,9 @@ source_imap_ask(struct source *s, const struct want *want, size_t n, struct err 
 			len = 0;
 			octets = 0;
 		}
-		part[len++] = (struct wanted){ .uid = want[i].uid, .size_known = want[i].size_known, .size = want[i].size };
+		part[len++] = (struct wanted){
+			.uid = want[i].uid, .size_known = want[i].size_known, .size = want[i].size
+		};
 		octets += want[i].size;
 	}
 	if (len > 0)
@@ -102,8 +108,8 @@ window_find(struct window *w, uint32_t uid)
 	return lo < w->n && w->want[lo].uid == uid ? &w->want[lo] : NULL;
 }
 
-/* The set of a window; neighbours in the listing are one range even where UIDs between them do not exist. Returns how
- * many of the window's messages fit into the text. */
+/* The set of a window; neighbours in the listing are one range even where UIDs between them do not
+ * exist. Returns how many of the window's messages fit into the text. */
 static size_t
 window_text(const struct source *s, const struct window *w, struct buf *out)
 {
@@ -169,11 +175,12 @@ window_send(struct source *s, struct window *w, bool *ret_sent, struct err *err)
 }
 
 int
-source_send_body(struct source *s, int kind, uint32_t uid, enum form f, uint64_t origin, uint32_t *ret_tag, struct err *err)
+source_send_body(struct source *s, int kind, uint32_t uid, enum form f, uint64_t origin,
+    uint32_t *ret_tag, struct err *err)
 {
 	if (f == FORM_SLICES)
-		return sess_send(s->s, kind, ret_tag, err, "UID FETCH %u (%s<%llu.%d>)", uid, form_items(f),
-		    (unsigned long long)origin, SLICE_OCTETS);
+		return sess_send(s->s, kind, ret_tag, err, "UID FETCH %u (%s<%llu.%d>)", uid,
+		    form_items(f), (unsigned long long)origin, SLICE_OCTETS);
 	return sess_send(s->s, kind, ret_tag, err, "UID FETCH %u (%s)", uid, form_items(f));
 }
 
@@ -212,7 +219,8 @@ give_up_windows(struct source *s)
 
 		for (size_t i = 0; i < w->n; i++)
 			if (!w->want[i].done)
-				source_doubt(s, w->want[i].uid, w->want[i].size_known, w->want[i].size,
+				source_doubt(s, w->want[i].uid, w->want[i].size_known,
+				    w->want[i].size,
 				    "the server refuses every form of asking for a message", NULL);
 		window_drop(s, w);
 	}
@@ -231,7 +239,8 @@ start_try(struct source *s, struct window *w, struct err *err)
 	return source_send_body(s, ASKED_TRY, s->try_uid, s->try_form, 0, &s->try_tag, err);
 }
 
-/* Behind the last body, so that settling costs no round trip. With no body asked for, the listing has just told. */
+/* Behind the last body, so that settling costs no round trip. With no body asked for, the listing
+ * has just told. */
 static int
 send_noop(struct source *s, struct err *err)
 {
@@ -267,7 +276,7 @@ send_ahead(struct source *s, struct offer *ret, struct err *err)
 	}
 	if (form_sets_seen(form) && !s->owed) {
 		s->owed = true;
-		*ret = (struct offer){0};
+		*ret = (struct offer){ 0 };
 		return STEP_OWE;
 	}
 	if (s->facts.works_form == FORM_NONE)
@@ -300,7 +309,8 @@ window_of_tag(struct source *s, uint32_t tag)
 	return w;
 }
 
-/* The window that waits for a UID: the oldest one as a rule, but a server may answer two commands at once. */
+/* The window that waits for a UID: the oldest one as a rule, but a server may answer two commands
+ * at once. */
 static struct wanted *
 wanted_find(struct source *s, uint32_t uid, struct window **ret)
 {
@@ -322,7 +332,8 @@ wanted_done(struct window *w, struct wanted *want)
 	w->left--;
 }
 
-/* A known text in place of the mail? Only small bodies are looked at, and not one that is to be taken as it is. */
+/* A known text in place of the mail? Only small bodies are looked at, and not one that is to be
+ * taken as it is. */
 bool
 source_is_notice(struct source *s, const struct resp *r, struct err *err)
 {
@@ -330,8 +341,8 @@ source_is_notice(struct source *s, const struct resp *r, struct err *err)
 	struct slice seen = f->text;
 	const char *which;
 
-	if (f->body == BODY_NIL || f->octets > PLACEHOLDER_MAX || f->part != PART_WHOLE || f->octets == 0 ||
-	    (s->alone && s->doubt[s->doubt_at].accept))
+	if (f->body == BODY_NIL || f->octets > PLACEHOLDER_MAX || f->part != PART_WHOLE ||
+	    f->octets == 0 || (s->alone && s->doubt[s->doubt_at].accept))
 		return false;
 	if (f->body == BODY_LITERAL && stream_peek(s->s->in, (size_t)f->octets, &seen, err) < 0)
 		return false;
@@ -341,8 +352,8 @@ source_is_notice(struct source *s, const struct resp *r, struct err *err)
 
 /* May this body be read? False with the fault when it is none (rules.md 1.2). */
 bool
-source_body_start(struct source *s, const struct resp *r, uint32_t uid, struct wanted *want, struct window *w, enum form form,
-    const char **ret_fault, struct err *err)
+source_body_start(struct source *s, const struct resp *r, uint32_t uid, struct wanted *want,
+    struct window *w, enum form form, const char **ret_fault, struct err *err)
 {
 	const struct fetch_data *f = &r->fetch;
 
@@ -350,7 +361,8 @@ source_body_start(struct source *s, const struct resp *r, uint32_t uid, struct w
 		*ret_fault = "the server gave NIL in place of the message";
 		return false;
 	}
-	if (f->octets == 0 && form_parts(form) == 1 && !(form == FORM_SLICES && s->now.slice_at > 0)) {
+	if (f->octets == 0 && form_parts(form) == 1 &&
+	    !(form == FORM_SLICES && s->now.slice_at > 0)) {
 		*ret_fault = "the server gave an empty message";
 		return false;
 	}
@@ -364,8 +376,15 @@ source_body_start(struct source *s, const struct resp *r, uint32_t uid, struct w
 	uint64_t slice_at = s->now.slice_at, total = s->now.total;
 	bool go_on = form == FORM_SLICES && slice_at > 0;
 
-	s->now = (struct reading){ .active = true, .resp = *r, .uid = uid, .want = want, .window = w, .left = f->octets,
-	    .parts_left = form_parts(form) - 1, .uid_seen = f->uid == uid, .form = form };
+	s->now = (struct reading){ .active = true,
+		.resp = *r,
+		.uid = uid,
+		.want = want,
+		.window = w,
+		.left = f->octets,
+		.parts_left = form_parts(form) - 1,
+		.uid_seen = f->uid == uid,
+		.form = form };
 	stream_set_grace(s->s->in, GRACE_MS);
 	if (go_on) {
 		s->now.slice_at = slice_at;
@@ -381,25 +400,27 @@ window_body(struct source *s, struct resp *r, struct err *err)
 	struct window *w = NULL;
 	struct wanted *want = uid ? wanted_find(s, uid, &w) : NULL;
 	const char *fault = NULL;
-	struct err io = {0};
+	struct err io = { 0 };
 
 	if (want == NULL) {
-		source_note(s, EV_WRONG_MESSAGE, LEVEL_WARNING, uid, NULL, true, "a body came that was not asked for; it is dropped");
+		source_note(s, EV_WRONG_MESSAGE, LEVEL_WARNING, uid, NULL, true,
+		    "a body came that was not asked for; it is dropped");
 		return source_skip_fetch(s, r, err) < 0 ? PUMP_ERR : PUMP_AGAIN;
 	}
 
 	bool is_short = want->size_known && r->fetch.octets < want->size &&
-	    form_parts((enum form)s->facts.works_form) == 1 && !(s->facts.quirks & LEARNT_SIZES_WRONG);
+			form_parts((enum form)s->facts.works_form) == 1 &&
+			!(s->facts.quirks & LEARNT_SIZES_WRONG);
 
-	if (!is_short && source_body_start(s, r, uid, want, w, (enum form)s->facts.works_form, &fault, &io))
+	if (!is_short &&
+	    source_body_start(s, r, uid, want, w, (enum form)s->facts.works_form, &fault, &io))
 		return PUMP_BODY;
 	if (io.kind != ERR_NONE) {
 		*err = io;
 		return PUMP_ERR;
 	}
 	wanted_done(w, want);
-	source_doubt(s, uid, want->size_known, want->size,
-	    fault ? fault : SHORT_FAULT, NULL);
+	source_doubt(s, uid, want->size_known, want->size, fault ? fault : SHORT_FAULT, NULL);
 	return source_skip_fetch(s, r, err) < 0 ? PUMP_ERR : PUMP_AGAIN;
 }
 
@@ -410,23 +431,26 @@ try_body(struct source *s, struct resp *r, struct err *err)
 	struct window *w = first_unsent(s);
 	struct wanted *want = w && uid == s->try_uid ? window_find(w, uid) : NULL;
 	const char *fault = NULL;
-	struct err io = {0};
+	struct err io = { 0 };
 
-	if (want != NULL && !want->done && source_body_start(s, r, uid, want, w, s->try_form, &fault, &io))
+	if (want != NULL && !want->done &&
+	    source_body_start(s, r, uid, want, w, s->try_form, &fault, &io))
 		return PUMP_BODY;
 	if (io.kind != ERR_NONE) {
 		*err = io;
 		return PUMP_ERR;
 	}
 	if (want == NULL)
-		source_note(s, EV_WRONG_MESSAGE, LEVEL_WARNING, uid, NULL, true, "a body came that was not asked for; it is dropped");
+		source_note(s, EV_WRONG_MESSAGE, LEVEL_WARNING, uid, NULL, true,
+		    "a body came that was not asked for; it is dropped");
 	return source_skip_fetch(s, r, err) < 0 ? PUMP_ERR : PUMP_AGAIN;
 }
 
 static bool
 is_wait_code(enum resp_code c)
 {
-	return c == CODE_UNAVAILABLE || c == CODE_LIMIT || c == CODE_THROTTLED || c == CODE_OVERQUOTA || c == CODE_INUSE;
+	return c == CODE_UNAVAILABLE || c == CODE_LIMIT || c == CODE_THROTTLED ||
+	       c == CODE_OVERQUOTA || c == CODE_INUSE;
 }
 
 static void
@@ -436,7 +460,8 @@ form_refused(struct source *s, enum form f, uint32_t uid, const char *command)
 	source_refusal(s, uid, command, s->s->reply);
 }
 
-/* The one message of a try is put aside; with it fails the form only when that is the server's way (rules.md 1.2). */
+/* The one message of a try is put aside; with it fails the form only when that is the server's way
+ * (rules.md 1.2). */
 static void
 try_failed(struct source *s, const struct resp *r, const struct asked *a)
 {
@@ -445,7 +470,7 @@ try_failed(struct source *s, const struct resp *r, const struct asked *a)
 
 	if (r->state == STATE_BAD) {
 		form_refused(s, s->try_form, s->try_uid, a->text);
-		return;		/* the same message is tried with the next form */
+		return; /* the same message is tried with the next form */
 	}
 	if (++s->nils[s->try_form] >= NIL_LIMIT) {
 		s->facts.refused_forms |= 1u << s->try_form;
@@ -457,7 +482,8 @@ try_failed(struct source *s, const struct resp *r, const struct asked *a)
 	wanted_done(w, want);
 
 	struct doubt *d = source_doubt(s, want->uid, want->size_known, want->size,
-	    r->state == STATE_OK ? "the server answered OK but gave no message" : "the server refused the message",
+	    r->state == STATE_OK ? "the server answered OK but gave no message"
+				 : "the server refused the message",
 	    r->state == STATE_OK ? NULL : s->s->reply);
 
 	if (d != NULL)
@@ -486,7 +512,8 @@ try_answered(struct source *s, const struct resp *r, const struct asked *a, stru
 	return 0;
 }
 
-/* Half of what is left each: one message that breaks the command costs few commands to find (quirks row 7). */
+/* Half of what is left each: one message that breaks the command costs few commands to find (quirks
+ * row 7). */
 static void
 window_halve(struct source *s, struct window *w)
 {
@@ -533,8 +560,11 @@ window_answered(struct source *s, const struct resp *r, const struct asked *a, s
 	} else if (w->left > 0) {
 		for (size_t i = 0; i < w->n; i++)
 			if (!w->want[i].done)
-				source_doubt(s, w->want[i].uid, w->want[i].size_known, w->want[i].size, r->state == STATE_OK ?
-				    "the server answered OK but gave no message" : "the server refused the message",
+				source_doubt(s, w->want[i].uid, w->want[i].size_known,
+				    w->want[i].size,
+				    r->state == STATE_OK
+					? "the server answered OK but gave no message"
+					: "the server refused the message",
 				    r->state == STATE_OK ? NULL : s->s->reply);
 	}
 	window_drop(s, w);
@@ -680,8 +710,10 @@ body_whole(struct source *s, struct slice *ret, struct err *err)
 	if (n->resp.kind == RESP_GARBAGE && !n->uid_seen)
 		return body_bad(s, "the response broke off before it named the message", err);
 	if (n->resp.kind == RESP_FETCH && uid != n->uid && (uid != 0 || !s->alone))
-		return body_bad(s, uid ? "the UID at the end of the response is another message's" :
-		    "the response does not name its message", err);
+		return body_bad(s,
+		    uid ? "the UID at the end of the response is another message's"
+			: "the response does not name its message",
+		    err);
 	if (n->parts_left > 0)
 		return body_bad(s, "the server gave the header without the text", err);
 	/* A short body says nothing against the form. */
@@ -696,13 +728,15 @@ body_whole(struct source *s, struct slice *ret, struct err *err)
 		struct doubt *d = &s->doubt[s->doubt_at];
 
 		s->alone_good = true;
-		if (d->size_known && n->total < d->size && !form_header_only(n->form) && ++s->wrong_sizes >= WRONG_SIZES_LIMIT)
+		if (d->size_known && n->total < d->size && !form_header_only(n->form) &&
+		    ++s->wrong_sizes >= WRONG_SIZES_LIMIT)
 			s->facts.quirks |= LEARNT_SIZES_WRONG;
 	}
 	return 0;
 }
 
-/* The next body item of the same response: the text behind the header. 1: there is one; 0: the response ended. */
+/* The next body item of the same response: the text behind the header. 1: there is one; 0: the
+ * response ended. */
 static int
 next_part(struct source *s, struct err *err)
 {
@@ -719,12 +753,14 @@ next_part(struct source *s, struct err *err)
 			n->inline_given = false;
 			return 1;
 		}
-		if (n->resp.fetch.body == BODY_LITERAL && sess_skip_body(s->s, n->resp.fetch.octets, err) < 0)
+		if (n->resp.fetch.body == BODY_LITERAL &&
+		    sess_skip_body(s->s, n->resp.fetch.octets, err) < 0)
 			return -1;
 	}
 }
 
-/* FORM_SLICES: wait for the answer, ask for the next slice unless this one was short. 1: another one follows. */
+/* FORM_SLICES: wait for the answer, ask for the next slice unless this one was short. 1: another
+ * one follows. */
 static int
 next_slice(struct source *s, uint64_t got, struct err *err)
 {
@@ -732,7 +768,8 @@ next_slice(struct source *s, uint64_t got, struct err *err)
 	uint32_t tag;
 	struct resp r;
 
-	if (n->resp.kind != RESP_FETCH || (n->resp.fetch.uid != 0 && n->resp.fetch.uid != n->uid) || got < SLICE_OCTETS)
+	if (n->resp.kind != RESP_FETCH || (n->resp.fetch.uid != 0 && n->resp.fetch.uid != n->uid) ||
+	    got < SLICE_OCTETS)
 		return 0;
 	n->slice_at += got;
 	s->alone = false;
@@ -746,8 +783,8 @@ next_slice(struct source *s, uint64_t got, struct err *err)
 	do {
 		if (sess_next(s->s, &r, NULL, err) < 0)
 			return -1;
-		if (r.kind == RESP_FETCH && r.more && r.fetch.body != BODY_NIL && r.fetch.part == PART_WHOLE &&
-		    (r.fetch.uid == 0 || r.fetch.uid == n->uid)) {
+		if (r.kind == RESP_FETCH && r.more && r.fetch.body != BODY_NIL &&
+		    r.fetch.part == PART_WHOLE && (r.fetch.uid == 0 || r.fetch.uid == n->uid)) {
 			n->resp = r;
 			n->left = r.fetch.octets;
 			n->inline_given = false;
@@ -759,7 +796,8 @@ next_slice(struct source *s, uint64_t got, struct err *err)
 	} while (r.kind != RESP_TAGGED);
 	s->alone = false;
 	/* An answer without data past the end is the end, a refusal is not. */
-	return r.state == STATE_OK ? 0 : body_bad(s, "the server refused a slice of the message", err);
+	return r.state == STATE_OK ? 0
+				   : body_bad(s, "the server refused a slice of the message", err);
 }
 
 int

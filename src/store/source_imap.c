@@ -1,8 +1,9 @@
 /* The IMAP source: folders, the listing in pages, and the proof of completeness.
  *
- * On the wire: EXAMINE, SEARCH and the first listing in one flight; then page n + 2 of the listing is asked for behind the
- * bodies of page n, so that neither waits for the other. Data are attributed by UID, never by the command that is due:
- * Dovecot holds back tagged answers while it has further commands to work on, and sends their data first. */
+ * On the wire: EXAMINE, SEARCH and the first listing in one flight; then page n + 2 of the listing
+ * is asked for behind the bodies of page n, so that neither waits for the other. Data are
+ * attributed by UID, never by the command that is due: Dovecot holds back tagged answers while it
+ * has further commands to work on, and sends their data first. */
 #include "store/source_imap.h"
 
 #include <stdlib.h>
@@ -14,13 +15,15 @@
 /* ---- notes ---- */
 
 void
-source_note(struct source *s, enum event_no no, enum event_level level, uint32_t uid, const char *reply, bool standing,
-    const char *text)
+source_note(struct source *s, enum event_no no, enum event_level level, uint32_t uid,
+    const char *reply, bool standing, const char *text)
 {
-	struct event e = { .no = no, .level = level, .folder = s->folder, .uid = uid, .reply = slice_str(reply) };
+	struct event e = {
+		.no = no, .level = level, .folder = s->folder, .uid = uid, .reply = slice_str(reply)
+	};
 
 	if (reply == NULL)
-		e.reply = (struct slice){0};
+		e.reply = (struct slice){ 0 };
 	notes_add(&s->notes, &e, standing, "%s", text);
 }
 
@@ -29,8 +32,10 @@ source_refusal(struct source *s, uint32_t uid, const char *command, const char *
 {
 	if (s->n_refusals == REFUSALS_MAX)
 		return;
-	s->refusal[s->n_refusals++] = (struct refusal){ .command = mem_copy_str(command), .reply = mem_copy_str(reply),
-	    .folder = mem_copy_str(s->folder), .uid = uid };
+	s->refusal[s->n_refusals++] = (struct refusal){ .command = mem_copy_str(command),
+		.reply = mem_copy_str(reply),
+		.folder = mem_copy_str(s->folder),
+		.uid = uid };
 }
 
 static void
@@ -38,8 +43,12 @@ tell_refusals(struct source *s, enum event_level level, const char *text)
 {
 	for (size_t i = 0; i < s->n_refusals; i++) {
 		struct refusal *r = &s->refusal[i];
-		struct event e = { .no = EV_REFUSED, .level = level, .folder = r->folder, .uid = r->uid, .command = r->command,
-		    .reply = slice_str(r->reply) };
+		struct event e = { .no = EV_REFUSED,
+			.level = level,
+			.folder = r->folder,
+			.uid = r->uid,
+			.command = r->command,
+			.reply = slice_str(r->reply) };
 
 		notes_add(&s->notes, &e, true, "%s", text);
 		free(r->command);
@@ -54,7 +63,8 @@ source_recovered(struct source *s, enum form by)
 {
 	char text[160];
 
-	snprintf(text, sizeof(text), "the server refuses this form; %s works and is used instead, for all messages",
+	snprintf(text, sizeof(text),
+	    "the server refuses this form; %s works and is used instead, for all messages",
 	    form_items(by));
 	tell_refusals(s, LEVEL_WARNING, text);
 }
@@ -62,7 +72,8 @@ source_recovered(struct source *s, enum form by)
 void
 source_unrecovered(struct source *s)
 {
-	tell_refusals(s, LEVEL_ERROR, "the server refuses this form, and no other one has worked yet");
+	tell_refusals(
+	    s, LEVEL_ERROR, "the server refuses this form, and no other one has worked yet");
 }
 
 /* ---- session ---- */
@@ -70,8 +81,10 @@ source_unrecovered(struct source *s)
 struct ladder
 source_ladder(const struct source *s)
 {
-	return (struct ladder){ .level = s->s->level, .quirks = s->s->quirks, .no_source_writes = s->at.no_source_writes,
-	    .refused = s->facts.refused_forms };
+	return (struct ladder){ .level = s->s->level,
+		.quirks = s->s->quirks,
+		.no_source_writes = s->at.no_source_writes,
+		.refused = s->facts.refused_forms };
 }
 
 /* Notes of the session become the source's, with the folder they belong to. */
@@ -111,12 +124,14 @@ folder_forget(struct source *s)
 	uidset_clear(&s->map);
 	uidset_clear(&s->searched);
 	uidset_clear(&s->fetched);
-	s->search_known = s->listed_at_once = s->pages_done = s->holes_settled = s->bodies_asked = false;
+	s->search_known = s->listed_at_once = s->pages_done = s->holes_settled = s->bodies_asked =
+	    false;
 	s->passes = 0;
 	s->page_from = 1;
 	s->asks = s->ended = 0;
-	s->owed = s->rest_asked = s->noop_sent = s->noop_done = s->trying = s->alone = s->meta_known = false;
-	s->now = (struct reading){0};
+	s->owed = s->rest_asked = s->noop_sent = s->noop_done = s->trying = s->alone =
+	    s->meta_known = false;
+	s->now = (struct reading){ 0 };
 	s->held = false;
 	s->at_uid = 0;
 	for (size_t i = 0; i < 2; i++) {
@@ -128,7 +143,8 @@ folder_forget(struct source *s)
 }
 
 static int
-source_imap_open(struct source **ret, const struct source_place *at, struct cancel *stop, struct err *err)
+source_imap_open(
+    struct source **ret, const struct source_place *at, struct cancel *stop, struct err *err)
 {
 	struct source *s = mem_new(sizeof(*s));
 
@@ -196,10 +212,15 @@ source_imap_folders(struct source *s, struct arena *a, struct folder_list *ret, 
 
 /* ---- listing ---- */
 
-/* Ways to ask for the listing, best first; a step down is taken once per server. UID FETCH gives the UID unasked (RFC 3501
- * 6.4.8, RFC 1730 6.4.8), yet some servers want it named, and some old ones refuse it. */
+/* Ways to ask for the listing, best first; a step down is taken once per server. UID FETCH gives
+ * the UID unasked (RFC 3501 6.4.8, RFC 1730 6.4.8), yet some servers want it named, and some old
+ * ones refuse it. */
 static const char *const listing_forms[] = {
-	"(UID FLAGS INTERNALDATE RFC822.SIZE)", "(FLAGS INTERNALDATE RFC822.SIZE)", "FAST", "(FLAGS RFC822.SIZE)", "(FLAGS)",
+	"(UID FLAGS INTERNALDATE RFC822.SIZE)",
+	"(FLAGS INTERNALDATE RFC822.SIZE)",
+	"FAST",
+	"(FLAGS RFC822.SIZE)",
+	"(FLAGS)",
 };
 
 static unsigned
@@ -227,10 +248,12 @@ send_page(struct source *s, size_t i, struct err *err)
 	s->page_asked[i] = true;
 	s->page_ready[i] = s->page_again[i] = false;
 	s->page_form[i] = listing_form(s);
-	s->page_expect[i] = !s->search_known || s->page_range[i].hi == UINT32_MAX ? 0 :
-	    uidset_count_below(&s->map, s->page_range[i].hi + 1) - uidset_count_below(&s->map, s->page_range[i].lo);
-	return sess_send(s->s, ASKED_PAGE, &s->page_tag[i], err, "UID FETCH %u:%s %s", s->page_range[i].lo, hi,
-	    source_listing_items(s));
+	s->page_expect[i] = !s->search_known || s->page_range[i].hi == UINT32_MAX
+				? 0
+				: uidset_count_below(&s->map, s->page_range[i].hi + 1) -
+				      uidset_count_below(&s->map, s->page_range[i].lo);
+	return sess_send(s->s, ASKED_PAGE, &s->page_tag[i], err, "UID FETCH %u:%s %s",
+	    s->page_range[i].lo, hi, source_listing_items(s));
 }
 
 static int
@@ -242,8 +265,8 @@ ask_page(struct source *s, uint32_t lo, uint32_t hi, struct err *err)
 	return send_page(s, i, err);
 }
 
-/* The next PAGE_MSGS members of the map, as one range: between them nothing is known to exist, and what exists unknown to
- * SEARCH is then listed too. */
+/* The next PAGE_MSGS members of the map, as one range: between them nothing is known to exist, and
+ * what exists unknown to SEARCH is then listed too. */
 static int
 ask_next_page(struct source *s, struct err *err)
 {
@@ -290,15 +313,18 @@ listing_fill(struct msg *m, const struct fetch_data *f, struct arena *a, struct 
 		char *words = arena_copy(a, slice_str(f->flags.keywords));
 
 		if (words == NULL)
-			return err_set(err, ERR_PROTOCOL, "a page of the listing has more text than fits");
-		m->flags = (struct flags){ .system = f->flags.system & FLAGS_STORED, .keywords = words };
+			return err_set(
+			    err, ERR_PROTOCOL, "a page of the listing has more text than fits");
+		m->flags =
+		    (struct flags){ .system = f->flags.system & FLAGS_STORED, .keywords = words };
 	}
 	if (f->modseq != 0)
 		m->modseq = f->modseq;
 	return 0;
 }
 
-/* Data of one message for the page that is being filled. What was not asked for has neither size nor date. */
+/* Data of one message for the page that is being filled. What was not asked for has neither size
+ * nor date. */
 static int
 page_take(struct msg_page *p, const struct fetch_data *f, struct err *err)
 {
@@ -350,7 +376,8 @@ static size_t
 page_of(const struct source *s, uint32_t uid)
 {
 	for (size_t i = 0; i < 2; i++)
-		if (s->page_asked[i] && !s->page_ready[i] && uid >= s->page_range[i].lo && uid <= s->page_range[i].hi)
+		if (s->page_asked[i] && !s->page_ready[i] && uid >= s->page_range[i].lo &&
+		    uid <= s->page_range[i].hi)
 			return i;
 	return 2;
 }
@@ -384,31 +411,44 @@ source_take_listing(struct source *s, const struct resp *r, struct err *err)
 bool
 source_listing_step(struct source *s, const char *command)
 {
-	struct event e = { .no = EV_REFUSED, .level = LEVEL_WARNING, .folder = s->folder, .command = command,
-	    .reply = slice_str(s->s->reply) };
+	struct event e = { .no = EV_REFUSED,
+		.level = LEVEL_WARNING,
+		.folder = s->folder,
+		.command = command,
+		.reply = slice_str(s->s->reply) };
 	unsigned f = listing_form(s);
 
 	if (f + 1 == COUNT_OF(listing_forms))
 		return false;
-	s->facts.quirks = (s->facts.quirks & ((1u << LEARNT_LISTING_SHIFT) - 1)) | (f + 1) << LEARNT_LISTING_SHIFT;
-	notes_add(&s->notes, &e, true, "the server refuses this form of listing; %s is asked for instead", listing_forms[f + 1]);
+	s->facts.quirks = (s->facts.quirks & ((1u << LEARNT_LISTING_SHIFT) - 1)) |
+			  (f + 1) << LEARNT_LISTING_SHIFT;
+	notes_add(&s->notes, &e, true,
+	    "the server refuses this form of listing; %s is asked for instead",
+	    listing_forms[f + 1]);
 	return true;
 }
 
-/* The page is asked for again in the next form; when there is none, each message is looked at alone, first form again. */
+/* The page is asked for again in the next form; when there is none, each message is looked at
+ * alone, first form again. */
 static void
 listing_refused(struct source *s, size_t i, const struct asked *a)
 {
-	struct event e = { .no = EV_REFUSED, .level = LEVEL_WARNING, .folder = s->folder, .command = a->text,
-	    .reply = slice_str(s->s->reply) };
+	struct event e = { .no = EV_REFUSED,
+		.level = LEVEL_WARNING,
+		.folder = s->folder,
+		.command = a->text,
+		.reply = slice_str(s->s->reply) };
 
 	/* Sent before the step was taken, or a step is left. */
-	s->page_again[i] = !s->singles && (s->page_form[i] != listing_form(s) || source_listing_step(s, a->text));
+	s->page_again[i] =
+	    !s->singles && (s->page_form[i] != listing_form(s) || source_listing_step(s, a->text));
 	if (s->page_again[i])
 		return;
 	if (!s->singles) {
 		s->facts.quirks &= (1u << LEARNT_LISTING_SHIFT) - 1;
-		notes_add(&s->notes, &e, true, "the server refuses every form of listing more than one message; they are looked at "
+		notes_add(&s->notes, &e, true,
+		    "the server refuses every form of listing more than one message; they are "
+		    "looked at "
 		    "one by one");
 	}
 	s->singles = true;
@@ -419,8 +459,11 @@ listing_refused(struct source *s, size_t i, const struct asked *a)
 int
 source_page_answered(struct source *s, const struct resp *r, const struct asked *a, struct err *err)
 {
-	struct event e = { .no = EV_REFUSED, .level = LEVEL_WARNING, .folder = s->folder, .command = a->text,
-	    .reply = slice_str(s->s->reply) };
+	struct event e = { .no = EV_REFUSED,
+		.level = LEVEL_WARNING,
+		.folder = s->folder,
+		.command = a->text,
+		.reply = slice_str(s->s->reply) };
 
 	for (size_t i = 0; i < 2; i++) {
 		if (!s->page_asked[i] || s->page_tag[i] != a->tag || s->page_ready[i])
@@ -433,10 +476,12 @@ source_page_answered(struct source *s, const struct resp *r, const struct asked 
 	}
 	if (r->state == STATE_OK)
 		return 0;
-	if (r->code == CODE_UNAVAILABLE || r->code == CODE_LIMIT || r->code == CODE_THROTTLED || r->code == CODE_OVERQUOTA)
+	if (r->code == CODE_UNAVAILABLE || r->code == CODE_LIMIT || r->code == CODE_THROTTLED ||
+	    r->code == CODE_OVERQUOTA)
 		return sess_refused(s->s, r, "listing", err);
 	/* What is missing is looked at message by message; the refusal itself is worth a line. */
-	notes_add(&s->notes, &e, true, "part of the listing was refused; what is missing is asked for again");
+	notes_add(&s->notes, &e, true,
+	    "part of the listing was refused; what is missing is asked for again");
 	return 0;
 }
 
@@ -476,8 +521,9 @@ source_imap_list(struct source *s, struct msg_page *ret, struct err *err)
 			p = source_pump(s, err);
 			if (p == PUMP_ERR)
 				return -1;
-			/* A body asked for behind the page: its data are all here, though its answer is held back. What it
-			 * lacks is found when the folder is settled. */
+			/* A body asked for behind the page: its data are all here, though its
+			 * answer is held back. What it lacks is found when the folder is settled.
+			 */
 			if (p == PUMP_BODY) {
 				s->held = true;
 				page_complete(s, 0);
@@ -499,8 +545,8 @@ source_imap_list(struct source *s, struct msg_page *ret, struct err *err)
 static int
 send_search(struct source *s, struct err *err)
 {
-	return sess_send(s->s, ASKED_SEARCH, NULL, err, caps_has(&s->s->caps, CAP_ESEARCH) ?
-	    "UID SEARCH RETURN (ALL) ALL" : "UID SEARCH ALL");
+	return sess_send(s->s, ASKED_SEARCH, NULL, err,
+	    caps_has(&s->s->caps, CAP_ESEARCH) ? "UID SEARCH RETURN (ALL) ALL" : "UID SEARCH ALL");
 }
 
 static void
@@ -517,21 +563,27 @@ head_take(struct source *s, const struct resp *r)
 }
 
 static int
-search_answered(struct source *s, const struct resp *r, const struct asked *a, bool given, struct err *err)
+search_answered(
+    struct source *s, const struct resp *r, const struct asked *a, bool given, struct err *err)
 {
 	if (r->state == STATE_OK) {
 		/* No SEARCH line at all: an empty answer of some servers, or none for this one. */
 		s->search_known = given || s->s->exists == 0;
 		return 0;
 	}
-	if (r->code == CODE_UNAVAILABLE || r->code == CODE_LIMIT || r->code == CODE_THROTTLED || r->code == CODE_OVERQUOTA)
+	if (r->code == CODE_UNAVAILABLE || r->code == CODE_LIMIT || r->code == CODE_THROTTLED ||
+	    r->code == CODE_OVERQUOTA)
 		return sess_refused(s->s, r, "SEARCH", err);
 	s->facts.quirks |= LEARNT_NO_SEARCH;
 
-	struct event e = { .no = EV_REFUSED, .level = LEVEL_WARNING, .folder = s->folder, .command = a->text,
-	    .reply = slice_str(s->s->reply) };
+	struct event e = { .no = EV_REFUSED,
+		.level = LEVEL_WARNING,
+		.folder = s->folder,
+		.command = a->text,
+		.reply = slice_str(s->s->reply) };
 
-	notes_add(&s->notes, &e, true, "the server cannot search; the listing alone counts, a proof of two instead of three");
+	notes_add(&s->notes, &e, true,
+	    "the server cannot search; the listing alone counts, a proof of two instead of three");
 	return 0;
 }
 
@@ -555,13 +607,15 @@ read_flight(struct source *s, bool *ret_opened, struct err *err)
 		if (r.kind == RESP_STATUS)
 			head_take(s, &r);
 		if (r.kind == RESP_FETCH) {
-			if (r.more ? source_skip_fetch(s, &r, err) < 0 : opened && source_take_listing(s, &r, err) < 0)
+			if (r.more ? source_skip_fetch(s, &r, err) < 0
+				   : opened && source_take_listing(s, &r, err) < 0)
 				return -1;
 		}
 		if (r.kind == RESP_SEARCH && x->asked[0].kind == ASKED_SEARCH) {
 			given = true;
 			if (!uidset_copy(&x->reader.set, &s->searched))
-				return err_set(err, ERR_PROTOCOL, "the folder has more UIDs than fit");
+				return err_set(
+				    err, ERR_PROTOCOL, "the folder has more UIDs than fit");
 		}
 		if (r.kind != RESP_TAGGED)
 			continue;
@@ -572,9 +626,11 @@ read_flight(struct source *s, bool *ret_opened, struct err *err)
 			s->head.exists = x->exists;
 			if (!opened)
 				sess_refused(x, &r, "EXAMINE", err);
-		} else if (opened && a.kind == ASKED_SEARCH && search_answered(s, &r, &a, given, err) < 0) {
+		} else if (opened && a.kind == ASKED_SEARCH &&
+			   search_answered(s, &r, &a, given, err) < 0) {
 			return -1;
-		} else if (opened && a.kind == ASKED_PAGE && source_page_answered(s, &r, &a, err) < 0) {
+		} else if (opened && a.kind == ASKED_PAGE &&
+			   source_page_answered(s, &r, &a, err) < 0) {
 			return -1;
 		}
 	}
@@ -585,7 +641,8 @@ read_flight(struct source *s, bool *ret_opened, struct err *err)
 static int
 folder_refused(struct source *s, struct err *err)
 {
-	/* Its data were dropped; what is selected now differs from server to server (rules.md 1.5). */
+	/* Its data were dropped; what is selected now differs from server to server (rules.md 1.5).
+	 */
 	take_notes(s);
 	sess_close(&s->s);
 	if (err->kind != ERR_THROTTLED) {
@@ -609,7 +666,8 @@ read_uids(struct source *s, struct err *err)
 		if (sess_next(s->s, &r, NULL, err) < 0)
 			return -1;
 		if (r.kind == RESP_FETCH) {
-			if (r.more ? source_skip_fetch(s, &r, err) < 0 : source_take_listing(s, &r, err) < 0)
+			if (r.more ? source_skip_fetch(s, &r, err) < 0
+				   : source_take_listing(s, &r, err) < 0)
 				return -1;
 		}
 	} while (r.kind != RESP_TAGGED || r.tag != tag);
@@ -642,14 +700,16 @@ start_listing(struct source *s, struct err *err)
 }
 
 static int
-source_imap_enter(struct source *s, const struct folder *f, struct folder_head *ret, struct err *err)
+source_imap_enter(
+    struct source *s, const struct folder *f, struct folder_head *ret, struct err *err)
 {
 	bool counted = f->attrs & FOLDER_COUNTED, opened;
-	bool search = !(s->facts.quirks & LEARNT_NO_SEARCH) && !(counted && f->counts.messages == 0);
+	bool search =
+	    !(s->facts.quirks & LEARNT_NO_SEARCH) && !(counted && f->counts.messages == 0);
 
 	folder_forget(s);
 	s->folder = strndup(f->name.data, f->name.len);
-	s->head = (struct folder_head){0};
+	s->head = (struct folder_head){ 0 };
 	if (source_session(s, err) < 0)
 		return -1;
 	if (sess_send_named(s->s, ASKED_EXAMINE, NULL, "EXAMINE", f->name, "", err) < 0 ||
@@ -664,7 +724,8 @@ source_imap_enter(struct source *s, const struct folder *f, struct folder_head *
 		return -1;
 	if (!opened)
 		return folder_refused(s, err);
-	/* More than the page holds arrived since STATUS, or the form was refused: list it in pages after all. */
+	/* More than the page holds arrived since STATUS, or the form was refused: list it in pages
+	 * after all. */
 	if (s->listed_at_once && (s->s->exists > PAGE_MSGS || s->page_again[0])) {
 		s->listed_at_once = false;
 		s->page_asked[0] = s->page_again[0] = false;
@@ -680,12 +741,12 @@ source_imap_enter(struct source *s, const struct folder *f, struct folder_head *
 
 /* ---- end of a folder ---- */
 
-/* Listed by SEARCH but not by FETCH: list them once more; what stays away is looked at alone, message by message, since the
- * listing of many may fail for one. */
+/* Listed by SEARCH but not by FETCH: list them once more; what stays away is looked at alone,
+ * message by message, since the listing of many may fail for one. */
 static int
 settle_holes(struct source *s, bool *ret_more, struct err *err)
 {
-	struct uidset holes = {0};
+	struct uidset holes = { 0 };
 	uint32_t last;
 	int rc = 0;
 
@@ -694,7 +755,8 @@ settle_holes(struct source *s, bool *ret_more, struct err *err)
 		goto out;
 	*ret_more = true;
 	if (s->passes < 2 && !s->singles) {
-		last = uidset_count(&holes) > PAGE_MSGS ? uidset_nth(&holes, PAGE_MSGS) : uidset_last(&holes);
+		last = uidset_count(&holes) > PAGE_MSGS ? uidset_nth(&holes, PAGE_MSGS)
+							: uidset_last(&holes);
 		rc = ask_page(s, holes.range[0].lo, last, err);
 		goto out;
 	}
@@ -718,7 +780,8 @@ source_imap_settle(struct source *s, bool *ret_more, struct err *err)
 		return -1;
 	s->noop_done = false;
 	s->passes++;
-	/* The map knows how many there are: more than that have arrived, or were hidden from SEARCH. */
+	/* The map knows how many there are: more than that have arrived, or were hidden from
+	 * SEARCH. */
 	if (s->passes <= 2 && s->s->exists > uidset_count(&s->map)) {
 		uint32_t from = s->passes == 1 && s->s->grew ? last + 1 : 1;
 
@@ -734,7 +797,7 @@ source_imap_settle(struct source *s, bool *ret_more, struct err *err)
 static uint32_t
 count_given(const struct uidset *set, const struct uidset *map, uint32_t below)
 {
-	struct uidset missing = {0};
+	struct uidset missing = { 0 };
 
 	uidset_minus(map, set, &missing);
 
@@ -744,11 +807,13 @@ count_given(const struct uidset *set, const struct uidset *map, uint32_t below)
 	return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
 }
 
-/* How many there are now, without those that arrived behind everything listed: the claim ends at u0. */
+/* How many there are now, without those that arrived behind everything listed: the claim ends at
+ * u0. */
 static int
 examine_again(struct source *s, uint32_t *ret_exists, struct err *err)
 {
-	uint32_t last = uidset_last(&s->map) > s->u0 - 1 ? uidset_last(&s->map) : s->u0 - 1, arrived = 0, tag;
+	uint32_t last = uidset_last(&s->map) > s->u0 - 1 ? uidset_last(&s->map) : s->u0 - 1,
+		 arrived = 0, tag;
 	struct folder_head head;
 	struct resp r;
 
@@ -761,7 +826,8 @@ examine_again(struct source *s, uint32_t *ret_exists, struct err *err)
 	if (sess_send(s->s, 0, &tag, err, "UID FETCH %u:* (UID)", last + 1) < 0)
 		return -1;
 	do {
-		if (sess_next(s->s, &r, NULL, err) < 0 || (r.kind == RESP_FETCH && source_skip_fetch(s, &r, err) < 0))
+		if (sess_next(s->s, &r, NULL, err) < 0 ||
+		    (r.kind == RESP_FETCH && source_skip_fetch(s, &r, err) < 0))
 			return -1;
 		if (r.kind == RESP_FETCH && r.fetch.uid > last)
 			arrived++;
@@ -775,7 +841,9 @@ source_imap_leave(struct source *s, struct folder_proof *ret, struct err *err)
 {
 	uint64_t known = uidset_count(&s->map), late;
 	uint32_t exists = s->s->exists;
-	struct folder_proof p = { .uidnext = s->u0, .at_ms = clock_wall_ms(), .searched_known = s->search_known };
+	struct folder_proof p = {
+		.uidnext = s->u0, .at_ms = clock_wall_ms(), .searched_known = s->search_known
+	};
 
 	if (exists != known && examine_again(s, &exists, err) < 0)
 		return -1;
@@ -800,8 +868,8 @@ source_imap_leave(struct source *s, struct folder_proof *ret, struct err *err)
 }
 
 static int
-source_imap_pay(struct source *s, const struct folder *f, uint32_t uidvalidity, const struct uidset *owed,
-    struct debt_result *ret, struct err *err)
+source_imap_pay(struct source *s, const struct folder *f, uint32_t uidvalidity,
+    const struct uidset *owed, struct debt_result *ret, struct err *err)
 {
 	return debt_pay(s->at.server, s->stop, f->name, uidvalidity, owed, ret, err);
 }
@@ -815,7 +883,8 @@ source_imap_ask_rest(struct source *s, struct err *err)
 	return 0;
 }
 
-/* The message whose body is under way, or the one that is due: a connection may end before its first octet. */
+/* The message whose body is under way, or the one that is due: a connection may end before its
+ * first octet. */
 static uint32_t
 source_imap_reading(const struct source *s)
 {

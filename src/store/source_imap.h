@@ -1,5 +1,5 @@
-/* Insides of the IMAP source, shared by its three files: source_imap.c (folders, listing, proof), source_body.c (windows,
- * bodies), source_rest.c (what was put aside). */
+/* Insides of the IMAP source, shared by its three files: source_imap.c (folders, listing, proof),
+ * source_body.c (windows, bodies), source_rest.c (what was put aside). */
 #ifndef STORE_SOURCE_IMAP_H
 #define STORE_SOURCE_IMAP_H
 
@@ -7,21 +7,38 @@
 #include "store/source.h"
 
 enum asked_kind {
-	ASKED_EXAMINE = 100, ASKED_SEARCH, ASKED_UIDS, ASKED_PAGE, ASKED_WINDOW, ASKED_TRY, ASKED_NOOP, ASKED_META,
-	ASKED_LOOK, ASKED_ALONE
+	ASKED_EXAMINE = 100,
+	ASKED_SEARCH,
+	ASKED_UIDS,
+	ASKED_PAGE,
+	ASKED_WINDOW,
+	ASKED_TRY,
+	ASKED_NOOP,
+	ASKED_META,
+	ASKED_LOOK,
+	ASKED_ALONE
 };
 
 /* Bits of server_facts.quirks: seen at run time. */
 enum learnt {
 	LEARNT_NO_SEARCH = 1,
-	LEARNT_SIZES_WRONG = 2,		/* several bodies shorter than RFC822.SIZE were the same in two forms */
-	LEARNT_LISTING_SHIFT = 8	/* from this bit on: the form of the listing, an index of listing_forms */
+	LEARNT_SIZES_WRONG =
+	    2, /* several bodies shorter than RFC822.SIZE were the same in two forms */
+	LEARNT_LISTING_SHIFT =
+	    8 /* from this bit on: the form of the listing, an index of listing_forms */
 };
 
 enum {
-	WINDOW_MSGS = 500, WINDOW_MSGS_SMALL = 200, WINDOW_OCTETS = 8 * 1024 * 1024, SET_TEXT_MAX = 700,
-	NIL_LIMIT = 3, WRONG_SIZES_LIMIT = 3, DOUBTS_MAX = 1000000, PLACEHOLDER_MAX = 16 * 1024, REFUSALS_MAX = 16,
-	GRACE_MS = 10 * 1000	/* a body in flight after the first signal (rules.md 4.4) */
+	WINDOW_MSGS = 500,
+	WINDOW_MSGS_SMALL = 200,
+	WINDOW_OCTETS = 8 * 1024 * 1024,
+	SET_TEXT_MAX = 700,
+	NIL_LIMIT = 3,
+	WRONG_SIZES_LIMIT = 3,
+	DOUBTS_MAX = 1000000,
+	PLACEHOLDER_MAX = 16 * 1024,
+	REFUSALS_MAX = 16,
+	GRACE_MS = 10 * 1000 /* a body in flight after the first signal (rules.md 4.4) */
 };
 
 struct wanted {
@@ -33,7 +50,7 @@ struct wanted {
 struct window {
 	struct window *next;
 	uint32_t tag;
-	unsigned ask;		/* number of the ask it belongs to */
+	unsigned ask; /* number of the ask it belongs to */
 	bool sent;
 	size_t n, left;
 	struct wanted want[];
@@ -41,17 +58,17 @@ struct window {
 
 /* A message that did not come with its window. */
 struct doubt {
-	uint32_t uid, tried;	/* tried: bit per form */
+	uint32_t uid, tried; /* tried: bit per form */
 	bool size_known, owed;
 	uint64_t size;
-	enum form best;		/* longest body below RFC822.SIZE so far */
+	enum form best; /* longest body below RFC822.SIZE so far */
 	uint64_t best_octets;
-	bool placeholder;	/* what came was a notice in place of the message */
-	bool accept, asked_best;	/* take the best as it is; it was asked for */
-	const char *reason;	/* static words */
-	char *reply;		/* malloc'ed, or NULL */
-	bool looked;		/* the second listing was tried */
-	bool meta_refused;	/* and refused: nothing is known of the message but its UID */
+	bool placeholder; /* what came was a notice in place of the message */
+	bool accept, asked_best; /* take the best as it is; it was asked for */
+	const char *reason; /* static words */
+	char *reply; /* malloc'ed, or NULL */
+	bool looked; /* the second listing was tried */
+	bool meta_refused; /* and refused: nothing is known of the message but its UID */
 };
 
 /* A form refused for the whole server, told when something replaced it. */
@@ -65,13 +82,13 @@ struct reading {
 	bool active, inline_given;
 	struct resp resp;
 	uint32_t uid;
-	struct wanted *want;	/* NULL: alone */
+	struct wanted *want; /* NULL: alone */
 	struct window *window;
-	uint64_t left, total;	/* octets of the current item; of the message so far */
-	size_t lent;		/* handed out, to be skipped before the next */
+	uint64_t left, total; /* octets of the current item; of the message so far */
+	size_t lent; /* handed out, to be skipped before the next */
 	int parts_left;
-	bool uid_seen;		/* the response named the UID before the body */
-	uint64_t slice_at;	/* FORM_SLICES: origin of the current slice */
+	bool uid_seen; /* the response named the UID before the body */
+	uint64_t slice_at; /* FORM_SLICES: origin of the current slice */
 	enum form form;
 };
 
@@ -80,52 +97,53 @@ struct source {
 	struct cancel *stop;
 	struct sess *s;
 	struct server_facts facts;
-	struct notes notes;	/* what sessions told, kept over a reconnect */
-	bool proven;		/* facts.works_form has worked in this session */
+	struct notes notes; /* what sessions told, kept over a reconnect */
+	bool proven; /* facts.works_form has worked in this session */
 	int nils[FORMS];
 	unsigned wrong_sizes;
 	struct refusal refusal[REFUSALS_MAX];
 	size_t n_refusals;
 
 	/* the folder */
-	char *folder;		/* wire name */
+	char *folder; /* wire name */
 	struct folder_head head;
-	uint32_t u0;		/* complete below this UID */
+	uint32_t u0; /* complete below this UID */
 	struct uidset map, searched, fetched;
 	bool search_known, listed_at_once, holes_settled, bodies_asked;
 	unsigned passes;
-	uint32_t page_from;	/* UIDs below are listed or asked for */
+	uint32_t page_from; /* UIDs below are listed or asked for */
 	bool pages_done;
-	struct msg_page *page[2];	/* being filled, in order of asking */
+	struct msg_page *page[2]; /* being filled, in order of asking */
 	uint32_t page_tag[2];
 	bool page_ready[2], page_asked[2], page_again[2];
-	uint64_t page_expect[2];	/* members that SEARCH names; all here: ready before the answer. 0: unknown */
+	uint64_t page_expect[2]; /* members that SEARCH names; all here: ready before the answer. 0:
+				    unknown */
 	unsigned page_form[2];
-	struct uidrange page_range[2];	/* hi UINT32_MAX stands for '*' */
+	struct uidrange page_range[2]; /* hi UINT32_MAX stands for '*' */
 	bool listing_works;
-	bool singles;		/* no form of listing takes more than one message: all are looked at alone */
+	bool singles; /* no form of listing takes more than one message: all are looked at alone */
 
 	/* bodies */
 	struct window *first, **end;
-	unsigned asks, ended;	/* asks given, STEP_ENDs returned */
-	bool owed;		/* the debt of all queued windows is committed */
+	unsigned asks, ended; /* asks given, STEP_ENDs returned */
+	bool owed; /* the debt of all queued windows is committed */
 	bool rest_asked, noop_sent, noop_done;
 	enum form try_form;
 	bool trying;
 	uint32_t try_tag, try_uid;
 	bool try_good;
 	struct reading now;
-	bool held;		/* its body came while a page was waited for: next offers it first */
-	uint32_t at_uid;	/* the message whose body is under way; 0: none */
+	bool held; /* its body came while a page was waited for: next offers it first */
+	uint32_t at_uid; /* the message whose body is under way; 0: none */
 
 	/* what was put aside */
 	struct doubt *doubt;
 	size_t n_doubts, doubts_cap, doubt_at;
-	bool alone;		/* a command for one message is in flight */
+	bool alone; /* a command for one message is in flight */
 	enum form alone_form;
 	uint32_t alone_tag;
 	bool alone_good, meta_known, look_found;
-	enum resp_state look_state;	/* of the last look at one message */
+	enum resp_state look_state; /* of the last look at one message */
 	struct msg meta;
 	struct arena meta_arena;
 };
@@ -133,16 +151,19 @@ struct source {
 #define SHORT_FAULT "the server gave fewer octets than RFC822.SIZE says"
 #define PLACEHOLDER_FAULT "the server gave a notice in place of the message"
 /* source_imap.c */
-int source_session(struct source *s, struct err *err) WARN_UNUSED;	/* open one if there is none */
+int source_session(struct source *s, struct err *err) WARN_UNUSED; /* open one if there is none */
 int source_take_listing(struct source *s, const struct resp *r, struct err *err) WARN_UNUSED;
-int source_page_answered(struct source *s, const struct resp *r, const struct asked *a, struct err *err) WARN_UNUSED;
+int source_page_answered(
+    struct source *s, const struct resp *r, const struct asked *a, struct err *err) WARN_UNUSED;
 const char *source_listing_items(const struct source *s);
-/* The present form of listing was refused: one step down for the server. False: there is none left. */
+/* The present form of listing was refused: one step down for the server. False: there is none left.
+ */
 bool source_listing_step(struct source *s, const char *command);
 struct ladder source_ladder(const struct source *s);
-void source_note(struct source *s, enum event_no no, enum event_level level, uint32_t uid, const char *reply, bool standing,
-    const char *text);
-/* Remember a refused form; told as a warning by source_recovered, as an error by source_unrecovered. */
+void source_note(struct source *s, enum event_no no, enum event_level level, uint32_t uid,
+    const char *reply, bool standing, const char *text);
+/* Remember a refused form; told as a warning by source_recovered, as an error by
+ * source_unrecovered. */
 void source_refusal(struct source *s, uint32_t uid, const char *command, const char *reply);
 void source_recovered(struct source *s, enum form by);
 void source_unrecovered(struct source *s);
@@ -150,22 +171,25 @@ void source_unrecovered(struct source *s);
 /* source_body.c */
 enum pumped { PUMP_ERR = -1, PUMP_AGAIN, PUMP_BODY };
 enum pumped source_pump(struct source *s, struct err *err);
-int source_imap_ask(struct source *s, const struct want *want, size_t n, struct err *err) WARN_UNUSED;
+int
+source_imap_ask(struct source *s, const struct want *want, size_t n, struct err *err) WARN_UNUSED;
 enum step source_imap_next(struct source *s, struct offer *ret, struct err *err);
 int source_imap_read(struct source *s, struct slice *ret, struct err *err) WARN_UNUSED;
-int source_send_body(struct source *s, int kind, uint32_t uid, enum form f, uint64_t origin, uint32_t *ret_tag,
-    struct err *err) WARN_UNUSED;
-bool source_is_notice(struct source *s, const struct resp *r, struct err *err);	/* err->kind says whether reading failed */
-bool source_body_start(struct source *s, const struct resp *r, uint32_t uid, struct wanted *want, struct window *w,
-    enum form form, const char **ret_fault, struct err *err);
+int source_send_body(struct source *s, int kind, uint32_t uid, enum form f, uint64_t origin,
+    uint32_t *ret_tag, struct err *err) WARN_UNUSED;
+bool source_is_notice(struct source *s, const struct resp *r,
+    struct err *err); /* err->kind says whether reading failed */
+bool source_body_start(struct source *s, const struct resp *r, uint32_t uid, struct wanted *want,
+    struct window *w, enum form form, const char **ret_fault, struct err *err);
 void source_windows_free(struct source *s);
 int source_skip_fetch(struct source *s, struct resp *r, struct err *err) WARN_UNUSED;
 
 /* source_rest.c */
-struct doubt *source_doubt(struct source *s, uint32_t uid, bool size_known, uint64_t size, const char *reason,
-    const char *reply);
+struct doubt *source_doubt(struct source *s, uint32_t uid, bool size_known, uint64_t size,
+    const char *reason, const char *reply);
 enum step source_rest_next(struct source *s, struct offer *ret, struct err *err);
-int source_alone_answered(struct source *s, const struct resp *r, const struct asked *a, struct err *err) WARN_UNUSED;
+int source_alone_answered(
+    struct source *s, const struct resp *r, const struct asked *a, struct err *err) WARN_UNUSED;
 enum pumped source_alone_body(struct source *s, struct resp *r, struct err *err);
 void source_meta_take(struct source *s, const struct resp *r);
 void source_doubts_free(struct source *s);

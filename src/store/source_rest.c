@@ -1,5 +1,6 @@
-/* What was put aside: each message alone, down the body ladder, until it comes or a verdict is certain. Forms that were
- * refused here only count for this message, unless the server said BAD and the form has never worked. */
+/* What was put aside: each message alone, down the body ladder, until it comes or a verdict is
+ * certain. Forms that were refused here only count for this message, unless the server said BAD and
+ * the form has never worked. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,8 @@
 #include "store/source_imap.h"
 
 struct doubt *
-source_doubt(struct source *s, uint32_t uid, bool size_known, uint64_t size, const char *reason, const char *reply)
+source_doubt(struct source *s, uint32_t uid, bool size_known, uint64_t size, const char *reason,
+    const char *reply)
 {
 	if (s->n_doubts == DOUBTS_MAX)
 		return NULL;
@@ -18,8 +20,12 @@ source_doubt(struct source *s, uint32_t uid, bool size_known, uint64_t size, con
 
 	struct doubt *d = &s->doubt[s->n_doubts++];
 
-	*d = (struct doubt){ .uid = uid, .size_known = size_known, .size = size, .best = FORM_NONE, .reason = reason,
-	    .reply = mem_copy_str(reply) };
+	*d = (struct doubt){ .uid = uid,
+		.size_known = size_known,
+		.size = size,
+		.best = FORM_NONE,
+		.reason = reason,
+		.reply = mem_copy_str(reply) };
 	return d;
 }
 
@@ -49,12 +55,14 @@ source_meta_take(struct source *s, const struct resp *r)
 	}
 	if (f->has_date) {
 		s->meta.date = f->date;
-		s->meta.raw_date = f->raw_date ? arena_copy(&s->meta_arena, slice_str(f->raw_date)) : NULL;
+		s->meta.raw_date =
+		    f->raw_date ? arena_copy(&s->meta_arena, slice_str(f->raw_date)) : NULL;
 	}
 	if (f->has_flags) {
 		char *words = arena_copy(&s->meta_arena, slice_str(f->flags.keywords));
 
-		s->meta.flags = (struct flags){ f->flags.system & FLAGS_STORED, words ? words : "" };
+		s->meta.flags =
+		    (struct flags){ f->flags.system & FLAGS_STORED, words ? words : "" };
 	}
 }
 
@@ -70,14 +78,16 @@ pump_answer(struct source *s, struct err *err)
 			return -1;
 		/* A body where metadata were asked for. */
 		if (p == PUMP_BODY)
-			return err_set(err, ERR_PROTOCOL, "the server sends a body that was not asked for");
+			return err_set(
+			    err, ERR_PROTOCOL, "the server sends a body that was not asked for");
 	}
 	return 0;
 }
 
 enum look { LOOK_ERR = -1, LOOK_THERE, LOOK_REFUSED, LOOK_PHANTOM, LOOK_GONE };
 
-/* Second listing of one message. REFUSED: the server does not answer for it, so nothing follows from its silence. */
+/* Second listing of one message. REFUSED: the server does not answer for it, so nothing follows
+ * from its silence. */
 static enum look
 look_at(struct source *s, struct doubt *d, struct err *err)
 {
@@ -86,10 +96,13 @@ look_at(struct source *s, struct doubt *d, struct err *err)
 		char command[64];
 
 		s->look_state = STATE_OK;
-		snprintf(command, sizeof(command), "UID FETCH %u %s", d->uid, source_listing_items(s));
-		if (sess_send(s->s, ASKED_META, NULL, err, "%s", command) < 0 || pump_answer(s, err) < 0)
+		snprintf(
+		    command, sizeof(command), "UID FETCH %u %s", d->uid, source_listing_items(s));
+		if (sess_send(s->s, ASKED_META, NULL, err, "%s", command) < 0 ||
+		    pump_answer(s, err) < 0)
 			return LOOK_ERR;
-		if (s->look_state != STATE_BAD || s->listing_works || !source_listing_step(s, command))
+		if (s->look_state != STATE_BAD || s->listing_works ||
+		    !source_listing_step(s, command))
 			break;
 	} while (!s->meta_known);
 	s->listing_works |= s->meta_known;
@@ -100,7 +113,8 @@ look_at(struct source *s, struct doubt *d, struct err *err)
 	if (s->facts.quirks & LEARNT_NO_SEARCH)
 		return LOOK_GONE;
 	s->look_found = false;
-	if (sess_send(s->s, ASKED_LOOK, NULL, err, "UID SEARCH UID %u", d->uid) < 0 || pump_answer(s, err) < 0)
+	if (sess_send(s->s, ASKED_LOOK, NULL, err, "UID SEARCH UID %u", d->uid) < 0 ||
+	    pump_answer(s, err) < 0)
 		return LOOK_ERR;
 	if (s->look_state != STATE_OK)
 		return LOOK_REFUSED;
@@ -113,18 +127,21 @@ source_alone_body(struct source *s, struct resp *r, struct err *err)
 	struct doubt *d = &s->doubt[s->doubt_at];
 	uint32_t uid = r->fetch.uid ? r->fetch.uid : uidset_nth(&s->map, r->fetch.seq);
 	const char *fault = NULL;
-	struct err io = {0};
+	struct err io = { 0 };
 
 	if (uid != d->uid) {
-		source_note(s, EV_WRONG_MESSAGE, LEVEL_WARNING, uid, NULL, true, "a body came that was not asked for; it is dropped");
+		source_note(s, EV_WRONG_MESSAGE, LEVEL_WARNING, uid, NULL, true,
+		    "a body came that was not asked for; it is dropped");
 		return source_skip_fetch(s, r, err) < 0 ? PUMP_ERR : PUMP_AGAIN;
 	}
 
-	bool whole = form_parts(s->alone_form) == 1 && s->alone_form != FORM_SLICES && !form_header_only(s->alone_form);
+	bool whole = form_parts(s->alone_form) == 1 && s->alone_form != FORM_SLICES &&
+		     !form_header_only(s->alone_form);
 	bool notice = source_is_notice(s, r, &io);
-	bool is_short = whole && !d->accept && !notice && d->size_known && r->fetch.octets < d->size;
+	bool is_short =
+	    whole && !d->accept && !notice && d->size_known && r->fetch.octets < d->size;
 
-	s->now = (struct reading){0};
+	s->now = (struct reading){ 0 };
 	if (is_short && r->fetch.octets > d->best_octets) {
 		d->best = s->alone_form;
 		d->best_octets = r->fetch.octets;
@@ -136,7 +153,8 @@ source_alone_body(struct source *s, struct resp *r, struct err *err)
 		*err = io;
 		return PUMP_ERR;
 	}
-	if (fault != NULL && slice_eq(slice_str(fault), PLACEHOLDER_FAULT) && d->best == FORM_NONE) {
+	if (fault != NULL && slice_eq(slice_str(fault), PLACEHOLDER_FAULT) &&
+	    d->best == FORM_NONE) {
 		d->placeholder = true;
 		d->best = s->alone_form;
 	}
@@ -146,7 +164,8 @@ source_alone_body(struct source *s, struct resp *r, struct err *err)
 }
 
 int
-source_alone_answered(struct source *s, const struct resp *r, const struct asked *a, struct err *err)
+source_alone_answered(
+    struct source *s, const struct resp *r, const struct asked *a, struct err *err)
 {
 	struct doubt *d = &s->doubt[s->doubt_at];
 
@@ -160,18 +179,24 @@ source_alone_answered(struct source *s, const struct resp *r, const struct asked
 		return 0;
 	if (r->state == STATE_OK)
 		return 0;
-	if (r->code == CODE_UNAVAILABLE || r->code == CODE_LIMIT || r->code == CODE_THROTTLED || r->code == CODE_OVERQUOTA)
+	if (r->code == CODE_UNAVAILABLE || r->code == CODE_LIMIT || r->code == CODE_THROTTLED ||
+	    r->code == CODE_OVERQUOTA)
 		return sess_refused(s->s, r, a->text, err);
 	free(d->reply);
 	d->reply = mem_copy_str(s->s->reply);
 	d->reason = "the server refused the message";
 	/* BAD speaks of the form, not of the message. */
 	if (r->state == STATE_BAD && (int)s->alone_form != s->facts.works_form) {
-		struct event e = { .no = EV_REFUSED, .level = LEVEL_WARNING, .folder = s->folder, .uid = d->uid,
-		    .command = a->text, .reply = slice_str(s->s->reply) };
+		struct event e = { .no = EV_REFUSED,
+			.level = LEVEL_WARNING,
+			.folder = s->folder,
+			.uid = d->uid,
+			.command = a->text,
+			.reply = slice_str(s->s->reply) };
 
 		s->facts.refused_forms |= 1u << s->alone_form;
-		notes_add(&s->notes, &e, true, "the server refuses this form; the next one is tried");
+		notes_add(
+		    &s->notes, &e, true, "the server refuses this form; the next one is tried");
 	}
 	return 0;
 }
@@ -181,8 +206,12 @@ source_alone_answered(struct source *s, const struct resp *r, const struct asked
 static void
 offer_lost(struct source *s, struct doubt *d, enum verdict v, const char *reason, struct offer *ret)
 {
-	*ret = (struct offer){ .uid = d->uid, .verdict = v, .reason = reason, .reply = d->reply, .has_meta = s->meta_known,
-	    .msg = s->meta };
+	*ret = (struct offer){ .uid = d->uid,
+		.verdict = v,
+		.reason = reason,
+		.reply = d->reply,
+		.has_meta = s->meta_known,
+		.msg = s->meta };
 }
 
 /* The form to ask next; FORM_NONE: nothing is left. */
@@ -212,7 +241,8 @@ give_verdict(struct source *s, struct doubt *d, struct offer *ret)
 
 	s->doubt_at++;
 	if (ladder_withheld(&l, d->tried))
-		offer_lost(s, d, VERDICT_REFUSED, "only forms that set \\Seen are left, and --no-source-writes was given", ret);
+		offer_lost(s, d, VERDICT_REFUSED,
+		    "only forms that set \\Seen are left, and --no-source-writes was given", ret);
 	else
 		offer_lost(s, d, d->reply ? VERDICT_REFUSED : VERDICT_FAILED, d->reason, ret);
 	return STEP_ITEM;
@@ -240,8 +270,12 @@ ask_alone(struct source *s, struct doubt *d, struct offer *ret, struct err *err)
 		case PUMP_ERR:
 			return STEP_ERR;
 		case PUMP_BODY:
-			*ret = (struct offer){ .uid = d->uid, .good = good_verdict(s, d), .has_meta = s->meta_known, .msg = s->meta,
-			    .reason = d->reason, .reply = d->reply };
+			*ret = (struct offer){ .uid = d->uid,
+				.good = good_verdict(s, d),
+				.has_meta = s->meta_known,
+				.msg = s->meta,
+				.reason = d->reason,
+				.reply = d->reply };
 			return STEP_ITEM;
 		default:
 			break;
@@ -262,8 +296,10 @@ doubt_step(struct source *s, struct doubt *d, struct offer *ret, struct err *err
 			s->doubt_at++;
 			if (look == LOOK_GONE)
 				uidset_remove(&s->map, d->uid);
-			offer_lost(s, d, look == LOOK_GONE ? VERDICT_GONE : VERDICT_PHANTOM, look == LOOK_GONE ?
-			    "expunged before it could be read" : "listed twice, never given", ret);
+			offer_lost(s, d, look == LOOK_GONE ? VERDICT_GONE : VERDICT_PHANTOM,
+			    look == LOOK_GONE ? "expunged before it could be read"
+					      : "listed twice, never given",
+			    ret);
 			return STEP_ITEM;
 		}
 		d->looked = true;
