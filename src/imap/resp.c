@@ -1,7 +1,7 @@
 /* A recursive descent over the lexer, one function per rule of the grammar, table-driven where the
  * grammar is a list of words. Rejected: assembling lines first (a body literal may be gigabytes),
  * generated parsers (real servers do not follow the grammar they would be generated from). */
-#include "imap/resp.h"
+#include "imap/resp_parts.h"
 
 #include <string.h>
 
@@ -44,14 +44,14 @@ resp_state_name(enum resp_state s)
 	return name[s];
 }
 
-static int
-no_room(struct err *err)
+int
+resp_no_room(struct err *err)
 {
 	return err_set(err, ERR_PROTOCOL, "a response larger than its limit of memory");
 }
 
-static int
-uid_number(struct lex *l, uint32_t *ret, struct err *err)
+int
+resp_uid_number(struct lex *l, uint32_t *ret, struct err *err)
 {
 	uint64_t v;
 
@@ -243,7 +243,7 @@ ns_one(struct lex *l, enum folder_attr kind, struct resp *ret, struct err *err)
 	char c;
 
 	if (e == NULL)
-		return no_room(err);
+		return resp_no_room(err);
 	if (lex_expect(l, '(', err) < 0 || lex_astring(l, &e->prefix, err) < 0 ||
 	    lex_space(l, err) < 0 || lex_nstring(l, &delim, err) < 0)
 		return -1;
@@ -291,240 +291,6 @@ read_namespace(struct lex *l, struct resp *ret, struct err *err)
 		}
 	}
 	return lex_eol(l, err);
-}
-
-/* ---- LIST, LSUB, STATUS ---- */
-
-static const struct {
-	const char *name;
-	unsigned attr;
-	bool special;
-} attributes[] = {
-	{ "\\Noselect", FOLDER_NOSELECT, false },
-	{ "\\NonExistent", FOLDER_NOSELECT, false },
-	{ "\\Noinferiors", FOLDER_NOINFERIORS, false },
-	{ "\\Subscribed", FOLDER_SUBSCRIBED, false },
-	{ "\\All", 0, true },
-	{ "\\Archive", 0, true },
-	{ "\\Drafts", 0, true },
-	{ "\\Flagged", 0, true },
-	{ "\\Junk", 0, true },
-	{ "\\Sent", 0, true },
-	{ "\\Trash", 0, true },
-	{ "\\Important", 0, true },
-};
-
-static int
-list_attribute(struct lex *l, struct slice word, struct folder *f, struct err *err)
-{
-	for (size_t i = 0; i < COUNT_OF(attributes); i++) {
-		if (!slice_eq_nocase(word, attributes[i].name))
-			continue;
-		f->attrs |= attributes[i].attr;
-		if (!attributes[i].special)
-			continue;
-		f->special_use = f->special_use ? arena_printf(l->arena, "%s %s", f->special_use,
-						      attributes[i].name)
-						: attributes[i].name;
-		if (f->special_use == NULL)
-			return no_room(err);
-	}
-	return 0;
-}
-
-static int
-list_attributes(struct lex *l, struct folder *f, struct err *err)
-{
-	if (lex_expect(l, '(', err) < 0)
-		return -1;
-	for (;;) {
-		struct slice word;
-		bool close;
-
-		if (lex_blanks(l, err) < 0 || lex_accept(l, ')', &close, err) < 0)
-			return -1;
-		if (close)
-			return 0;
-		if (lex_atom(l, "", &word, err) < 0 || list_attribute(l, word, f, err) < 0)
-			return -1;
-	}
-}
-
-/* Octets up to the closing quote, which is taken; \" and \\ are escapes. */
-static int
-name_quoted(struct lex *l, struct buf *out, struct err *err)
-{
-	for (;;) {
-		char c;
-
-		if (lex_peek(l, &c, err) < 0)
-			return -1;
-		if (c == '\r' || c == '\n')
-			return err_set(
-			    err, ERR_PROTOCOL, "a quoted string without its closing quote");
-		lex_take(l);
-		if (c == '"')
-			return 0;
-		if (c == '\\') {
-			if (lex_peek(l, &c, err) < 0)
-				return -1;
-			if (c == '"' || c == '\\')
-				lex_take(l);
-			else
-				c = '\\';
-		}
-		buf_add_byte(out, c);
-	}
-}
-
-/* GreenMail sends "q"q": a quote ends the name only where the line ends or a list follows. */
-static int
-name_after_quote(struct lex *l, struct buf *out, struct err *err)
-{
-	for (;;) {
-		if (name_quoted(l, out, err) < 0)
-			return -1;
-
-		size_t len = out->len;
-		char c;
-
-		buf_add_byte(out, '"');
-		for (;;) {
-			if (lex_peek(l, &c, err) < 0)
-				return -1;
-			if (c != ' ' && c != '\t')
-				break;
-			lex_take(l);
-			buf_add_byte(out, c);
-		}
-		if (c == '\r' || c == '\n' || c == '(') {
-			out->len = len;
-			return 0;
-		}
-	}
-}
-
-/* Without quotes: to the end of the line (Exchange sends blanks and tabs so), or to a blank and a
- * list. */
-static int
-name_bare(struct lex *l, struct buf *out, struct err *err)
-{
-	char c, last = 'x';
-
-	for (;; last = c) {
-		if (lex_peek(l, &c, err) < 0)
-			return -1;
-		if (c == '\r' || c == '\n')
-			break;
-		if (c == '(' && (last == ' ' || last == '\t')) {
-			while (out->len > 0 &&
-			       (out->data[out->len - 1] == ' ' || out->data[out->len - 1] == '\t'))
-				out->len--;
-			break;
-		}
-		lex_take(l);
-		buf_add_byte(out, c);
-	}
-	return out->len > 0 ? 0 : err_set(err, ERR_PROTOCOL, "expected a folder name");
-}
-
-static int
-folder_name(struct lex *l, struct slice *ret, struct err *err)
-{
-	struct buf text;
-	char c;
-
-	if (lex_peek(l, &c, err) < 0)
-		return -1;
-	if (c == '{')
-		return lex_astring(l, ret, err);
-	buf_init(&text, LEX_STRING_MAX);
-	if (c == '"')
-		lex_take(l);
-
-	int rc = c == '"' ? name_after_quote(l, &text, err) : name_bare(l, &text, err);
-	char *copy = rc == 0 && !text.full ? arena_copy(l->arena, buf_slice(&text)) : NULL;
-
-	if (rc == 0 && copy == NULL)
-		rc = text.full ? err_set(err, ERR_PROTOCOL, "a folder name of more than %d octets",
-				     LEX_STRING_MAX)
-			       : no_room(err);
-	*ret = (struct slice){ copy, text.len };
-	buf_done(&text);
-	return rc;
-}
-
-/* LIST and LSUB; extended data after the name is skipped. */
-static int
-read_list(struct lex *l, struct resp *ret, struct err *err)
-{
-	struct slice delim;
-	char c;
-
-	if (lex_blanks(l, err) < 0 || list_attributes(l, &ret->folder, err) < 0 ||
-	    lex_space(l, err) < 0 || lex_nstring(l, &delim, err) < 0 || lex_space(l, err) < 0 ||
-	    folder_name(l, &ret->folder.name, err) < 0)
-		return -1;
-	ret->folder.delim = delim.data && delim.len == 1 ? delim.data[0] : 0;
-	for (;;) {
-		if (lex_blanks(l, err) < 0 || lex_peek(l, &c, err) < 0)
-			return -1;
-		if (c == '\r' || c == '\n')
-			return lex_eol(l, err);
-		if (lex_skip_value(l, err) < 0)
-			return -1;
-	}
-}
-
-static void
-count_item(struct slice item, uint64_t v, struct folder_counts *c)
-{
-	if (slice_eq_nocase(item, "MESSAGES") && v <= UINT32_MAX) {
-		c->messages = (uint32_t)v;
-	} else if (slice_eq_nocase(item, "UIDNEXT")) {
-		c->uidnext = v <= UINT32_MAX ? (uint32_t)v : 0;
-	} else if (slice_eq_nocase(item, "UIDVALIDITY")) {
-		c->uidvalidity = uidvalidity_fold(v);
-	} else if (slice_eq_nocase(item, "HIGHESTMODSEQ")) {
-		c->highestmodseq = v;
-	} else if (slice_eq_nocase(item, "SIZE")) {
-		c->bytes = v;
-		c->bytes_known = true;
-	}
-}
-
-static int
-read_counts(struct lex *l, struct resp *ret, struct err *err)
-{
-	if (lex_blanks(l, err) < 0 || folder_name(l, &ret->folder.name, err) < 0 ||
-	    lex_blanks(l, err) < 0 || lex_expect(l, '(', err) < 0)
-		return -1;
-	for (;;) {
-		struct slice item, text;
-		uint64_t v;
-		bool close;
-		char c;
-
-		if (lex_blanks(l, err) < 0 || lex_accept(l, ')', &close, err) < 0)
-			return -1;
-		if (close)
-			return lex_eol(l, err);
-		if (lex_atom(l, "", &item, err) < 0 || lex_space(l, err) < 0 ||
-		    lex_peek(l, &c, err) < 0)
-			return -1;
-		if (c == '(') {
-			if (lex_skip_value(l, err) < 0)
-				return -1;
-			continue;
-		}
-		if (lex_nstring(l, &text, err) < 0)
-			return -1;
-		if (!slice_u64(text, INT64_MAX, &v))
-			continue;
-		if (slice_eq_nocase(item, "MESSAGES") && v <= UINT32_MAX)
-			ret->folder.attrs |= FOLDER_COUNTED;
-		count_item(item, v, &ret->folder.counts);
-	}
 }
 
 /* ---- SEARCH, ESEARCH, VANISHED ---- */
@@ -645,260 +411,6 @@ read_vanished(struct reader *r, struct resp *ret, struct err *err)
 	return lex_eol(l, err);
 }
 
-/* ---- FETCH ---- */
-
-static int
-fetch_flags(struct lex *l, struct fetch_data *f, struct err *err)
-{
-	struct flag_set set;
-
-	flag_set_init(&set, l->arena);
-	if (lex_expect(l, '(', err) < 0)
-		return -1;
-	for (;;) {
-		struct slice word;
-		bool close;
-		char c;
-
-		if (lex_blanks(l, err) < 0 || lex_accept(l, ')', &close, err) < 0)
-			return -1;
-		if (close)
-			break;
-		if (lex_peek(l, &c, err) < 0 ||
-		    (c == '"' || c == '{' ? lex_astring(l, &word, err)
-					  : lex_word(l, ")", &word, err)) < 0)
-			return -1;
-		if (!flag_set_add(&set, word))
-			return no_room(err);
-	}
-	if (!flag_set_end(&set, &f->flags))
-		return no_room(err);
-	f->recent = f->flags.system & FLAG_RECENT;
-	f->has_flags = true;
-	return 0;
-}
-
-static int
-fetch_date(struct lex *l, struct fetch_data *f, struct err *err)
-{
-	struct slice text;
-
-	if (lex_nstring(l, &text, err) < 0)
-		return -1;
-	f->has_date = true;
-	if (text.data == NULL)
-		return 0;
-	f->raw_date = text.data;
-	if (date_parse(text, &f->date)) {
-		char again[DATE_TEXT_MAX];
-
-		date_format(&f->date, again);
-		if (slice_eq(text, again))
-			f->raw_date = NULL;
-	}
-	return 0;
-}
-
-static int
-fetch_modseq(struct lex *l, struct fetch_data *f, struct err *err)
-{
-	if (lex_expect(l, '(', err) < 0 || lex_number(l, &f->modseq, err) < 0)
-		return -1;
-	return lex_expect(l, ')', err);
-}
-
-static int
-fetch_uid(struct lex *l, struct fetch_data *f, struct err *err)
-{
-	return uid_number(l, &f->uid, err);
-}
-
-/* NIL, a negative number or one of 65 bits is 0, "unknown": a size is no reason to lose the rest of
- * the line. */
-static int
-fetch_size(struct lex *l, struct fetch_data *f, struct err *err)
-{
-	struct slice text;
-
-	f->has_size = true;
-	if (lex_nstring(l, &text, err) < 0)
-		return -1;
-	if (text.data == NULL || !lex_number_of(text, &f->size))
-		f->size = 0;
-	return 0;
-}
-
-/* Text between the brackets of BODY[...], which may hold blanks and a list: HEADER.FIELDS
- * (SUBJECT). */
-static int
-fetch_section(struct lex *l, struct slice *ret, struct err *err)
-{
-	char text[512];
-	size_t len = 0;
-
-	for (;;) {
-		char c;
-
-		if (lex_peek(l, &c, err) < 0)
-			return -1;
-		if (c == '\r' || c == '\n' || len == sizeof(text))
-			return err_set(
-			    err, ERR_PROTOCOL, "a body section without its closing bracket");
-		lex_take(l);
-		if (c == ']')
-			break;
-		text[len++] = c;
-	}
-
-	char *copy = arena_copy(l->arena, (struct slice){ text, len });
-
-	if (copy == NULL)
-		return no_room(err);
-	*ret = (struct slice){ copy, len };
-	return 0;
-}
-
-static int
-fetch_origin(struct lex *l, struct fetch_data *f, struct err *err)
-{
-	bool open;
-
-	if (lex_accept(l, '<', &open, err) < 0)
-		return -1;
-	f->has_origin = open;
-	if (!open)
-		return 0;
-
-	struct slice text;
-	bool close;
-
-	if (lex_atom(l, ">", &text, err) < 0 || lex_accept(l, '>', &close, err) < 0)
-		return -1;
-	if (!close || !slice_u64(text, INT64_MAX, &f->origin))
-		return err_set(
-		    err, ERR_PROTOCOL, "'<%.20s' is not the origin of a body slice", text.data);
-	return 0;
-}
-
-static int
-fetch_body_item(struct lex *l, struct slice name, struct fetch_data *f, struct err *err)
-{
-	struct slice section = { "", 0 };
-	bool bracket;
-
-	f->part = PART_WHOLE;
-	f->has_origin = false;
-	if (lex_accept(l, '[', &bracket, err) < 0)
-		return -1;
-	if (bracket) {
-		if (fetch_section(l, &section, err) < 0 || fetch_origin(l, f, err) < 0)
-			return -1;
-		f->part = section.len == 0                     ? PART_WHOLE
-			  : slice_eq_nocase(section, "HEADER") ? PART_HEADER
-			  : slice_eq_nocase(section, "TEXT")   ? PART_TEXT
-							       : PART_OTHER;
-	} else if (slice_eq_nocase(name, "RFC822.HEADER")) {
-		f->part = PART_HEADER;
-	} else if (slice_starts_nocase(name, "RFC822.TEXT")) {
-		f->part = PART_TEXT;
-	}
-	if (lex_blanks(l, err) < 0)
-		return -1;
-
-	char c;
-
-	if (lex_peek(l, &c, err) < 0)
-		return -1;
-	if (c == '{' || c == '~') {
-		f->body = BODY_LITERAL;
-		return lex_literal(l, &f->octets, err);
-	}
-	if (lex_nstring(l, &f->text, err) < 0)
-		return -1;
-	f->body = f->text.data ? BODY_INLINE : BODY_NIL;
-	f->octets = f->text.len;
-	return 0;
-}
-
-static const struct {
-	const char *name;
-	int (*read)(struct lex *l, struct fetch_data *f, struct err *err);
-} items[] = {
-	{ "UID", fetch_uid },
-	{ "FLAGS", fetch_flags },
-	{ "RFC822.SIZE", fetch_size },
-	{ "INTERNALDATE", fetch_date },
-	{ "MODSEQ", fetch_modseq },
-};
-
-static bool
-is_body_item(struct slice name)
-{
-	return slice_eq_nocase(name, "BODY") || slice_eq_nocase(name, "BINARY") ||
-	       slice_eq_nocase(name, "RFC822") || slice_eq_nocase(name, "RFC822.PEEK") ||
-	       slice_eq_nocase(name, "RFC822.HEADER") || slice_eq_nocase(name, "RFC822.TEXT") ||
-	       slice_eq_nocase(name, "RFC822.TEXT.PEEK");
-}
-
-static int
-fetch_item(struct lex *l, struct fetch_data *f, struct err *err)
-{
-	struct slice name;
-
-	if (lex_atom(l, "[", &name, err) < 0)
-		return -1;
-	if (is_body_item(name)) {
-		char c;
-
-		if (lex_peek(l, &c, err) < 0)
-			return -1;
-		/* "BODY (...)" without brackets is a structure. */
-		if (c == '[' || !slice_eq_nocase(name, "BODY"))
-			return fetch_body_item(l, name, f, err);
-	}
-	if (lex_blanks(l, err) < 0)
-		return -1;
-	for (size_t i = 0; i < COUNT_OF(items); i++)
-		if (slice_eq_nocase(name, items[i].name))
-			return items[i].read(l, f, err);
-	return lex_skip_value(l, err);
-}
-
-/* Items up to the next body or the end of the response. */
-static int
-fetch_items(struct lex *l, struct resp *ret, struct err *err)
-{
-	struct fetch_data *f = &ret->fetch;
-
-	f->body = BODY_NONE;
-	ret->more = false;
-	for (;;) {
-		bool close;
-
-		if (lex_blanks(l, err) < 0 || lex_accept(l, ')', &close, err) < 0)
-			return -1;
-		if (close)
-			return lex_eol(l, err);
-		if (fetch_item(l, f, err) < 0)
-			return -1;
-		if (f->body != BODY_NONE) {
-			ret->more = true;
-			return 0;
-		}
-	}
-}
-
-static int
-read_fetch(struct lex *l, struct resp *ret, struct err *err)
-{
-	ret->kind = RESP_FETCH;
-	ret->fetch.seq = ret->number;
-	ret->fetch.flags.keywords = "";
-	if (lex_blanks(l, err) < 0 || lex_expect(l, '(', err) < 0)
-		return -1;
-	return fetch_items(l, ret, err);
-}
-
 /* ---- dispatch ---- */
 
 static int
@@ -914,7 +426,7 @@ read_numbered(struct reader *r, struct slice number, struct resp *ret, struct er
 	if (lex_space(&r->lex, err) < 0 || lex_atom(&r->lex, "", &word, err) < 0)
 		return -1;
 	if (slice_eq_nocase(word, "FETCH"))
-		return read_fetch(&r->lex, ret, err);
+		return resp_read_fetch(&r->lex, ret, err);
 	ret->kind = slice_eq_nocase(word, "EXISTS")    ? RESP_EXISTS
 		    : slice_eq_nocase(word, "RECENT")  ? RESP_RECENT
 		    : slice_eq_nocase(word, "EXPUNGE") ? RESP_EXPUNGE
@@ -946,11 +458,11 @@ read_named(struct reader *r, struct slice word, struct resp *ret, struct err *er
 	if (slice_eq_nocase(word, "LIST") || slice_eq_nocase(word, "LSUB") ||
 	    slice_eq_nocase(word, "XLIST")) {
 		ret->kind = slice_eq_nocase(word, "LSUB") ? RESP_LSUB : RESP_LIST;
-		return read_list(l, ret, err);
+		return resp_read_list(l, ret, err);
 	}
 	if (slice_eq_nocase(word, "STATUS")) {
 		ret->kind = RESP_COUNTS;
-		return read_counts(l, ret, err);
+		return resp_read_counts(l, ret, err);
 	}
 	if (slice_eq_nocase(word, "SEARCH")) {
 		ret->kind = RESP_SEARCH;
@@ -1069,7 +581,7 @@ resp_more(struct reader *r, struct resp *io, struct err *err)
 
 	lex_literal_read(&r->lex);
 
-	int rc = settle(r, io, fetch_items(&r->lex, io, &local), &local);
+	int rc = settle(r, io, resp_fetch_items(&r->lex, io, &local), &local);
 
 	if (rc < 0)
 		*err = local;

@@ -8,282 +8,6 @@
 #include "mail/header.h"
 #include "store/source_imap.h"
 
-/* ---- windows ---- */
-
-void
-source_windows_free(struct source *s)
-{
-	while (s->first != NULL) {
-		struct window *w = s->first;
-
-		s->first = w->next;
-		free(w);
-	}
-	s->end = &s->first;
-}
-
-static struct window *
-window_new(const struct wanted *want, size_t n, unsigned ask)
-{
-	struct window *w = mem_new(sizeof(*w) + n * sizeof(*want));
-
-	memcpy(w->want, want, n * sizeof(*want));
-	w->n = w->left = n;
-	w->ask = ask;
-	return w;
-}
-
-static void
-window_queue(struct source *s, struct window *w)
-{
-	*s->end = w;
-	s->end = &w->next;
-}
-
-static void
-window_drop(struct source *s, struct window *w)
-{
-	struct window **at = &s->first;
-
-	while (*at != w)
-		at = &(*at)->next;
-	*at = w->next;
-	if (s->end == &w->next)
-		s->end = at;
-	free(w);
-}
-
-int
-source_imap_ask(struct source *s, const struct want *want, size_t n, struct err *err)
-{
-	size_t limit =
-	    quirk_in(s->s->quirks, QUIRK_SMALL_WINDOWS) ? WINDOW_MSGS_SMALL : WINDOW_MSGS;
-	struct wanted part[WINDOW_MSGS];
-	uint64_t octets = 0;
-	size_t len = 0;
-
-	(void)err;
-	s->bodies_asked = true;
-	for (size_t i = 0; i < n; i++) {
-		if (want[i].isolated) {
-			struct doubt *d =
-			    source_doubt(s, want[i].uid, want[i].size_known, want[i].size,
-				"the connection was lost while the message was read", NULL);
-
-			if (d != NULL)
-				d->tried = ~(1u << FORM_SLICES | 1u << FORM_HEADER |
-					     1u << FORM_RFC822_HEADER);
-			continue;
-		}
-		if (len > 0 && (len == limit || octets + want[i].size > WINDOW_OCTETS)) {
-			window_queue(s, window_new(part, len, s->asks));
-			len = 0;
-			octets = 0;
-		}
-		part[len++] = (struct wanted){
-			.uid = want[i].uid, .size_known = want[i].size_known, .size = want[i].size
-		};
-		octets += want[i].size;
-	}
-	if (len > 0)
-		window_queue(s, window_new(part, len, s->asks));
-	s->asks++;
-	s->owed = false;
-	return 0;
-}
-
-static struct wanted *
-window_find(struct window *w, uint32_t uid)
-{
-	size_t lo = 0, hi = w->n;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (w->want[mid].uid < uid)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < w->n && w->want[lo].uid == uid ? &w->want[lo] : NULL;
-}
-
-/* The set of a window; neighbours in the listing are one range even where UIDs between them do not
- * exist. Returns how many of the window's messages fit into the text. */
-static size_t
-window_text(const struct source *s, const struct window *w, struct buf *out)
-{
-	size_t i = 0;
-
-	while (i < w->n && out->len < SET_TEXT_MAX) {
-		uint32_t lo = w->want[i].uid, hi = lo;
-
-		while (i + 1 < w->n && uidset_after(&s->map, hi) == w->want[i + 1].uid)
-			hi = w->want[++i].uid;
-		i++;
-		buf_printf(out, lo == hi ? "%s%u" : "%s%u:%u", out->len ? "," : "", lo, hi);
-	}
-	return i;
-}
-
-/* What does not fit into one command line becomes a window of its own, right behind. */
-static void
-window_split(struct source *s, struct window *w, size_t at)
-{
-	struct window *rest = window_new(w->want + at, w->n - at, w->ask);
-
-	rest->next = w->next;
-	w->next = rest;
-	if (s->end == &w->next)
-		s->end = &rest->next;
-	w->n = w->left = at;
-}
-
-/* Leave out what has come already. */
-static void
-window_compact(struct window *w)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < w->n; i++)
-		if (!w->want[i].done)
-			w->want[n++] = w->want[i];
-	w->n = w->left = n;
-}
-
-static int
-window_send(struct source *s, struct window *w, bool *ret_sent, struct err *err)
-{
-	struct buf set;
-	int rc = 0;
-
-	*ret_sent = false;
-	window_compact(w);
-	buf_init(&set, SET_TEXT_MAX + 64);
-
-	size_t fit = window_text(s, w, &set);
-
-	if (sess_room(s->s, set.len + 48)) {
-		if (fit < w->n)
-			window_split(s, w, fit);
-		rc = sess_send(s->s, ASKED_WINDOW, &w->tag, err, "UID FETCH %s (%s)", set.data,
-		    form_items((enum form)s->facts.works_form));
-		w->sent = *ret_sent = rc == 0;
-	}
-	buf_done(&set);
-	return rc;
-}
-
-int
-source_send_body(struct source *s, int kind, uint32_t uid, enum form f, uint64_t origin,
-    uint32_t *ret_tag, struct err *err)
-{
-	if (f == FORM_SLICES)
-		return sess_send(s->s, kind, ret_tag, err, "UID FETCH %u (%s<%llu.%d>)", uid,
-		    form_items(f), (unsigned long long)origin, SLICE_OCTETS);
-	return sess_send(s->s, kind, ret_tag, err, "UID FETCH %u (%s)", uid, form_items(f));
-}
-
-/* ---- sending ahead ---- */
-
-static struct window *
-first_unsent(const struct source *s)
-{
-	struct window *w = s->first;
-
-	while (w != NULL && w->sent)
-		w = w->next;
-	return w;
-}
-
-static int
-send_windows(struct source *s, struct err *err)
-{
-	for (struct window *w = first_unsent(s); w != NULL; w = w->next) {
-		bool sent;
-
-		if (window_send(s, w, &sent, err) < 0)
-			return -1;
-		if (!sent)
-			break;
-	}
-	return 0;
-}
-
-/* All forms are used up for the server: every message has to be looked at alone. */
-static void
-give_up_windows(struct source *s)
-{
-	while (s->first != NULL) {
-		struct window *w = s->first;
-
-		for (size_t i = 0; i < w->n; i++)
-			if (!w->want[i].done)
-				source_doubt(s, w->want[i].uid, w->want[i].size_known,
-				    w->want[i].size,
-				    "the server refuses every form of asking for a message", NULL);
-		window_drop(s, w);
-	}
-}
-
-static int
-start_try(struct source *s, struct window *w, struct err *err)
-{
-	size_t i = 0;
-
-	while (w->want[i].done)
-		i++;
-	s->trying = true;
-	s->try_good = false;
-	s->try_uid = w->want[i].uid;
-	return source_send_body(s, ASKED_TRY, s->try_uid, s->try_form, 0, &s->try_tag, err);
-}
-
-/* Behind the last body, so that settling costs no round trip. With no body asked for, the listing
- * has just told. */
-static int
-send_noop(struct source *s, struct err *err)
-{
-	if (!s->rest_asked || s->noop_sent)
-		return 0;
-	s->noop_sent = true;
-	s->noop_done = !s->bodies_asked;
-	return s->bodies_asked ? sess_send(s->s, ASKED_NOOP, NULL, err, "NOOP") : 0;
-}
-
-/* Send what may be sent. STEP_ITEM: go on reading. */
-static enum step
-send_ahead(struct source *s, struct offer *ret, struct err *err)
-{
-	struct window *w = first_unsent(s);
-
-	if (w == NULL)
-		return send_noop(s, err) < 0 ? STEP_ERR : STEP_ITEM;
-	if (s->trying)
-		return STEP_ITEM;
-
-	enum form form = (enum form)s->facts.works_form;
-
-	if (form == FORM_NONE) {
-		struct ladder l = source_ladder(s);
-
-		/* Slices are for single messages: a window of them would be many commands. */
-		form = s->try_form = ladder_first(&l, 1u << FORM_SLICES, true);
-		if (form == FORM_NONE) {
-			give_up_windows(s);
-			return STEP_ITEM;
-		}
-	}
-	if (form_sets_seen(form) && !s->owed) {
-		s->owed = true;
-		*ret = (struct offer){ 0 };
-		return STEP_OWE;
-	}
-	if (s->facts.works_form == FORM_NONE)
-		return start_try(s, w, err) < 0 ? STEP_ERR : STEP_ITEM;
-	return send_windows(s, err) < 0 ? STEP_ERR : STEP_ITEM;
-}
-
 /* ---- answers ---- */
 
 int
@@ -315,7 +39,7 @@ static struct wanted *
 wanted_find(struct source *s, uint32_t uid, struct window **ret)
 {
 	for (struct window *w = s->first; w != NULL && w->sent; w = w->next) {
-		struct wanted *want = window_find(w, uid);
+		struct wanted *want = source_window_find(w, uid);
 
 		if (want != NULL && !want->done) {
 			*ret = w;
@@ -428,8 +152,8 @@ static enum pumped
 try_body(struct source *s, struct resp *r, struct err *err)
 {
 	uint32_t uid = r->fetch.uid ? r->fetch.uid : uidset_nth(&s->map, r->fetch.seq);
-	struct window *w = first_unsent(s);
-	struct wanted *want = w && uid == s->try_uid ? window_find(w, uid) : NULL;
+	struct window *w = source_first_unsent(s);
+	struct wanted *want = w && uid == s->try_uid ? source_window_find(w, uid) : NULL;
 	const char *fault = NULL;
 	struct err io = { 0 };
 
@@ -465,8 +189,8 @@ form_refused(struct source *s, enum form f, uint32_t uid, const char *command)
 static void
 try_failed(struct source *s, const struct resp *r, const struct asked *a)
 {
-	struct window *w = first_unsent(s);
-	struct wanted *want = w ? window_find(w, s->try_uid) : NULL;
+	struct window *w = source_first_unsent(s);
+	struct wanted *want = w ? source_window_find(w, s->try_uid) : NULL;
 
 	if (r->state == STATE_BAD) {
 		form_refused(s, s->try_form, s->try_uid, a->text);
@@ -489,7 +213,7 @@ try_failed(struct source *s, const struct resp *r, const struct asked *a)
 	if (d != NULL)
 		d->tried |= 1u << s->try_form;
 	if (w->left == 0)
-		window_drop(s, w);
+		source_window_drop(s, w);
 }
 
 static int
@@ -497,13 +221,13 @@ try_answered(struct source *s, const struct resp *r, const struct asked *a, stru
 {
 	s->trying = false;
 	if (s->try_good) {
-		struct window *w = first_unsent(s);
+		struct window *w = source_first_unsent(s);
 
 		s->facts.works_form = s->try_form;
 		s->proven = true;
 		source_recovered(s, s->try_form);
 		if (w != NULL && w->left == 0)
-			window_drop(s, w);
+			source_window_drop(s, w);
 		return 0;
 	}
 	if (is_wait_code(r->code))
@@ -524,8 +248,8 @@ window_halve(struct source *s, struct window *w)
 		if (!w->want[i].done)
 			rest[n++] = w->want[i];
 	half = n / 2;
-	window_queue(s, window_new(rest, half, w->ask));
-	window_queue(s, window_new(rest + half, n - half, w->ask));
+	source_window_queue(s, source_window_new(rest, half, w->ask));
+	source_window_queue(s, source_window_new(rest + half, n - half, w->ask));
 	free(rest);
 }
 
@@ -567,7 +291,7 @@ window_answered(struct source *s, const struct resp *r, const struct asked *a, s
 					: "the server refused the message",
 				    r->state == STATE_OK ? NULL : s->s->reply);
 	}
-	window_drop(s, w);
+	source_window_drop(s, w);
 	return 0;
 }
 
@@ -646,7 +370,7 @@ source_imap_next(struct source *s, struct offer *ret, struct err *err)
 	}
 	for (;;) {
 		bool rest = s->rest_asked && s->ended + 1 == s->asks;
-		enum step step = s->alone ? STEP_ITEM : send_ahead(s, ret, err);
+		enum step step = s->alone ? STEP_ITEM : source_send_ahead(s, ret, err);
 
 		if (step != STEP_ITEM)
 			return step;

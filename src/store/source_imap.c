@@ -210,336 +210,6 @@ source_imap_folders(struct source *s, struct arena *a, struct folder_list *ret, 
 	return sess_folders(s->s, false, a, ret, err);
 }
 
-/* ---- listing ---- */
-
-/* Ways to ask for the listing, best first; a step down is taken once per server. UID FETCH gives
- * the UID unasked (RFC 3501 6.4.8, RFC 1730 6.4.8), yet some servers want it named, and some old
- * ones refuse it. */
-static const char *const listing_forms[] = {
-	"(UID FLAGS INTERNALDATE RFC822.SIZE)",
-	"(FLAGS INTERNALDATE RFC822.SIZE)",
-	"FAST",
-	"(FLAGS RFC822.SIZE)",
-	"(FLAGS)",
-};
-
-static unsigned
-listing_form(const struct source *s)
-{
-	unsigned f = s->facts.quirks >> LEARNT_LISTING_SHIFT;
-
-	return f == 0 && s->s->level == LEVEL_IMAP4 ? 1 : f;
-}
-
-const char *
-source_listing_items(const struct source *s)
-{
-	return listing_forms[listing_form(s)];
-}
-
-static int
-send_page(struct source *s, size_t i, struct err *err)
-{
-	char hi[16] = "*";
-
-	if (s->page_range[i].hi != UINT32_MAX)
-		snprintf(hi, sizeof(hi), "%u", s->page_range[i].hi);
-	msg_page_reset(s->page[i]);
-	s->page_asked[i] = true;
-	s->page_ready[i] = s->page_again[i] = false;
-	s->page_form[i] = listing_form(s);
-	s->page_expect[i] = !s->search_known || s->page_range[i].hi == UINT32_MAX
-				? 0
-				: uidset_count_below(&s->map, s->page_range[i].hi + 1) -
-				      uidset_count_below(&s->map, s->page_range[i].lo);
-	return sess_send(s->s, ASKED_PAGE, &s->page_tag[i], err, "UID FETCH %u:%s %s",
-	    s->page_range[i].lo, hi, source_listing_items(s));
-}
-
-static int
-ask_page(struct source *s, uint32_t lo, uint32_t hi, struct err *err)
-{
-	size_t i = s->page_asked[0] ? 1 : 0;
-
-	s->page_range[i] = (struct uidrange){ .lo = lo, .hi = hi };
-	return send_page(s, i, err);
-}
-
-/* The next PAGE_MSGS members of the map, as one range: between them nothing is known to exist, and
- * what exists unknown to SEARCH is then listed too. */
-static int
-ask_next_page(struct source *s, struct err *err)
-{
-	if (s->pages_done || (s->page_asked[0] && s->page_asked[1]))
-		return 0;
-
-	uint64_t before = uidset_count_below(&s->map, s->page_from);
-	uint32_t lo = uidset_nth(&s->map, before + 1), hi = uidset_nth(&s->map, before + PAGE_MSGS);
-
-	if (lo == 0) {
-		s->pages_done = true;
-		return 0;
-	}
-	if (hi == 0)
-		hi = uidset_last(&s->map);
-	s->page_from = hi == UINT32_MAX ? hi : hi + 1;
-	if (hi >= uidset_last(&s->map))
-		s->pages_done = true;
-	return ask_page(s, lo, hi, err);
-}
-
-static struct msg *
-page_find(struct msg_page *p, uint32_t uid)
-{
-	for (size_t i = p->len; i-- > 0 && p->msg[i].uid >= uid;)
-		if (p->msg[i].uid == uid)
-			return &p->msg[i];
-	return NULL;
-}
-
-static int
-listing_fill(struct msg *m, const struct fetch_data *f, struct arena *a, struct err *err)
-{
-	if (f->has_size) {
-		/* 0 is what servers say that do not know (quirks row 31). */
-		m->size = f->size;
-		m->size_known = f->size > 0;
-	}
-	if (f->has_date) {
-		m->date = f->date;
-		m->raw_date = f->raw_date ? arena_copy(a, slice_str(f->raw_date)) : NULL;
-	}
-	if (f->has_flags) {
-		char *words = arena_copy(a, slice_str(f->flags.keywords));
-
-		if (words == NULL)
-			return err_set(
-			    err, ERR_PROTOCOL, "a page of the listing has more text than fits");
-		m->flags =
-		    (struct flags){ .system = f->flags.system & FLAGS_STORED, .keywords = words };
-	}
-	if (f->modseq != 0)
-		m->modseq = f->modseq;
-	return 0;
-}
-
-/* Data of one message for the page that is being filled. What was not asked for has neither size
- * nor date. */
-static int
-page_take(struct msg_page *p, const struct fetch_data *f, struct err *err)
-{
-	struct msg *m = page_find(p, f->uid);
-
-	if (m == NULL) {
-		if ((!f->has_size && !f->has_date) || p->len == PAGE_MSGS)
-			return 0;
-
-		size_t i = p->len;
-
-		while (i > 0 && p->msg[i - 1].uid > f->uid)
-			i--;
-		memmove(&p->msg[i + 1], &p->msg[i], (p->len - i) * sizeof(p->msg[0]));
-		p->msg[i] = (struct msg){ .uid = f->uid, .flags.keywords = "" };
-		p->len++;
-		m = &p->msg[i];
-	}
-	return listing_fill(m, f, &p->arena, err);
-}
-
-static void
-page_listed(struct source *s, const struct msg_page *p)
-{
-	for (size_t k = 0; k < p->len; k++) {
-		uint32_t uid = p->msg[k].uid;
-
-		uidset_add(&s->fetched, uid, uid);
-		if (!uidset_has(&s->map, uid)) {
-			uidset_add(&s->map, uid, uid);
-			uidset_sort(&s->map);
-		}
-	}
-	uidset_sort(&s->fetched);
-}
-
-static void
-page_complete(struct source *s, size_t i)
-{
-	if (s->page_ready[i])
-		return;
-	s->page_ready[i] = true;
-	s->listing_works |= s->page[i]->len > 0;
-	page_listed(s, s->page[i]);
-}
-
-/* The slot whose page a UID belongs to; 2: none. */
-static size_t
-page_of(const struct source *s, uint32_t uid)
-{
-	for (size_t i = 0; i < 2; i++)
-		if (s->page_asked[i] && !s->page_ready[i] && uid >= s->page_range[i].lo &&
-		    uid <= s->page_range[i].hi)
-			return i;
-	return 2;
-}
-
-int
-source_take_listing(struct source *s, const struct resp *r, struct err *err)
-{
-	const struct fetch_data *f = &r->fetch;
-	int kind = s->s->n_asked > 0 ? s->s->asked[0].kind : 0;
-	size_t i = page_of(s, f->uid);
-
-	if (f->uid == 0)
-		return 0;
-	if (kind == ASKED_META) {
-		source_meta_take(s, r);
-		return 0;
-	}
-	if (kind == ASKED_UIDS) {
-		uidset_add(&s->searched, f->uid, f->uid);
-		return 0;
-	}
-	if (i == 2 || uidset_has(&s->fetched, f->uid))
-		return 0;
-	if (page_take(s->page[i], f, err) < 0)
-		return -1;
-	if (s->page_expect[i] > 0 && s->page[i]->len == s->page_expect[i])
-		page_complete(s, i);
-	return 0;
-}
-
-bool
-source_listing_step(struct source *s, const char *command)
-{
-	struct event e = { .no = EV_REFUSED,
-		.level = LEVEL_WARNING,
-		.folder = s->folder,
-		.command = command,
-		.reply = slice_str(s->s->reply) };
-	unsigned f = listing_form(s);
-
-	if (f + 1 == COUNT_OF(listing_forms))
-		return false;
-	s->facts.quirks = (s->facts.quirks & ((1u << LEARNT_LISTING_SHIFT) - 1)) |
-			  (f + 1) << LEARNT_LISTING_SHIFT;
-	notes_add(&s->notes, &e, true,
-	    "the server refuses this form of listing; %s is asked for instead",
-	    listing_forms[f + 1]);
-	return true;
-}
-
-/* The page is asked for again in the next form; when there is none, each message is looked at
- * alone, first form again. */
-static void
-listing_refused(struct source *s, size_t i, const struct asked *a)
-{
-	struct event e = { .no = EV_REFUSED,
-		.level = LEVEL_WARNING,
-		.folder = s->folder,
-		.command = a->text,
-		.reply = slice_str(s->s->reply) };
-
-	/* Sent before the step was taken, or a step is left. */
-	s->page_again[i] =
-	    !s->singles && (s->page_form[i] != listing_form(s) || source_listing_step(s, a->text));
-	if (s->page_again[i])
-		return;
-	if (!s->singles) {
-		s->facts.quirks &= (1u << LEARNT_LISTING_SHIFT) - 1;
-		notes_add(&s->notes, &e, true,
-		    "the server refuses every form of listing more than one message; they are "
-		    "looked at "
-		    "one by one");
-	}
-	s->singles = true;
-	s->pages_done = true;
-	s->page_ready[i] = true;
-}
-
-int
-source_page_answered(struct source *s, const struct resp *r, const struct asked *a, struct err *err)
-{
-	struct event e = { .no = EV_REFUSED,
-		.level = LEVEL_WARNING,
-		.folder = s->folder,
-		.command = a->text,
-		.reply = slice_str(s->s->reply) };
-
-	for (size_t i = 0; i < 2; i++) {
-		if (!s->page_asked[i] || s->page_tag[i] != a->tag || s->page_ready[i])
-			continue;
-		if (r->state == STATE_BAD && !s->listing_works && s->page[i]->len == 0) {
-			listing_refused(s, i, a);
-			return 0;
-		}
-		page_complete(s, i);
-	}
-	if (r->state == STATE_OK)
-		return 0;
-	if (r->code == CODE_UNAVAILABLE || r->code == CODE_LIMIT || r->code == CODE_THROTTLED ||
-	    r->code == CODE_OVERQUOTA)
-		return sess_refused(s->s, r, "listing", err);
-	/* What is missing is looked at message by message; the refusal itself is worth a line. */
-	notes_add(&s->notes, &e, true,
-	    "part of the listing was refused; what is missing is asked for again");
-	return 0;
-}
-
-/* Drop the first page, the second moves up. */
-static void
-shift_pages(struct source *s)
-{
-	struct msg_page *p = s->page[0];
-
-	s->page[0] = s->page[1];
-	s->page[1] = p;
-	s->page_tag[0] = s->page_tag[1];
-	s->page_ready[0] = s->page_ready[1];
-	s->page_again[0] = s->page_again[1];
-	s->page_form[0] = s->page_form[1];
-	s->page_expect[0] = s->page_expect[1];
-	s->page_range[0] = s->page_range[1];
-	s->page_asked[0] = s->page_asked[1];
-	s->page_asked[1] = s->page_ready[1] = s->page_again[1] = false;
-}
-
-static int
-source_imap_list(struct source *s, struct msg_page *ret, struct err *err)
-{
-	for (;;) {
-		if (ask_next_page(s, err) < 0)
-			return -1;
-		if (!s->page_asked[0]) {
-			msg_page_reset(ret);
-			return 0;
-		}
-		while (!s->page_ready[0]) {
-			enum pumped p;
-
-			if (s->page_again[0] && send_page(s, 0, err) < 0)
-				return -1;
-			p = source_pump(s, err);
-			if (p == PUMP_ERR)
-				return -1;
-			/* A body asked for behind the page: its data are all here, though its
-			 * answer is held back. What it lacks is found when the folder is settled.
-			 */
-			if (p == PUMP_BODY) {
-				s->held = true;
-				page_complete(s, 0);
-			}
-		}
-
-		struct msg_page swap = *ret;
-
-		*ret = *s->page[0];
-		*s->page[0] = swap;
-		shift_pages(s);
-		if (ret->len > 0)
-			return 0;
-	}
-}
-
 /* ---- enter ---- */
 
 static int
@@ -694,9 +364,9 @@ start_listing(struct source *s, struct err *err)
 		s->pages_done = true;
 		return 0;
 	}
-	if (ask_next_page(s, err) < 0)
+	if (source_ask_next_page(s, err) < 0)
 		return -1;
-	return ask_next_page(s, err);
+	return source_ask_next_page(s, err);
 }
 
 static int
@@ -717,7 +387,7 @@ source_imap_enter(
 		return -1;
 	if (counted && f->counts.messages > 0 && f->counts.messages <= PAGE_MSGS * 3 / 4) {
 		s->listed_at_once = true;
-		if (ask_page(s, 1, UINT32_MAX, err) < 0)
+		if (source_ask_page(s, 1, UINT32_MAX, err) < 0)
 			return -1;
 	}
 	if (read_flight(s, &opened, err) < 0)
@@ -757,7 +427,7 @@ settle_holes(struct source *s, bool *ret_more, struct err *err)
 	if (s->passes < 2 && !s->singles) {
 		last = uidset_count(&holes) > PAGE_MSGS ? uidset_nth(&holes, PAGE_MSGS)
 							: uidset_last(&holes);
-		rc = ask_page(s, holes.range[0].lo, last, err);
+		rc = source_ask_page(s, holes.range[0].lo, last, err);
 		goto out;
 	}
 	s->holes_settled = true;
@@ -789,7 +459,7 @@ source_imap_settle(struct source *s, bool *ret_more, struct err *err)
 		if (last == UINT32_MAX)
 			from = 1;
 		*ret_more = true;
-		return ask_page(s, from, UINT32_MAX, err);
+		return source_ask_page(s, from, UINT32_MAX, err);
 	}
 	return settle_holes(s, ret_more, err);
 }

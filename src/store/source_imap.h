@@ -1,5 +1,6 @@
-/* Insides of the IMAP source, shared by its three files: source_imap.c (folders, listing, proof),
- * source_body.c (windows, bodies), source_rest.c (what was put aside). */
+/* Insides of the IMAP source, shared by its files: source_imap.c (folders, proof), source_list.c
+ * (the listing), source_window.c (what is sent ahead), source_body.c (answers and bodies),
+ * source_rest.c (what was put aside). */
 #ifndef STORE_SOURCE_IMAP_H
 #define STORE_SOURCE_IMAP_H
 
@@ -168,29 +169,42 @@ void source_refusal(struct source *s, uint32_t uid, const char *command, const c
 void source_recovered(struct source *s, enum form by);
 void source_unrecovered(struct source *s);
 
+/* source_list.c */
+int source_ask_page(struct source *s, uint32_t lo, uint32_t hi, struct err *err) WARN_UNUSED;
+int source_ask_next_page(struct source *s, struct err *err) WARN_UNUSED;
+int source_imap_list(struct source *s, struct msg_page *ret, struct err *err) WARN_UNUSED;
+
+/* source_window.c */
+struct window *source_window_new(const struct wanted *want, size_t n, unsigned ask);
+void source_window_queue(struct source *s, struct window *w);
+void source_window_drop(struct source *s, struct window *w);
+struct wanted *source_window_find(struct window *w, uint32_t uid);
+struct window *source_first_unsent(const struct source *s);
+enum step source_send_ahead(struct source *s, struct offer *ret, struct err *err) WARN_UNUSED;
+
 /* source_body.c */
 enum pumped { PUMP_ERR = -1, PUMP_AGAIN, PUMP_BODY };
-enum pumped source_pump(struct source *s, struct err *err);
+enum pumped source_pump(struct source *s, struct err *err) WARN_UNUSED;
 int
 source_imap_ask(struct source *s, const struct want *want, size_t n, struct err *err) WARN_UNUSED;
-enum step source_imap_next(struct source *s, struct offer *ret, struct err *err);
+enum step source_imap_next(struct source *s, struct offer *ret, struct err *err) WARN_UNUSED;
 int source_imap_read(struct source *s, struct slice *ret, struct err *err) WARN_UNUSED;
 int source_send_body(struct source *s, int kind, uint32_t uid, enum form f, uint64_t origin,
     uint32_t *ret_tag, struct err *err) WARN_UNUSED;
 bool source_is_notice(struct source *s, const struct resp *r,
-    struct err *err); /* err->kind says whether reading failed */
+    struct err *err) WARN_UNUSED; /* err->kind says whether reading failed */
 bool source_body_start(struct source *s, const struct resp *r, uint32_t uid, struct wanted *want,
-    struct window *w, enum form form, const char **ret_fault, struct err *err);
+    struct window *w, enum form form, const char **ret_fault, struct err *err) WARN_UNUSED;
 void source_windows_free(struct source *s);
 int source_skip_fetch(struct source *s, struct resp *r, struct err *err) WARN_UNUSED;
 
 /* source_rest.c */
 struct doubt *source_doubt(struct source *s, uint32_t uid, bool size_known, uint64_t size,
     const char *reason, const char *reply);
-enum step source_rest_next(struct source *s, struct offer *ret, struct err *err);
+enum step source_rest_next(struct source *s, struct offer *ret, struct err *err) WARN_UNUSED;
 int source_alone_answered(
     struct source *s, const struct resp *r, const struct asked *a, struct err *err) WARN_UNUSED;
-enum pumped source_alone_body(struct source *s, struct resp *r, struct err *err);
+enum pumped source_alone_body(struct source *s, struct resp *r, struct err *err) WARN_UNUSED;
 void source_meta_take(struct source *s, const struct resp *r);
 void source_doubts_free(struct source *s);
 

@@ -1,0 +1,14 @@
+/* Insides of the response reader, shared by resp.c, resp_list.c and resp_fetch.c. */
+#ifndef IMAP_RESP_PARTS_H
+#define IMAP_RESP_PARTS_H
+
+#include "imap/resp.h"
+
+int resp_no_room(struct err *err) WARN_UNUSED;
+int resp_uid_number(struct lex *l, uint32_t *ret, struct err *err) WARN_UNUSED;
+int resp_read_list(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
+int resp_read_counts(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
+int resp_fetch_items(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
+int resp_read_fetch(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
+
+#endif
