@@ -264,6 +264,35 @@ notice_alone(struct slice body)
 }
 
 bool
+header_boundary(struct slice header, char ret[BOUNDARY_MAX + 1])
+{
+	char raw[FIELD_RAW_MAX + 1];
+	struct field f;
+	bool found = false;
+
+	if (header.len > HEADER_MAX)
+		header.len = HEADER_MAX;
+	(void)pthread_once(&header_once, header_start_gmime);
+	pthread_mutex_lock(&header_mutex);
+	while (!found && header_next(&header, &f)) {
+		if (!slice_eq_nocase(f.name, "Content-Type"))
+			continue;
+		header_unfold(f.value, raw);
+		GMimeContentType *type = g_mime_content_type_parse(header_options, raw);
+		const char *b = type != NULL ? g_mime_content_type_get_parameter(type, "boundary")
+					     : NULL;
+
+		found = b != NULL && *b != '\0' && strlen(b) <= BOUNDARY_MAX &&
+		    strpbrk(b, "\r\n") == NULL && g_mime_content_type_is_type(type, "multipart", "*");
+		if (found)
+			memcpy(ret, b, strlen(b) + 1);
+		g_clear_object(&type);
+	}
+	pthread_mutex_unlock(&header_mutex);
+	return found;
+}
+
+bool
 body_is_placeholder(struct slice start_of_body, const char **ret_which)
 {
 	struct slice rest = start_of_body;

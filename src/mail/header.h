@@ -14,6 +14,10 @@ struct header_facts {
 
 /* `header`: raw header octets, a truncated one is fine. Never fails: what is not there is "". */
 void header_read(struct slice header, struct arena *a, struct header_facts *ret);
+enum { BOUNDARY_MAX = 200 };
+
+/* The boundary of a multipart (RFC 2046 5.1.1); false: the header names none, or one that cannot be. */
+bool header_boundary(struct slice header, char ret[BOUNDARY_MAX + 1]);
 /* Known texts that servers give in place of a message (quirks.md row 13). */
 bool body_is_placeholder(struct slice start_of_body, const char **ret_which);
 

@@ -529,6 +529,8 @@ source_imap_read(struct source *s, struct slice *ret, struct err *err)
 {
 	struct reading *n = &s->now;
 
+	if (s->mime.active)
+		return source_mime_read(s, ret, err);
 	if (n->lent > 0) {
 		stream_skip(s->s->in, n->lent);
 		n->lent = 0;

@@ -5,6 +5,7 @@
 #define STORE_SOURCE_IMAP_H
 
 #include "imap/body.h"
+#include "mail/header.h"
 #include "store/source.h"
 
 enum asked_kind {
@@ -68,6 +69,7 @@ struct doubt {
 	bool accept, asked_best; /* take the best as it is; it was asked for */
 	const char *reason; /* static words */
 	char *reply; /* malloc'ed, or NULL */
+	bool mime_tried;
 	bool looked; /* the second listing was tried */
 	bool meta_refused; /* and refused: nothing is known of the message but its UID */
 };
@@ -91,6 +93,18 @@ struct reading {
 	bool uid_seen; /* the response named the UID before the body */
 	uint64_t slice_at; /* FORM_SLICES: origin of the current slice */
 	enum form form;
+};
+
+/* A message that is put together from its MIME parts (source_mime.c). */
+struct mime {
+	bool active, lent_text, streaming, last;
+	struct buf text; /* header, boundaries, part headers, notices: to be given next */
+	char boundary[BOUNDARY_MAX + 1]; /* "": the message has one part */
+	unsigned part, misses, given;
+	struct resp resp; /* of the part under way */
+	uint32_t tag;
+	uint64_t left;
+	size_t lent;
 };
 
 struct source {
@@ -140,6 +154,7 @@ struct source {
 	/* what was put aside */
 	struct doubt *doubt;
 	size_t n_doubts, doubts_cap, doubt_at;
+	struct mime mime;
 	bool alone; /* a command for one message is in flight */
 	enum form alone_form;
 	uint32_t alone_tag;
@@ -197,6 +212,12 @@ bool source_body_start(struct source *s, const struct resp *r, uint32_t uid, str
     struct window *w, enum form form, const char **ret_fault, struct err *err) WARN_UNUSED;
 void source_windows_free(struct source *s);
 int source_skip_fetch(struct source *s, struct resp *r, struct err *err) WARN_UNUSED;
+
+/* source_mime.c */
+/* STEP_ITEM: the header and at least one part are there, read gives the rest; STEP_END: not so. */
+enum step source_mime_offer(struct source *s, struct doubt *d, struct offer *ret, struct err *err);
+int source_mime_read(struct source *s, struct slice *ret, struct err *err) WARN_UNUSED;
+void source_mime_done(struct source *s);
 
 /* source_rest.c */
 struct doubt *source_doubt(struct source *s, uint32_t uid, bool size_known, uint64_t size,

@@ -310,6 +310,16 @@ doubt_step(struct source *s, struct doubt *d, struct offer *ret, struct err *err
 
 	enum form f = next_form(s, d);
 
+	/* Whole forms are used up: the parts, if it has any, are more than the header alone. */
+	if ((f == FORM_NONE || form_header_only(f)) && !d->mime_tried &&
+	    s->s->level != LEVEL_IMAP4) {
+		enum step step;
+
+		d->mime_tried = true;
+		step = source_mime_offer(s, d, ret, err);
+		if (step != STEP_END)
+			return step;
+	}
 	if (f == FORM_NONE)
 		return give_verdict(s, d, ret);
 	s->alone_form = f;

@@ -83,6 +83,33 @@ def scene_reconstructed(t):
     t.ok(len(stored) == 1 and b"AAECAwQFBgcICQ==" in stored[0].data, "the parts are stored")
 
 
+def scene_reconstructed_but_one_part(t):
+    """A notice stands for the part that is refused; a later run that gets the mail replaces it."""
+    server = t.server(sample(["INBOX"], 6))
+    server.fetch(uid=3, item=r"BODY(\.PEEK)?\[(TEXT)?\]|RFC822$|RFC822\.(TEXT|PEEK)",
+                 reply=Refuse("NO try the parts"))
+    server.fetch(uid=3, item=r"BODY\.PEEK\[2\]", reply=Refuse("NO [SERVERBUG] not this one"))
+    job, run = t.extract(server)
+    t.exits(run, 2)
+    t.verdict(job, "INBOX", 3, "reconstructed")
+    stored = [m for m in t.mails(job, "") if m.uid == 3]
+    t.ok(len(stored) == 1 and b"not this one" in stored[0].data, "the notice names the answer")
+    server.clear()
+    job, run = t.extract(server, job=job)
+    t.exits(run, 1)         # the refused forms of the first run stand as warnings
+    t.complete(job, server)
+
+
+def scene_no_part_either(t):
+    """Nothing but the header can be had."""
+    server = t.server(sample(["INBOX"], 6))
+    server.fetch(uid=3, item=r"BODY(\.PEEK)?\[(?!HEADER\])|RFC822$|RFC822\.(TEXT|PEEK)",
+                 reply=Refuse("NO nothing"))
+    job, run = t.extract(server)
+    t.exits(run, 2)
+    t.verdict(job, "INBOX", 3, "header-only")
+
+
 def scene_placeholder(t):
     """A known text in place of the mail is not the mail."""
     server = t.server()
