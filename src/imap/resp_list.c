@@ -160,7 +160,8 @@ folder_name(struct lex *l, struct slice *ret, struct err *err)
 		rc = text.full ? err_set(err, ERR_PROTOCOL, "a folder name of more than %d octets",
 				     LEX_STRING_MAX)
 			       : resp_no_room(err);
-	*ret = (struct slice){ copy, text.len };
+	if (rc == 0)
+		*ret = (struct slice){ copy, text.len };
 	buf_done(&text);
 	return rc;
 }

@@ -92,7 +92,8 @@ caps_name_what_helps_and_what_is_missing(void **state)
 	caps_useful(&c, true, &there);
 	caps_useful(&c, false, &missing);
 	assert_string_equal(there.data, "ID ESEARCH");
-	assert_string_equal(missing.data, "NAMESPACE LIST-EXTENDED LIST-STATUS STATUS=SIZE SPECIAL-USE CONDSTORE");
+	assert_string_equal(
+	    missing.data, "NAMESPACE LIST-EXTENDED LIST-STATUS STATUS=SIZE SPECIAL-USE CONDSTORE");
 	buf_done(&there);
 	buf_done(&missing);
 	caps_done(&c);

@@ -23,7 +23,7 @@ over(const char *text, size_t len, size_t piece)
 	arena_init(&arena, 4 * 1024 * 1024);
 	lex_init(&lex, in, &arena);
 	lex_start(&lex);
-	err = (struct err){0};
+	err = (struct err){ 0 };
 }
 
 static void
@@ -171,8 +171,17 @@ static void
 lex_finds_the_end_of_a_line_over_literals_from_anywhere(void **state)
 {
 	static const char *const lines[] = {
-		"a {3}\r\nb\r\n c\r\n!", "{0}\r\n\r\n!", "a {2}\r\n\r\n{2}\r\n\r\n\r\n!", "a {2} \r\n\r\n\r\n!", "a {1+}\r\n\n\r\n!",
-		"abc\n!", "{x}\r\n!", "{}\r\n!", "3}\r\n!", "{3}a\r\n!", "{99999999999999999999}\r\n!",
+		"a {3}\r\nb\r\n c\r\n!",
+		"{0}\r\n\r\n!",
+		"a {2}\r\n\r\n{2}\r\n\r\n\r\n!",
+		"a {2} \r\n\r\n\r\n!",
+		"a {1+}\r\n\n\r\n!",
+		"abc\n!",
+		"{x}\r\n!",
+		"{}\r\n!",
+		"3}\r\n!",
+		"{3}a\r\n!",
+		"{99999999999999999999}\r\n!",
 	};
 
 	(void)state;

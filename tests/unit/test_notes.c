@@ -15,8 +15,12 @@ notes_keep_copies_of_their_texts(void **state)
 {
 	static struct notes n;
 	char folder[] = "INBOX", command[] = "NOOP", reply[] = "0001 BAD\0x";
-	struct event e = { .no = EV_REFUSED, .level = LEVEL_WARNING, .folder = folder, .command = command, .uid = 7,
-	    .reply = { reply, 10 } };
+	struct event e = { .no = EV_REFUSED,
+		.level = LEVEL_WARNING,
+		.folder = folder,
+		.command = command,
+		.uid = 7,
+		.reply = { reply, 10 } };
 
 	(void)state;
 	notes_init(&n);

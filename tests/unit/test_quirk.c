@@ -19,10 +19,12 @@ static void
 quirks_are_found_by_greeting_product_or_host(void **state)
 {
 	(void)state;
-	assert_true(has("The Microsoft Exchange IMAP4 service is ready.", NULL, "h", QUIRK_SHORT_LINES));
-	assert_true(has(NULL, "Microsoft.Exchange.Imap4.Imap4Server 15.20", "OUTLOOK.office365.com", QUIRK_PLACEHOLDERS));
+	assert_true(
+	    has("The Microsoft Exchange IMAP4 service is ready.", NULL, "h", QUIRK_SHORT_LINES));
+	assert_true(has(NULL, "Microsoft.Exchange.Imap4.Imap4Server 15.20", "OUTLOOK.office365.com",
+	    QUIRK_PLACEHOLDERS));
 	assert_true(has(NULL, NULL, "p42-imap.mail.me.com", QUIRK_NO_RFC822) ||
-	    has(NULL, NULL, "imap.mail.me.com", QUIRK_NO_RFC822));
+		    has(NULL, NULL, "imap.mail.me.com", QUIRK_NO_RFC822));
 	assert_true(has(NULL, "hMailServer", "h", QUIRK_NO_CHECKED_SLICES));
 	assert_true(has(NULL, "hmailserver 5.6", "h", QUIRK_NO_CHECKED_SLICES));
 	assert_true(has(NULL, NULL, "imap.mail.yahoo.com", QUIRK_SMALL_WINDOWS));

@@ -21,7 +21,7 @@ over(struct slice text)
 {
 	in = stream_memory(text, 0);
 	reader_init(&reader, in);
-	err = (struct err){0};
+	err = (struct err){ 0 };
 }
 
 static void
@@ -130,7 +130,8 @@ a_uidvalidity_of_any_size_has_32_bits(void **state)
 	assert_int_equal(uidvalidity_fold(UINT32_MAX), UINT32_MAX);
 	assert_int_equal(uidvalidity_fold(UINT64_C(0x100000001)), 1);
 	assert_int_equal(uidvalidity_fold(UINT64_C(0x1a2b3c4d5e)), 0x2b3c4d44);
-	assert_int_not_equal(uidvalidity_fold(UINT64_C(1795365581454)), uidvalidity_fold(UINT64_C(1795365581455)));
+	assert_int_not_equal(
+	    uidvalidity_fold(UINT64_C(1795365581454)), uidvalidity_fold(UINT64_C(1795365581455)));
 }
 
 static void

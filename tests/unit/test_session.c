@@ -20,8 +20,8 @@
 #include "net/openssl.h"
 
 /* ---- the server ----
- * A script is a list of strings: "S:" octets to send, "C:" octets that must come, "T:" TLS from here on, after sending
- * what follows in clear. Behind the last line the connection is closed. */
+ * A script is a list of strings: "S:" octets to send, "C:" octets that must come, "T:" TLS from
+ * here on, after sending what follows in clear. Behind the last line the connection is closed. */
 
 #define OK_GREETING "S:* OK [CAPABILITY IMAP4rev1 LOGIN] ready\r\n"
 #define LOGIN_OK "C:0001 LOGIN \"ana\" \"secret\"\r\n", "S:0001 OK [CAPABILITY IMAP4rev1] in\r\n"
@@ -54,7 +54,8 @@ static bool
 server_say(struct server *v, const char *data, size_t len)
 {
 	while (len > 0) {
-		ssize_t n = v->ssl ? SSL_write(v->ssl, data, (int)len) : send(v->fd, data, len, MSG_NOSIGNAL);
+		ssize_t n = v->ssl ? SSL_write(v->ssl, data, (int)len)
+				   : send(v->fd, data, len, MSG_NOSIGNAL);
 
 		if (n <= 0)
 			return false;
@@ -71,7 +72,8 @@ server_hear(struct server *v, const char *want, size_t len)
 	size_t have = 0;
 
 	while (have < len) {
-		ssize_t n = server_recv(v, got + have, len - have < sizeof(got) - 1 - have ? len - have : sizeof(got) - 1 - have);
+		ssize_t n = server_recv(v, got + have,
+		    len - have < sizeof(got) - 1 - have ? len - have : sizeof(got) - 1 - have);
 
 		if (n <= 0)
 			break;
@@ -142,10 +144,12 @@ server_run(void *arg)
 static void
 server_start(const char *const *script)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(at);
 
-	server = (struct server){ .script = script, .listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
+	server = (struct server){ .script = script,
+		.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
 	assert_int_equal(bind(server.listener, (struct sockaddr *)&at, len), 0);
 	assert_int_equal(listen(server.listener, 1), 0);
 	assert_int_equal(getsockname(server.listener, (struct sockaddr *)&at, &len), 0);
@@ -162,9 +166,15 @@ open_as(enum tls_mode tls, const char *login, const char *password, const char *
 {
 	server_start(script);
 	secret = secret_new(slice_str(password));
-	at = (struct endpoint){ .account = login, .login = login, .host = "127.0.0.1", .port = server.port, .tls = tls,
-	    .trust = { .insecure = true }, .secret = secret, .timeout_ms = 20 * SEC };
-	err = (struct err){0};
+	at = (struct endpoint){ .account = login,
+		.login = login,
+		.host = "127.0.0.1",
+		.port = server.port,
+		.tls = tls,
+		.trust = { .insecure = true },
+		.secret = secret,
+		.timeout_ms = 20 * SEC };
+	err = (struct err){ 0 };
 	return sess_open(&s, &at, NULL, &err);
 }
 
@@ -174,7 +184,11 @@ open_plain(const char *const *script)
 	return open_as(TLS_NONE, "ana", "secret", script);
 }
 
-#define SCRIPT(...) (const char *const []){ __VA_ARGS__, NULL }
+#define SCRIPT(...)                                                                                \
+	(const char *const[])                                                                      \
+	{                                                                                          \
+		__VA_ARGS__, NULL                                                                  \
+	}
 
 static void
 opened(int rc)
@@ -199,7 +213,8 @@ fails(int rc, enum err_kind kind, const char *words)
 {
 	assert_int_equal(rc, -1);
 	if (err.kind != kind || strstr(err.text, words) == NULL)
-		fail_msg("'%s' (%s), expected '%s' (%s)", err.text, err_words(err.kind), words, err_words(kind));
+		fail_msg("'%s' (%s), expected '%s' (%s)", err.text, err_words(err.kind), words,
+		    err_words(kind));
 }
 
 /* Nothing that was told or is kept for telling has the words. */
@@ -212,7 +227,8 @@ nowhere(const char *words)
 		const struct note *n = &s->notes.note[i];
 
 		assert_null(strstr(n->text, words));
-		assert_false(n->event.reply.data != NULL && slice_has_nocase(n->event.reply, words));
+		assert_false(
+		    n->event.reply.data != NULL && slice_has_nocase(n->event.reply, words));
 		assert_false(n->event.command != NULL && strstr(n->event.command, words));
 	}
 }
@@ -244,8 +260,9 @@ static void
 session_asks_for_capabilities_that_were_not_told(void **state)
 {
 	(void)state;
-	opened(open_plain(SCRIPT("S:* OK hello\r\n", "C:0001 CAPABILITY\r\n", "S:* CAPABILITY IMAP4rev1 A\r\n0001 OK x\r\n",
-	    "C:0002 LOGIN \"ana\" \"secret\"\r\n", "S:0002 OK in\r\n", "C:0003 CAPABILITY\r\n",
+	opened(open_plain(SCRIPT("S:* OK hello\r\n", "C:0001 CAPABILITY\r\n",
+	    "S:* CAPABILITY IMAP4rev1 A\r\n0001 OK x\r\n", "C:0002 LOGIN \"ana\" \"secret\"\r\n",
+	    "S:0002 OK in\r\n", "C:0003 CAPABILITY\r\n",
 	    "S:* CAPABILITY IMAP4rev1 ID\r\n0003 OK x\r\n", LOGOUT("0004"))));
 	assert_true(caps_has(&s->caps, CAP_ID));
 	ended();
@@ -255,7 +272,8 @@ static void
 session_takes_capabilities_from_a_line_inside_the_answer_to_login(void **state)
 {
 	(void)state;
-	opened(open_plain(SCRIPT("S:* OK [CAPABILITY IMAP4 IMAP4REV1] Perdition\r\n", "C:0001 LOGIN \"ana\" \"secret\"\r\n",
+	opened(open_plain(SCRIPT("S:* OK [CAPABILITY IMAP4 IMAP4REV1] Perdition\r\n",
+	    "C:0001 LOGIN \"ana\" \"secret\"\r\n",
 	    "S:* CAPABILITY IMAP4rev1 ESEARCH\r\n0001 OK You are so in\r\n", LOGOUT("0002"))));
 	assert_true(caps_has(&s->caps, CAP_ESEARCH));
 	ended();
@@ -265,7 +283,8 @@ static void
 session_with_preauth_does_not_log_in(void **state)
 {
 	(void)state;
-	opened(open_plain(SCRIPT("S:* PREAUTH [CAPABILITY IMAP4rev1] welcome\r\n", LOGOUT("0001"))));
+	opened(
+	    open_plain(SCRIPT("S:* PREAUTH [CAPABILITY IMAP4rev1] welcome\r\n", LOGOUT("0001"))));
 	assert_true(s->preauth);
 	ended();
 }
@@ -295,8 +314,9 @@ static void
 session_of_an_older_server_says_so(void **state)
 {
 	(void)state;
-	fails(open_plain(SCRIPT("S:* OK IMAP2bis\r\n", "C:0001 CAPABILITY\r\n", "S:0001 BAD what\r\n")), ERR_NOT_IMAP,
-	    "does not know CAPABILITY");
+	fails(open_plain(
+		  SCRIPT("S:* OK IMAP2bis\r\n", "C:0001 CAPABILITY\r\n", "S:0001 BAD what\r\n")),
+	    ERR_NOT_IMAP, "does not know CAPABILITY");
 	ended();
 }
 
@@ -304,7 +324,7 @@ session_of_an_older_server_says_so(void **state)
 
 #define PLAIN_CAPS "S:* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] ready\r\n"
 #define PLAIN_IR_CAPS "S:* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] ready\r\n"
-#define BLOB "AGFuYQBzZWNyZXQ="	/* \0ana\0secret */
+#define BLOB "AGFuYQBzZWNyZXQ=" /* \0ana\0secret */
 
 static void
 login_with_sasl_ir_takes_one_round_trip(void **state)
@@ -319,8 +339,9 @@ static void
 login_without_sasl_ir_waits_for_the_server(void **state)
 {
 	(void)state;
-	opened(open_plain(SCRIPT(PLAIN_CAPS, "C:0001 AUTHENTICATE PLAIN\r\n", "S:* OK one moment\r\n+ \r\n", "C:" BLOB "\r\n",
-	    "S:0001 OK [CAPABILITY IMAP4rev1] in\r\n", LOGOUT("0002"))));
+	opened(open_plain(
+	    SCRIPT(PLAIN_CAPS, "C:0001 AUTHENTICATE PLAIN\r\n", "S:* OK one moment\r\n+ \r\n",
+		"C:" BLOB "\r\n", "S:0001 OK [CAPABILITY IMAP4rev1] in\r\n", LOGOUT("0002"))));
 	ended();
 }
 
@@ -328,11 +349,13 @@ static void
 login_takes_the_next_mechanism_after_bad_but_not_after_no(void **state)
 {
 	(void)state;
-	opened(open_plain(SCRIPT(PLAIN_CAPS, "C:0001 AUTHENTICATE PLAIN\r\n", "S:0001 BAD unknown\r\n",
-	    "C:0002 LOGIN \"ana\" \"secret\"\r\n", "S:0002 OK [CAPABILITY IMAP4rev1] in\r\n", LOGOUT("0003"))));
+	opened(open_plain(SCRIPT(PLAIN_CAPS, "C:0001 AUTHENTICATE PLAIN\r\n",
+	    "S:0001 BAD unknown\r\n", "C:0002 LOGIN \"ana\" \"secret\"\r\n",
+	    "S:0002 OK [CAPABILITY IMAP4rev1] in\r\n", LOGOUT("0003"))));
 	ended();
-	fails(open_plain(SCRIPT(PLAIN_IR_CAPS, "C:0001 AUTHENTICATE PLAIN " BLOB "\r\n", "S:0001 NO wrong\r\n")), ERR_LOGIN,
-	    "check user name and password");
+	fails(open_plain(SCRIPT(
+		  PLAIN_IR_CAPS, "C:0001 AUTHENTICATE PLAIN " BLOB "\r\n", "S:0001 NO wrong\r\n")),
+	    ERR_LOGIN, "check user name and password");
 	assert_int_equal(notes_of(EV_REFUSED), 1);
 	ended();
 }
@@ -341,8 +364,9 @@ static void
 login_quotes_what_quotes_can_hold(void **state)
 {
 	(void)state;
-	opened(open_as(TLS_NONE, "a\"b\\c", "p %{}*", SCRIPT(OK_GREETING, "C:0001 LOGIN \"a\\\"b\\\\c\" \"p %{}*\"\r\n",
-	    "S:0001 OK [CAPABILITY IMAP4rev1] in\r\n", LOGOUT("0002"))));
+	opened(open_as(TLS_NONE, "a\"b\\c", "p %{}*",
+	    SCRIPT(OK_GREETING, "C:0001 LOGIN \"a\\\"b\\\\c\" \"p %{}*\"\r\n",
+		"S:0001 OK [CAPABILITY IMAP4rev1] in\r\n", LOGOUT("0002"))));
 	ended();
 }
 
@@ -350,8 +374,10 @@ static void
 login_sends_the_rest_as_literals_one_after_the_other(void **state)
 {
 	(void)state;
-	opened(open_as(TLS_NONE, "j\xc3\xbcrg", "p\r\nw", SCRIPT(OK_GREETING, "C:0001 LOGIN {5}\r\n", "S:+ go\r\n",
-	    "C:j\xc3\xbcrg {4}\r\n", "S:+ go\r\n", "C:p\r\nw\r\n", "S:0001 OK [CAPABILITY IMAP4rev1] in\r\n", LOGOUT("0002"))));
+	opened(open_as(TLS_NONE, "j\xc3\xbcrg", "p\r\nw",
+	    SCRIPT(OK_GREETING, "C:0001 LOGIN {5}\r\n", "S:+ go\r\n", "C:j\xc3\xbcrg {4}\r\n",
+		"S:+ go\r\n", "C:p\r\nw\r\n", "S:0001 OK [CAPABILITY IMAP4rev1] in\r\n",
+		LOGOUT("0002"))));
 	ended();
 }
 
@@ -359,7 +385,9 @@ static void
 login_sends_no_octet_of_a_literal_that_is_refused(void **state)
 {
 	(void)state;
-	fails(open_as(TLS_NONE, "ana", "p\xc3\xbc", SCRIPT(OK_GREETING, "C:0001 LOGIN \"ana\" {3}\r\n", "S:0001 BAD no literals\r\n")),
+	fails(
+	    open_as(TLS_NONE, "ana", "p\xc3\xbc",
+		SCRIPT(OK_GREETING, "C:0001 LOGIN \"ana\" {3}\r\n", "S:0001 BAD no literals\r\n")),
 	    ERR_LOGIN, "no literals");
 	ended();
 }
@@ -368,8 +396,9 @@ static void
 login_is_not_tried_where_it_is_disabled(void **state)
 {
 	(void)state;
-	fails(open_plain(SCRIPT("S:* OK [CAPABILITY IMAP4rev1 LOGINDISABLED AUTH=GSSAPI] ready\r\n")), ERR_LOGIN,
-	    "offers no way to log in");
+	fails(
+	    open_plain(SCRIPT("S:* OK [CAPABILITY IMAP4rev1 LOGINDISABLED AUTH=GSSAPI] ready\r\n")),
+	    ERR_LOGIN, "offers no way to log in");
 	ended();
 }
 
@@ -378,19 +407,23 @@ login_masks_every_form_of_an_echo(void **state)
 {
 	(void)state;
 	fails(open_plain(SCRIPT(OK_GREETING, "C:0001 LOGIN \"ana\" \"secret\"\r\n",
-	    "S:0001 BAD \"0001 LOGIN ana secret\" c2VjcmV0 c2VjcmV0= at column 9\r\n")), ERR_LOGIN, "0001 LOGIN ana ***");
+		  "S:0001 BAD \"0001 LOGIN ana secret\" c2VjcmV0 c2VjcmV0= at column 9\r\n")),
+	    ERR_LOGIN, "0001 LOGIN ana ***");
 	nowhere("secret");
 	nowhere("c2VjcmV0");
 	assert_string_equal(s->reply, "0001 BAD \"0001 LOGIN ana ***\" *** ***= at column 9");
 	ended();
 	fails(open_plain(SCRIPT(PLAIN_IR_CAPS, "C:0001 AUTHENTICATE PLAIN " BLOB "\r\n",
-	    "S:* OK [ALERT] you said " BLOB "\r\n0001 NO not \"0001 AUTHENTICATE PLAIN " BLOB "\" (AGFuYQBzZWNyZXQ)\r\n")),
+		  "S:* OK [ALERT] you said " BLOB "\r\n0001 NO not \"0001 AUTHENTICATE PLAIN " BLOB
+		  "\" (AGFuYQBzZWNyZXQ)\r\n")),
 	    ERR_LOGIN, "AUTHENTICATE PLAIN ***");
 	nowhere("AGFuYQ");
 	assert_int_equal(notes_of(EV_ALERT), 1);
 	ended();
-	fails(open_as(TLS_NONE, "ana", "s\"e\\t", SCRIPT(OK_GREETING, "C:0001 LOGIN \"ana\" \"s\\\"e\\\\t\"\r\n",
-	    "S:0001 NO [AUTHENTICATIONFAILED] 0001 LOGIN \"ana\" \"s\\\"e\\\\t\"\r\n")), ERR_LOGIN, "LOGIN \"ana\" \"***\"");
+	fails(open_as(TLS_NONE, "ana", "s\"e\\t",
+		  SCRIPT(OK_GREETING, "C:0001 LOGIN \"ana\" \"s\\\"e\\\\t\"\r\n",
+		      "S:0001 NO [AUTHENTICATIONFAILED] 0001 LOGIN \"ana\" \"s\\\"e\\\\t\"\r\n")),
+	    ERR_LOGIN, "LOGIN \"ana\" \"***\"");
 	nowhere("s\\\"e");
 	ended();
 }
@@ -400,7 +433,8 @@ login_masks_an_echo_that_is_no_answer_at_all(void **state)
 {
 	(void)state;
 	opened(open_plain(SCRIPT(OK_GREETING, "C:0001 LOGIN \"ana\" \"secret\"\r\n",
-	    "S:secret what\r\nana \"secret\"\r\n0001 OK [CAPABILITY IMAP4rev1] in\r\n", LOGOUT("0002"))));
+	    "S:secret what\r\nana \"secret\"\r\n0001 OK [CAPABILITY IMAP4rev1] in\r\n",
+	    LOGOUT("0002"))));
 	assert_int_equal(notes_of(EV_PARSE), 2);
 	nowhere("secret");
 	ended();
@@ -411,7 +445,8 @@ login_ends_when_the_server_asks_for_more_and_more(void **state)
 {
 	(void)state;
 	fails(open_plain(SCRIPT(PLAIN_IR_CAPS, "C:0001 AUTHENTICATE PLAIN " BLOB "\r\n",
-	    "S:+ \r\n+ \r\n+ \r\n+ \r\n+ \r\n+ \r\n+ \r\n+ \r\n+ \r\n+ \r\n+ \r\n+ \r\n")), ERR_PROTOCOL, "asks for more and more");
+		  "S:+ \r\n+ \r\n+ \r\n+ \r\n+ \r\n+ \r\n+ \r\n+ \r\n+ \r\n+ \r\n+ \r\n+ \r\n")),
+	    ERR_PROTOCOL, "asks for more and more");
 	ended();
 }
 
@@ -419,8 +454,9 @@ static void
 login_cancels_a_challenge_that_it_did_not_expect(void **state)
 {
 	(void)state;
-	fails(open_plain(SCRIPT(PLAIN_IR_CAPS, "C:0001 AUTHENTICATE PLAIN " BLOB "\r\n", "S:+ eyJzdGF0dXMiOiI0MDAifQ==\r\n", "C:*\r\n",
-	    "S:0001 NO cancelled\r\n")), ERR_LOGIN, "cancelled");
+	fails(open_plain(SCRIPT(PLAIN_IR_CAPS, "C:0001 AUTHENTICATE PLAIN " BLOB "\r\n",
+		  "S:+ eyJzdGF0dXMiOiI0MDAifQ==\r\n", "C:*\r\n", "S:0001 NO cancelled\r\n")),
+	    ERR_LOGIN, "cancelled");
 	ended();
 }
 
@@ -429,7 +465,8 @@ login_that_is_told_to_wait_is_no_wrong_password(void **state)
 {
 	(void)state;
 	fails(open_plain(SCRIPT(OK_GREETING, "C:0001 LOGIN \"ana\" \"secret\"\r\n",
-	    "S:0001 NO [UNAVAILABLE] Maximum number of connections exceeded\r\n")), ERR_THROTTLED, "login");
+		  "S:0001 NO [UNAVAILABLE] Maximum number of connections exceeded\r\n")),
+	    ERR_THROTTLED, "login");
 	ended();
 }
 
@@ -443,13 +480,16 @@ session_ends_with_a_bye_anywhere(void **state)
 	ended();
 	fails(open_plain(SCRIPT("S:* BYE [UNAVAILABLE] later\r\n")), ERR_THROTTLED, "later");
 	ended();
-	fails(open_plain(SCRIPT(OK_GREETING, "C:0001 LOGIN \"ana\" \"secret\"\r\n", "S:* BYE bye secret\r\n0001 NO x\r\n")), ERR_BYE,
-	    "bye ***");
+	fails(open_plain(SCRIPT(OK_GREETING, "C:0001 LOGIN \"ana\" \"secret\"\r\n",
+		  "S:* BYE bye secret\r\n0001 NO x\r\n")),
+	    ERR_BYE, "bye ***");
 	ended();
 	fails(open_plain(SCRIPT(OK_GREETING, "C:0001 LOGIN \"ana\" \"secret\"\r\n",
-	    "S:* BYE [AUTHENTICATIONFAILED] no\r\n")), ERR_LOGIN, "refused the login");
+		  "S:* BYE [AUTHENTICATIONFAILED] no\r\n")),
+	    ERR_LOGIN, "refused the login");
 	ended();
-	opened(open_plain(SCRIPT(OK_GREETING, LOGIN_OK, "C:0002 NOOP\r\n", "S:* BYE shutdown\r\n* BYE again\r\n")));
+	opened(open_plain(SCRIPT(
+	    OK_GREETING, LOGIN_OK, "C:0002 NOOP\r\n", "S:* BYE shutdown\r\n* BYE again\r\n")));
 	fails(sess_run(s, &err, "NOOP"), ERR_BYE, "shutdown");
 	assert_true(s->said_bye);
 	ended();
@@ -465,7 +505,8 @@ session_knows_how_long_it_is_told_to_wait(void **state)
 	assert_int_equal(err.after_ms, 299961);
 	ended();
 	opened(open_plain(SCRIPT(OK_GREETING, LOGIN_OK, "C:0002 NOOP\r\n",
-	    "S:0002 NO Request is throttled. Suggested Backoff Time: 99999999999 milliseconds\r\n", LOGOUT("0003"))));
+	    "S:0002 NO Request is throttled. Suggested Backoff Time: 99999999999 milliseconds\r\n",
+	    LOGOUT("0003"))));
 	assert_int_equal(sess_run(s, &err, "NOOP"), 0);
 	fails(sess_refused(s, &s->last, "NOOP", &err), ERR_REFUSED_NO, "NOOP");
 	ended();
@@ -485,13 +526,16 @@ static void
 session_without_starttls_does_not_go_on_in_clear(void **state)
 {
 	(void)state;
-	fails(open_as(TLS_STARTTLS, "ana", "secret", SCRIPT(OK_GREETING)), ERR_TLS, "does not offer STARTTLS");
+	fails(open_as(TLS_STARTTLS, "ana", "secret", SCRIPT(OK_GREETING)), ERR_TLS,
+	    "does not offer STARTTLS");
 	ended();
-	fails(open_as(TLS_STARTTLS, "ana", "secret", SCRIPT("S:* PREAUTH [CAPABILITY IMAP4rev1 STARTTLS] hi\r\n")), ERR_TLS,
-	    "PREAUTH");
+	fails(open_as(TLS_STARTTLS, "ana", "secret",
+		  SCRIPT("S:* PREAUTH [CAPABILITY IMAP4rev1 STARTTLS] hi\r\n")),
+	    ERR_TLS, "PREAUTH");
 	ended();
-	fails(open_as(TLS_STARTTLS, "ana", "secret", SCRIPT(STARTTLS_CAPS, "C:0001 STARTTLS\r\n", "S:0001 NO not now\r\n")), ERR_TLS,
-	    "refused STARTTLS");
+	fails(open_as(TLS_STARTTLS, "ana", "secret",
+		  SCRIPT(STARTTLS_CAPS, "C:0001 STARTTLS\r\n", "S:0001 NO not now\r\n")),
+	    ERR_TLS, "refused STARTTLS");
 	ended();
 }
 
@@ -499,9 +543,11 @@ static void
 session_forgets_in_tls_what_was_said_in_clear(void **state)
 {
 	(void)state;
-	opened(open_as(TLS_STARTTLS, "ana", "secret", SCRIPT(STARTTLS_CAPS, "C:0001 STARTTLS\r\n", "T:0001 OK go\r\n",
-	    "C:0002 CAPABILITY\r\n", "S:* CAPABILITY IMAP4rev1\r\n0002 OK x\r\n", "C:0003 LOGIN \"ana\" \"secret\"\r\n",
-	    "S:0003 OK [CAPABILITY IMAP4rev1] in\r\n", LOGOUT("0004"))));
+	opened(open_as(TLS_STARTTLS, "ana", "secret",
+	    SCRIPT(STARTTLS_CAPS, "C:0001 STARTTLS\r\n", "T:0001 OK go\r\n",
+		"C:0002 CAPABILITY\r\n", "S:* CAPABILITY IMAP4rev1\r\n0002 OK x\r\n",
+		"C:0003 LOGIN \"ana\" \"secret\"\r\n", "S:0003 OK [CAPABILITY IMAP4rev1] in\r\n",
+		LOGOUT("0004"))));
 	assert_true(s->tls_on);
 	assert_int_equal(s->notes.len, 0);
 	ended();
@@ -511,13 +557,16 @@ static void
 session_drops_and_tells_what_was_injected_behind_starttls(void **state)
 {
 	(void)state;
-	opened(open_as(TLS_STARTTLS, "ana", "secret", SCRIPT(STARTTLS_CAPS, "C:0001 STARTTLS\r\n",
-	    "T:0001 OK go\r\n0002 OK [CAPABILITY IMAP4rev1 LOGINDISABLED] forged\r\n", "C:0002 CAPABILITY\r\n",
-	    "S:* CAPABILITY IMAP4rev1\r\n0002 OK x\r\n", "C:0003 LOGIN \"ana\" \"secret\"\r\n",
-	    "S:0003 OK [CAPABILITY IMAP4rev1] in\r\n", LOGOUT("0004"))));
+	opened(open_as(TLS_STARTTLS, "ana", "secret",
+	    SCRIPT(STARTTLS_CAPS, "C:0001 STARTTLS\r\n",
+		"T:0001 OK go\r\n0002 OK [CAPABILITY IMAP4rev1 LOGINDISABLED] forged\r\n",
+		"C:0002 CAPABILITY\r\n", "S:* CAPABILITY IMAP4rev1\r\n0002 OK x\r\n",
+		"C:0003 LOGIN \"ana\" \"secret\"\r\n", "S:0003 OK [CAPABILITY IMAP4rev1] in\r\n",
+		LOGOUT("0004"))));
 	assert_int_equal(s->notes.len, 1);
 	assert_true(s->notes.note[0].standing);
-	assert_non_null(strstr(s->notes.note[0].text, "octets sent in clear behind STARTTLS were dropped"));
+	assert_non_null(
+	    strstr(s->notes.note[0].text, "octets sent in clear behind STARTTLS were dropped"));
 	ended();
 }
 
@@ -532,8 +581,9 @@ answers_out_of_order_find_their_commands(void **state)
 
 	(void)state;
 	opened(open_plain(SCRIPT(OK_GREETING, LOGIN_OK, "C:0002 A\r\n0003 B\r\n0004 C\r\n",
-	    "S:0004 OK c\r\n0002 NO a\r\n0099 OK never asked\r\n0003 BAD b\r\n0003 OK twice\r\n0005 OK end\r\n", "C:0005 D\r\n",
-	    LOGOUT("0006"))));
+	    "S:0004 OK c\r\n0002 NO a\r\n0099 OK never asked\r\n0003 BAD b\r\n0003 OK "
+	    "twice\r\n0005 OK end\r\n",
+	    "C:0005 D\r\n", LOGOUT("0006"))));
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(sess_send(s, 10 + i, NULL, &err, "%c", 'A' + i), 0);
 	for (int i = 0; i < 3; i++) {
@@ -575,7 +625,8 @@ commands_without_answers_have_a_limit(void **state)
 	assert_true(sess_room(s, 100000));
 	while (sess_send(s, 0, NULL, &err, "NOOP") == 0) {
 		n++;
-		assert_int_equal(sess_room(s, 12), n < SESS_COMMANDS_MAX - 1 && s->asked_octets + 12 <= SESS_ASKED_MAX);
+		assert_int_equal(sess_room(s, 12),
+		    n < SESS_COMMANDS_MAX - 1 && s->asked_octets + 12 <= SESS_ASKED_MAX);
 	}
 	assert_int_equal(err.kind, ERR_PROTOCOL);
 	assert_int_equal(n, SESS_COMMANDS_MAX - 1);
@@ -585,12 +636,14 @@ commands_without_answers_have_a_limit(void **state)
 static void
 the_sequence_map_follows_expunge_and_vanished(void **state)
 {
-	struct uidset map = {0};
+	struct uidset map = { 0 };
 
 	(void)state;
 	opened(open_plain(SCRIPT(OK_GREETING, LOGIN_OK, "C:0002 NOOP\r\n",
-	    "S:* 6 EXISTS\r\n* 2 EXPUNGE\r\n* 2 EXPUNGE\r\n* 9 EXPUNGE\r\n* 0 EXPUNGE\r\n* VANISHED (EARLIER) 50\r\n0002 OK x\r\n",
-	    "C:0003 NOOP\r\n", "S:* VANISHED 1:15,40:4294967295\r\n0003 OK x\r\n", LOGOUT("0004"))));
+	    "S:* 6 EXISTS\r\n* 2 EXPUNGE\r\n* 2 EXPUNGE\r\n* 9 EXPUNGE\r\n* 0 EXPUNGE\r\n* "
+	    "VANISHED (EARLIER) 50\r\n0002 OK x\r\n",
+	    "C:0003 NOOP\r\n", "S:* VANISHED 1:15,40:4294967295\r\n0003 OK x\r\n",
+	    LOGOUT("0004"))));
 	assert_true(uidset_parse(&map, slice_str("10,20,30,40,50,60")));
 	s->map = &map;
 	assert_int_equal(sess_run(s, &err, "NOOP"), 0);
@@ -610,7 +663,9 @@ bodies_that_nobody_asked_for_are_passed_over(void **state)
 {
 	(void)state;
 	opened(open_plain(SCRIPT(OK_GREETING, LOGIN_OK, "C:0002 NOOP\r\n",
-	    "S:* 1 FETCH (UID 1 BODY[] {14}\r\n\r\n0002 OK no\r\n BODY[TEXT] {3}\r\nabc)\r\n0002 OK yes\r\n", LOGOUT("0003"))));
+	    "S:* 1 FETCH (UID 1 BODY[] {14}\r\n\r\n0002 OK no\r\n BODY[TEXT] {3}\r\nabc)\r\n0002 "
+	    "OK yes\r\n",
+	    LOGOUT("0003"))));
 	assert_int_equal(sess_run(s, &err, "NOOP"), 0);
 	assert_true(slice_eq(s->last.text, "yes"));
 	ended();
@@ -624,8 +679,10 @@ a_long_answer_is_cut_however_much_is_masked(void **state)
 	(void)state;
 	memset(answer + strlen(answer), 'a', 9000);
 	memcpy(answer + strlen(answer), "\r\n", 3);
-	opened(open_as(TLS_NONE, "ana", "a", SCRIPT(OK_GREETING, "C:0001 LOGIN \"ana\" \"a\"\r\n",
-	    "S:0001 OK [CAPABILITY IMAP4rev1] in\r\n", "C:0002 NOOP\r\n", answer, LOGOUT("0003"))));
+	opened(open_as(TLS_NONE, "ana", "a",
+	    SCRIPT(OK_GREETING, "C:0001 LOGIN \"ana\" \"a\"\r\n",
+		"S:0001 OK [CAPABILITY IMAP4rev1] in\r\n", "C:0002 NOOP\r\n", answer,
+		LOGOUT("0003"))));
 	assert_int_equal(sess_run(s, &err, "NOOP"), 0);
 	assert_true(strlen(s->reply) < sizeof(s->reply));
 	assert_null(strchr(s->reply, 'a'));
@@ -642,8 +699,10 @@ examine_gives_the_head_of_a_folder(void **state)
 
 	(void)state;
 	opened(open_plain(SCRIPT(OK_GREETING, LOGIN_OK, "C:0002 EXAMINE \"a \\\"b\\\"\"\r\n",
-	    "S:* FLAGS (\\Seen)\r\n* 18 EXISTS\r\n* 1 RECENT\r\n* OK [UIDVALIDITY 3857529045] x\r\n* OK [UIDNEXT 4392] x\r\n"
-	    "* OK [HIGHESTMODSEQ 77] x\r\n* 19 EXISTS\r\n0002 OK [READ-ONLY] done\r\n", LOGOUT("0003"))));
+	    "S:* FLAGS (\\Seen)\r\n* 18 EXISTS\r\n* 1 RECENT\r\n* OK [UIDVALIDITY 3857529045] "
+	    "x\r\n* OK [UIDNEXT 4392] x\r\n"
+	    "* OK [HIGHESTMODSEQ 77] x\r\n* 19 EXISTS\r\n0002 OK [READ-ONLY] done\r\n",
+	    LOGOUT("0003"))));
 	assert_int_equal(sess_examine(s, slice_str("a \"b\""), &h, &err), 0);
 	assert_int_equal(h.exists, 19);
 	assert_int_equal(h.uidvalidity, 3857529045);
@@ -659,8 +718,9 @@ examine_tells_a_refused_folder_from_a_session_that_ended(void **state)
 	struct folder_head h;
 
 	(void)state;
-	opened(open_plain(SCRIPT(OK_GREETING, LOGIN_OK, "C:0002 EXAMINE \"x\"\r\n", "S:0002 NO [NONEXISTENT] gone\r\n",
-	    "C:0003 EXAMINE \"x\"\r\n", "S:0003 NO [INUSE] later\r\n", "C:0004 EXAMINE \"x\"\r\n")));
+	opened(open_plain(SCRIPT(OK_GREETING, LOGIN_OK, "C:0002 EXAMINE \"x\"\r\n",
+	    "S:0002 NO [NONEXISTENT] gone\r\n", "C:0003 EXAMINE \"x\"\r\n",
+	    "S:0003 NO [INUSE] later\r\n", "C:0004 EXAMINE \"x\"\r\n")));
 	fails(sess_examine(s, slice_str("x"), &h, &err), ERR_FOLDER, "gone");
 	assert_int_equal(err.scope, SCOPE_FOLDER);
 	assert_false(s->open);
@@ -675,8 +735,10 @@ names_of_eight_bits_go_as_literals_and_nul_goes_nowhere(void **state)
 	struct folder_head h;
 
 	(void)state;
-	opened(open_plain(SCRIPT(OK_GREETING, LOGIN_OK, "C:0002 EXAMINE {4}\r\n", "S:* 1 FETCH (BODY[] {3}\r\n+ x)\r\n+ go\r\n",
-	    "C:caf\xe9\r\n", "S:* 2 EXISTS\r\n0002 OK done\r\n", "C:0003 EXAMINE {1}\r\n", "S:0003 BAD no\r\n", LOGOUT("0004"))));
+	opened(open_plain(SCRIPT(OK_GREETING, LOGIN_OK, "C:0002 EXAMINE {4}\r\n",
+	    "S:* 1 FETCH (BODY[] {3}\r\n+ x)\r\n+ go\r\n", "C:caf\xe9\r\n",
+	    "S:* 2 EXISTS\r\n0002 OK done\r\n", "C:0003 EXAMINE {1}\r\n", "S:0003 BAD no\r\n",
+	    LOGOUT("0004"))));
 	assert_int_equal(sess_examine(s, slice_str("caf\xe9"), &h, &err), 0);
 	assert_int_equal(h.exists, 2);
 	fails(sess_examine(s, slice_str("\n"), &h, &err), ERR_FOLDER, "folder name as a literal");
@@ -698,19 +760,23 @@ folder(const struct folder_list *l, const char *name)
 static void
 folders_come_with_counts_in_one_flight(void **state)
 {
-	struct folder_list l = {0};
+	struct folder_list l = { 0 };
 	struct arena a;
 
 	(void)state;
 	arena_init(&a, 1024 * 1024);
 	opened(open_plain(SCRIPT(OK_GREETING, "C:0001 LOGIN \"ana\" \"secret\"\r\n",
-	    "S:0001 OK [CAPABILITY IMAP4rev1 ID NAMESPACE LIST-EXTENDED LIST-STATUS SPECIAL-USE CONDSTORE] in\r\n",
-	    "C:0002 ID (\"name\" \"imex\" \"version\" \"" IMEX_VERSION "\")\r\n0003 NAMESPACE\r\n0004 LIST \"\" \"*\" RETURN (SUBSCRIBED "
+	    "S:0001 OK [CAPABILITY IMAP4rev1 ID NAMESPACE LIST-EXTENDED LIST-STATUS SPECIAL-USE "
+	    "CONDSTORE] in\r\n",
+	    "C:0002 ID (\"name\" \"imex\" \"version\" \"" IMEX_VERSION
+	    "\")\r\n0003 NAMESPACE\r\n0004 LIST \"\" \"*\" RETURN (SUBSCRIBED "
 	    "SPECIAL-USE STATUS (MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ))\r\n",
 	    "S:* ID (\"name\" \"hMailServer\" \"version\" \"5.6\")\r\n0002 OK x\r\n"
 	    "* NAMESPACE ((\"\" \"/\")) ((\"~\" \"/\")) ((\"Public/\" \"/\"))\r\n0003 OK x\r\n"
-	    "* LIST (\\Sent \\Subscribed) \"/\" Sent\r\n* STATUS Sent (MESSAGES 3 UIDNEXT 4 UIDVALIDITY 5)\r\n"
-	    "* LIST () \"/\" Public/x\r\n* LIST () \"/\" ~bob/y\r\n* LIST () \"/\" inbox\r\n* STATUS INBOX (MESSAGES 1)\r\n0004 OK x\r\n",
+	    "* LIST (\\Sent \\Subscribed) \"/\" Sent\r\n* STATUS Sent (MESSAGES 3 UIDNEXT 4 "
+	    "UIDVALIDITY 5)\r\n"
+	    "* LIST () \"/\" Public/x\r\n* LIST () \"/\" ~bob/y\r\n* LIST () \"/\" inbox\r\n* "
+	    "STATUS INBOX (MESSAGES 1)\r\n0004 OK x\r\n",
 	    LOGOUT("0005"))));
 	assert_int_equal(sess_folders(s, false, &a, &l, &err), 0);
 	assert_int_equal(l.len, 4);
@@ -733,15 +799,18 @@ folders_come_with_counts_in_one_flight(void **state)
 static void
 folders_listed_twice_are_one_and_can_be_opened_if_either_can(void **state)
 {
-	struct folder_list l = {0};
+	struct folder_list l = { 0 };
 	struct arena a;
 
 	(void)state;
 	arena_init(&a, 1024 * 1024);
-	opened(open_plain(SCRIPT(OK_GREETING, "C:0001 LOGIN \"ana\" \"secret\"\r\n", "S:0001 OK [CAPABILITY IMAP4] in\r\n",
+	opened(open_plain(SCRIPT(OK_GREETING, "C:0001 LOGIN \"ana\" \"secret\"\r\n",
+	    "S:0001 OK [CAPABILITY IMAP4] in\r\n",
 	    "C:0002 LIST \"\" \"*\"\r\n0003 LSUB \"\" \"*\"\r\n",
-	    "S:* LIST () \"/\" a\r\n* LIST (\\Noselect) \"/\" a\r\n* LIST (\\Noselect) \"/\" b\r\n* LIST (\\Noselect \\Trash) \"/\" b\r\n"
-	    "0002 OK x\r\n* LSUB () \"/\" a\r\n* LSUB () \"/\" gone\r\n0003 OK x\r\n", LOGOUT("0004"))));
+	    "S:* LIST () \"/\" a\r\n* LIST (\\Noselect) \"/\" a\r\n* LIST (\\Noselect) \"/\" "
+	    "b\r\n* LIST (\\Noselect \\Trash) \"/\" b\r\n"
+	    "0002 OK x\r\n* LSUB () \"/\" a\r\n* LSUB () \"/\" gone\r\n0003 OK x\r\n",
+	    LOGOUT("0004"))));
 	assert_int_equal(sess_folders(s, false, &a, &l, &err), 0);
 	assert_int_equal(l.len, 3);
 	assert_int_equal(folder(&l, "a")->attrs, FOLDER_SUBSCRIBED);
@@ -755,15 +824,18 @@ folders_listed_twice_are_one_and_can_be_opened_if_either_can(void **state)
 static void
 folders_whose_lines_do_not_parse_are_counted(void **state)
 {
-	struct folder_list l = {0};
+	struct folder_list l = { 0 };
 	struct arena a;
 
 	(void)state;
 	arena_init(&a, 1024 * 1024);
-	opened(open_plain(SCRIPT(OK_GREETING, "C:0001 LOGIN \"ana\" \"secret\"\r\n", "S:0001 OK [CAPABILITY IMAP4] in\r\n",
+	opened(open_plain(SCRIPT(OK_GREETING, "C:0001 LOGIN \"ana\" \"secret\"\r\n",
+	    "S:0001 OK [CAPABILITY IMAP4] in\r\n",
 	    "C:0002 LIST \"\" \"*\"\r\n0003 LSUB \"\" \"*\"\r\n",
-	    "S:* LIST () \"/\" a\r\n* LIST () \"/\" \"b\r\n* list x\r\n* STATUS oh\r\n* 1 FETCH (BODY[] {12}\r\n* LIST () x\r\n)\r\n"
-	    "0002 OK x\r\n0003 OK x\r\n", LOGOUT("0004"))));
+	    "S:* LIST () \"/\" a\r\n* LIST () \"/\" \"b\r\n* list x\r\n* STATUS oh\r\n* 1 FETCH "
+	    "(BODY[] {12}\r\n* LIST () x\r\n)\r\n"
+	    "0002 OK x\r\n0003 OK x\r\n",
+	    LOGOUT("0004"))));
 	assert_int_equal(sess_folders(s, false, &a, &l, &err), 0);
 	assert_int_equal(l.unparsed, 2);
 	assert_int_equal(l.len, 2);
@@ -775,16 +847,18 @@ folders_whose_lines_do_not_parse_are_counted(void **state)
 static void
 folders_are_asked_for_in_the_old_way_after_bad(void **state)
 {
-	struct folder_list l = {0};
+	struct folder_list l = { 0 };
 	struct arena a;
 
 	(void)state;
 	arena_init(&a, 1024 * 1024);
 	opened(open_plain(SCRIPT(OK_GREETING, "C:0001 LOGIN \"ana\" \"secret\"\r\n",
-	    "S:0001 OK [CAPABILITY IMAP4rev1 LIST-EXTENDED] in\r\n", "C:0002 LIST \"\" \"*\" RETURN (SUBSCRIBED)\r\n",
-	    "S:0002 BAD Parse Error\r\n", "C:0003 LIST \"\" \"*\"\r\n0004 LSUB \"\" \"*\"\r\n",
+	    "S:0001 OK [CAPABILITY IMAP4rev1 LIST-EXTENDED] in\r\n",
+	    "C:0002 LIST \"\" \"*\" RETURN (SUBSCRIBED)\r\n", "S:0002 BAD Parse Error\r\n",
+	    "C:0003 LIST \"\" \"*\"\r\n0004 LSUB \"\" \"*\"\r\n",
 	    "S:* LIST () \".\" INBOX\r\n* LIST () \".\" INBOX.a\r\n0003 OK x\r\n0004 NO x\r\n",
-	    "C:0005 STATUS \"INBOX\" (MESSAGES UIDNEXT UIDVALIDITY)\r\n", "S:0005 BAD no such command\r\n", LOGOUT("0006"))));
+	    "C:0005 STATUS \"INBOX\" (MESSAGES UIDNEXT UIDVALIDITY)\r\n",
+	    "S:0005 BAD no such command\r\n", LOGOUT("0006"))));
 	assert_int_equal(sess_folders(s, false, &a, &l, &err), 0);
 	assert_int_equal(l.len, 2);
 	assert_int_equal(folder(&l, "INBOX.a")->attrs, 0);

@@ -69,8 +69,8 @@ uidset_does_what_a_bitmap_does(void **state)
 	(void)state;
 	seed = 7;
 	for (int round = 0; round < ROUNDS; round++) {
-		struct uidset a = {0}, b = {0}, minus = {0}, copy = {0};
-		bool in_a[WORLD] = {0}, in_b[WORLD] = {0}, in_minus[WORLD];
+		struct uidset a = { 0 }, b = { 0 }, minus = { 0 }, copy = { 0 };
+		bool in_a[WORLD] = { 0 }, in_b[WORLD] = { 0 }, in_minus[WORLD];
 
 		fill(&a, in_a, roll(20));
 		fill(&b, in_b, roll(20));
@@ -101,8 +101,8 @@ uidset_is_read_back_from_its_text(void **state)
 	(void)state;
 	seed = 11;
 	for (int round = 0; round < 300; round++) {
-		struct uidset a = {0}, back = {0};
-		bool model[WORLD] = {0};
+		struct uidset a = { 0 }, back = { 0 };
+		bool model[WORLD] = { 0 };
 		size_t at = 0;
 
 		fill(&a, model, 1 + roll(40));
@@ -128,7 +128,7 @@ uidset_is_read_back_from_its_text(void **state)
 static void
 uidset_goes_to_the_last_uid_there_can_be(void **state)
 {
-	struct uidset s = {0}, none = {0}, out = {0};
+	struct uidset s = { 0 }, none = { 0 }, out = { 0 };
 
 	(void)state;
 	assert_true(uidset_add(&s, UINT32_MAX, UINT32_MAX));
@@ -157,9 +157,24 @@ static void
 uidset_refuses_zero_and_text_that_is_no_set(void **state)
 {
 	static const char *const bad[] = {
-		"", "0", "*", "1:*", "1,", ",1", "1:", ":1", "1:2:3", "4294967296", "-1", " 1", "1 ", "1,0", "a", "1\n",
+		"",
+		"0",
+		"*",
+		"1:*",
+		"1,",
+		",1",
+		"1:",
+		":1",
+		"1:2:3",
+		"4294967296",
+		"-1",
+		" 1",
+		"1 ",
+		"1,0",
+		"a",
+		"1\n",
 	};
-	struct uidset s = {0};
+	struct uidset s = { 0 };
 
 	(void)state;
 	assert_false(uidset_add(&s, 0, 5));
@@ -179,7 +194,7 @@ uidset_refuses_zero_and_text_that_is_no_set(void **state)
 static void
 uidset_does_not_grow_over_its_limit(void **state)
 {
-	struct uidset s = {0};
+	struct uidset s = { 0 };
 
 	(void)state;
 	for (uint32_t i = 0; i < UIDSET_MAX - 1; i++)

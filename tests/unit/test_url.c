@@ -69,7 +69,8 @@ static void
 url_takes_everything_before_the_last_at_for_the_user(void **state)
 {
 	(void)state;
-	gives("imaps://ana@example.org@mail.example.org/", "ana@example.org", "mail.example.org", "993", true);
+	gives("imaps://ana@example.org@mail.example.org/", "ana@example.org", "mail.example.org",
+	    "993", true);
 	gives("imaps://dom/adm/ana@h/", "dom/adm/ana", "h", "993", true);
 	gives("imaps://a:b@h/", "a:b", "h", "993", true);
 }

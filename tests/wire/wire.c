@@ -1,5 +1,6 @@
-/* Plays the documents of this folder (README.md) through resp_read and resp_more. A response is told in one line of words,
- * and so is each body, so that what a broken-off input gives must be the first lines of what the whole one gives. */
+/* Plays the documents of this folder (README.md) through resp_read and resp_more. A response is
+ * told in one line of words, and so is each body, so that what a broken-off input gives must be the
+ * first lines of what the whole one gives. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,13 +8,19 @@
 #include "base/mem.h"
 #include "imap/resp.h"
 
-enum { INPUT_MAX = 128 * 1024 * 1024, EVENTS_MAX = 8 * 1024 * 1024, SMALL = 2000, SHOWN = 120, RESPONSES_MAX = 100000 };
+enum {
+	INPUT_MAX = 128 * 1024 * 1024,
+	EVENTS_MAX = 8 * 1024 * 1024,
+	SMALL = 2000,
+	SHOWN = 120,
+	RESPONSES_MAX = 100000
+};
 
 /* ---- a peer whose octets come in two parts, or in pieces ---- */
 
 struct peer {
 	const char *data;
-	size_t len, at, cut, piece;	/* cut 0: none; piece 0: all */
+	size_t len, at, cut, piece; /* cut 0: none; piece 0: all */
 };
 
 static ssize_t
@@ -36,7 +43,8 @@ peer_recv(void *carrier, void *data, size_t max, const struct stream_wait *wait,
 }
 
 static ssize_t
-peer_send(void *carrier, const void *data, size_t len, const struct stream_wait *wait, struct err *err)
+peer_send(
+    void *carrier, const void *data, size_t len, const struct stream_wait *wait, struct err *err)
 {
 	(void)carrier;
 	(void)data;
@@ -51,7 +59,9 @@ peer_close(void *carrier)
 	(void)carrier;
 }
 
-static const struct stream_ops peer_ops = { .name = "peer", .recv = peer_recv, .send = peer_send, .close = peer_close };
+static const struct stream_ops peer_ops = {
+	.name = "peer", .recv = peer_recv, .send = peer_send, .close = peer_close
+};
 
 /* ---- events as words ---- */
 
@@ -80,10 +90,32 @@ static void
 put_status(struct buf *out, const struct resp *r)
 {
 	static const char *const codes[] = {
-		"none", "other", "alert", "capability", "read-only", "read-write", "uidnext", "uidvalidity", "highestmodseq",
-		"nomodseq", "closed", "unavailable", "limit", "throttled", "overquota", "inuse", "authenticationfailed",
-		"authorizationfailed", "expired", "privacyrequired", "nonexistent", "noperm", "serverbug", "clientbug",
-		"contactadmin", "trycreate",
+		"none",
+		"other",
+		"alert",
+		"capability",
+		"read-only",
+		"read-write",
+		"uidnext",
+		"uidvalidity",
+		"highestmodseq",
+		"nomodseq",
+		"closed",
+		"unavailable",
+		"limit",
+		"throttled",
+		"overquota",
+		"inuse",
+		"authenticationfailed",
+		"authorizationfailed",
+		"expired",
+		"privacyrequired",
+		"nonexistent",
+		"noperm",
+		"serverbug",
+		"clientbug",
+		"contactadmin",
+		"trycreate",
 	};
 
 	if (r->kind != RESP_CONTINUE)
@@ -126,14 +158,16 @@ put_folder(struct buf *out, const struct resp *r)
 		if (f->counts.uidvalidity)
 			buf_printf(out, " uidvalidity=%u", f->counts.uidvalidity);
 		if (f->counts.highestmodseq)
-			buf_printf(out, " modseq=%llu", (unsigned long long)f->counts.highestmodseq);
+			buf_printf(
+			    out, " modseq=%llu", (unsigned long long)f->counts.highestmodseq);
 		if (f->counts.bytes_known)
 			buf_printf(out, " bytes=%llu", (unsigned long long)f->counts.bytes);
 		return;
 	}
 	if (f->delim)
 		buf_printf(out, " delim=%c", f->delim);
-	buf_printf(out, "%s%s%s", f->attrs & FOLDER_NOSELECT ? " noselect" : "", f->attrs & FOLDER_NOINFERIORS ? " noinferiors" : "",
+	buf_printf(out, "%s%s%s", f->attrs & FOLDER_NOSELECT ? " noselect" : "",
+	    f->attrs & FOLDER_NOINFERIORS ? " noinferiors" : "",
 	    f->attrs & FOLDER_SUBSCRIBED ? " subscribed" : "");
 	if (f->special_use != NULL)
 		buf_printf(out, " use=%s", f->special_use);
@@ -143,7 +177,8 @@ static void
 put_set(struct buf *out, const struct uidset *set)
 {
 	if (set->len > 12)
-		buf_printf(out, " %llu in %zu ranges, last %u", (unsigned long long)uidset_count(set), set->len, uidset_last(set));
+		buf_printf(out, " %llu in %zu ranges, last %u",
+		    (unsigned long long)uidset_count(set), set->len, uidset_last(set));
 	else if (set->len > 0)
 		buf_add_byte(out, ' ');
 	if (set->len <= 12)
@@ -202,8 +237,25 @@ static void
 put_event(struct buf *out, const struct reader *in, const struct resp *r)
 {
 	static const char *const kinds[] = {
-		"continue", "tagged", "untagged", "capability", "enabled", "id", "namespace", "list", "lsub", "counts", "flags",
-		"search", "exists", "recent", "expunge", "vanished", "fetch", "other", "garbage",
+		"continue",
+		"tagged",
+		"untagged",
+		"capability",
+		"enabled",
+		"id",
+		"namespace",
+		"list",
+		"lsub",
+		"counts",
+		"flags",
+		"search",
+		"exists",
+		"recent",
+		"expunge",
+		"vanished",
+		"fetch",
+		"other",
+		"garbage",
 	};
 
 	buf_add_str(out, kinds[r->kind]);
@@ -213,8 +265,11 @@ put_event(struct buf *out, const struct reader *in, const struct resp *r)
 		put_status(out, r);
 	if (r->kind == RESP_CAPABILITY || r->kind == RESP_ENABLED || r->kind == RESP_ID)
 		put_words(out, r);
-	for (const struct ns_entry *e = r->kind == RESP_NAMESPACE ? r->ns : NULL; e != NULL; e = e->next) {
-		buf_add_str(out, e->kind == FOLDER_SHARED ? " shared " : e->kind == FOLDER_OTHER_USERS ? " others " : " own ");
+	for (const struct ns_entry *e = r->kind == RESP_NAMESPACE ? r->ns : NULL; e != NULL;
+	     e = e->next) {
+		buf_add_str(out, e->kind == FOLDER_SHARED        ? " shared "
+				 : e->kind == FOLDER_OTHER_USERS ? " others "
+								 : " own ");
 		put_text(out, e->prefix);
 		if (e->delim)
 			buf_printf(out, " delim=%c", e->delim);
@@ -272,7 +327,7 @@ static enum err_kind
 play(struct peer *p, struct buf *out)
 {
 	struct stream *in = stream_new(&peer_ops, p);
-	struct err err = {0};
+	struct err err = { 0 };
 	struct reader reader;
 	struct resp r;
 	int rc = 0;
@@ -301,7 +356,7 @@ play(struct peer *p, struct buf *out)
 struct test {
 	char name[200];
 	struct buf input, expected;
-	const char *error;	/* words of the error it ends with; NULL: the end of the input */
+	const char *error; /* words of the error it ends with; NULL: the end of the input */
 	char error_text[80];
 };
 
@@ -330,7 +385,11 @@ unescape(const char *at, struct buf *out)
 			buf_add_byte(out, (char)strtoul(hex, NULL, 16));
 			at += 2;
 		} else {
-			buf_add_byte(out, *at == 'r' ? '\r' : *at == 'n' ? '\n' : *at == 't' ? '\t' : *at == '0' ? '\0' : *at);
+			buf_add_byte(out, *at == 'r'   ? '\r'
+					  : *at == 'n' ? '\n'
+					  : *at == 't' ? '\t'
+					  : *at == '0' ? '\0'
+						       : *at);
 		}
 	}
 }
@@ -406,7 +465,8 @@ same(const struct test *t, struct peer p, char why[200])
 	bool good = strcmp(got.data, t->expected.data) == 0 && strcmp(err_words(end), wanted) == 0;
 
 	if (!good)
-		snprintf(why, 200, "in pieces of %zu, cut at %zu: other events, or the end is '%s'", p.piece, p.cut, err_words(end));
+		snprintf(why, 200, "in pieces of %zu, cut at %zu: other events, or the end is '%s'",
+		    p.piece, p.cut, err_words(end));
 	buf_done(&got);
 	return good;
 }
@@ -421,10 +481,12 @@ broken(const struct test *t, size_t at, char why[200])
 	buf_init(&got, EVENTS_MAX);
 
 	enum err_kind end = play(&p, &got);
-	bool good = got.len <= t->expected.len && memcmp(got.data, t->expected.data, got.len) == 0 && end != ERR_NONE;
+	bool good = got.len <= t->expected.len &&
+		    memcmp(got.data, t->expected.data, got.len) == 0 && end != ERR_NONE;
 
 	if (!good)
-		snprintf(why, 200, "broken off behind octet %zu: events that are not the first, or no error", at);
+		snprintf(why, 200,
+		    "broken off behind octet %zu: events that are not the first, or no error", at);
 	buf_done(&got);
 	return good;
 }
@@ -434,13 +496,16 @@ holds(const struct test *t, char why[200])
 {
 	size_t n = t->input.len, step = n <= SMALL ? 1 : n / 37 + 1;
 
-	if (!same(t, (struct peer){ .piece = 0 }, why) || !same(t, (struct peer){ .piece = n < 4 * SMALL ? 1 : 17 }, why))
+	if (!same(t, (struct peer){ .piece = 0 }, why) ||
+	    !same(t, (struct peer){ .piece = n < 4 * SMALL ? 1 : 17 }, why))
 		return false;
 	/* Large ones take long: their kind was cut everywhere in a smaller one. */
 	if (n > 1024 * 1024)
-		return same(t, (struct peer){ .piece = 4099 }, why) && broken(t, n / 2, why) && broken(t, n - 1, why);
+		return same(t, (struct peer){ .piece = 4099 }, why) && broken(t, n / 2, why) &&
+		       broken(t, n - 1, why);
 	for (size_t i = 1; i <= n; i += step)
-		if (!same(t, (struct peer){ .piece = i }, why) || !same(t, (struct peer){ .cut = i }, why))
+		if (!same(t, (struct peer){ .piece = i }, why) ||
+		    !same(t, (struct peer){ .cut = i }, why))
 			return false;
 	for (size_t i = 0; i < n; i += step)
 		if (!broken(t, i, why))
@@ -484,6 +549,26 @@ test_run(const struct test *t, int number, bool show_only)
 	return good;
 }
 
+/* Seed for tests/fuzz: the input, behind one octet that is the size of its pieces. */
+static void
+test_extract(const struct test *t, const char *dir, const char *document, int number)
+{
+	const char *base = strrchr(document, '/');
+	char path[1024];
+
+	if (t->input.len > 4000)
+		return;
+	snprintf(path, sizeof(path), "%s/%s-%d", dir, base ? base + 1 : document, number);
+
+	FILE *out = fopen(path, "w");
+
+	if (out == NULL)
+		return;
+	fputc('\x07', out);
+	fwrite(t->input.data, 1, t->input.len, out);
+	fclose(out);
+}
+
 static void
 test_start(struct test *t, const char *name)
 {
@@ -493,24 +578,55 @@ test_start(struct test *t, const char *name)
 	snprintf(t->name, sizeof(t->name), "%.*s", (int)strcspn(name, "\n"), name);
 }
 
+struct options {
+	bool show;
+	const char *extract_to, *document;
+};
+
+static bool
+options_read(int argc, char **argv, struct options *ret)
+{
+	*ret = (struct options){ .document = argc > 1 ? argv[argc - 1] : NULL };
+	if (argc == 3 && strcmp(argv[1], "-s") == 0)
+		ret->show = true;
+	else if (argc == 4 && strcmp(argv[1], "-x") == 0)
+		ret->extract_to = argv[2];
+	else
+		return argc == 2;
+	return true;
+}
+
+static bool
+test_end(const struct test *t, const struct options *o, int *number)
+{
+	if (t->name[0] == '\0')
+		return true;
+	++*number;
+	if (o->extract_to == NULL)
+		return test_run(t, *number, o->show);
+	test_extract(t, o->extract_to, o->document, *number);
+	return true;
+}
+
 int
 main(int argc, char **argv)
 {
-	bool show_only = argc == 3 && strcmp(argv[1], "-s") == 0, good = true;
-	struct test t = {0};
+	struct options o;
+	struct test t = { 0 };
 	char *line = NULL;
 	size_t room = 0;
+	bool good = true;
 	int n = 0;
 
-	if (argc != 2 && !show_only) {
-		fprintf(stderr, "usage: wire [-s] DOCUMENT\n");
+	if (!options_read(argc, argv, &o)) {
+		fprintf(stderr, "usage: wire [-s | -x DIR] DOCUMENT\n");
 		return 64;
 	}
 
-	FILE *in = fopen(argv[argc - 1], "r");
+	FILE *in = fopen(o.document, "r");
 
 	if (in == NULL) {
-		printf("Bail out! %s\n", argv[argc - 1]);
+		printf("Bail out! %s\n", o.document);
 		return 66;
 	}
 	buf_init(&t.input, INPUT_MAX);
@@ -520,13 +636,12 @@ main(int argc, char **argv)
 			add_line(&t, line);
 			continue;
 		}
-		if (t.name[0] != '\0')
-			good &= test_run(&t, ++n, show_only);
+		good &= test_end(&t, &o, &n);
 		test_start(&t, line + 4);
 	}
-	if (t.name[0] != '\0')
-		good &= test_run(&t, ++n, show_only);
-	printf("1..%d\n", n);
+	good &= test_end(&t, &o, &n);
+	if (o.extract_to == NULL)
+		printf("1..%d\n", n);
 	free(line);
 	fclose(in);
 	buf_done(&t.input);
