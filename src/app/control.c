@@ -81,9 +81,12 @@ control_init(struct control *c)
 	pthread_condattr_destroy(&attr);
 }
 
+/* A signal that the thread has not taken any more came when the work was done: it must not kill us now. */
 static void
 control_free(struct control *c)
 {
+	while (sigtimedwait(&c->ours, NULL, &(struct timespec){ 0 }) > 0)
+		;
 	pthread_sigmask(SIG_SETMASK, &c->before, NULL);
 	pthread_cond_destroy(&c->cond);
 	pthread_mutex_destroy(&c->mutex);
