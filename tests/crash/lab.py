@@ -31,7 +31,7 @@ from model import PASSWORD, Server                                  # noqa: E402
 from store import Store, fill, imap_date                            # noqa: E402
 
 CERTS = None            # made once by the runner, before it forks
-FILES = 160             # descriptors of imex
+FILES = 160             # descriptors of a process
 TIME_LIMIT = 30 * imexrun.SCALE
 WRITES = r"(SELECT|APPEND|(UID )?(STORE|EXPUNGE|COPY|MOVE)|CREATE|DELETE|RENAME)\b"
 # Of the report: when, and how often something was tried.
@@ -102,6 +102,8 @@ class Lab:
         self.code = code
         self.password = password
         self.place = t.tmpdir("crash")
+        # imex inherits it: with so few descriptors even this mailbox takes several batches.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
         self.server = server or Server(mailbox(), tls="implicit")
         self.server.certs = CERTS
         self.victim = None
@@ -158,8 +160,7 @@ class Lab:
             env.update(shim.environment(os.path.dirname(job), log, **how))
         argv = [*imexrun.program(), *args]
         self.victim = subprocess.Popen(argv, env=env, cwd=self.place, stdin=subprocess.DEVNULL,
-                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                       preexec_fn=few_files)
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         return self.victim, argv, log
 
     def finish(self, process, argv, log, job):
@@ -237,11 +238,6 @@ class Copy:
         if self.report != other.report:
             found.append(f"the reports differ: {differing(self.report, other.report)}")
         return found
-
-
-def few_files():
-    """So few descriptors that even this mailbox takes several batches."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
 
 
 def lasting(value):

@@ -8,7 +8,7 @@ CRASH_EVERY=7 each seventh; CRASH_POINTS=n so many of each test.
 import os
 import zlib
 
-POINTS = int(os.environ.get("CRASH_POINTS", "30"))
+POINTS = int(os.environ.get("CRASH_POINTS", "25"))
 EVERY = int(os.environ.get("CRASH_EVERY", "0"))
 
 
