@@ -18,6 +18,7 @@ enum {
 	TRIES_MAX = 6, /* connections in a row that brought nothing */
 	THROTTLE_FIRST_MS = 5 * 1000,
 	THROTTLE_MAX_MS = 15 * 60 * 1000,
+	HINT_MAX_MS = 60 * 60 * 1000,
 	RTT_PAYS_US =
 	    20 * 1000, /* from here on more connections hide the round trips between folders */
 	LANES_AUTO = 4,
@@ -33,6 +34,7 @@ struct run {
 	struct folder_rec *known;
 	size_t n_known;
 	struct arena arena;
+	unsigned unparsed; /* lines of the folder list that could not be read */
 	size_t next; /* folder to take; shared.mutex */
 	struct err err; /* first that ends the account; kind NONE: none; shared.mutex */
 };
@@ -94,7 +96,10 @@ wait_before(const struct runner *u, const struct err *why)
 		for (unsigned i = 1; i < u->tries && ms < THROTTLE_MAX_MS; i++)
 			ms *= 2;
 	}
-	return why->after_ms > ms ? why->after_ms : ms;
+	if (why->after_ms > ms)
+		ms = why->after_ms;
+	/* A hint of days is no hint: then the run ends, and a later one goes on. */
+	return ms < HINT_MAX_MS ? ms : HINT_MAX_MS;
 }
 
 /* The session is gone: what it brought is committed, then wait and connect again. -1: give up, *why
@@ -372,10 +377,13 @@ make_plan(struct run *r, struct lane *l, struct err *err)
 	snprintf(product, sizeof(product), "%s", r->shared.facts.product);
 	if (l->source_ops->folders(l->source, &r->plan.arena, &list, err) < 0)
 		return -1;
+	r->unparsed = list.unparsed;
 	if (plan_make(&r->plan, &r->job->selection, &list, err) < 0 ||
 	    check_source(r, l, product, err) < 0)
 		return -1;
-	record_vanished(r, l);
+	/* A folder that seems to be gone may be one whose line was garbled. */
+	if (r->unparsed == 0)
+		record_vanished(r, l);
 	for (size_t i = 0; i < r->plan.len; i++)
 		if (r->plan.folder[i].excluded && lane_record(l, &r->plan.folder[i], NULL, err) < 0)
 			return -1;
@@ -418,9 +426,15 @@ run_account(struct run *r, struct runner *u, struct err *err)
 	}
 	if (run_lanes(r, u, err) < 0)
 		return -1;
-	if (l->sink_ops->finish_account(l->sink, r->plan.list.folder, r->plan.list.len, err) < 0)
+	if (l->sink_ops->finish_account(l->sink, r->plan.list.folder, r->plan.list.len, err) < 0 ||
+	    lane_flush(l, true, err) < 0)
 		return -1;
-	return lane_flush(l, true, err);
+	if (r->unparsed > 0)
+		return err_set(err, ERR_FOLDER,
+		    "%u lines of the folder list could not be read: folders may be missing; "
+		    "what was listed is copied",
+		    r->unparsed);
+	return 0;
 }
 
 /* The end that is told and recorded; an end that cannot be recorded is a failure itself. */

@@ -81,6 +81,11 @@ source_body_start(struct source *s, const struct resp *r, uint32_t uid, struct w
 {
 	const struct fetch_data *f = &r->fetch;
 
+	if (f->part !=
+	    (form_header_only(form) || form_parts(form) > 1 ? PART_HEADER : PART_WHOLE)) {
+		*ret_fault = "the server gave another part than the one asked for";
+		return false;
+	}
 	if (f->body == BODY_NIL) {
 		*ret_fault = "the server gave NIL in place of the message";
 		return false;
@@ -483,8 +488,21 @@ next_part(struct source *s, struct err *err)
 	}
 }
 
-/* FORM_SLICES: wait for the answer, ask for the next slice unless this one was short. 1: another
- * one follows. */
+/* Servers give less than was asked for (a limit of their own): the last slice is the empty one, or
+ * the one that reaches the size. */
+static bool
+last_slice(const struct source *s, uint64_t got)
+{
+	const struct reading *n = &s->now;
+	const struct doubt *d = &s->doubt[s->doubt_at];
+
+	/* Without an origin it was the whole message: asked again it would come again. */
+	return got == 0 || !n->resp.fetch.has_origin ||
+	       (got < SLICE_OCTETS && (!d->size_known || n->total >= d->size));
+}
+
+/* FORM_SLICES: wait for the answer, ask for the next slice unless this was the last. 1: another one
+ * follows. */
 static int
 next_slice(struct source *s, uint64_t got, struct err *err)
 {
@@ -493,12 +511,12 @@ next_slice(struct source *s, uint64_t got, struct err *err)
 	struct resp r;
 
 	if (n->resp.kind != RESP_FETCH || (n->resp.fetch.uid != 0 && n->resp.fetch.uid != n->uid) ||
-	    got < SLICE_OCTETS)
+	    last_slice(s, got))
 		return 0;
 	n->slice_at += got;
 	s->alone = false;
 	while (s->s->n_asked > 0)
-		if (sess_next(s->s, &r, NULL, err) < 0)
+		if (sess_next(s->s, &r, NULL, err) < 0 || source_skip_fetch(s, &r, err) < 0)
 			return -1;
 	if (source_send_body(s, ASKED_ALONE, n->uid, FORM_SLICES, n->slice_at, &tag, err) < 0)
 		return -1;
@@ -509,6 +527,13 @@ next_slice(struct source *s, uint64_t got, struct err *err)
 			return -1;
 		if (r.kind == RESP_FETCH && r.more && r.fetch.body != BODY_NIL &&
 		    r.fetch.part == PART_WHOLE && (r.fetch.uid == 0 || r.fetch.uid == n->uid)) {
+			if (!r.fetch.has_origin || r.fetch.origin != n->slice_at)
+				return source_skip_fetch(s, &r, err) < 0
+					   ? -1
+					   : body_bad(s,
+						 "the server gave another slice than the one asked "
+						 "for",
+						 err);
 			n->resp = r;
 			n->left = r.fetch.octets;
 			n->inline_given = false;

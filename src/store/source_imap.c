@@ -370,6 +370,20 @@ start_listing(struct source *s, struct err *err)
 	return source_ask_next_page(s, err);
 }
 
+/* A folder that was given up may have left commands unanswered; their data are not the next one's.
+ */
+static int
+drop_answers(struct source *s, struct err *err)
+{
+	while (s->s->n_asked > 0) {
+		struct resp r;
+
+		if (sess_next(s->s, &r, NULL, err) < 0 || sess_drop(s->s, &r, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 source_imap_enter(
     struct source *s, const struct folder *f, struct folder_head *ret, struct err *err)
@@ -381,7 +395,7 @@ source_imap_enter(
 	folder_forget(s);
 	s->folder = strndup(f->name.data, f->name.len);
 	s->head = (struct folder_head){ 0 };
-	if (source_session(s, err) < 0)
+	if (source_session(s, err) < 0 || drop_answers(s, err) < 0)
 		return -1;
 	if (sess_send_named(s->s, ASKED_EXAMINE, NULL, "EXAMINE", f->name, "", err) < 0 ||
 	    (search && send_search(s, err) < 0))

@@ -158,7 +158,8 @@ struct source {
 	bool alone; /* a command for one message is in flight */
 	enum form alone_form;
 	uint32_t alone_tag;
-	bool alone_good, meta_known, look_found;
+	bool alone_good, meta_known, look_found,
+	    look_odd; /* odd: an answer that names no message */
 	enum resp_state look_state; /* of the last look at one message */
 	struct msg meta;
 	struct arena meta_arena;
@@ -226,7 +227,7 @@ enum step source_rest_next(struct source *s, struct offer *ret, struct err *err)
 int source_alone_answered(
     struct source *s, const struct resp *r, const struct asked *a, struct err *err) WARN_UNUSED;
 enum pumped source_alone_body(struct source *s, struct resp *r, struct err *err) WARN_UNUSED;
-void source_meta_take(struct source *s, const struct resp *r);
+void source_meta_take(struct source *s, const struct fetch_data *f);
 void source_doubts_free(struct source *s);
 
 #endif

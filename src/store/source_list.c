@@ -179,19 +179,44 @@ page_of(const struct source *s, uint32_t uid)
 	return 2;
 }
 
+/* A listing without UIDs, though UID FETCH was asked (quirks row 33): the number tells, if the map
+ * has all messages. */
+static uint32_t
+uid_by_number(const struct source *s, const struct fetch_data *f)
+{
+	if (!(f->has_size || f->has_date) || uidset_count(&s->map) != s->s->exists)
+		return 0;
+	return uidset_nth(&s->map, f->seq);
+}
+
+/* An answer to a look at one message that cannot be told from one about another. */
+static bool
+looks_odd(const struct source *s, const struct fetch_data *f)
+{
+	return f->has_size || f->has_date ||
+	       uidset_nth(&s->map, f->seq) == s->doubt[s->doubt_at].uid;
+}
+
 int
 source_take_listing(struct source *s, const struct resp *r, struct err *err)
 {
-	const struct fetch_data *f = &r->fetch;
+	struct fetch_data given = r->fetch;
+	const struct fetch_data *f = &given;
 	int kind = s->s->n_asked > 0 ? s->s->asked[0].kind : 0;
-	size_t i = page_of(s, f->uid);
 
-	if (f->uid == 0)
-		return 0;
-	if (kind == ASKED_META) {
-		source_meta_take(s, r);
+	if (given.uid == 0)
+		given.uid = uid_by_number(s, f);
+	if (f->uid == 0) {
+		s->look_odd |= kind == ASKED_META && looks_odd(s, f);
 		return 0;
 	}
+	if (kind == ASKED_META) {
+		source_meta_take(s, f);
+		return 0;
+	}
+
+	size_t i = page_of(s, f->uid);
+
 	if (kind == ASKED_UIDS) {
 		uidset_add(&s->searched, f->uid, f->uid);
 		return 0;

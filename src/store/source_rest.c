@@ -38,10 +38,8 @@ source_doubts_free(struct source *s)
 }
 
 void
-source_meta_take(struct source *s, const struct resp *r)
+source_meta_take(struct source *s, const struct fetch_data *f)
 {
-	const struct fetch_data *f = &r->fetch;
-
 	if (s->doubt_at >= s->n_doubts || f->uid != s->doubt[s->doubt_at].uid)
 		return;
 	if (!s->meta_known) {
@@ -86,12 +84,14 @@ pump_answer(struct source *s, struct err *err)
 
 enum look { LOOK_ERR = -1, LOOK_THERE, LOOK_REFUSED, LOOK_PHANTOM, LOOK_GONE };
 
-/* Second listing of one message. REFUSED: the server does not answer for it, so nothing follows
- * from its silence. */
+/* Second listing of one message. REFUSED: the server does not answer for it, or not so that it
+ * could be understood: nothing follows from that, and the body is asked for all the same. */
 static enum look
 look_at(struct source *s, struct doubt *d, struct err *err)
 {
-	s->meta_known = false;
+	unsigned garbage = s->s->garbage;
+
+	s->meta_known = s->look_odd = false;
 	do {
 		char command[64];
 
@@ -108,7 +108,7 @@ look_at(struct source *s, struct doubt *d, struct err *err)
 	s->listing_works |= s->meta_known;
 	if (s->meta_known)
 		return LOOK_THERE;
-	if (s->look_state != STATE_OK)
+	if (s->look_state != STATE_OK || s->look_odd || s->s->garbage != garbage)
 		return LOOK_REFUSED;
 	if (s->facts.quirks & LEARNT_NO_SEARCH)
 		return LOOK_GONE;
@@ -304,7 +304,7 @@ doubt_step(struct source *s, struct doubt *d, struct offer *ret, struct err *err
 		}
 		d->looked = true;
 		d->meta_refused = look == LOOK_REFUSED;
-		if (d->meta_refused && d->reply == NULL)
+		if (d->meta_refused && s->look_state != STATE_OK && d->reply == NULL)
 			d->reply = mem_copy_str(s->s->reply);
 	}
 
