@@ -55,7 +55,7 @@ eol_crlf_to_lf(struct eol *e, struct slice in, char *out, size_t *ret_used)
 	*ret_used = 0;
 	if (in.len == 0 || e->broken)
 		return 0;
-	const char *p = in.data, *end = in.data + in.len;
+	const char *p = in.len > 0 ? in.data : "", *end = p + in.len;
 	char *to = out;
 	if (e->cr_held) {
 		if (*p != '\n') {
@@ -80,7 +80,7 @@ eol_end(struct eol *e)
 size_t
 eol_lf_to_crlf(struct slice in, char *out)
 {
-	const char *p = in.data, *end = in.data + in.len;
+	const char *p = in.len > 0 ? in.data : "", *end = p + in.len;
 	char *to = out;
 
 	while (p < end) {

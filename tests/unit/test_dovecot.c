@@ -159,8 +159,8 @@ a_list_that_dovecot_wrote_is_left(void **state)
 {
 	static const char *const theirs[] = {
 		"3 V9 N5 G00000000000000000000000000000000\n1 :1000001.V9U1.imex,S=2,W=3\n",
-		"3 V9 N5 G%s\n1 :1000001.V9U1.imex,S=2,W=3\n2 "
-		":1795434472.M770213P26695.vm,S=11,W=14\n",
+		("3 V9 N5 G%s\n1 :1000001.V9U1.imex,S=2,W=3\n2 "
+		 ":1795434472.M770213P26695.vm,S=11,W=14\n"),
 		"3 V9 N5 G%s\n2 :1000001.V9U1.imex,S=2,W=3\n",
 		"3 V9 N5 G%s\n1 W20 :1000001.V9U1.imex,S=2,W=3\n",
 		"3 V8 N5 G%s\n1 :1000001.V9U1.imex,S=2,W=3\n",
