@@ -203,6 +203,28 @@ stream_body(struct lane *l, struct msg *m, struct buf *head, struct err *err)
 	return l->sink_ops->end(l->sink, m, err);
 }
 
+/* Less than the file of an earlier run: it is read, since it is on its way, and dropped. */
+static int
+drop_body(struct lane *l, struct err *err)
+{
+	struct slice part;
+
+	do {
+		if (l->source_ops->read(l->source, &part, err) < 0)
+			return err->kind == ERR_MESSAGE ? 1 : -1;
+	} while (part.len > 0);
+	if (l->job->progress != NULL)
+		atomic_fetch_add(&l->job->progress->messages_done, 1);
+	return 0;
+}
+
+/* The verdicts that have a file stand from the best to the worst. */
+static bool
+is_less(enum verdict v, enum verdict old)
+{
+	return old != VERDICTS && verdict_has_file(old) && v > old;
+}
+
 static int
 take_body(struct lane *l, const struct offer *o, struct err *err)
 {
@@ -218,12 +240,17 @@ take_body(struct lane *l, const struct offer *o, struct err *err)
 		goto out;
 	m.verdict = o->good;
 	m.reason = o->good == VERDICT_STORED ? NULL : o->reason;
-	rc = stream_body(l, &m, o->good == VERDICT_STORED ? NULL : &head, err);
+	bool less = is_less(o->good, old);
+
+	rc = less ? drop_body(l, err)
+		  : stream_body(l, &m, o->good == VERDICT_STORED ? NULL : &head, err);
 	if (rc == 1) {
 		*err = (struct err){ 0 };
 		rc = 0;
 		goto out;
 	}
+	if (less && rc == 0)
+		goto out;
 	if (rc < 0 || replace_older(l, m.uid, old, err) < 0) {
 		rc = -1;
 		goto out;

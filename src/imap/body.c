@@ -18,16 +18,19 @@ static const struct {
 	[FORM_RFC822_PARTS] = { "RFC822.HEADER RFC822.TEXT", true, false, 2 },
 	[FORM_HEADER] = { "BODY.PEEK[HEADER]", false, true, 1 },
 	[FORM_RFC822_HEADER] = { "RFC822.HEADER", false, true, 1 },
+	[FORM_MIME_PARTS] = { "BODY.PEEK[1]", false, false, 1 },
 };
 
 static const enum form rev1[] = { FORM_PEEK, FORM_RFC822_PEEK, FORM_PEEK_PARTS, FORM_SLICES,
-	FORM_BODY, FORM_RFC822, FORM_RFC822_PARTS, FORM_HEADER, FORM_RFC822_HEADER };
+	FORM_BODY, FORM_RFC822, FORM_RFC822_PARTS, FORM_MIME_PARTS, FORM_HEADER,
+	FORM_RFC822_HEADER };
 /* RFC 1730 has sections by number only: BODY[HEADER] and slices belong to RFC 2060. BODY.PEEK[]
  * stays, since many servers know more than they say; it costs one refused command. */
 static const enum form rfc1730[] = { FORM_RFC822_PEEK, FORM_PEEK, FORM_RFC822, FORM_RFC822_PARTS,
 	FORM_RFC822_HEADER };
 /* RFC822 is gone from IMAP4rev2 (RFC 9051 appendix E). */
-static const enum form rev2[] = { FORM_PEEK, FORM_PEEK_PARTS, FORM_SLICES, FORM_BODY, FORM_HEADER };
+static const enum form rev2[] = { FORM_PEEK, FORM_PEEK_PARTS, FORM_SLICES, FORM_BODY,
+	FORM_MIME_PARTS, FORM_HEADER };
 
 const char *
 form_items(enum form f)
@@ -86,7 +89,8 @@ ladder_first(const struct ladder *l, uint32_t tried, bool whole)
 		enum form f = order[i];
 
 		if ((tried | l->refused) >> f & 1 || forbidden(l, f) ||
-		    (whole && forms[f].header_only) || (l->no_source_writes && forms[f].sets_seen))
+		    (whole && (forms[f].header_only || f == FORM_MIME_PARTS)) ||
+		    (l->no_source_writes && forms[f].sets_seen))
 			continue;
 		return f;
 	}

@@ -21,6 +21,7 @@ enum form {
 	FORM_RFC822_PARTS, /* RFC822.HEADER and RFC822.TEXT */
 	FORM_HEADER, /* the header alone, unseen: verdict header-only */
 	FORM_RFC822_HEADER, /* the same on RFC 1730 */
+	FORM_MIME_PARTS, /* header and MIME parts, each alone: verdict reconstructed */
 	FORMS
 };
 
@@ -33,13 +34,14 @@ struct ladder {
 	uint32_t refused; /* bit per form: learnt for the server */
 };
 
-/* Items of the FETCH, without parentheses; FORM_SLICES gives "BODY.PEEK[]". */
+/* Items of the FETCH, without parentheses; FORM_SLICES gives "BODY.PEEK[]", FORM_MIME_PARTS
+ * the first of many. */
 const char *form_items(enum form f);
 bool form_sets_seen(enum form f);
 int form_parts(enum form f); /* body items in one answer: 1, or 2 (header, then text) */
 bool form_header_only(enum form f);
-/* First form, best first, that is not in `tried` nor refused; whole: header-only forms are left
- * out. */
+/* First form, best first, that is not in `tried` nor refused; whole: forms that do not give the
+ * message as it is (MIME parts, the header alone) are left out. */
 enum form ladder_first(const struct ladder *l, uint32_t tried, bool whole);
 /* True when forms were left out only because of no_source_writes. */
 bool ladder_withheld(const struct ladder *l, uint32_t tried);

@@ -6,6 +6,7 @@
 #define IMAP_RESP_H
 
 #include "imap/lex.h"
+#include "imap/structure.h"
 #include "imap/uidset.h"
 #include "mail/folder.h"
 #include "mail/msg.h"
@@ -76,9 +77,11 @@ struct fetch_data {
 	uint64_t size, modseq;
 	struct date date;
 	const char *raw_date;
+	const struct structure *structure; /* NULL: none was given that could be read */
 	/* the body item just reached */
 	enum body_form body;
 	enum body_part part;
+	struct slice section; /* "1.2.MIME"; empty for the whole, and for RFC822 */
 	bool has_origin; /* BODY[]<n>: a slice */
 	uint64_t origin, octets; /* octets: of the literal */
 	struct slice text; /* BODY_INLINE */

@@ -88,6 +88,12 @@ fetch_size(struct lex *l, struct fetch_data *f, struct err *err)
 	return 0;
 }
 
+static int
+fetch_structure(struct lex *l, struct fetch_data *f, struct err *err)
+{
+	return structure_read(l, &f->structure, err);
+}
+
 /* Text between the brackets of BODY[...], which may hold blanks and a list: HEADER.FIELDS
  * (SUBJECT). */
 static int
@@ -147,12 +153,14 @@ fetch_body_item(struct lex *l, struct slice name, struct fetch_data *f, struct e
 	bool bracket;
 
 	f->part = PART_WHOLE;
+	f->section = section;
 	f->has_origin = false;
 	if (lex_accept(l, '[', &bracket, err) < 0)
 		return -1;
 	if (bracket) {
 		if (fetch_section(l, &section, err) < 0 || fetch_origin(l, f, err) < 0)
 			return -1;
+		f->section = section;
 		f->part = section.len == 0                     ? PART_WHOLE
 			  : slice_eq_nocase(section, "HEADER") ? PART_HEADER
 			  : slice_eq_nocase(section, "TEXT")   ? PART_TEXT
@@ -189,6 +197,8 @@ static const struct {
 	{ "RFC822.SIZE", fetch_size },
 	{ "INTERNALDATE", fetch_date },
 	{ "MODSEQ", fetch_modseq },
+	{ "BODYSTRUCTURE", fetch_structure },
+	{ "BODY", fetch_structure },
 };
 
 static bool

@@ -43,10 +43,11 @@ struct offer {
 	uint32_t uid;
 	enum verdict verdict; /* VERDICT_NONE: read the body; when whole it is `good`. Else nothing
 				 to read */
-	enum verdict good; /* stored, header-only or placeholder */
+	enum verdict good; /* stored, reconstructed, header-only or placeholder */
 	bool has_meta; /* msg holds fresh metadata (messages put aside, STEP_OWE of one) */
 	struct msg msg; /* texts valid until the next call */
-	const char *reason, *reply; /* words and the raw answer; NULL */
+	const char *reason, *reply; /* words and the raw answer; NULL. The reason of a reconstructed
+				       message is complete when its body has been read */
 	struct slice header; /* of a message that is lost, when the server gave one */
 };
 

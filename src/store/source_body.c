@@ -175,8 +175,8 @@ try_body(struct source *s, struct resp *r, struct err *err)
 	return source_skip_fetch(s, r, err) < 0 ? PUMP_ERR : PUMP_AGAIN;
 }
 
-static bool
-is_wait_code(enum resp_code c)
+bool
+source_is_wait_code(enum resp_code c)
 {
 	return c == CODE_UNAVAILABLE || c == CODE_LIMIT || c == CODE_THROTTLED ||
 	       c == CODE_OVERQUOTA || c == CODE_INUSE;
@@ -235,7 +235,7 @@ try_answered(struct source *s, const struct resp *r, const struct asked *a, stru
 			source_window_drop(s, w);
 		return 0;
 	}
-	if (is_wait_code(r->code))
+	if (source_is_wait_code(r->code))
 		return sess_refused(s->s, r, a->text, err);
 	try_failed(s, r, a);
 	return 0;
@@ -274,7 +274,7 @@ window_answered(struct source *s, const struct resp *r, const struct asked *a, s
 
 	if (w == NULL)
 		return 0;
-	if (w->left > 0 && is_wait_code(r->code) && r->state != STATE_OK)
+	if (w->left > 0 && source_is_wait_code(r->code) && r->state != STATE_OK)
 		return sess_refused(s->s, r, a->text, err);
 	if (w->left > 0 && r->state == STATE_BAD && !s->proven) {
 		if (s->facts.works_form != FORM_NONE)
@@ -550,28 +550,17 @@ next_slice(struct source *s, uint64_t got, struct err *err)
 }
 
 int
-source_imap_read(struct source *s, struct slice *ret, struct err *err)
+source_lend(struct source *s, struct slice *ret, struct err *err)
 {
 	struct reading *n = &s->now;
 
-	if (s->mime.active)
-		return source_mime_read(s, ret, err);
 	if (n->lent > 0) {
 		stream_skip(s->s->in, n->lent);
 		n->lent = 0;
 	}
-	while (n->left == 0 || n->inline_given) {
-		uint64_t got = n->resp.fetch.octets;
-		int more = next_part(s, err);
-
-		n->left = more > 0 ? n->left : 0;
-		if (more == 0 && n->form == FORM_SLICES)
-			more = next_slice(s, got, err);
-		if (more < 0)
-			return -1;
-		if (more == 0)
-			return body_whole(s, ret, err);
-	}
+	*ret = (struct slice){ "", 0 };
+	if (n->left == 0 || n->inline_given)
+		return 0;
 	if (n->resp.fetch.body == BODY_INLINE) {
 		*ret = n->resp.fetch.text;
 		n->inline_given = true;
@@ -586,4 +575,30 @@ source_imap_read(struct source *s, struct slice *ret, struct err *err)
 	n->left -= ret->len;
 	n->total += ret->len;
 	return 0;
+}
+
+int
+source_imap_read(struct source *s, struct slice *ret, struct err *err)
+{
+	struct reading *n = &s->now;
+
+	if (n->form == FORM_MIME_PARTS)
+		return source_mime_read(s, ret, err);
+	for (;;) {
+		uint64_t got = n->resp.fetch.octets;
+		int more;
+
+		if (source_lend(s, ret, err) < 0)
+			return -1;
+		if (ret->len > 0)
+			return 0;
+		more = next_part(s, err);
+		n->left = more > 0 ? n->left : 0;
+		if (more == 0 && n->form == FORM_SLICES)
+			more = next_slice(s, got, err);
+		if (more < 0)
+			return -1;
+		if (more == 0)
+			return body_whole(s, ret, err);
+	}
 }

@@ -121,7 +121,7 @@ folder_forget(struct source *s)
 {
 	source_windows_free(s);
 	source_doubts_free(s);
-	source_mime_done(s);
+	source_mime_free(s);
 	uidset_clear(&s->map);
 	uidset_clear(&s->searched);
 	uidset_clear(&s->fetched);

@@ -5,7 +5,6 @@
 #define STORE_SOURCE_IMAP_H
 
 #include "imap/body.h"
-#include "mail/header.h"
 #include "store/source.h"
 
 enum asked_kind {
@@ -69,7 +68,6 @@ struct doubt {
 	bool accept, asked_best; /* take the best as it is; it was asked for */
 	const char *reason; /* static words */
 	char *reply; /* malloc'ed, or NULL */
-	bool mime_tried;
 	bool looked; /* the second listing was tried */
 	bool meta_refused; /* and refused: nothing is known of the message but its UID */
 };
@@ -95,17 +93,7 @@ struct reading {
 	enum form form;
 };
 
-/* A message that is put together from its MIME parts (source_mime.c). */
-struct mime {
-	bool active, lent_text, streaming, last;
-	struct buf text; /* header, boundaries, part headers, notices: to be given next */
-	char boundary[BOUNDARY_MAX + 1]; /* "": the message has one part */
-	unsigned part, misses, given;
-	struct resp resp; /* of the part under way */
-	uint32_t tag;
-	uint64_t left;
-	size_t lent;
-};
+struct mime; /* a message that is put together, source_mime.c */
 
 struct source {
 	struct source_place at;
@@ -154,7 +142,7 @@ struct source {
 	/* what was put aside */
 	struct doubt *doubt;
 	size_t n_doubts, doubts_cap, doubt_at;
-	struct mime mime;
+	struct mime *mime; /* NULL: none; kept until the next one, since its reason is lent */
 	bool alone; /* a command for one message is in flight */
 	enum form alone_form;
 	uint32_t alone_tag;
@@ -201,6 +189,9 @@ enum step source_send_ahead(struct source *s, struct offer *ret, struct err *err
 /* source_body.c */
 enum pumped { PUMP_ERR = -1, PUMP_AGAIN, PUMP_BODY };
 enum pumped source_pump(struct source *s, struct err *err) WARN_UNUSED;
+bool source_is_wait_code(enum resp_code c); /* the refusal says: later */
+/* Borrowed octets of the body item that is being read; len 0: it has ended. */
+int source_lend(struct source *s, struct slice *ret, struct err *err) WARN_UNUSED;
 int
 source_imap_ask(struct source *s, const struct want *want, size_t n, struct err *err) WARN_UNUSED;
 enum step source_imap_next(struct source *s, struct offer *ret, struct err *err) WARN_UNUSED;
@@ -215,10 +206,11 @@ void source_windows_free(struct source *s);
 int source_skip_fetch(struct source *s, struct resp *r, struct err *err) WARN_UNUSED;
 
 /* source_mime.c */
-/* STEP_ITEM: the header and at least one part are there, read gives the rest; STEP_END: not so. */
-enum step source_mime_offer(struct source *s, struct doubt *d, struct offer *ret, struct err *err);
+/* Ask for structure and header of the message put aside. STEP_ITEM: source_mime_read gives it;
+ * STEP_END: it cannot be put together, go on down the ladder. */
+enum step source_mime_start(struct source *s, struct doubt *d, struct offer *ret, struct err *err);
 int source_mime_read(struct source *s, struct slice *ret, struct err *err) WARN_UNUSED;
-void source_mime_done(struct source *s);
+void source_mime_free(struct source *s);
 
 /* source_rest.c */
 struct doubt *source_doubt(struct source *s, uint32_t uid, bool size_known, uint64_t size,

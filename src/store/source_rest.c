@@ -310,19 +310,11 @@ doubt_step(struct source *s, struct doubt *d, struct offer *ret, struct err *err
 
 	enum form f = next_form(s, d);
 
-	/* Whole forms are used up: the parts, if it has any, are more than the header alone. */
-	if ((f == FORM_NONE || form_header_only(f)) && !d->mime_tried &&
-	    s->s->level != LEVEL_IMAP4) {
-		enum step step;
-
-		d->mime_tried = true;
-		step = source_mime_offer(s, d, ret, err);
-		if (step != STEP_END)
-			return step;
-	}
 	if (f == FORM_NONE)
 		return give_verdict(s, d, ret);
 	s->alone_form = f;
+	if (f == FORM_MIME_PARTS)
+		return source_mime_start(s, d, ret, err);
 	if (form_sets_seen(f) && !(s->meta.flags.system & FLAG_SEEN) && !d->owed) {
 		d->owed = true;
 		*ret = (struct offer){ .uid = d->uid, .has_meta = true, .msg = s->meta };

@@ -36,7 +36,7 @@ ladder_asks_unseen_forms_first_on_imap4rev1(void **state)
 	order_is((struct ladder){ .level = LEVEL_IMAP4REV1 }, false,
 	    "BODY.PEEK[], RFC822.PEEK, "
 	    "BODY.PEEK[HEADER] BODY.PEEK[TEXT], BODY.PEEK[]<>, BODY[], RFC822, RFC822.HEADER "
-	    "RFC822.TEXT, BODY.PEEK[HEADER], "
+	    "RFC822.TEXT, BODY.PEEK[1], BODY.PEEK[HEADER], "
 	    "RFC822.HEADER");
 	order_is((struct ladder){ .level = LEVEL_UNKNOWN }, true,
 	    "BODY.PEEK[], RFC822.PEEK, "

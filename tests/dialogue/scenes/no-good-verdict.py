@@ -4,6 +4,7 @@ from scene import *
 
 ANY_BODY = r"BODY(\.PEEK)?\[|RFC822(?!\.SIZE)"
 BROKEN = Refuse("NO [SERVERBUG] cannot read it")
+WHOLE = r"BODY(\.PEEK)?\[(TEXT)?\]|RFC822$|RFC822\.(TEXT|PEEK)"
 BUT_HEADER = r"BODY(\.PEEK)?\[(?!HEADER|0)|RFC822$|RFC822\.(TEXT|PEEK)"
 
 
@@ -108,6 +109,140 @@ def scene_no_part_either(t):
     job, run = t.extract(server)
     t.exits(run, 2)
     t.verdict(job, "INBOX", 3, "header-only")
+
+
+NESTED = (b"From: ana@example.org\r\nSubject: nested\r\nMIME-Version: 1.0\r\n"
+          b'Content-Type: multipart/mixed; boundary="out"\r\n\r\n'
+          b'--out\r\nContent-Type: multipart/alternative; boundary="in"\r\n\r\n'
+          b"--in\r\nContent-Type: text/plain\r\n\r\nplain words\r\n"
+          b"--in\r\nContent-Type: text/html\r\n\r\n<p>rich words</p>\r\n--in--\r\n"
+          b"\r\n--out\r\nContent-Type: message/rfc822\r\n\r\n"
+          b"Subject: inner\r\n\r\ninner words\r\n"
+          b"\r\n--out\r\nContent-Type: image/png\r\n\r\nPIXELS\r\n--out--\r\n")
+
+
+def only_parts(t, raw):
+    """A server that gives UID 7 in parts only."""
+    server = t.server(sample(["INBOX"], 6))
+    message = server.store["INBOX"].add(raw)
+    server.fetch(uid=message.uid, item=WHOLE, reply=Refuse("NO try the parts"))
+    return server, message.uid
+
+
+def the_file(t, job, uid):
+    stored = [m.data for m in t.mails(job, "") if m.uid == uid]
+    t.equal(len(stored), 1, "files of this message")
+    return stored[0].replace(b"\r\n", b"\n") if stored else b""
+
+
+def the_reason(job, uid):
+    return next((p.get("reason") for p in job.folder("INBOX").get("problems", [])
+                 if p.get("uid") == uid), None)
+
+
+def scene_reconstructed_nested(t):
+    """A multipart in a multipart and a mail in a mail keep their places; nothing sets \\Seen."""
+    server, uid = only_parts(t, NESTED)
+    flags = server.store.snapshot()
+    job, run = t.extract(server)
+    t.exits(run, 2)
+    t.verdict(job, "INBOX", uid, "reconstructed")
+    t.equal(the_file(t, job, uid), NESTED.replace(b"\r\n", b"\n"), "put together as it was")
+    t.equal(the_reason(job, uid), "put together from its MIME parts", "the reason")
+    t.equal(server.store.snapshot(), flags, "flags")
+
+
+def scene_reconstructed_where_seen_must_not_be_set(t):
+    server, uid = only_parts(t, NESTED)
+    job, run = t.extract(server, "--no-source-writes")
+    t.exits(run, 2)
+    t.verdict(job, "INBOX", uid, "reconstructed")
+    t.never_sent(server.transcript, r"UID FETCH \S+ \((BODY\[|RFC822\)|RFC822\.TEXT)")
+
+
+def scene_reconstructed_without_some_parts(t):
+    """Two neighbours are refused and the last comes: all are named, none ends the message."""
+    server, uid = only_parts(t, NESTED)
+    server.fetch(uid=uid, item=r"BODY\.PEEK\[(1\.2|2)(\.MIME)?\]", reply=Refuse("NO broken disk"))
+    job, run = t.extract(server)
+    t.exits(run, 2)
+    t.verdict(job, "INBOX", uid, "reconstructed")
+    t.equal(the_reason(job, uid), "put together from its MIME parts; "
+            "parts 1.2 (text/html), 2 (message/rfc822) missing", "the reason")
+    data = the_file(t, job, uid)
+    t.ok(b"plain words" in data and b"PIXELS" in data, "what came is there")
+    t.equal(data.count(b"The server answered: NO broken disk"), 2, "a notice for each")
+    job, run = t.extract(server, job=job)
+    t.exits(run, 2)
+    t.equal(the_file(t, job, uid), data, "a second run leaves the same file")
+
+
+def scene_reconstructed_without_the_last_part(t):
+    server, uid = only_parts(t, NESTED)
+    server.fetch(uid=uid, item=r"BODY\.PEEK\[3\]", reply=b"NIL")
+    job, run = t.extract(server)
+    t.exits(run, 2)
+    t.equal(the_reason(job, uid), "put together from its MIME parts; "
+            "part 3 (image/png) missing", "the reason")
+    t.ok(the_file(t, job, uid).endswith(b"--out--\n"), "the message is closed")
+
+
+def scene_reconstructed_stays_when_less_comes(t):
+    """The parts of the first run are not given up for a header of the second."""
+    server, uid = only_parts(t, NESTED)
+    job, run = t.extract(server)
+    before = the_file(t, job, uid)
+    server.fetch(uid=uid, item=BUT_HEADER, reply=Refuse("NO worse now"))
+    job, run = t.extract(server, job=job)
+    t.exits(run, 2)
+    t.verdict(job, "INBOX", uid, "reconstructed")
+    t.equal(the_file(t, job, uid), before, "the file of the first run")
+
+
+def scene_reconstructed_single_part(t):
+    server, uid = only_parts(t, b"Subject: one\r\n\r\nonly words\r\n")
+    job, run = t.extract(server)
+    t.exits(run, 2)
+    t.verdict(job, "INBOX", uid, "reconstructed")
+    t.equal(the_file(t, job, uid), b"Subject: one\n\nonly words\n", "header and text")
+
+
+def scene_structure_names_parts_that_do_not_exist(t):
+    """A structure of a thousand parts costs few commands, and ends."""
+    server, uid = only_parts(t, NESTED)
+    leaf = b'("text" "plain" NIL NIL NIL "7bit" 5 1)'
+    server.fetch(uid=uid, item="BODYSTRUCTURE", reply=b"(" + leaf * 999 + b' "mixed")')
+    server.fetch(uid=uid, item=r"BODY\.PEEK\[\d", reply=Refuse("NO no such part"))
+    job, run = t.extract(server)
+    t.exits(run, 2)
+    t.verdict(job, "INBOX", uid, "header-only")
+    asked = server.transcript.commands(r"UID FETCH \d+ \(BODY\.PEEK\[\d+\]")
+    t.ok(0 < len(asked) <= 20, f"{len(asked)} parts were asked for")
+
+
+def scene_structure_is_nonsense(t):
+    """Whatever is said in place of a structure, the header is stored and the others are whole."""
+    bomb = b"(" * 5000 + b")" * 5000
+    for reply in (b"NIL", b"()", b"(NIL)", b'"text"', b"(NIL NIL NIL)", bomb, b'("text")',
+                  Refuse("BAD what?"), NO_MESSAGE, b"(((", b"{5}\r\nabcde"):
+        server, uid = only_parts(t, NESTED)
+        server.fetch(uid=uid, item="BODYSTRUCTURE", reply=reply)
+        job, run = t.extract(server)
+        t.exits(run, 2)
+        t.counts(job, "INBOX", stored=6, header_only=1)
+
+
+def scene_parts_of_another_message(t):
+    """A part whose answer turns out to be another message's is not put into this one."""
+    server, uid = only_parts(t, NESTED)
+
+    @server.on(rf"UID FETCH {uid} \(BODY\.PEEK\[3\]\)")
+    def _(call):
+        return [b"* 7 FETCH (BODY[3] {5}\r\nALIEN UID 2)\r\n", call.tagged("OK done")]
+    job, run = t.extract(server)
+    t.exits(run, 2)
+    t.verdict(job, "INBOX", uid, "header-only")
+    t.ok(b"ALIEN" not in the_file(t, job, uid), "nothing of the other message")
 
 
 def scene_placeholder(t):
