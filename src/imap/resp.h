@@ -71,7 +71,7 @@ enum body_form { BODY_NONE, BODY_NIL, BODY_INLINE, BODY_LITERAL };
 
 struct fetch_data {
 	uint32_t seq, uid; /* uid 0: not (yet) given */
-	bool has_flags, has_size, has_date, seen_flag_only;
+	bool has_flags, has_size, has_date;
 	struct flags flags;
 	bool recent;
 	uint64_t size, modseq;

@@ -96,7 +96,7 @@ int sess_send_named(struct sess *s, int kind, uint32_t *ret_tag, const char *ver
 bool sess_name_is_plain(struct slice name); /* no literal needed */
 /* Octets of a quoted string, quotes included. */
 void sess_quote(struct slice text, struct buf *out);
-/* Read and drop `octets` of a body, or hand them to out (NULL). */
+/* Read and drop `octets` of a body. */
 int sess_skip_body(struct sess *s, uint64_t octets, struct err *err) WARN_UNUSED;
 /* The rest of a FETCH that nobody wants, bodies and all; nothing for other responses. */
 int sess_drop(struct sess *s, struct resp *r, struct err *err) WARN_UNUSED;

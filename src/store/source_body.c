@@ -13,12 +13,8 @@
 int
 source_skip_fetch(struct source *s, struct resp *r, struct err *err)
 {
-	while (r->more) {
-		if (r->fetch.body == BODY_LITERAL && sess_skip_body(s->s, r->fetch.octets, err) < 0)
-			return -1;
-		if (sess_more(s->s, r, err) < 0)
-			return -1;
-	}
+	if (sess_drop(s->s, r, err) < 0)
+		return -1;
 	s->at_uid = 0;
 	return 0;
 }
