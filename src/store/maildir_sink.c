@@ -487,7 +487,8 @@ sink_join(struct sink *s, struct folder_at *at, const struct msg *m, int *fd, st
 	size_t before = c->lines.len;
 
 	maildir_base(base, m, at->uidvalidity);
-	if (sidecar_add(c, m, at->uidvalidity, base, &m->flags, err) < 0)
+	if (sidecar_add(c, m, at->uidvalidity, &(struct sidecar_at){ .file = base },
+		&m->flags, err) < 0)
 		return -1;
 	s->lines_bytes += c->lines.len - before;
 	maildir_file(
@@ -530,7 +531,8 @@ maildir_amend(struct sink *s, struct folder_at *at, const struct msg *was, const
 	struct sidecar *c = &at->open->sidecar;
 	size_t before = c->lines.len;
 	maildir_base(base, was, at->uidvalidity);
-	if (sidecar_add(c, was, at->uidvalidity, base, now, err) < 0)
+	if (sidecar_add(c, was, at->uidvalidity, &(struct sidecar_at){ .file = base }, now,
+		err) < 0)
 		return -1;
 	s->lines_bytes += c->lines.len - before;
 	maildir_file(

@@ -321,9 +321,43 @@ sidecar_date(struct buf *out, const struct msg *m)
 	json_put_str(out, "internaldate", m->raw_date != NULL ? m->raw_date : shown);
 }
 
+static void
+sidecar_place(struct buf *b, const struct sidecar_at *at)
+{
+	char hex[SHA256_HEX];
+
+	json_put_str(b, "file", at->file);
+	if (at->in_file)
+		json_put_int(b, "at", (int64_t)at->at);
+	if (at->eol != NULL)
+		json_put_str(b, "eol", at->eol);
+	if (at->stored_sha256 != NULL) {
+		digest_hex(at->stored_sha256, hex);
+		json_put_str(b, "stored_sha256", hex);
+	}
+	if (at->rebuilt)
+		json_put_bool(b, "rebuilt", true);
+}
+
+/* End the line that began at `before`; all of it or nothing is queued. */
+static int
+sidecar_end_line(struct sidecar *c, size_t before, uint32_t uid, struct err *err)
+{
+	struct buf *b = &c->lines;
+
+	json_close(b);
+	if (buf_add_byte(b, '\n'))
+		return 0;
+	b->len = before;
+	b->data[before] = '\0';
+	b->full = false;
+	return err_set(
+	    err, ERR_MESSAGE, "the line of UID %" PRIu32 " is too long for the sidecar", uid);
+}
+
 int
-sidecar_add(struct sidecar *c, const struct msg *m, uint32_t uidvalidity, const char *base,
-    const struct flags *flags, struct err *err)
+sidecar_add(struct sidecar *c, const struct msg *m, uint32_t uidvalidity,
+    const struct sidecar_at *at, const struct flags *flags, struct err *err)
 {
 	struct buf *b = &c->lines;
 	size_t before = b->len;
@@ -333,7 +367,7 @@ sidecar_add(struct sidecar *c, const struct msg *m, uint32_t uidvalidity, const 
 	json_open(b, NULL);
 	json_put_int(b, "uid", m->uid);
 	json_put_int(b, "uidvalidity", uidvalidity);
-	json_put_str(b, "file", base);
+	sidecar_place(b, at);
 	sidecar_flags(b, flags);
 	sidecar_date(b, m);
 	if (m->size_known)
@@ -344,14 +378,20 @@ sidecar_add(struct sidecar *c, const struct msg *m, uint32_t uidvalidity, const 
 	json_put_int(b, "stored", (int64_t)m->file_bytes);
 	json_put_str(b, "sha256", hex);
 	json_put_str(b, "verdict", verdict_name(m->verdict));
-	json_close(b);
-	if (buf_add_byte(b, '\n'))
-		return 0;
-	b->len = before;
-	b->data[before] = '\0';
-	b->full = false;
-	return err_set(
-	    err, ERR_MESSAGE, "the line of UID %" PRIu32 " is too long for the sidecar", m->uid);
+	return sidecar_end_line(c, before, m->uid, err);
+}
+
+int
+sidecar_remove(struct sidecar *c, uint32_t uid, uint32_t uidvalidity, struct err *err)
+{
+	struct buf *b = &c->lines;
+	size_t before = b->len;
+
+	json_open(b, NULL);
+	json_put_int(b, "uid", uid);
+	json_put_int(b, "uidvalidity", uidvalidity);
+	json_put_bool(b, "removed", true);
+	return sidecar_end_line(c, before, uid, err);
 }
 
 void

@@ -7,6 +7,9 @@
  *	{"uid":5,"uidvalidity":V,"file":BASE,"flags":["\\Seen"],"keywords":["$Forwarded"],
  *	 "internaldate":"17-Jul-1996 02:44:25 -0700","size":RFC822.SIZE or null,"wire":N,"stored":N,
  *	 "sha256":HEX,"verdict":"stored"}
+ * A file of many messages adds "at" (octet) and "eol"; a form that is not the octets of the wire
+ * adds "stored_sha256"; "rebuilt":true marks a message that the source had in pieces only. A line
+ * {"uid":5,"uidvalidity":V,"removed":true} takes the message back.
  *
  * The state keeps a mark: committed length, inode, and a digest of the last 4 KiB before it. A file
  * is cut back to that length only if all three agree (rules.md 3.6); one that was copied or
@@ -52,10 +55,22 @@ int sidecar_open(struct sidecar *c, int folder, const char *mark, struct slice h
 void sidecar_done(struct sidecar *c);
 /* The folder line of a record; *ret_key for sidecar_open. */
 void sidecar_head(const struct folder_rec *rec, struct buf *out, size_t *ret_key);
-/* Queue the line of a message; `base` is its name up to the flags. ERR_MESSAGE over
- * SIDECAR_LINES_MAX. */
-int sidecar_add(struct sidecar *c, const struct msg *m, uint32_t uidvalidity, const char *base,
-    const struct flags *flags, struct err *err) WARN_UNUSED;
+/* Where a message lies: "file", and in a file of many "at" and "eol" or "stored_sha256". */
+struct sidecar_at {
+	const char *file;	/* its name, without what changes with the flags */
+	bool in_file;		/* the file has others too: it starts at octet `at` */
+	uint64_t at;
+	const char *eol;	/* "lf": an LF stands for CRLF; "wire"; NULL: left out */
+	const uint8_t *stored_sha256;	/* of the stored octets where they are not those of the
+					 * wire; NULL: left out */
+	bool rebuilt;
+};
+/* Queue the line of a message. ERR_MESSAGE over SIDECAR_LINES_MAX. */
+int sidecar_add(struct sidecar *c, const struct msg *m, uint32_t uidvalidity,
+    const struct sidecar_at *at, const struct flags *flags, struct err *err) WARN_UNUSED;
+/* Queue the line that takes a message back: {"uid":5,"uidvalidity":V,"removed":true}. */
+int sidecar_remove(struct sidecar *c, uint32_t uid, uint32_t uidvalidity, struct err *err)
+    WARN_UNUSED;
 /* Give away the queued lines (ret_lines uninitialised before) and count them as written; *ret_from
  * is the length that the file has before them. */
 void sidecar_take(struct sidecar *c, struct buf *ret_lines, uint64_t *ret_from);

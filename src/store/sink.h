@@ -15,6 +15,7 @@
 #include "mail/folder.h"
 #include "mail/msg.h"
 #include "state/state.h"
+#include "store/loss.h"
 
 enum sink_trait {
 	SINK_NEEDS_SIZE = 1,	/* begin needs the exact number of octets */
@@ -31,6 +32,26 @@ struct sink_place {
 	int batch_files;	/* open files a batch may hold, from the descriptor limit; 0: the
 				 * sink's own limit */
 	bool each_file;		/* fsync every file, also where one syncfs would do */
+	/* mbox, eml and the sidecars of exchange */
+	bool windows_names;	/* directory names that are legal on Windows, no twins by case */
+	bool mbox_status;	/* Status, X-Status and X-Keywords headers */
+	const struct exchange_place *exchange;	/* NULL: another format */
+	/* Records of the account when the run began: marks that are an account's, not a folder's. */
+	const struct folder_rec *known;
+	size_t n_known;
+};
+
+/* What an exchange set needs to know, fixed by the state so that a resumed run writes the same
+ * octets (rules.md 3.8). */
+struct exchange_place {
+	const char *dir;	/* mail/, where the set lies */
+	unsigned number;	/* of this account's files: 0000000N.PRI */
+	const char *login, *host, *smtp_address;
+	unsigned codepage;
+	const char *zone;	/* name of the process's time zone, for the comment line */
+	int64_t time;		/* of the comment line, seconds since 1970 */
+	bool full_source;
+	uint64_t sec_max;	/* a new .SEC from so many octets on; 0: 1 GiB */
 };
 
 struct sink;
@@ -47,6 +68,7 @@ struct folder_notes {
 	 * EV_KEYWORDS_LEFT */
 	uint64_t keywords_left;
 	char keyword[64];	/* the first of those keywords, may be cut; "" */
+	const struct loss_book *losses;	/* NULL: the format keeps none; lives as the folder_at */
 };
 
 /* Rows of the state for the one who asks, so that a sink needs no state handle: returns 0 and
@@ -61,6 +83,9 @@ struct sink_ops {
 	unsigned traits;
 	int (*open)(struct sink **ret, const struct sink_place *at, struct cancel *stop,
 	    struct err *err);
+	/* All folders of the source, before any name_folder: names that would be twins on the
+	 * target get different ones whatever the order they are asked for in. NULL: no need. */
+	void (*survey)(struct sink *s, const struct folder *list, size_t n);
 	/* Directory name of a folder for its record; true in *ret_mapped when it had to be
 	 * changed. */
 	int (*name_folder)(struct sink *s, const struct folder *f, struct buf *ret_path,
@@ -111,6 +136,6 @@ struct sink_ops {
 	void (*close)(struct sink **s);
 };
 
-extern const struct sink_ops sink_maildir;
+extern const struct sink_ops sink_maildir, sink_mbox, sink_eml, sink_exchange;
 
 #endif

@@ -29,6 +29,7 @@ struct source_place {
 	const struct endpoint *server;
 	bool no_source_writes;
 	struct server_facts facts; /* what earlier sessions learnt */
+	const struct shelf_place *shelf; /* files; NULL: a server */
 };
 
 struct want {
@@ -49,6 +50,8 @@ struct offer {
 	const char *reason, *reply; /* words and the raw answer; NULL. The reason of a reconstructed
 				       message is complete when its body has been read */
 	struct slice header; /* of a message that is lost, when the server gave one */
+	const uint8_t *sha256; /* of the octets to come, when they are known; else NULL */
+	bool rebuilt; /* from a source that keeps pieces only: not the octets of the original */
 };
 
 struct source;
@@ -86,6 +89,6 @@ struct source_ops {
 	void (*close)(struct source **s);
 };
 
-extern const struct source_ops source_imap;
+extern const struct source_ops source_imap, source_files;
 
 #endif

@@ -69,7 +69,8 @@ add(uint32_t uid)
 	struct msg m = { .uid = uid, .verdict = VERDICT_STORED, .flags = { 0, "" } };
 	struct err err = { 0 };
 
-	assert_int_equal(sidecar_add(&car, &m, 7, "base", &m.flags, &err), 0);
+	assert_int_equal(sidecar_add(&car, &m, 7, &(struct sidecar_at){ .file = "base" },
+		&m.flags, &err), 0);
 }
 
 /* Write what is queued; `commit` also keeps the mark. */
@@ -136,13 +137,16 @@ a_message_line_holds_what_the_name_cannot(void **state)
 	assert_int_equal(enter(&folder, false), 0);
 	put(false);
 	memset(m.sha256, 0xab, sizeof m.sha256);
-	assert_int_equal(sidecar_add(&car, &m, 7, "1.V7U5.imex,S=97,W=100", &m.flags, &err), 0);
+	assert_int_equal(sidecar_add(&car, &m, 7, &(struct sidecar_at){ .file = "1.V7U5.imex,S=97,W=100" },
+		&m.flags, &err), 0);
 	m.raw_date = "00-Jan-0000 \"x\"";
 	m.size_known = false;
-	assert_int_equal(sidecar_add(&car, &m, 7, "b", &m.flags, &err), 0);
+	assert_int_equal(sidecar_add(&car, &m, 7, &(struct sidecar_at){ .file = "b" },
+		&m.flags, &err), 0);
 	m.raw_date = NULL;
 	m.date.known = false;
-	assert_int_equal(sidecar_add(&car, &m, 7, "b", &m.flags, &err), 0);
+	assert_int_equal(sidecar_add(&car, &m, 7, &(struct sidecar_at){ .file = "b" },
+		&m.flags, &err), 0);
 	char *end = NULL;
 	char *line = strtok_r(car.lines.data, "\n", &end);
 	assert_string_equal(line,
