@@ -2,9 +2,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/birth.h"
 #include "app/check.h"
 #include "app/out.h"
 #include "app/run.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "mail/names.h"
 
@@ -123,6 +125,26 @@ check_plan(const struct check_result *r, struct out *o)
 	}
 }
 
+/* Servers count folders, not what lies between two dates. */
+static void
+check_window(const struct selection *s, struct out *o)
+{
+	char since[ISO_MAX] = "", before[ISO_MAX] = "";
+
+	if (s->has_since)
+		clock_iso(s->since * SEC, since);
+	if (s->has_before)
+		clock_iso(s->before * SEC, before);
+	if (!s->has_since && !s->has_before && !s->skip_deleted)
+		return;
+	out_printf(o, "%-13sof these, messages", "Selection");
+	if (s->has_since)
+		out_printf(o, " from %.19sZ on", since);
+	if (s->has_before)
+		out_printf(o, " before %.19sZ", before);
+	out_str(o, s->skip_deleted ? " that are not flagged \\Deleted\n" : "\n");
+}
+
 static void
 check_text(const struct check *c, struct out *o)
 {
@@ -140,6 +162,7 @@ check_text(const struct check *c, struct out *o)
 	out_printf(o, "  %-40s %10s %9s%s\n\n", "to be extracted", count, bytes,
 	    r->bytes_estimated ? "  estimated" : "");
 	check_plan(r, o);
+	check_window(&c->run.job.selection, o);
 	if (!c->to)
 		return;
 	out_str(o, "\nA run would write into ");
@@ -255,8 +278,11 @@ int
 check_account(struct options *o, const char *source, const char *to, struct err *err)
 {
 	struct check c = { .to = to };
-	int rc = run_open(&c.run, o, source, err);
+	int rc = birth_settle(o, to, err);
 
+	if (rc < 0)
+		return -1;
+	rc = run_open(&c.run, o, source, err);
 	if (rc == 0)
 		rc = run_log(&c.run, NULL, err);
 	if (rc == 0 && control_run(c.run.control, check_work, &c, err) < 0) {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/birth.h"
 #include "app/check.h"
 #include "app/jobdir.h"
 #include "app/report.h"
@@ -18,6 +19,7 @@ struct extract {
 	const char *dir, *source;
 	int64_t number;		/* of the run in the state */
 	int code;
+	struct extract_result *many;	/* one of a list; NULL: alone */
 };
 
 /* A pattern that matches nothing is a slip of the pen, not a complete copy. */
@@ -29,41 +31,30 @@ extract_work(void *arg, struct err *err)
 
 	if (job_extract(&x->run.job, err) < 0)
 		return -1;
-	if (s->n_folders > 0 && atomic_load(&x->run.progress.folders_total) == 0)
+	/* In a list it may be right for some. */
+	if (!x->many && s->n_folders > 0 && atomic_load(&x->run.progress.folders_total) == 0)
 		return err_set(err, ERR_NO_INPUT,
 		    "no folder of the account matches --folder '%s'; imex check lists them",
 		    s->folders[0]);
 	return 0;
 }
 
-/* What was fixed at birth need not be said again. */
+/* The one place that says which formats have a writer. */
 static int
-extract_keep_eol(struct extract *x, struct err *err)
+extract_can_write(const struct options *o, struct err *err)
 {
-	struct options *o = x->run.o;
-	struct job_birth have;
-	struct err why;
-
-	if (option_given(o, &o->eol))
+	if (o->format == FORMAT_MAILDIR)
 		return 0;
-	if (state_birth_read(x->run.state, &have, &why) == 0) {
-		o->eol = strcmp(have.eol, "crlf") == 0 ? EOL_CRLF : EOL_LF;
-		x->run.job.keep_crlf = o->eol == EOL_CRLF;
-	} else if (why.kind != ERR_NO_INPUT) {
-		*err = why;
-		return -1;
-	}
-	return 0;
+	return err_set(err, ERR_USAGE,
+	    "--format %s: this version of imex writes maildir alone", format_words[o->format]);
 }
 
 static int
 extract_birth(struct extract *x, struct err *err)
 {
-	struct job_birth want = { .command = "extract", .format = "maildir", .zone = "UTC" };
+	struct job_birth want;
 
-	if (extract_keep_eol(x, err) < 0)
-		return -1;
-	snprintf(want.eol, sizeof(want.eol), "%s", x->run.job.keep_crlf ? "crlf" : "lf");
+	birth_of(x->run.o, "extract", &want);
 	return state_birth(x->run.state, &want, err);
 }
 
@@ -82,6 +73,40 @@ extract_begin(struct extract *x, struct err *err)
 	return state_run_begin(r->state, IMEX_VERSION, x->source, &x->number, err);
 }
 
+static const struct account_rec *
+extract_account_rec(const struct extract *x, const struct report *r)
+{
+	for (size_t i = 0; i < r->n_accounts; i++)
+		if (origin_same(&x->run.origin.url, r->account[i].login, r->account[i].host,
+			r->account[i].port))
+			return &r->account[i];
+	return NULL;
+}
+
+/* Of a list each account is judged by itself: the job's outcome is that of all. */
+static int
+extract_code_of_one(struct extract *x, bool failed, struct err *err)
+{
+	struct account_report ar;
+	struct report r;
+	int rc;
+
+	if (report_open(&r, x->run.state, x->dir, false, err) < 0)
+		return -1;
+
+	const struct account_rec *a = extract_account_rec(x, &r);
+
+	rc = a ? report_account(&r, a, &ar, err) : 0;
+	if (a && rc == 0) {
+		x->many->sum = ar.sum;
+		x->many->warnings = a->warnings;
+		rc = account_code(a, &ar.sum);
+		report_account_done(&ar);
+	}
+	report_done(&r);
+	return rc >= 0 && failed ? 2 : rc;
+}
+
 /* An account that got to its folders is judged by its verdicts, whatever ended it; else the reason
  * is the answer. What stops the whole run always is. */
 static int
@@ -92,22 +117,14 @@ extract_code(struct extract *x, const struct err *err, bool failed, struct err *
 
 	if (failed && (err->scope == SCOPE_RUN || err->kind == ERR_WRONG_SOURCE || !started))
 		return err_exit_code(err->kind);
+	if (x->many)
+		return extract_code_of_one(x, failed, ret);
 	if (state_outcome(x->run.state, &code, ret) < 0)
 		return -1;
 	return failed ? 2 : code;
 }
 
 /* ---- the summary ---- */
-
-static const struct account_rec *
-extract_account_rec(const struct extract *x, const struct report *r)
-{
-	for (size_t i = 0; i < r->n_accounts; i++)
-		if (origin_same(&x->run.origin.url, r->account[i].login, r->account[i].host,
-			r->account[i].port))
-			return &r->account[i];
-	return NULL;
-}
 
 static void
 summary_not_good(const struct tally *sum, struct out *o)
@@ -132,6 +149,9 @@ summary_numbers(
 	    sum->folders);
 	out_printf(o, "  messages  %s of %s stored, %s; %s of them by this run\n", stored, listed,
 	    bytes, fresh);
+	if (sum->verdicts[VERDICT_EXCLUDED] > 0)
+		out_printf(o, "  excluded  %" PRIu64 " by the selection\n",
+		    sum->verdicts[VERDICT_EXCLUDED]);
 	summary_not_good(sum, o);
 	if (a->warnings > 0)
 		out_printf(o, "  warnings  %" PRIu64 " (imex report tells them)\n", a->warnings);
@@ -215,6 +235,19 @@ extract_close(struct extract *x, const struct err *why, bool failed, struct err 
 	return extract_reports(x, err);
 }
 
+/* Of a list the caller tells what became of it. */
+static int
+extract_end_many(struct extract *x, const struct err *why, bool failed, struct err *err)
+{
+	run_quiet(&x->run);
+	x->code = extract_code(x, why, failed, err);
+	if (failed)
+		x->many->why = *why;
+	if (x->code < 0)
+		return -1;
+	return state_run_end(x->run.state, x->number, x->code, err);
+}
+
 /* What failed first is told, and its code is the answer: a disk that is full fails here again. */
 static int
 extract_end(struct extract *x, const struct err *why, bool failed, struct err *err)
@@ -231,18 +264,23 @@ extract_end(struct extract *x, const struct err *why, bool failed, struct err *e
 }
 
 int
-extract_account(struct options *o, const char *dir, const char *source, struct err *err)
+extract_account(struct options *o, const char *dir, const char *source,
+    struct extract_result *many, struct err *err)
 {
-	struct extract x = { .dir = dir, .source = source };
+	struct extract x = { .dir = dir, .source = source, .many = many };
 	struct err why = { 0 };
-	int rc = run_open(&x.run, o, source, err);
+	int rc;
 
+	if (birth_settle(o, dir, err) < 0 || extract_can_write(o, err) < 0)
+		return -1;
+	rc = run_open(&x.run, o, source, err);
 	if (rc == 0)
 		rc = extract_begin(&x, err);
 	if (rc == 0) {
 		bool failed = control_run(x.run.control, extract_work, &x, &why) < 0;
 
-		rc = extract_end(&x, &why, failed, err);
+		rc = many ? extract_end_many(&x, &why, failed, err)
+			  : extract_end(&x, &why, failed, err);
 	}
 	run_close(&x.run);
 	return rc < 0 ? -1 : x.code;
@@ -253,5 +291,5 @@ cmd_extract(struct options *o, struct err *err)
 {
 	if (o->dry_run)
 		return check_account(o, o->word[0], o->to, err);
-	return extract_account(o, o->to, o->word[0], err);
+	return extract_account(o, o->to, o->word[0], NULL, err);
 }

@@ -124,7 +124,7 @@ retry_one(const struct options *given, const char *source, struct err *err)
 	arena_init(&o.arena, 1024 * 1024);
 	rc = retry_options(&o, dir, source, err);
 	if (rc == 0)
-		rc = extract_account(&o, dir, source, err);
+		rc = extract_account(&o, dir, source, NULL, err);
 	arena_done(&o.arena);
 	return rc;
 }

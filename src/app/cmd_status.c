@@ -23,6 +23,8 @@ status_text(const struct report *r, const struct account_rec *a, const struct ta
 		out_printf(o, ": %s", account_words(a, sum));
 	out_printf(o, ", %s/%s messages, %s, %" PRIu64 "/%" PRIu64 " folders", stored, listed,
 	    bytes, sum->proved, sum->folders);
+	if (sum->verdicts[VERDICT_EXCLUDED] > 0)
+		out_printf(o, ", %" PRIu64 " excluded", sum->verdicts[VERDICT_EXCLUDED]);
 	if (bad > 0)
 		out_printf(o, ", %" PRIu64 " not good", bad);
 	if (a->warnings > 0)
@@ -48,6 +50,7 @@ status_json(const struct account_rec *a, const struct tally *sum, struct out *o)
 	json_put_int(b, "proved", (int64_t)sum->proved);
 	json_put_int(b, "listed", (int64_t)sum->listed);
 	json_put_int(b, "stored", (int64_t)sum->verdicts[VERDICT_STORED]);
+	json_put_int(b, "excluded", (int64_t)sum->verdicts[VERDICT_EXCLUDED]);
 	json_put_int(b, "not_good", (int64_t)tally_not_good(sum));
 	json_put_int(b, "bytes", (int64_t)sum->bytes);
 	json_put_int(b, "warnings", (int64_t)a->warnings);

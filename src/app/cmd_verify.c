@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/birth.h"
 #include "app/jobdir.h"
 #include "app/out.h"
 #include "app/run.h"
@@ -180,7 +181,7 @@ verify_begin(struct verify *v, const char *dir, struct err *err)
 {
 	if (v->source && verify_options(v->run.o, dir, v->source, err) < 0)
 		return -1;
-	if (run_open(&v->run, v->run.o, v->source, err) < 0 ||
+	if (birth_settle(v->run.o, dir, err) < 0 || run_open(&v->run, v->run.o, v->source, err) < 0 ||
 	    run_state(&v->run, dir, STATE_READ, err) < 0)
 		return -1;
 	return verify_log(v, dir, err);

@@ -58,6 +58,15 @@ const struct command command_table[] = {
 		    "complete, then each message that has no good verdict, and the warnings.\n",
 		.example = "imex report anna --format html > anna.html",
 		.run = cmd_report,
+	}, {
+		.name = "control", .bit = CMD_CONTROL, .args = "FILE", .min_words = 1, .max_words = 1,
+		.summary = "run a control file of the Migration Wizard",
+		.text =
+		    "Does what a control file of the Exchange Migration Wizard says: with Mode\n"
+		    "IMAP and Function EXTRACT, copies the mail of every account in its list of\n"
+		    "users into migration files. Ends with 0, 1 or 2, as the wizard did.\n",
+		.example = "imex control imap.ctl --dry-run",
+		.run = cmd_control,
 	},
 };
 const size_t command_count = COUNT_OF(command_table);

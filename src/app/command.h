@@ -16,9 +16,17 @@ enum command_bit {
 	CMD_RETRY = 8,
 	CMD_STATUS = 16,
 	CMD_REPORT = 32,
-	CMD_ALL = 63,
+	CMD_CONVERT = 64,
+	CMD_IMPORT = 128,
+	CMD_CONTROL = 256,
+	CMD_ALL = 511,
 	/* those that contact a server */
-	CMD_ONLINE = CMD_CHECK | CMD_EXTRACT | CMD_VERIFY | CMD_RETRY
+	CMD_ONLINE = CMD_CHECK | CMD_EXTRACT | CMD_VERIFY | CMD_RETRY | CMD_CONTROL,
+	/* those that write mail into files: for the first time, and at all */
+	CMD_BEGINS = CMD_EXTRACT | CMD_CONVERT | CMD_CONTROL,
+	CMD_WRITES = CMD_BEGINS | CMD_RETRY,
+	/* those that may take a while */
+	CMD_WORKS = CMD_ONLINE | CMD_CONVERT | CMD_IMPORT
 };
 
 struct command {
@@ -45,5 +53,6 @@ int cmd_verify(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_retry(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_status(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_report(struct options *o, struct err *err) WARN_UNUSED;
+int cmd_control(struct options *o, struct err *err) WARN_UNUSED;
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,10 +12,12 @@
 #include "base/mem.h"
 
 #define AT(field) offsetof(struct options, field)
-#define RUNS (CMD_EXTRACT | CMD_RETRY)
+#define RUNS (CMD_EXTRACT | CMD_RETRY | CMD_CONTROL)
+
+const char *const format_words[FORMATS] = { "maildir", "mbox", "eml", "exchange" };
 
 const struct option_row option_table[] = {
-	{ "to", 0, OPT_TEXT, CMD_EXTRACT, false, AT(to), "DIR", NULL, 0, 0,
+	{ "to", 0, OPT_TEXT, CMD_BEGINS, false, AT(to), "DIR", NULL, 0, 0,
 	    "job directory: made if need be, continued if there" },
 	{ "folder", 0, OPT_LIST, CMD_ONLINE, true, AT(folders), "PATTERN", NULL, 0, 0,
 	    "only folders that match, as 'Archive/*'; repeat for more" },
@@ -25,10 +28,31 @@ const struct option_row option_table[] = {
 	{ "namespace", 0, OPT_SET, CMD_ONLINE, true, AT(namespaces),
 	    "LIST", "personal|other|shared", 0, 0,
 	    "besides one's own folders those of: other, shared" },
-	{ "eol", 0, OPT_CHOICE, RUNS, true, AT(eol), "ENDS", "lf|crlf", 0, 0,
-	    "line ends in files: lf (where it can be undone), or crlf as on the wire" },
-	{ "format", 0, OPT_CHOICE, CMD_EXTRACT, true, AT(format), "FORMAT", "maildir", 0, 0,
-	    "format of the files: maildir" },
+	{ "since", 0, OPT_DATE, CMD_ONLINE | CMD_CONVERT, true, AT(since), "DATE", NULL, 0, 0,
+	    "only messages from DATE on, as 2003-11-07 or 2003-11-07T14:18:49Z" },
+	{ "before", 0, OPT_DATE, CMD_ONLINE | CMD_CONVERT, true, AT(before), "DATE", NULL, 0, 0,
+	    "only messages before DATE" },
+	{ "skip-deleted", 0, OPT_FLAG, CMD_ONLINE | CMD_CONVERT, true, AT(skip_deleted),
+	    NULL, NULL, 0, 0,
+	    "not the messages that are flagged \\Deleted" },
+	{ "format", 0, OPT_CHOICE, CMD_BEGINS, true, AT(format),
+	    "FORMAT", "maildir|mbox|eml|exchange", 0, 0,
+	    "format of the files: maildir, mbox, eml or exchange" },
+	{ "eol", 0, OPT_CHOICE, CMD_WRITES, true, AT(eol), "ENDS", "lf|crlf", 0, 0,
+	    "maildir, mbox: line ends lf (where it can be undone), or crlf as on the wire" },
+	{ "mbox-status", 0, OPT_FLAG, CMD_WRITES, true, AT(mbox_status), NULL, NULL, 0, 0,
+	    "mbox: flags and keywords in headers, too" },
+	{ "windows-names", 0, OPT_FLAG, CMD_WRITES, true, AT(windows_names), NULL, NULL, 0, 0,
+	    "mbox, eml, exchange: only names that Windows allows" },
+	{ "codepage", 0, OPT_NUMBER, CMD_WRITES, true, AT(codepage), "N", NULL, 1, 65535,
+	    "exchange: code page of the files, default 1252; control: of the list, too" },
+	{ "full-source", 0, OPT_FLAG, CMD_WRITES, true, AT(full_source), NULL, NULL, 0, 0,
+	    "exchange: each message as it came is an attachment, too" },
+	{ "smtp-address", 0, OPT_ADDRESS, CMD_WRITES & ~CMD_CONTROL, true, AT(smtp_address),
+	    "ADDR", NULL, 0, 0,
+	    "exchange: address of the mailbox that will get the mail" },
+	{ "timezone", 0, OPT_ZONE, CMD_BEGINS | CMD_CHECK, false, AT(timezone), "ZONE", NULL, 0, 0,
+	    "zone of dates without one, as Europe/Berlin; default: the machine's" },
 	{ "password-file", 0, OPT_FILE, CMD_ONLINE, true, AT(password_file), "FILE", NULL, 0, 0,
 	    "the password is the first line of FILE" },
 	{ "password-command", 0, OPT_TEXT, CMD_ONLINE, true, AT(password_command),
@@ -50,24 +74,26 @@ const struct option_row option_table[] = {
 	    "connections for the account, 1 to 32; default: as it pays" },
 	{ "no-source-writes", 0, OPT_FLAG, RUNS, true, AT(no_source_writes), NULL, NULL, 0, 0,
 	    "never use forms of FETCH that mark mail as read, not even to restore it" },
-	{ "no-subjects", 0, OPT_FLAG, RUNS | CMD_REPORT, true, AT(no_subjects), NULL, NULL, 0, 0,
+	{ "no-subjects", 0, OPT_FLAG, CMD_WRITES | CMD_REPORT, true, AT(no_subjects), NULL, NULL, 0, 0,
 	    "no senders and subjects in reports" },
 	{ "deep", 0, OPT_FLAG, CMD_VERIFY, false, AT(deep), NULL, NULL, 0, 0,
 	    "with SOURCE: fetch every message again and compare the bytes" },
-	{ "dry-run", 'n', OPT_FLAG, CMD_EXTRACT, false, AT(dry_run), NULL, NULL, 0, 0,
-	    "look like check, say what would be done, write nothing" },
+	{ "dry-run", 'n', OPT_FLAG, CMD_EXTRACT | CMD_IMPORT | CMD_CONTROL, false, AT(dry_run),
+	    NULL, NULL, 0, 0,
+	    "say what would be done, write nothing" },
+	{ "dest", 0, OPT_TEXT, CMD_CONTROL, false, AT(dest), "URL", NULL, 0, 0, NULL },
 	{ "format", 0, OPT_CHOICE, CMD_REPORT, false, AT(report_format),
 	    "FORMAT", "text|json|csv|html", 0, 0,
 	    "text, json, csv or html" },
 	{ "json", 0, OPT_FLAG, CMD_ALL, false, AT(json), NULL, NULL, 0, 0,
 	    "print JSON for programs" },
-	{ "progress", 0, OPT_CHOICE, CMD_ONLINE, false, AT(progress), "HOW", "auto|json|none", 0, 0,
+	{ "progress", 0, OPT_CHOICE, CMD_WORKS, false, AT(progress), "HOW", "auto|json|none", 0, 0,
 	    "auto: a display on a terminal; json: a line a second; none" },
-	{ "syslog", 0, OPT_FLAG, RUNS | CMD_VERIFY, true, AT(syslog), NULL, NULL, 0, 0,
+	{ "syslog", 0, OPT_FLAG, CMD_WRITES | CMD_VERIFY, true, AT(syslog), NULL, NULL, 0, 0,
 	    "events go to the system log too" },
-	{ "verbose", 'v', OPT_COUNT, CMD_ONLINE, false, AT(verbose), NULL, NULL, 0, 3,
+	{ "verbose", 'v', OPT_COUNT, CMD_WORKS, false, AT(verbose), NULL, NULL, 0, 3,
 	    "tell more; -vv tells all" },
-	{ "quiet", 'q', OPT_FLAG, CMD_ONLINE, false, AT(quiet), NULL, NULL, 0, 0,
+	{ "quiet", 'q', OPT_FLAG, CMD_WORKS, false, AT(quiet), NULL, NULL, 0, 0,
 	    "tell errors only" },
 	{ "config", 0, OPT_FILE, CMD_ALL, false, AT(config), "FILE", NULL, 0, 0,
 	    "read options from FILE instead of imex.conf" },
@@ -85,6 +111,7 @@ options_init(struct options *o, const struct command *command)
 		.command = command,
 		.namespaces = NAMESPACE_PERSONAL,
 		.timeout_ms = 60 * SEC,
+		.codepage = 1252,
 	};
 	arena_init(&o->arena, 1024 * 1024);
 }
@@ -208,6 +235,17 @@ option_set_duration(void *field, const struct option_row *row, const char *value
 }
 
 static int
+option_set_date(void *field, const struct option_row *row, const char *value, struct err *err)
+{
+	if (!when_parse(value, field))
+		return option_bad(row, value,
+		    "a date as 2003-11-07, 2003-11-07T14:18:49 (with Z or +02:00 behind it, or as "
+		    "the clocks of --timezone show it) or 20031107141849 is",
+		    err);
+	return 0;
+}
+
+static int
 option_set_number(void *field, const struct option_row *row, const char *value, struct err *err)
 {
 	uint64_t n;
@@ -231,6 +269,11 @@ option_set_text(struct options *o, const struct option_row *row, const char *val
 	if (row->kind == OPT_PIN && !value_pin(value))
 		return option_bad(
 		    row, value, "sha256: and 64 hex digits, or 44 of base64, are", err);
+	if (row->kind == OPT_ZONE && !clock_zone_known(value))
+		return option_bad(
+		    row, value, "zones as Europe/Berlin, UTC or CET-1CEST,M3.5.0,M10.5.0/3 are", err);
+	if (row->kind == OPT_ADDRESS && !value_address(value))
+		return option_bad(row, value, "an address as anna@example.org is", err);
 	if (*value == '\0')
 		return err_set(err, ERR_USAGE, "--%s: an empty value is not accepted", row->name);
 	copy = arena_copy(&o->arena, slice_str(value));
@@ -287,9 +330,13 @@ option_store(struct options *o, const struct option_row *row, const char *value,
 		return option_set_bits(field, row, value, err);
 	case OPT_DURATION:
 		return option_set_duration(field, row, value, err);
+	case OPT_DATE:
+		return option_set_date(field, row, value, err);
 	case OPT_NUMBER:
 		return option_set_number(field, row, value, err);
 	case OPT_TEXT:
+	case OPT_ZONE:
+	case OPT_ADDRESS:
 	case OPT_FILE:
 	case OPT_PIN:
 	case OPT_LIST:
@@ -399,6 +446,52 @@ options_check(const struct options *o, struct err *err)
 	return 0;
 }
 
+/* An option that the command line gives and that these formats alone have a use for. */
+static int
+option_is_for(const struct options *o, const void *field, const char *name, unsigned formats,
+    const char *words, struct err *err)
+{
+	bool said = false;
+
+	for (size_t i = 0; i < option_count; i++)
+		said |= (const char *)o + option_table[i].offset == (const char *)field &&
+			o->from[i] == FROM_COMMAND;
+	if (!said || (formats & 1u << o->format))
+		return 0;
+	return err_set(err, ERR_USAGE, "--%s is for --format %s; the format is %s", name, words,
+	    format_words[o->format]);
+}
+
+int
+options_fit(const struct options *o, struct err *err)
+{
+	enum { MAILDIR = 1 << FORMAT_MAILDIR, MBOX = 1 << FORMAT_MBOX, EML = 1 << FORMAT_EML,
+		EXCHANGE = 1 << FORMAT_EXCHANGE };
+	const struct {
+		const void *field;
+		const char *name, *words;
+		unsigned formats;
+	} rows[] = {
+		{ &o->eol, "eol", "maildir and mbox", MAILDIR | MBOX },
+		{ &o->mbox_status, "mbox-status", "mbox", MBOX },
+		{ &o->windows_names, "windows-names", "mbox, eml and exchange", MBOX | EML | EXCHANGE },
+		{ &o->full_source, "full-source", "exchange", EXCHANGE },
+		{ &o->smtp_address, "smtp-address", "exchange", EXCHANGE },
+		/* A list of users has one, whatever it is made into. */
+		{ &o->codepage, "codepage", "exchange",
+		    o->command->bit == CMD_CONTROL ? UINT_MAX : EXCHANGE },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		if (option_is_for(o, rows[i].field, rows[i].name, rows[i].formats, rows[i].words,
+			err) < 0)
+			return -1;
+	if (o->since.given && o->before.given && when_epoch(&o->since) >= when_epoch(&o->before))
+		return err_set(err, ERR_USAGE,
+		    "--since is not before --before: no message can be between them");
+	return 0;
+}
+
 int
 options_command_line(struct options *o, int argc, char **argv, struct err *err)
 {
@@ -464,6 +557,8 @@ option_text(const struct options *o, const struct option_row *row, size_t index,
 		return option_text_choice(*(const int *)field, row->choices, ret);
 	case OPT_SET:
 		return option_text_bits(*(const unsigned *)field, row->choices, ret);
+	case OPT_DATE:
+		return when_text(field, ret);
 	case OPT_DURATION:
 		return buf_printf(ret, "%" PRId64 "ms", *(const int64_t *)field);
 	case OPT_NUMBER:

@@ -10,9 +10,12 @@
 #include <stdint.h>
 
 #include "app/command.h"
+#include "app/when.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/secret.h"
+#include "store/format.h"
 
 enum option_from { FROM_DEFAULT, FROM_CONFIG, FROM_JOB, FROM_COMMAND };
 enum option_kind {
@@ -25,10 +28,13 @@ enum option_kind {
 	OPT_CHOICE,	/* int: index in `choices` */
 	OPT_SET,	/* unsigned: bit set of `choices`, given with commas */
 	OPT_DURATION,	/* int64_t ms, within min..max */
+	OPT_DATE,	/* struct when */
+	OPT_ZONE,	/* const char *; a time zone that exists */
+	OPT_ADDRESS,	/* const char *; user@domain */
 	OPT_NUMBER	/* unsigned, within min..max */
 };
 
-enum { LIST_MAX = 256, WORDS_MAX = 2, OPTIONS_MAX = 48 };
+enum { LIST_MAX = 256, WORDS_MAX = 2, OPTIONS_MAX = 64 };
 enum eol_choice { EOL_LF, EOL_CRLF };
 enum progress_choice { PROGRESS_AUTO, PROGRESS_JSON, PROGRESS_NONE };
 enum report_format { REPORT_TEXT, REPORT_JSON, REPORT_CSV, REPORT_HTML };
@@ -47,8 +53,19 @@ struct options {
 	struct text_list folders, excludes;
 	bool subscribed;
 	unsigned namespaces;		/* enum namespace_bit */
-	int eol, format, report_format, progress;
+	struct when since, before;
+	bool skip_deleted;
+	int eol, report_format, progress;
+	int format;			/* enum format */
+	bool windows_names, mbox_status, full_source;
+	unsigned codepage;
+	const char *smtp_address;
+	const char *timezone;		/* NULL: the job's, or the machine's */
+	const char *dest;		/* an IMAP URL; nothing takes one yet */
 	const char *password_file, *password_command;
+	/* Of a row of a list of users: wins over all ways, borrowed, not an option. */
+	const struct secret *password;
+	const char *password_from;	/* for people */
 	const char *tls_ca, *tls_pin;
 	bool insecure_plaintext, insecure_tls;
 	int64_t timeout_ms;
@@ -72,9 +89,10 @@ struct option_row {
 	const char *arg;		/* its name in usage; NULL: takes none */
 	const char *choices;		/* OPT_CHOICE, OPT_SET */
 	int64_t min, max;
-	const char *help;
+	const char *help;		/* NULL: not listed */
 };
 
+extern const char *const format_words[FORMATS];	/* names of --format, by enum format */
 extern const struct option_row option_table[];
 extern const size_t option_count;
 
@@ -85,6 +103,9 @@ void options_done(struct options *o);
 int options_command_line(struct options *o, int argc, char **argv, struct err *err) WARN_UNUSED;
 /* Is all there that the command needs? After config file and command line were read. */
 int options_check(const struct options *o, struct err *err) WARN_UNUSED;
+/* Do the options fit each other? What the format has no use for is an error when the command line
+ * says it; a config file may speak for several formats. To be asked when the format is certain. */
+int options_fit(const struct options *o, struct err *err) WARN_UNUSED;
 /* One option by name at a level. The text is copied unless it is the command line's. */
 int options_set(struct options *o, const struct option_row *row, enum option_from from,
     const char *value, struct err *err) WARN_UNUSED;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "app/birth.h"
 #include "app/password.h"
 
 static bool
@@ -71,6 +72,7 @@ origin_job(const struct origin *g, const struct options *o, struct job *ret)
 		.other_users = (o->namespaces & NAMESPACE_OTHER) != 0,
 		.shared = (o->namespaces & NAMESPACE_SHARED) != 0,
 	};
+	birth_window(o, &ret->selection);
 	ret->keep_crlf = o->eol == EOL_CRLF;
 	ret->no_source_writes = o->no_source_writes;
 	ret->no_subjects = o->no_subjects;

@@ -293,6 +293,11 @@ password_get(struct options *o, const struct imap_url *url, struct secret **ret,
 {
 	const char *env = getenv("IMEX_PASSWORD");
 
+	if (o->password) {
+		*ret_from = o->password_from;
+		*ret = secret_new(secret_value(o->password));
+		return 0;
+	}
 	if (o->password_file) {
 		*ret_from = "--password-file";
 		return password_file(o->password_file, ret, err);
@@ -320,4 +325,19 @@ password_get(struct options *o, const struct imap_url *url, struct secret **ret,
 	    "no password for %s on %s: give --password-file FILE, --password-command COMMAND, "
 	    "the variable IMEX_PASSWORD or an entry in ~/.netrc, or run imex on a terminal",
 	    url->user, url->host);
+}
+
+bool
+password_elsewhere(struct options *o, const struct imap_url *url)
+{
+	const char *env = getenv("IMEX_PASSWORD");
+	struct secret *found = NULL;
+	struct err ignored;
+
+	if (o->password_file || o->password_command || (env && *env))
+		return true;
+	if (password_netrc(o, url, &found, &ignored) < 0 || !found)
+		return false;
+	secret_free(found);
+	return true;
 }

@@ -1,4 +1,4 @@
-/* Where a password comes from, in this order: --password-file, --password-command, IMEX_PASSWORD,
+/* Where a password comes from, in this order: the list of users, --password-file, --password-command, IMEX_PASSWORD,
  * ~/.netrc, a prompt on the terminal. Never the command line. */
 #ifndef APP_PASSWORD_H
 #define APP_PASSWORD_H
@@ -14,6 +14,8 @@ enum { PASSWORD_MAX = 8 * 1024 };
  * ERR_INTERRUPTED at the prompt. */
 int password_get(struct options *o, const struct imap_url *url, struct secret **ret,
     const char **ret_from, struct err *err) WARN_UNUSED;
+/* Would one of the ways give a password, other than the list and a prompt? Runs no command. */
+bool password_elsewhere(struct options *o, const struct imap_url *url);
 /* The first line that /bin/sh -c COMMAND prints, at most PASSWORD_MAX bytes; its stderr is ours. */
 int password_run(const char *command, struct secret **ret, struct err *err) WARN_UNUSED;
 

@@ -132,6 +132,14 @@ account_words(const struct account_rec *a, const struct tally *sum)
 	return a->warnings > 0 ? "complete with warnings" : "complete";
 }
 
+int
+account_code(const struct account_rec *a, const struct tally *sum)
+{
+	if (a->status != ACCOUNT_DONE || tally_not_good(sum) > 0 || sum->proved < sum->folders)
+		return 2;
+	return a->warnings > 0;
+}
+
 const char *
 report_name(const char *wire_name, struct buf *scratch)
 {

@@ -3,13 +3,14 @@
  * too, are made visible before. */
 #include <string.h>
 
+#include "app/excluded.h"
 #include "app/report.h"
 #include "base/clock.h"
 #include "base/event.h"
 
 static const char heading[] =
     "account,folder,path,uidvalidity,listed,stored,excluded,gone,phantom,reconstructed,"
-    "header-only,placeholder,refused,failed,expunged,bytes,proved,uidnext,at,why,vanished\r\n";
+    "header-only,placeholder,refused,failed,expunged,bytes,proved,uidnext,at,why,vanished,excluded-why\r\n";
 
 void
 csv_field(struct out *o, const char *text)
@@ -37,8 +38,25 @@ csv_field(struct out *o, const char *text)
 	buf_done(&shown);
 }
 
-static void
-csv_folder(const struct account_rec *a, const struct folder_rec *f, struct out *o)
+static int
+csv_excluded(const struct report *r, const struct folder_rec *f, struct out *o, struct err *err)
+{
+	struct excluded x;
+	struct buf words;
+
+	if (excluded_read(&x, r->state, f, err) < 0)
+		return -1;
+	buf_init(&words, 64 * 1024);
+	excluded_words(&x, &words);
+	csv_field(o, words.data ? words.data : "");
+	buf_done(&words);
+	excluded_done(&x);
+	return 0;
+}
+
+static int
+csv_folder(const struct report *r, const struct account_rec *a, const struct folder_rec *f,
+    struct out *o, struct err *err)
 {
 	char at[ISO_MAX] = "";
 	struct buf name;
@@ -57,22 +75,29 @@ csv_folder(const struct account_rec *a, const struct folder_rec *f, struct out *
 	out_printf(o, ",%llu,%llu,%s,%u,%s,", (unsigned long long)f->expunged,
 	    (unsigned long long)f->bytes, f->proof.proved ? "yes" : "no", f->proof.uidnext, at);
 	csv_field(o, f->proof.why ? f->proof.why : "");
-	out_printf(o, ",%s\r\n", f->vanished ? "yes" : "no");
+	out_printf(o, ",%s,", f->vanished ? "yes" : "no");
 	buf_done(&name);
+
+	int rc = csv_excluded(r, f, o, err);
+
+	out_str(o, "\r\n");
+	return rc;
 }
 
 int
 report_csv(struct report *r, struct out *o, struct err *err)
 {
+	int rc = 0;
+
 	out_str(o, heading);
-	for (size_t i = 0; i < r->n_accounts; i++) {
+	for (size_t i = 0; i < r->n_accounts && rc == 0; i++) {
 		struct account_report ar;
 
 		if (report_account(r, &r->account[i], &ar, err) < 0)
 			return -1;
-		for (size_t k = 0; k < ar.n_folders; k++)
-			csv_folder(&r->account[i], &ar.folder[k], o);
+		for (size_t k = 0; k < ar.n_folders && rc == 0; k++)
+			rc = csv_folder(r, &r->account[i], &ar.folder[k], o, err);
 		report_account_done(&ar);
 	}
-	return 0;
+	return rc;
 }

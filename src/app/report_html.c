@@ -1,6 +1,7 @@
 /* One page that needs nothing else: no scripts, no links out. Every text goes through html_text. */
 #include <inttypes.h>
 
+#include "app/excluded.h"
 #include "app/report.h"
 #include "base/clock.h"
 #include "base/event.h"
@@ -34,6 +35,10 @@ static const char problems_head[] =
     "<h3>Messages without a good verdict</h3>\n<table>\n"
     "<tr><th>Folder</th><th class=\"n\">UID</th><th>Verdict</th><th>Reason</th><th>From</th>"
     "<th>Date</th><th>Subject</th><th>Message-ID</th><th>Reply of the server</th></tr>\n";
+
+static const char excluded_head[] =
+    "<h3>Messages left out by the selection</h3>\n<table>\n"
+    "<tr><th>Folder</th><th class=\"n\">Messages</th><th>Reason</th><th>UIDs</th></tr>\n";
 
 static const char warnings_head[] =
     "<h3>Warnings</h3>\n<table>\n<tr><th class=\"n\">Event</th><th>Folder</th>"
@@ -207,6 +212,48 @@ html_problems(struct report *r, const struct account_report *ar, struct out *o, 
 }
 
 static void
+html_exclusion(struct out *o, const char *folder, const struct exclusion *e)
+{
+	enum { UIDS_MAX = 2000 };
+	struct buf uids;
+
+	buf_init(&uids, UIDS_MAX + 64);
+	excluded_uids(e, UIDS_MAX, &uids);
+	out_str(o, "<tr>");
+	html_cell(o, folder);
+	html_number(o, e->count);
+	html_cell(o, e->reason);
+	html_cell(o, uids.data);
+	out_str(o, "</tr>\n");
+	buf_done(&uids);
+}
+
+static int
+html_excluded(const struct report *r, const struct account_report *ar, struct out *o,
+    struct err *err)
+{
+	struct buf name;
+	int rc = 0;
+
+	if (ar->sum.verdicts[VERDICT_EXCLUDED] == 0)
+		return 0;
+	buf_init(&name, 64 * 1024);
+	out_str(o, excluded_head);
+	for (size_t i = 0; i < ar->n_folders && rc == 0; i++) {
+		struct excluded x;
+
+		rc = excluded_read(&x, r->state, &ar->folder[i], err);
+		for (size_t k = 0; rc == 0 && k < x.len; k++)
+			html_exclusion(o, report_name(ar->folder[i].name, &name), &x.item[k]);
+		if (rc == 0)
+			excluded_done(&x);
+	}
+	out_str(o, "</table>\n");
+	buf_done(&name);
+	return rc;
+}
+
+static void
 html_warnings(struct out *o, const struct account_report *ar)
 {
 	struct buf name;
@@ -263,7 +310,9 @@ html_account(struct report *r, const struct account_rec *a, struct out *o, struc
 		return -1;
 	html_heading(o, a, &ar);
 	html_folders(o, &ar);
-	rc = html_problems(r, &ar, o, err);
+	rc = html_excluded(r, &ar, o, err);
+	if (rc == 0)
+		rc = html_problems(r, &ar, o, err);
 	html_warnings(o, &ar);
 	report_account_done(&ar);
 	return rc;

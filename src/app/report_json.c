@@ -1,3 +1,4 @@
+#include "app/excluded.h"
 #include "app/report.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -76,6 +77,33 @@ json_problems(
 }
 
 static int
+json_excluded(const struct report *r, const struct folder_rec *f, struct out *o, struct err *err)
+{
+	enum { UIDS_MAX = 1024 * 1024 };
+	struct excluded x;
+	struct buf uids;
+
+	if (excluded_read(&x, r->state, f, err) < 0)
+		return -1;
+	buf_init(&uids, UIDS_MAX + 64);
+	json_open_array(&o->buf, "excluded_messages");
+	for (size_t i = 0; i < x.len; i++) {
+		buf_reset(&uids);
+		excluded_uids(&x.item[i], UIDS_MAX, &uids);
+		json_open(&o->buf, NULL);
+		json_put_str(&o->buf, "reason", x.item[i].reason);
+		json_put_u64(&o->buf, "count", x.item[i].count);
+		json_put_str(&o->buf, "uids", uids.data);
+		json_close(&o->buf);
+		out_drain(o);
+	}
+	json_close_array(&o->buf);
+	buf_done(&uids);
+	excluded_done(&x);
+	return 0;
+}
+
+static int
 json_folder(
     struct report *r, const struct folder_rec *f, struct arena *a, struct out *o, struct err *err)
 {
@@ -98,7 +126,7 @@ json_folder(
 	json_put_u64(b, "bytes", f->bytes);
 	json_put_bool(b, "proved", f->proof.proved);
 	json_proof(b, &f->proof);
-	if (json_problems(r, f, a, o, err) < 0)
+	if (json_excluded(r, f, o, err) < 0 || json_problems(r, f, a, o, err) < 0)
 		return -1;
 	json_close(b);
 	out_drain(o);

@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "app/excluded.h"
 #include "app/report.h"
 #include "base/clock.h"
 
@@ -76,6 +77,30 @@ text_verdicts(struct out *o, const struct folder_rec *f)
 		    o, "    kept although deleted on the server since: %" PRIu64 "\n", f->expunged);
 }
 
+/* Each of them, as ranges of UIDs: they may be many. */
+static int
+text_excluded(const struct report *r, const struct folder_rec *f, struct out *o, struct err *err)
+{
+	enum { UIDS_MAX = 2000 };
+	struct excluded x;
+	struct buf uids;
+
+	if (excluded_read(&x, r->state, f, err) < 0)
+		return -1;
+	buf_init(&uids, UIDS_MAX + 64);
+	for (size_t i = 0; i < x.len; i++) {
+		buf_reset(&uids);
+		excluded_uids(&x.item[i], UIDS_MAX, &uids);
+		out_printf(o, "    excluded %" PRIu64 ": ", x.item[i].count);
+		out_wrapped(o, x.item[i].reason, 18, 6);
+		out_str(o, "      UID ");
+		out_wrapped(o, uids.data, 10, 10);
+	}
+	buf_done(&uids);
+	excluded_done(&x);
+	return 0;
+}
+
 static void
 text_proof(struct out *o, const struct folder_rec *f)
 {
@@ -143,6 +168,8 @@ text_folder(
 		out_str(o, "    excluded by the selection\n");
 	if (!f->excluded) {
 		text_verdicts(o, f);
+		if (text_excluded(r, f, o, err) < 0)
+			return -1;
 		text_proof(o, f);
 	}
 	for (size_t i = 0; i < n; i++)

@@ -71,7 +71,7 @@ usage_command(const struct command *c, struct buf *out)
 {
 	buf_printf(out, "usage: imex %s %s [options]\n\n%s\n", c->name, c->args, c->text);
 	for (size_t i = 0; i < option_count; i++)
-		if (option_table[i].commands & c->bit)
+		if ((option_table[i].commands & c->bit) && option_table[i].help)
 			usage_option(out, &option_table[i]);
 	buf_printf(out, "\nExample:\n  %s\n", c->example);
 }

@@ -84,6 +84,19 @@ value_pin(const char *text)
 	return strlen(sum) == 44 && strspn(sum, base64) == 43 && sum[43] == '=';
 }
 
+bool
+value_address(const char *text)
+{
+	const char *at = strchr(text, '@');
+
+	if (!at || at == text || at[1] == '\0' || strchr(at + 1, '@'))
+		return false;
+	for (; *text; text++)
+		if ((unsigned char)*text <= ' ' || *text == 0x7f || strchr("<>,;:\\\"[]()", *text))
+			return false;
+	return true;
+}
+
 void
 nearest_init(struct nearest *n, const char *word)
 {

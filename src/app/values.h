@@ -12,6 +12,8 @@ bool value_number(const char *text, uint64_t max, uint64_t *ret);	/* decimal dig
 bool value_truth(const char *text, bool *ret);	/* yes no on off true false 1 0, in any case */
 /* Index of `text` in a list of words with '|' between them; -1: not there. */
 int value_choice(const char *text, const char *choices);
+/* user@domain: one '@' with something on both sides, no blank, control or one of <>,;:\"[](). */
+bool value_address(const char *text);
 /* "sha256:" and 64 hex digits, or 44 octets of base64. */
 bool value_pin(const char *text);
 

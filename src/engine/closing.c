@@ -148,6 +148,9 @@ lane_close_folder(struct lane *l, struct err *err)
 	if (l->source_ops->leave(l->source, p, err) < 0 || lane_mark_expunged(l, err) < 0)
 		return -1;
 	tell_sink_notes(l);
+	if (l->excluded > 0)
+		lane_event(l, EV_MESSAGES_EXCLUDED, "%llu messages are left out by the selection",
+		    (unsigned long long)l->excluded);
 	l->rec.uidnext = p->uidnext;
 	l->rec.messages = p->exists + p->late;
 	l->rec.highestmodseq = l->head.highestmodseq;

@@ -432,6 +432,7 @@ open_folder(struct lane *l, struct err *err)
 	l->row_at = l->rows->len = 0;
 	uidset_clear(&l->missing);
 	uidset_clear(&l->owed);
+	l->excluded = 0;
 	return 0;
 }
 

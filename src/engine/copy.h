@@ -79,6 +79,7 @@ struct lane {
 	bool rows_end, has_rows, merged;
 	struct uidset missing; /* rows that the listing did not show */
 	struct uidset owed;
+	uint64_t excluded; /* messages that the selection leaves out */
 	bool changed; /* something was stored or amended: index files are written again */
 	uint64_t stored; /* by this lane, for the reconnect bound */
 	/* messages at which the connection was lost */

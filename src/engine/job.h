@@ -10,7 +10,7 @@
 #include "mail/folder.h"
 #include "state/state.h"
 
-/* Which folders; patterns are shell globs over the decoded (UTF-8) name, '*' crosses levels; INBOX
+/* Which folders and messages; patterns are shell globs over the decoded (UTF-8) name, '*' crosses levels; INBOX
  * in any case. */
 struct selection {
 	const char *const *folders; /* none: all selectable ones */
@@ -19,6 +19,11 @@ struct selection {
 	size_t n_excludes;
 	bool subscribed; /* only subscribed ones */
 	bool other_users, shared; /* take these namespaces too (rules.md 1.8) */
+	/* Messages by INTERNALDATE, seconds since 1970: not before `since`, before `before`
+	 * (rules.md 3.9). One without a date passes, and so does one that is stored already. */
+	int64_t since, before;
+	bool has_since, has_before;
+	bool skip_deleted; /* leave out what is flagged \Deleted (EM-04) */
 };
 
 struct job {

@@ -1,5 +1,7 @@
 /* The rows of the state beside the listing, both in UID order: what is stored already, what has
  * changed, what the listing no longer shows. */
+#include <string.h>
+
 #include "engine/copy.h"
 
 int
@@ -90,15 +92,35 @@ compare_stored(struct lane *l, const struct msg *now, const struct msg *row, str
 	return lane_flush_if_full(l, err);
 }
 
+/* Left out by the selection: a row with the reason, and nothing is fetched. */
+static int
+leave_out(struct lane *l, const struct msg *m, const struct msg *row, const char *why,
+    struct err *err)
+{
+	struct msg out = *m;
+
+	l->excluded++;
+	if (l->job->progress != NULL)
+		atomic_fetch_add(&l->job->progress->messages_done, 1);
+	if (row != NULL && !row->expunged && row->verdict == VERDICT_EXCLUDED &&
+	    row->reason != NULL && strcmp(row->reason, why) == 0 &&
+	    flags_equal(&row->flags, &m->flags))
+		return 0;
+	out.verdict = VERDICT_EXCLUDED;
+	out.reason = why;
+	lane_good(l, &out, row != NULL ? row->verdict : VERDICTS);
+	return lane_flush_if_full(l, err);
+}
+
 int
 lane_sort(struct lane *l, struct live *v, size_t i, struct err *err)
 {
 	struct msg *m = &v->page->msg[i], found;
 	const struct msg *row = NULL;
+	char why[EXCLUDED_WHY_MAX];
 
 	v->old[i] = VERDICTS;
 	v->wanted[i] = false;
-	l->sink_ops->expect(l->sink, l->at, m);
 	if (!l->merged) {
 		if (row_of(l, m->uid, &row, err) < 0)
 			return -1;
@@ -114,6 +136,11 @@ lane_sort(struct lane *l, struct live *v, size_t i, struct err *err)
 	}
 	if (row != NULL)
 		v->old[i] = (uint8_t)row->verdict;
+	/* What has a file keeps it, whatever the selection is now. */
+	if ((row == NULL || !verdict_has_file(row->verdict)) &&
+	    selection_excludes(&l->job->selection, m, why))
+		return leave_out(l, m, row, why, err);
+	l->sink_ops->expect(l->sink, l->at, m);
 	if (row != NULL && row->verdict == VERDICT_STORED) {
 		if (l->job->progress != NULL)
 			atomic_fetch_add(&l->job->progress->messages_done, 1);
@@ -137,7 +164,11 @@ lane_mark_expunged(struct lane *l, struct err *err)
 
 		arena_reset(&a);
 		rc = state_message(l->job->state, l->rec.id, uid, &a, &row, &there, err);
-		if (rc == 0 && there && !row.expunged) {
+		if (rc == 0 && there && row.verdict == VERDICT_EXCLUDED) {
+			/* Never stored: there is nothing to remember of it. */
+			batch_forget(l->batch, l->rec.id, uid, row.verdict);
+			rc = lane_flush_if_full(l, err);
+		} else if (rc == 0 && there && !row.expunged) {
 			batch_expunged(l->batch, l->rec.id, uid, row.verdict);
 			if (!verdict_good(row.verdict))
 				batch_problem_solved(l->batch, l->rec.id, uid);

@@ -1,9 +1,11 @@
 #include "engine/select.h"
 
 #include <fnmatch.h>
+#include <stdio.h>
 #include <strings.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "mail/names.h"
 
 enum { PLAN_ARENA = 256 * 1024 * 1024 };
@@ -91,4 +93,32 @@ full:
 out:
 	buf_done(&name);
 	return rc;
+}
+
+/* "before --since 2003-11-07T00:00:00Z" */
+static bool
+excluded_by_date(const char *words, int64_t limit, char *ret_why)
+{
+	char at[ISO_MAX];
+
+	clock_iso(limit * SEC, at);
+	snprintf(ret_why, EXCLUDED_WHY_MAX, "%s %.19sZ", words, at);
+	return true;
+}
+
+bool
+selection_excludes(
+    const struct selection *sel, const struct msg *m, char ret_why[EXCLUDED_WHY_MAX])
+{
+	if (sel->skip_deleted && (m->flags.system & FLAG_DELETED)) {
+		snprintf(ret_why, EXCLUDED_WHY_MAX, "flagged \\Deleted");
+		return true;
+	}
+	if (!m->date.known)
+		return false;
+	if (sel->has_since && m->date.epoch < sel->since)
+		return excluded_by_date("before --since", sel->since, ret_why);
+	if (sel->has_before && m->date.epoch >= sel->before)
+		return excluded_by_date("not before --before", sel->before, ret_why);
+	return false;
 }

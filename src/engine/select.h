@@ -29,5 +29,9 @@ void plan_done(struct plan *p);
 int plan_make(struct plan *p, const struct selection *sel, struct folder_list *list,
     struct err *err) WARN_UNUSED;
 bool pattern_matches(const char *pattern, const char *display);
+/* Does the selection leave a listed message out? Then ret_why says by which part of it. */
+enum { EXCLUDED_WHY_MAX = 64 };
+bool selection_excludes(
+    const struct selection *sel, const struct msg *m, char ret_why[EXCLUDED_WHY_MAX]);
 
 #endif

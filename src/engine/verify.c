@@ -187,6 +187,8 @@ flags_differ(struct verify *v, const struct msg *row, const struct msg *now)
 static void
 compare_message(struct verify *v, const struct msg *row, const struct msg *now)
 {
+	if (row->verdict == VERDICT_EXCLUDED)
+		return;
 	if (row->expunged) {
 		differ(v, DIFF_MESSAGE_NEW, true, now->uid, "was gone and is back");
 		return;
@@ -219,7 +221,8 @@ not_in_state(struct verify *v, const struct msg *now)
 static void
 not_on_server(struct verify *v, const struct msg *row)
 {
-	if (row->expunged || row->verdict == VERDICT_GONE || row->verdict == VERDICT_PHANTOM)
+	if (row->expunged || row->verdict == VERDICT_GONE || row->verdict == VERDICT_PHANTOM ||
+	    row->verdict == VERDICT_EXCLUDED)
 		return;
 	differ(v, DIFF_MESSAGE_EXPUNGED, true, row->uid,
 	    "expunged since the last run; the copy is kept");

@@ -133,7 +133,7 @@ values_out_of_range_name_the_accepted_ones(void **state)
 {
 	(void)state;
 	refused("extract", WORDS("--eol=cr"), "lf|crlf");
-	refused("extract", WORDS("--format=mbox"), "maildir");
+	refused("extract", WORDS("--format=mbx"), "maildir|mbox|eml|exchange");
 	refused("report", WORDS("--format=xml"), "text|json|csv|html");
 	refused("extract", WORDS("--connections=0"), "1 to 32");
 	refused("extract", WORDS("--connections=33"), "1 to 32");
@@ -142,6 +142,105 @@ values_out_of_range_name_the_accepted_ones(void **state)
 	refused("extract", WORDS("--tls-pin=sha256:00"), "64 hex digits");
 	refused("extract", WORDS("--to="), "empty");
 	refused("extract", WORDS("--subscribed=maybe"), "yes and no");
+}
+
+static void
+formats_have_their_options(void **state)
+{
+	int rc;
+	struct options o = parsed("extract", WORDS("x", "--to=d", "--format=exchange", "--codepage=932",
+	    "--full-source", "--smtp-address=anna@example.org", "--timezone=Europe/Berlin",
+	    "--windows-names"), &rc);
+
+	(void)state;
+	assert_int_equal(rc, 0);
+	assert_int_equal(options_fit(&o, &err), 0);
+	assert_int_equal(o.format, FORMAT_EXCHANGE);
+	assert_int_equal(o.codepage, 932);
+	assert_true(o.full_source && o.windows_names);
+	assert_string_equal(o.smtp_address, "anna@example.org");
+	assert_string_equal(o.timezone, "Europe/Berlin");
+	options_done(&o);
+	o = parsed("extract", WORDS("x"), &rc);
+	assert_int_equal(o.codepage, 1252);
+	assert_int_equal(o.format, FORMAT_MAILDIR);
+	options_done(&o);
+	refused("extract", WORDS("--codepage=0"), "1 to 65535");
+	refused("extract", WORDS("--codepage=utf8"), "1 to 65535");
+	refused("extract", WORDS("--timezone=Europe/Berln"), "Europe/Berlin");
+	refused("extract", WORDS("--smtp-address=anna"), "anna@example.org");
+	refused("extract", WORDS("--smtp-address=a@b@c"), "anna@example.org");
+	refused("extract", WORDS("--smtp-address=a b@c"), "anna@example.org");
+}
+
+static void
+fits_not(const char *const *words, const char *says)
+{
+	int rc;
+	struct options o = parsed("extract", words, &rc);
+
+	assert_int_equal(rc, 0);
+	assert_int_equal(options_fit(&o, &err), -1);
+	assert_int_equal(err_exit_code(err.kind), 64);
+	assert_non_null(strstr(err.text, says));
+	options_done(&o);
+}
+
+static void
+options_that_make_no_sense_together_say_so(void **state)
+{
+	struct options o;
+	int rc;
+
+	(void)state;
+	fits_not(WORDS("--mbox-status"), "--mbox-status is for --format mbox; the format is maildir");
+	fits_not(WORDS("--mbox-status", "--format=eml"), "the format is eml");
+	fits_not(WORDS("--windows-names"), "mbox, eml and exchange");
+	fits_not(WORDS("--codepage=1252", "--format=mbox"), "exchange");
+	fits_not(WORDS("--full-source"), "exchange");
+	fits_not(WORDS("--smtp-address=a@b"), "exchange");
+	fits_not(WORDS("--eol=crlf", "--format=eml"), "maildir and mbox");
+	fits_not(WORDS("--eol=lf", "--format=exchange"), "maildir and mbox");
+	fits_not(WORDS("--since=2003-11-07", "--before=2003-11-07"), "--since is not before --before");
+	o = parsed("extract", WORDS("--eol=crlf", "--format=mbox", "--mbox-status"), &rc);
+	assert_int_equal(options_fit(&o, &err), 0);
+	options_done(&o);
+	/* A config file speaks for every format. */
+	o = parsed("extract", WORDS("x"), &rc);
+	assert_int_equal(config_parse(&o, "f", slice_str("[extract]\nmbox-status = yes\n"), &err), 0);
+	assert_int_equal(options_fit(&o, &err), 0);
+	options_done(&o);
+	/* A list of users has a code page, whatever it is made into. */
+	o = parsed("control", WORDS("f", "--codepage=850"), &rc);
+	assert_int_equal(options_fit(&o, &err), 0);
+	options_done(&o);
+}
+
+static void
+dates_go_to_text_and_back(void **state)
+{
+	int rc;
+	struct options o = parsed("retry", WORDS("d", "--since=2003-11-07T14:18:49+02:00",
+	    "--before=20031108000000", "--skip-deleted"), &rc);
+	struct buf text;
+
+	(void)state;
+	assert_int_equal(rc, 0);
+	assert_true(o.since.given && o.since.zoned && o.before.given && !o.before.zoned);
+	assert_true(o.skip_deleted);
+	buf_init(&text, 100);
+	assert_true(option_text(&o, option_find("since", CMD_RETRY), 0, &text));
+	assert_string_equal(text.data, "2003-11-07T12:18:49Z");
+	buf_reset(&text);
+	assert_true(option_text(&o, option_find("before", CMD_RETRY), 0, &text));
+	assert_string_equal(text.data, "2003-11-08T00:00:00");
+	options_done(&o);
+	o = parsed("retry", WORDS("d"), &rc);
+	assert_false(option_text(&o, option_find("before", CMD_RETRY), 0, &text));
+	options_done(&o);
+	buf_done(&text);
+	refused("check", WORDS("--since=yesterday"), "2003-11-07");
+	refused("status", WORDS("--since=2003-11-07"), "has no option --since");
 }
 
 static void
@@ -341,6 +440,9 @@ main(void)
 		cmocka_unit_test(namespaces_are_added_to_ones_own),
 		cmocka_unit_test(unknown_options_name_their_neighbour),
 		cmocka_unit_test(values_out_of_range_name_the_accepted_ones),
+		cmocka_unit_test(formats_have_their_options),
+		cmocka_unit_test(options_that_make_no_sense_together_say_so),
+		cmocka_unit_test(dates_go_to_text_and_back),
 		cmocka_unit_test(missing_and_surplus_words_are_told),
 		cmocka_unit_test(lists_have_a_limit),
 		cmocka_unit_test(every_row_goes_to_text_and_back),

@@ -222,7 +222,7 @@ csv_disarms_formulas_and_quotes(void **state)
 	assert_int_equal(strncmp(text, "account,folder,", 15), 0);
 	assert_non_null(strstr(text, "\"'=cmd|"));
 	assert_non_null(strstr(text, "\"\"&"));
-	assert_non_null(strstr(text, "T22:13:20.000Z,,no\r\n"));
+	assert_non_null(strstr(text, "T22:13:20.000Z,,no,\r\n"));
 	assert_null(strchr(text, '\x1b'));
 	free(text);
 }
