@@ -39,8 +39,7 @@ extract_work(void *arg, struct err *err)
 	return 0;
 }
 
-/* The one place that says which formats have a writer. */
-static int
+int
 extract_can_write(const struct options *o, struct err *err)
 {
 	if (o->format == FORMAT_MAILDIR)
