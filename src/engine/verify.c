@@ -213,7 +213,10 @@ static void
 not_in_state(struct verify *v, const struct msg *now)
 {
 	bool later = now->uid >= v->now->proof.uidnext;
+	char why[EXCLUDED_WHY_MAX];
 
+	if (selection_excludes(&v->job->selection, now, why))
+		return;
 	differ(v, DIFF_MESSAGE_NEW, later, now->uid,
 	    later ? "arrived after the last run" : "has no record");
 }

@@ -106,6 +106,23 @@ def scene_excluded_then_expunged(t):
     t.exits(done, 0, 1)
 
 
+def scene_verify_expects_the_window_alone(t):
+    """The job keeps its selection: what it left out, and what came since outside it, is no difference."""
+    server = t.server(mailbox())
+    job, run = t.extract(server, *WINDOW)
+    t.exits(run, 0)
+    server.store["INBOX"].flag(5, "\\Seen")
+    server.store["INBOX"].add(letter("INBOX", 9), date=imap_date(SINCE - 5))
+    done = t.imex("verify", job, server.url(), *t.options(server))
+    t.exits(done, 0)
+    done = t.imex("verify", job, server.url(), "--deep", *t.options(server))
+    t.exits(done, 0)
+    server.store["INBOX"].add(letter("INBOX", 10), date=imap_date(SINCE + 5))
+    done = t.imex("verify", job, server.url(), *t.options(server))
+    t.exits(done, 1)
+    t.says(done, "arrived after the last run")
+
+
 def scene_deleted_are_skipped_on_request(t):
     """EM-04: counted and listed, and an option migrates them."""
     server = t.server(mailbox())
