@@ -1,6 +1,6 @@
-/* A control file of the Migration Wizard, carried out. All that can be wrong with it and its list of
- * users is told before anything is contacted. The exit code is the wizard's: 0 without errors and
- * warnings, 1 with warnings, 2 with errors. */
+/* A control file of the Migration Wizard, carried out. All that can be wrong with it and its list
+ * of users is told before anything is contacted. The exit code is the wizard's: 0 without errors
+ * and warnings, 1 with warnings, 2 with errors. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -101,15 +101,15 @@ ctl_options(struct ctl *c, struct err *err)
 {
 	if (c->o->dest)
 		return err_set(err, ERR_USAGE,
-		    "--dest: imex cannot write to an IMAP server yet, only extract; take --dest away, "
-		    "and have Function,EXTRACT in the control file");
+		    "--dest: imex cannot write to an IMAP server yet, only extract; take --dest "
+		    "away, and have Function,EXTRACT in the control file");
 	c->dir = c->o->to ? c->o->to : c->w.file;
 	if (ctl_option(c, "format", "exchange", err) < 0 ||
 	    ctl_option(c, "skip-deleted", "yes", err) < 0)
 		return -1;
 	/* On the level of the command line, so that an --exclude there does not take its place. */
-	if (!c->w.email && options_set(c->o, option_find("exclude", CMD_CONTROL), FROM_COMMAND, "*",
-			       err) < 0)
+	if (!c->w.email &&
+	    options_set(c->o, option_find("exclude", CMD_CONTROL), FROM_COMMAND, "*", err) < 0)
 		return -1;
 	/* The zone of the dates is the job's. */
 	if (birth_settle(c->o, c->dir, err) < 0 || ctl_window(c, err) < 0)
@@ -124,13 +124,13 @@ ctl_possible(const struct ctl *c, struct err *err)
 	if (c->w.mode == WIZARD_FILE)
 		return err_set(err, ERR_USAGE,
 		    "%s: Mode FILE imports migration files, and imex cannot write to a mail server "
-		    "yet; nothing was contacted. imex convert makes mail that other programs open of "
-		    "them, as: imex convert FOLDER --to DIR --format maildir",
+		    "yet; nothing was contacted. imex convert makes mail that other programs open "
+		    "of them, as: imex convert FOLDER --to DIR --format maildir",
 		    c->w.path);
 	if (c->w.function != WIZARD_EXTRACT)
 		return err_set(err, ERR_USAGE,
-		    "%s: Function %s puts mail into a mail server, and imex cannot write to one yet; "
-		    "nothing was contacted. Function,EXTRACT copies the accounts into migration "
+		    "%s: Function %s puts mail into a mail server, and imex cannot write to one "
+		    "yet; nothing was contacted. Function,EXTRACT copies the accounts into migration "
 		    "files, which the Migration Wizard imports with Mode FILE",
 		    c->w.path, wizard_function_name(c->w.function));
 	return 0;
@@ -275,8 +275,8 @@ ctl_event_begin(const struct ctl *c)
 	struct buf text;
 
 	buf_init(&text, 4096);
-	buf_printf(&text, "function EXTRACT of source IMAP, %zu accounts, by %s", c->list.len,
-	    c->w.path);
+	buf_printf(
+	    &text, "function EXTRACT of source IMAP, %zu accounts, by %s", c->list.len, c->w.path);
 	ctl_event(c, EV_MIGRATION_START, text.data);
 	buf_reset(&text);
 	for (size_t i = 0; i < c->w.n_idle; i++)
@@ -346,8 +346,8 @@ ctl_summary(const struct ctl *c, bool reports, struct err *err)
 	human_count(m->sum.listed, listed);
 	human_bytes(m->sum.bytes, bytes);
 	out_open(&o, STDOUT_FILENO);
-	out_printf(&o, "%zu accounts: %zu complete, %zu complete with warnings, %zu failed", c->list.len,
-	    m->complete, m->warned, m->failed);
+	out_printf(&o, "%zu accounts: %zu complete, %zu complete with warnings, %zu failed",
+	    c->list.len, m->complete, m->warned, m->failed);
 	if (m->untried > 0)
 		out_printf(&o, " (%zu of them not tried)", m->untried);
 	out_printf(&o, "\n  messages  %s of %s stored, %s\n", stored, listed, bytes);

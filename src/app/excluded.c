@@ -39,8 +39,7 @@ excluded_page(struct excluded *x, const struct msg_page *page)
 }
 
 int
-excluded_read(
-    struct excluded *x, struct state *t, const struct folder_rec *f, struct err *err)
+excluded_read(struct excluded *x, struct state *t, const struct folder_rec *f, struct err *err)
 {
 	struct msg_page *page;
 	uint32_t after = 0;

@@ -47,7 +47,8 @@ line_numbers(struct out *o, int code, const struct extract_result *r)
 	human_count(r->sum.verdicts[VERDICT_STORED], stored);
 	human_count(r->sum.listed, listed);
 	human_bytes(r->sum.bytes, bytes);
-	out_printf(o, "%s, %s of %s messages stored (%s), %" PRIu64 " of %" PRIu64 " folders proved",
+	out_printf(o,
+	    "%s, %s of %s messages stored (%s), %" PRIu64 " of %" PRIu64 " folders proved",
 	    words[code], stored, listed, bytes, r->sum.proved, r->sum.folders);
 	if (r->sum.verdicts[VERDICT_EXCLUDED] > 0)
 		out_printf(o, ", %" PRIu64 " excluded", r->sum.verdicts[VERDICT_EXCLUDED]);
@@ -132,8 +133,9 @@ tell_port(const struct migration *m, const struct user_row *row)
 	struct event e = { .no = EV_PORT_CHOSEN, .level = LEVEL_INFO, .account = row->login };
 
 	if (row->tls && !row->port_given)
-		evlog_put(m->log, &e, "port %s of %s, since IMAP_SSL is on and IMAP_Port says nothing",
-		    row->port, row->server);
+		evlog_put(m->log, &e,
+		    "port %s of %s, since IMAP_SSL is on and IMAP_Port says nothing", row->port,
+		    row->server);
 }
 
 /* Each is an extraction like any other: its job keeps the options for a later retry. */

@@ -1,5 +1,5 @@
-/* Where a password comes from, in this order: the list of users, --password-file, --password-command, IMEX_PASSWORD,
- * ~/.netrc, a prompt on the terminal. Never the command line. */
+/* Where a password comes from, in this order: the list of users, --password-file,
+ * --password-command, IMEX_PASSWORD, ~/.netrc, a prompt on the terminal. Never the command line. */
 #ifndef APP_PASSWORD_H
 #define APP_PASSWORD_H
 

@@ -86,13 +86,15 @@ textfile_plain(const struct textfile *t, const char *name, struct err *err)
 	const unsigned char *data = (const unsigned char *)t->data;
 	const char *nul = t->len > 0 ? memchr(t->data, '\0', t->len) : NULL;
 
-	if (t->len >= 2 && ((data[0] == 0xff && data[1] == 0xfe) ||
-			   (data[0] == 0xfe && data[1] == 0xff)))
+	if (t->len >= 2 &&
+	    ((data[0] == 0xff && data[1] == 0xfe) || (data[0] == 0xfe && data[1] == 0xff)))
 		return err_set(err, ERR_MALFORMED,
-		    "'%s' is UTF-16 (\"Unicode\"); save it as UTF-8, or as plain text (ANSI)", name);
+		    "'%s' is UTF-16 (\"Unicode\"); save it as UTF-8, or as plain text (ANSI)",
+		    name);
 	if (nul)
 		return err_set(err, ERR_MALFORMED,
-		    "%s:%u: a NUL octet: this is no text file; UTF-8 or plain text (ANSI) is expected",
+		    "%s:%u: a NUL octet: this is no text file; UTF-8 or plain text (ANSI) is "
+		    "expected",
 		    name, line_of(t, (size_t)(nul - t->data)));
 	return 0;
 }
@@ -113,15 +115,16 @@ static void
 codepage_lack(unsigned char octet, unsigned codepage, char **out)
 {
 	bool latin = codepage >= 1250 && codepage <= 1258;
-	const char text[3] = { (char)(latin ? 0xc2 : 0xef), (char)(latin ? octet : 0xbf), (char)0xbd };
+	const char text[3] = { (char)(latin ? 0xc2 : 0xef), (char)(latin ? octet : 0xbf),
+		(char)0xbd };
 
 	memcpy(*out, text, latin ? 2 : 3);
 	*out += latin ? 2 : 3;
 }
 
 static void
-codepage_convert(iconv_t cd, struct textfile *t, unsigned codepage, char *out, size_t room,
-    size_t *ret_len)
+codepage_convert(
+    iconv_t cd, struct textfile *t, unsigned codepage, char *out, size_t room, size_t *ret_len)
 {
 	char *in = t->data, *to = out;
 	size_t left = t->len;
@@ -214,8 +217,8 @@ textfile_end(struct textfile *t, int rc, struct textfile *ret)
 }
 
 int
-textfile_of(struct textfile *ret, struct slice text, const char *name, unsigned codepage,
-    struct err *err)
+textfile_of(
+    struct textfile *ret, struct slice text, const char *name, unsigned codepage, struct err *err)
 {
 	struct textfile t = { 0 };
 
@@ -228,8 +231,8 @@ textfile_of(struct textfile *ret, struct slice text, const char *name, unsigned 
 }
 
 int
-textfile_read(struct textfile *ret, const char *path, size_t max, unsigned codepage,
-    struct err *err)
+textfile_read(
+    struct textfile *ret, const char *path, size_t max, unsigned codepage, struct err *err)
 {
 	struct textfile t = { 0 };
 	AUTO(file_close) int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "app/csv.h"
 #include "app/textfile.h"
 #include "app/values.h"
 #include "base/mem.h"
@@ -50,11 +51,6 @@ static const struct user_dialect dialects[] = {
 	    wizard_columns, COUNT_OF(wizard_columns) },
 };
 
-struct cell {
-	char *text; /* NUL-terminated, in the text of the list */
-	bool quoted;
-};
-
 struct reader {
 	struct userlist *list;
 	const struct userlist_how *how;
@@ -65,7 +61,7 @@ struct reader {
 	const struct user_dialect *dialect;
 	enum user_field column[COLUMNS_MAX]; /* what stands where */
 	size_t n_columns;
-	struct cell cell[COLUMNS_MAX];
+	struct csv_cell cell[COLUMNS_MAX];
 	size_t n_cells;
 	struct user_row row; /* at hand */
 	bool bad;
@@ -92,21 +88,6 @@ reader_line(struct reader *r, char **ret)
 	return true;
 }
 
-static char *
-skip_blanks(char *at)
-{
-	return at + strspn(at, " \t");
-}
-
-static void
-cut_blanks(char *text)
-{
-	size_t len = strlen(text);
-
-	while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t'))
-		text[--len] = '\0';
-}
-
 static const char *
 column_name(const struct reader *r, size_t column)
 {
@@ -124,91 +105,18 @@ cell_bad(struct reader *r, size_t column, const char *expected)
 	    column_name(r, column), expected);
 }
 
-/* Behind the opening mark; unquoted in place. NULL: not closed. */
-static char *
-cell_unquote(char *at)
-{
-	char *to = at;
-
-	for (;; at++) {
-		if (*at == '\0')
-			return NULL;
-		if (*at == '"' && *++at != '"')
-			break;
-		*to++ = *at;
-	}
-	if (to != at)
-		*to = '\0';
-	return at;
-}
-
-/* One cell from at; *ret_at stands at the comma or the end behind it. */
-static bool
-reader_cell(struct reader *r, char *at, char **ret_at)
-{
-	struct cell *c = &r->cell[r->n_cells];
-	char *inner = skip_blanks(at);
-
-	*c = (struct cell){ .text = at, .quoted = *inner == '"' };
-	if (!c->quoted) {
-		*ret_at = at + strcspn(at, ",");
-		if (memchr(at, '"', (size_t)(*ret_at - at)) == NULL)
-			return true;
-		cell_bad(r, r->n_cells,
-		    "a quotation mark within a field: enclose the whole field in quotation marks "
-		    "and double those in it");
-		return false;
-	}
-	c->text = inner + 1;
-
-	char *behind = cell_unquote(inner + 1);
-
-	if (!behind) {
-		cell_bad(r, r->n_cells, "the quotation mark at its start is not closed in this line");
-		return false;
-	}
-	*ret_at = skip_blanks(behind);
-	if (**ret_at == ',' || **ret_at == '\0')
-		return true;
-	cell_bad(r, r->n_cells,
-	    "text behind the closing quotation mark; a comma or the end of the line is expected "
-	    "there, and a quotation mark within a field is doubled");
-	return false;
-}
-
 /* Split a line; false: a fault was told. */
 static bool
 reader_cells(struct reader *r, char *line)
 {
-	for (r->n_cells = 0;;) {
-		char *behind;
-		bool last;
+	enum csv_fault fault = csv_split(line, r->cell, COLUMNS_MAX, &r->n_cells);
 
-		if (r->n_cells == COLUMNS_MAX) {
-			faults_add(r->faults, r->name, r->line,
-			    "more than %d fields; the header is %s", COLUMNS_MAX,
-			    dialects[0].header);
-			return false;
-		}
-		if (!reader_cell(r, line, &behind))
-			return false;
-		last = *behind == '\0';
-		*behind = '\0';
-		r->n_cells++;
-		if (last)
-			return true;
-		line = behind + 1;
-	}
-}
-
-/* Without the blanks around it. */
-static char *
-cell_trimmed(struct cell *c)
-{
-	if (c->quoted)
-		return c->text;
-	cut_blanks(c->text);
-	return c->text = skip_blanks(c->text);
+	if (fault == CSV_TOO_MANY)
+		faults_add(r->faults, r->name, r->line, "more than %d fields; the header is %s",
+		    COLUMNS_MAX, dialects[0].header);
+	else if (fault != CSV_GOOD)
+		cell_bad(r, r->n_cells, csv_fault_words(fault));
+	return fault == CSV_GOOD;
 }
 
 /* ---- the header ---- */
@@ -292,7 +200,7 @@ reader_header(struct reader *r, char *line)
 	if (!reader_cells(r, line))
 		return false;
 	for (size_t i = 0; i < r->n_cells; i++)
-		cell_trimmed(&r->cell[i]);
+		csv_trimmed(&r->cell[i]);
 	for (size_t i = 1; i < COUNT_OF(dialects); i++)
 		if (dialect_known(r, &dialects[i]) > dialect_known(r, d))
 			d = &dialects[i];
@@ -341,7 +249,7 @@ row_text(struct reader *r, size_t column, const char *text, const char *expected
 }
 
 static void
-row_password(struct reader *r, size_t column, struct cell *c)
+row_password(struct reader *r, size_t column, struct csv_cell *c)
 {
 	size_t len = strlen(c->text);
 
@@ -404,9 +312,9 @@ user_truth(const char *text, bool *ret)
 }
 
 static void
-row_field(struct reader *r, size_t column, struct cell *c)
+row_field(struct reader *r, size_t column, struct csv_cell *c)
 {
-	char *text = r->column[column] == USER_PASSWORD ? c->text : cell_trimmed(c);
+	char *text = r->column[column] == USER_PASSWORD ? c->text : csv_trimmed(c);
 
 	switch (r->column[column]) {
 	case USER_LOGIN:
@@ -432,7 +340,8 @@ row_field(struct reader *r, size_t column, struct cell *c)
 		break;
 	case USER_SSL:
 		if (*text && !user_truth(text, &r->row.tls))
-			cell_bad(r, column, "Y, Yes, T, True, N, No, F, False or nothing is expected");
+			cell_bad(
+			    r, column, "Y, Yes, T, True, N, No, F, False or nothing is expected");
 		break;
 	case USER_FIELDS:
 		break;
@@ -454,8 +363,10 @@ row_has_all(struct reader *r)
 	for (size_t i = r->n_cells; i < r->n_columns; i++) {
 		if (!dialect_column(r->dialect, column_name(r, i))->required)
 			continue;
-		faults_add(r->faults, r->name, r->line, "column %zu, %s, is missing; the row ends with "
-		    "column %zu", i + 1, column_name(r, i), r->n_cells);
+		faults_add(r->faults, r->name, r->line,
+		    "column %zu, %s, is missing; the row ends with "
+		    "column %zu",
+		    i + 1, column_name(r, i), r->n_cells);
 		return false;
 	}
 	return true;
@@ -543,7 +454,7 @@ reader_all(struct reader *r, struct err *err)
 	char *line;
 
 	while (reader_line(r, &line)) {
-		if (*line == '!' || *skip_blanks(line) == '\0')
+		if (*line == '!' || line[strspn(line, " \t")] == '\0')
 			continue;
 		if (r->dialect) {
 			if (reader_row(r, line, err) < 0)
@@ -563,8 +474,9 @@ int
 userlist_parse(struct userlist *u, const char *name, char *text, size_t len,
     const struct userlist_how *how, struct faults *f, struct err *err)
 {
-	struct reader r = { .list = u, .how = how, .faults = f, .name = name, .at = text,
-		.end = text + len };
+	struct reader r = {
+		.list = u, .how = how, .faults = f, .name = name, .at = text, .end = text + len
+	};
 
 	*u = (struct userlist){ 0 };
 	arena_init(&u->arena, USERLIST_ARENA);

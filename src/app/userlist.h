@@ -4,9 +4,9 @@
  *
  * Fields follow RFC 4180: one that holds a comma or a quotation mark is enclosed in quotation
  * marks, and those in it are doubled. A line end ends a row also within quotation marks: a mark
- * that is missing then spoils one row, not all that follow. Lines that begin with '!' and empty ones
- * are passed over; blanks around a field are not part of it, but for a password without quotation
- * marks. */
+ * that is missing then spoils one row, not all that follow. Lines that begin with '!' and empty
+ * ones are passed over; blanks around a field are not part of it, but for a password without
+ * quotation marks. */
 #ifndef APP_USERLIST_H
 #define APP_USERLIST_H
 
@@ -40,8 +40,9 @@ struct userlist_how {
 };
 
 /* Every row, or every fault: a row with one is left out. Two rows of one account are a fault, and
- * so is a list without rows (EM-35). No fault shows what a field holds, since a comma too many moves
- * passwords into other columns. -1: it cannot be read at all. After either, userlist_done is due. */
+ * so is a list without rows (EM-35). No fault shows what a field holds, since a comma too many
+ * moves passwords into other columns. -1: it cannot be read at all. After either, userlist_done is
+ * due. */
 int userlist_read(struct userlist *u, const char *path, const struct userlist_how *how,
     struct faults *f, struct err *err) WARN_UNUSED;
 /* The same of text in memory, which is changed. */

@@ -1,5 +1,5 @@
-/* A table of keywords gives kind, accepted values and place. What stands for other modes and for the
- * import half is known too, so that a slip of the pen is told from a keyword without effect. */
+/* A table of keywords gives kind, accepted values and place. What stands for other modes and for
+ * the import half is known too, so that a slip of the pen is told from a keyword without effect. */
 #include "app/wizard.h"
 
 #include <ctype.h>
@@ -19,11 +19,11 @@ enum { WIZARD_SIZE_MAX = 1024 * 1024, WIZARD_VALUE_MAX = 4000, KEYWORD_MAX = 40 
 
 enum keyword_kind {
 	KEY_CHOICE, /* int: index in `accepted` */
-	KEY_TRUTH,  /* bool */
-	KEY_DATE,   /* struct when */
-	KEY_TEXT,   /* const char * */
-	KEY_PATH,   /* const char *; of this machine */
-	KEY_IDLE,   /* no effect for IMAP, any value */
+	KEY_TRUTH, /* bool */
+	KEY_DATE, /* struct when */
+	KEY_TEXT, /* const char * */
+	KEY_PATH, /* const char *; of this machine */
+	KEY_IDLE, /* no effect for IMAP, any value */
 	KEY_REFUSED /* with Mode IMAP, `accepted` says why */
 };
 
@@ -71,7 +71,8 @@ static const struct keyword keywords[] = {
 	{ "DefFldPerms", KEY_REFUSED, "it may not be used with Mode IMAP", 0 },
 	{ "FldOwner", KEY_REFUSED, "it may not be used with Mode IMAP", 0 },
 	{ "SubjectFile", KEY_REFUSED,
-	    "it chooses by subject with Mode EXCHANGE alone; with Mode IMAP all subjects would be copied",
+	    "it chooses by subject with Mode EXCHANGE alone; with Mode IMAP all subjects would be "
+	    "copied",
 	    0 },
 };
 
@@ -82,7 +83,7 @@ struct control_file {
 	char *rest;
 	unsigned line;
 	unsigned seen[COUNT_OF(keywords)]; /* line; 0: not yet */
-	bool any;			   /* a line that is no comment */
+	bool any; /* a line that is no comment */
 };
 
 /* ---- words ---- */
@@ -177,8 +178,9 @@ path_of(struct control_file *c, const struct keyword *k, char *value)
 	int above = slash ? (int)(slash - c->path) + 1 : 0;
 
 	if ((isalpha((unsigned char)*value) && value[1] == ':') || strncmp(value, "\\\\", 2) == 0) {
-		value_bad(c, k, value, "it is a path of Windows; write one of this machine, from / on or "
-				       "relative to the control file");
+		value_bad(c, k, value,
+		    "it is a path of Windows; write one of this machine, from / on or "
+		    "relative to the control file");
 		return NULL;
 	}
 	for (char *at = value; *at; at++)
@@ -208,8 +210,9 @@ static void
 value_date(struct control_file *c, const struct keyword *k, const char *value, struct when *field)
 {
 	if (strspn(value, "0123456789") != 14 || !when_parse(value, field))
-		value_bad(c, k, value, "14 digits are: year, month, day, hour, minute and second, as "
-				       "20031107141849");
+		value_bad(c, k, value,
+		    "14 digits are: year, month, day, hour, minute and second, as "
+		    "20031107141849");
 }
 
 static void
@@ -220,8 +223,8 @@ value_text(struct control_file *c, const struct keyword *k, char *value, const c
 		    k->name, k->name);
 		return;
 	}
-	*field = k->kind == KEY_PATH ? path_of(c, k, value)
-				     : arena_copy(&c->w->arena, slice_str(value));
+	*field =
+	    k->kind == KEY_PATH ? path_of(c, k, value) : arena_copy(&c->w->arena, slice_str(value));
 }
 
 static void
@@ -246,8 +249,8 @@ value_set(struct control_file *c, const struct keyword *k, char *value)
 		break;
 	case KEY_REFUSED:
 		if (c->w->mode == WIZARD_IMAP) {
-			faults_add(c->faults, c->path, c->line, "%s: %s; take the line out", k->name,
-			    k->accepted);
+			faults_add(c->faults, c->path, c->line, "%s: %s; take the line out",
+			    k->name, k->accepted);
 			break;
 		}
 		__attribute__((fallthrough));
@@ -278,7 +281,8 @@ line_pair(struct control_file *c, char *word, char *value)
 	c->any = true;
 	if (first && k != &keywords[0])
 		faults_add(c->faults, c->path, c->line,
-		    "the first line that is no comment must be Mode,IMAP or Mode,FILE; it is '%.40s'",
+		    "the first line that is no comment must be Mode,IMAP or Mode,FILE; it is "
+		    "'%.40s'",
 		    word);
 	if (!k) {
 		faults_add(c->faults, c->path, c->line, "unknown keyword '%.40s'; did you mean %s?",
@@ -289,8 +293,10 @@ line_pair(struct control_file *c, char *word, char *value)
 	unsigned *seen = &c->seen[k - keywords];
 
 	if (*seen > 0 && k->kind != KEY_IDLE) {
-		faults_add(c->faults, c->path, c->line, "%s again, which line %u has already; one "
-			   "of them has to go", k->name, *seen);
+		faults_add(c->faults, c->path, c->line,
+		    "%s again, which line %u has already; one "
+		    "of them has to go",
+		    k->name, *seen);
 		return;
 	}
 	if (*seen == 0)
@@ -310,11 +316,12 @@ line_read(struct control_file *c, char *line)
 		return;
 	comma = strchr(line, ',');
 	if (strlen(line) > WIZARD_VALUE_MAX) {
-		faults_add(c->faults, c->path, c->line, "more than %d octets in a line",
-		    WIZARD_VALUE_MAX);
+		faults_add(
+		    c->faults, c->path, c->line, "more than %d octets in a line", WIZARD_VALUE_MAX);
 	} else if (!comma) {
 		faults_add(c->faults, c->path, c->line,
-		    "'%.40s': a keyword, a comma and a value are expected, as Function,EXTRACT", line);
+		    "'%.40s': a keyword, a comma and a value are expected, as Function,EXTRACT",
+		    line);
 	} else {
 		*comma = '\0';
 		line_pair(c, trim(line), unquote(trim(comma + 1)));
@@ -335,8 +342,8 @@ static void
 file_lacks(struct control_file *c, const char *name, const char *what)
 {
 	if (!was_seen(c, name))
-		faults_add(c->faults, c->path, 0, "the keyword %s is missing; write %s,%s", name, name,
-		    what);
+		faults_add(c->faults, c->path, 0, "the keyword %s is missing; write %s,%s", name,
+		    name, what);
 }
 
 static void
@@ -346,8 +353,8 @@ file_check(struct control_file *c)
 	bool file = w->mode == WIZARD_FILE;
 
 	file_lacks(c, "Mode", "IMAP or Mode,FILE as the first line");
-	file_lacks(c, "File", file ? "and the path of the packing list" :
-				     "and a folder for the migration files");
+	file_lacks(c, "File",
+	    file ? "and the path of the packing list" : "and a folder for the migration files");
 	if (!file && w->function != WIZARD_IMPORT)
 		file_lacks(c, "Accounts", "and the path of the list of users");
 	if (w->start.given && w->end.given && w->end.sec < w->start.sec)
@@ -381,8 +388,8 @@ wizard_parse(struct wizard *w, const char *path, char *text, struct faults *f)
 }
 
 int
-wizard_read(struct wizard *w, const char *path, unsigned codepage, struct faults *f,
-    struct err *err)
+wizard_read(
+    struct wizard *w, const char *path, unsigned codepage, struct faults *f, struct err *err)
 {
 	struct textfile text;
 

@@ -108,7 +108,8 @@ lane_unchanged(const struct folder *f, const struct folder_rec *r)
 	const struct folder_counts *c = &f->counts;
 
 	return (f->attrs & FOLDER_COUNTED) && r != NULL && !r->vanished && !r->excluded &&
-	       r->proof.proved && all_good(r) && r->verdicts[VERDICT_EXCLUDED] == 0 && c->uidvalidity != 0 &&
+	       r->proof.proved && all_good(r) && r->verdicts[VERDICT_EXCLUDED] == 0 &&
+	       c->uidvalidity != 0 &&
 	       c->uidvalidity == r->uidvalidity && c->uidnext != 0 && c->uidnext == r->uidnext &&
 	       c->messages == r->messages && c->highestmodseq != 0 &&
 	       c->highestmodseq == r->highestmodseq;

@@ -107,8 +107,7 @@ excluded_by_date(const char *words, int64_t limit, char *ret_why)
 }
 
 bool
-selection_excludes(
-    const struct selection *sel, const struct msg *m, char ret_why[EXCLUDED_WHY_MAX])
+selection_excludes(const struct selection *sel, const struct msg *m, char ret_why[EXCLUDED_WHY_MAX])
 {
 	if (sel->skip_deleted && (m->flags.system & FLAG_DELETED)) {
 		snprintf(ret_why, EXCLUDED_WHY_MAX, "flagged \\Deleted");
