@@ -45,6 +45,17 @@ ctl_passwords(struct ctl *c)
 	}
 }
 
+static void
+ctl_warn_mode(const struct ctl *c)
+{
+	for (size_t i = 0; i < c->list.len; i++) {
+		if (c->list.row[i].password) {
+			password_warn_mode(c->w.accounts);
+			return;
+		}
+	}
+}
+
 static int
 ctl_read(struct ctl *c, struct err *err)
 {
@@ -60,6 +71,7 @@ ctl_read(struct ctl *c, struct err *err)
 		if (userlist_read(&c->list, c->w.accounts, &how, &c->faults, &why) < 0)
 			faults_add(&c->faults, c->w.path, 0, "Accounts: %s", why.text);
 		ctl_passwords(c);
+		ctl_warn_mode(c);
 	}
 	return faults_end(&c->faults, err);
 }

@@ -1,18 +1,20 @@
 /* Each account that is not complete is extracted again, with the source and the options that the
  * job keeps. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "app/extract.h"
 #include "app/jobdir.h"
 #include "app/report.h"
 #include "app/run.h"
 #include "app/stored.h"
+#include "base/mem.h"
 
-enum { RETRY_ACCOUNTS_MAX = 256, EXIT_INTERRUPTED = 75 };
+enum { RETRY_ARENA = 256 * 1024 * 1024, EXIT_INTERRUPTED = 75 };
 
 struct retry {
 	struct arena arena;
-	const char *source[RETRY_ACCOUNTS_MAX];
+	const char **source;
 	size_t len, done;	/* accounts to work on; accounts that need nothing */
 };
 
@@ -52,6 +54,7 @@ retry_needs(struct report *r, const char *source, bool *ret, struct err *err)
 static int
 retry_choose(struct retry *t, const struct stored *s, struct report *r, struct err *err)
 {
+	t->source = mem_resize(NULL, stored_len(s) + 1, sizeof(*t->source));
 	for (size_t i = 0; i < stored_len(s); i++) {
 		bool needed;
 
@@ -61,8 +64,6 @@ retry_choose(struct retry *t, const struct stored *s, struct report *r, struct e
 			t->done++;
 			continue;
 		}
-		if (t->len == RETRY_ACCOUNTS_MAX)
-			return err_set(err, ERR_CONFIG, "too many accounts in one job");
 		t->source[t->len] = arena_copy(&t->arena, slice_str(stored_source(s, i)));
 		if (!t->source[t->len++])
 			return err_set(err, ERR_CONFIG, "too many accounts in one job");
@@ -78,7 +79,7 @@ retry_read(struct retry *t, const char *dir, struct err *err)
 	struct report r;
 	int rc;
 
-	arena_init(&t->arena, 4 * 1024 * 1024);
+	arena_init(&t->arena, RETRY_ARENA);
 	if (jobdir_require(dir, err) < 0 || state_open(&state, dir, STATE_READ, err) < 0)
 		return -1;
 	rc = stored_read(&s, state, err);
@@ -173,6 +174,7 @@ cmd_retry(struct options *o, struct err *err)
 		       "imex extract SOURCE --to %s\n", o->word[0]);
 	if (rc == 0)
 		rc = retry_all(o, &t, err);
+	free(t.source);
 	arena_done(&t.arena);
 	return rc;
 }

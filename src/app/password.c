@@ -163,7 +163,7 @@ password_run(const char *command, struct secret **ret, struct err *err)
 
 /* ---- ~/.netrc ---- */
 
-static void
+void
 password_warn_mode(const char *path)
 {
 	struct stat st;

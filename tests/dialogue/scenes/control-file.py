@@ -1,6 +1,7 @@
 """imex control: the Migration Wizard's control file and list, two accounts, one with a wrong password."""
 
 from scene import *
+import imexrun
 import json
 
 HEADER = "IMAP_Mailbox,IMAP_Password,SMTP_Address,IMAP_Server,Ex_Mailbox,IMAP_Port,IMAP_SSL\r\n"
@@ -29,8 +30,10 @@ class Files:
         self.job = Job(t, os.path.join(self.base, "out"))
 
     def write(self, name, text, code="utf-8"):
-        with open(os.path.join(self.base, name), "wb") as file:
+        path = os.path.join(self.base, name)
+        with open(path, "wb") as file:
             file.write(text.encode(code))
+        os.chmod(path, 0o600)
 
     def run(self, server, *args, **run):
         run.setdefault("password", None)
@@ -197,3 +200,47 @@ def scene_run_again(t):
     t.exits(run, 0)
     t.equal(len(json.loads(run.out)["accounts"]), 2, "the report as JSON, once")
     t.no_bodies(server.transcript.since(mark))
+
+
+def scene_a_list_that_others_can_read(t):
+    server = t.server()
+    files = Files(t, [row(server, USER, PASSWORD)])
+    os.chmod(os.path.join(files.base, "users.csv"), 0o644)
+    run = files.run(server)
+    t.exits(run, 0)
+    t.says(run, r"other users can read '.*users.csv'; chmod 600 it")
+
+
+def scene_interrupted(t):
+    """Ctrl-C ends the account at hand and all behind it; the same command goes on."""
+    server = t.server(sample(count=30))
+    gate = Gate()
+    server.fetch(uid=3, folder="INBOX", times=1, reply=lambda f: [f.value[:60], gate, f.value[60:]])
+    files = Files(t, [row(server, USER, PASSWORD), row(server, "usuario2", PASSWORD)])
+    run = imexrun.start(t, "control", files.path, "--format=maildir", *t.options(server), password=None)
+    t.must(gate.reached.wait(20), "imex asks for the message")
+    run.signal(signal.SIGINT)
+    t.wait(0.3)
+    gate.open()
+    t.exits(run.wait(), 2)
+    t.says(run, r"2 failed \(1 of them not tried\)")
+    t.says(run, "run the same command again")
+    t.sent_times(server, "LOGIN|AUTHENTICATE", 1)
+    t.equal(files.job.events()[-1]["event"], 10068, "the summary is written also after a failure")
+    files.write("users.csv", HEADER + row(server, USER, PASSWORD))
+    t.exits(files.run(server, "--skip-deleted=no"), 0)
+    t.complete(files.job, server)
+
+
+def scene_no_room(t):
+    """What would fail for every account ends it all, once."""
+    server = t.server()
+    files = Files(t, [row(server, USER, PASSWORD), row(server, "usuario2", PASSWORD)])
+    os.mkdir(files.job.path)
+    with open(os.path.join(files.job.path, "theirs.txt"), "wb"):
+        pass
+    run = files.run(server)
+    t.exits(run, 2)
+    t.one_line_error(run)
+    t.says(run, "is no job directory of imex and not empty")
+    t.equal(server.transcript.commands(), [], "nothing was contacted")

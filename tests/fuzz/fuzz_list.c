@@ -1,0 +1,66 @@
+/* libFuzzer: files that a user gives, lists of accounts and control files; the first octet chooses
+ * kind and code page. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/textfile.h"
+#include "app/userlist.h"
+#include "app/wizard.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+/* What has no fault is a whole account. */
+static void
+try_list(struct textfile *t)
+{
+	struct userlist list;
+	struct faults faults;
+	struct err err;
+	struct arena a;
+
+	faults_init(&faults);
+	arena_init(&a, 16 * 1024 * 1024);
+	if (userlist_parse(&list, "list", t->data, t->len, &(struct userlist_how){ 0 }, &faults,
+		&err) < 0 || (list.len == 0 && faults.count == 0))
+		abort();
+	for (size_t i = 0; i < list.len; i++)
+		if (!*list.row[i].login || !*list.row[i].server || !strchr(list.row[i].smtp_address, '@') ||
+		    !user_row_url(&list.row[i], &a))
+			abort();
+	arena_done(&a);
+	userlist_done(&list);
+	faults_done(&faults);
+}
+
+static void
+try_control(struct textfile *t)
+{
+	struct wizard w;
+	struct faults faults;
+
+	faults_init(&faults);
+	wizard_parse(&w, "dir/control", t->data, &faults);
+	if (faults.count == 0 && (!w.file || (w.mode == WIZARD_IMAP && !w.accounts &&
+						 w.function != WIZARD_IMPORT)))
+		abort();
+	wizard_done(&w);
+	faults_done(&faults);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	static const unsigned codepages[] = { 0, 1252, 932, 65001, 850, 10000, 1, 37 };
+	struct textfile t;
+	struct err err;
+
+	if (len == 0 || textfile_of(&t, (struct slice){ (const char *)data + 1, len - 1 }, "file",
+			    codepages[data[0] / 2 % 8], &err) < 0)
+		return 0;
+	if (data[0] % 2)
+		try_list(&t);
+	else
+		try_control(&t);
+	textfile_done(&t);
+	return 0;
+}
