@@ -10,6 +10,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 
+_Static_assert(sizeof(((struct job_birth *)0)->zone) >= ZONE_MAX, "a zone fits into the state");
+
 /* What the job says about one option, below what the command line says. */
 static int
 birth_take(struct options *o, const char *name, const char *value, struct err *err)

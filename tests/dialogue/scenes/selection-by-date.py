@@ -159,3 +159,19 @@ def scene_nonsense(t):
     t.exits(run, 64)
     t.one_line_error(run)
     t.equal(server.transcript.commands(), [], "nothing was contacted")
+
+
+def scene_check_says_what_would_be_left_out(t):
+    server = t.server(mailbox())
+    run = t.check(server, "--since", "2003-11-07T15:18:49", "--timezone=Europe/Berlin", "--skip-deleted")
+    t.exits(run, 0)
+    t.says(run, r"Selection +of these, messages from 2003-11-07T14:18:49Z on that are not flagged \\Deleted")
+
+
+def scene_options_of_other_formats(t):
+    server = t.server(mailbox())
+    job, run = t.extract(server, "--mbox-status")
+    t.exits(run, 64)
+    t.one_line_error(run)
+    t.says(run, "--mbox-status is for --format mbox; the format is maildir")
+    t.equal(server.transcript.commands(), [], "nothing was contacted")
