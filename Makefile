@@ -12,6 +12,7 @@ help:
 	@echo 'make demo [KEEP=1]      two private servers, two mailboxes extracted and verified'
 	@echo 'make check              all tests, and the fast ones under sanitizers'
 	@echo 'make quick              the fast tests alone, without sanitizers'
+	@echo 'make fuzz [FUZZ_S=60]   each fuzz program for so many seconds'
 	@echo 'make bench              speed and memory against other programs'
 	@echo 'make install PREFIX=... program and manual (also DESTDIR=...)'
 	@echo 'make clean              remove what was built'
@@ -35,9 +36,8 @@ bench:
 	@scripts/build build
 	@bench/run
 
-# Fuzzing exists when tests/fuzz does.
 fuzz:
-	@test -x tests/fuzz/run || { echo 'no fuzz targets here yet'; exit 1; }
+	@scripts/deps
 	@tests/fuzz/run
 
 install:

@@ -3,6 +3,7 @@
 A tool is a class with `name`, setup(out), which makes the destination and its configuration, and
 command(out), the argument vector. Add a peer by adding a class and its name to PEERS.
 """
+import json
 import os
 import re
 import subprocess
@@ -17,6 +18,8 @@ class Tool:
     good_exit = (0,)
     subdirs = ("cur", "new")    # where messages are; None: everywhere
     slow = False                # too slow to be repeated with a long round trip
+    counts_itself = False       # prints messages=N, and leaves nothing to look at
+    only_count = False          # its copy cannot be compared byte for byte: count(out)
 
     def __init__(self, context, user, port):
         self.context = context  # has .bin and .imex
@@ -55,6 +58,7 @@ class Tool:
 class Wire(Tool):
     mode = "count"
     subdirs = None
+    counts_itself = True
 
     def setup(self, out):
         pass
@@ -72,6 +76,7 @@ class WireCount(Wire):
 class WireReference(Wire):
     name = "reference"
     mode = "reference"
+    counts_itself = False
 
 
 class WireSizes(Wire):
@@ -95,6 +100,83 @@ class Imex(Tool):
 
     def copy_of(self, out):
         return os.path.join(out, "mail")
+
+
+class ImexMaildir(Imex):
+    """What other formats are compared with."""
+    name = "maildir"
+
+
+class ImexFormat(Imex):
+    format = None
+
+    def command(self, out):
+        return super().command(out) + ["--format", self.format]
+
+
+class ImexMbox(ImexFormat):
+    format = "mbox"
+
+    def tally(self, out):
+        tally = Tally()
+        for directory, _, names in os.walk(self.copy_of(out)):
+            if "folder.mbox" in names:
+                self.tally_folder(directory, tally)
+        return tally.result()
+
+    @staticmethod
+    def tally_folder(directory, tally):
+        """Each message by the place that the sidecar tells, its quoting undone."""
+        with open(os.path.join(directory, "folder.mbox"), "rb") as f, \
+                open(os.path.join(directory, "folder.jsonl"), encoding="utf-8") as lines:
+            for line in lines:
+                row = json.loads(line)
+                if "uid" not in row:
+                    continue
+                f.seek(row["at"])
+                f.readline()
+                tally.add(re.sub(rb"^>(>*From )", rb"\1", f.read(row["stored"]), flags=re.M))
+
+
+class ImexEml(ImexFormat):
+    format = "eml"
+    subdirs = None
+
+    def files(self, out):
+        return (f for f in super().files(out) if f.endswith(".eml"))
+
+
+class ImexExchange(ImexFormat):
+    format = "exchange"
+    only_count = True
+
+    def count(self, out):
+        """Lines of messages; tests/formats looks at what they say."""
+        found = 0
+        for name in os.listdir(self.copy_of(out)):
+            if re.fullmatch(r"\d{8}\.PRI", name):
+                with open(os.path.join(self.copy_of(out), name), "rb") as f:
+                    found += sum(line.rstrip(b"\r\n").endswith(b")") for line in f
+                                 if not line.startswith(b"!"))
+        return found
+
+
+class GMimeAlone(Tool):
+    """The messages parsed and decoded by the library, and nothing else; they lie in a Maildir."""
+    name = "gmime"
+    counts_itself = True
+    mails = {}          # user: a Maildir of its messages
+
+    def setup(self, out):
+        if self.user in self.mails:
+            return
+        maildir = ImexMaildir(self.context, self.user, self.port)
+        place = self.mails[self.user] = self.context.volume.fresh("gmime-" + self.user)
+        subprocess.run(maildir.command(place) + ["--eol=crlf"], env=maildir.env(place),
+                       stdout=subprocess.DEVNULL)
+
+    def command(self, out):
+        return [os.path.join(self.context.bin, "gmime"), self.mails[self.user]]
 
 
 class MbsyncNoFsync(Tool):
@@ -230,5 +312,7 @@ namespace inbox {{
         return os.path.join(out, "mail")
 
 
+RAW = {t.name: t for t in (WireReference, ImexMaildir, GMimeAlone)}
+IMEX = {None: Imex, "mbox": ImexMbox, "eml": ImexEml, "exchange": ImexExchange}
 PEERS = {t.name: t for t in (MbsyncNoFsync, Mbsync, Doveadm, Offlineimap)}
 PEERS_BY_DEFAULT = ("mbsync-nofsync", "mbsync")

@@ -405,7 +405,7 @@ ctl_extract(struct ctl *c, struct err *err)
 	FILE *terminal = c->o->verbose > 0 ? stderr : NULL;
 	int rc;
 
-	if (extract_can_write(c->o, err) < 0 || jobdir_prepare(c->dir, err) < 0)
+	if (jobdir_prepare(c->dir, err) < 0)
 		return -1;
 	if (evlog_open(&c->m.log, c->dir, terminal, LEVEL_INFO, err) < 0)
 		return -1;
@@ -415,6 +415,9 @@ ctl_extract(struct ctl *c, struct err *err)
 	c->m.dir = c->dir;
 	c->m.list = &c->list;
 	migration_run(&c->m);
+	/* Stopped in between, the next run goes on with the same files. */
+	if (c->m.ended.kind == ERR_NONE)
+		(void)extract_close_set(c->o, c->dir, &c->m.ended);
 	rc = ctl_end(c, err);
 	evlog_close(&c->m.log);
 	return rc;

@@ -2,7 +2,6 @@
  * summary is printed. */
 #include "app/extract.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +12,8 @@
 #include "app/report.h"
 #include "app/run.h"
 #include "app/stored.h"
+#include "app/summary.h"
+#include "engine/set.h"
 
 struct extract {
 	struct run run;
@@ -29,7 +30,8 @@ extract_work(void *arg, struct err *err)
 	const struct extract *x = arg;
 	const struct selection *s = &x->run.job.selection;
 
-	if (job_extract(&x->run.job, err) < 0)
+	/* The files of a list are one set: it is closed when all accounts are through. */
+	if (job_copy(&x->run.job, err) < 0 || (!x->many && set_close(&x->run.job, err) < 0))
 		return -1;
 	/* In a list it may be right for some. */
 	if (!x->many && s->n_folders > 0 && atomic_load(&x->run.progress.folders_total) == 0)
@@ -37,15 +39,6 @@ extract_work(void *arg, struct err *err)
 		    "no folder of the account matches --folder '%s'; imex check lists them",
 		    s->folders[0]);
 	return 0;
-}
-
-int
-extract_can_write(const struct options *o, struct err *err)
-{
-	if (o->format == FORMAT_MAILDIR)
-		return 0;
-	return err_set(err, ERR_USAGE,
-	    "--format %s: this version of imex writes maildir alone", format_words[o->format]);
 }
 
 static int
@@ -123,86 +116,21 @@ extract_code(struct extract *x, const struct err *err, bool failed, struct err *
 	return failed ? 2 : code;
 }
 
-/* ---- the summary ---- */
-
-static void
-summary_not_good(const struct tally *sum, struct out *o)
-{
-	for (int v = 0; v < VERDICTS; v++)
-		if (!verdict_good((enum verdict)v) && sum->verdicts[v] > 0)
-			out_printf(o, "  %-10s%" PRIu64 " of the messages\n",
-			    v ? verdict_name((enum verdict)v) : "undecided", sum->verdicts[v]);
-}
-
-static void
-summary_numbers(
-    const struct extract *x, const struct account_rec *a, const struct tally *sum, struct out *o)
-{
-	char stored[HUMAN_MAX], listed[HUMAN_MAX], fresh[HUMAN_MAX], bytes[HUMAN_MAX];
-
-	human_count(sum->verdicts[VERDICT_STORED], stored);
-	human_count(sum->listed, listed);
-	human_count(atomic_load(&x->run.progress.messages_new), fresh);
-	human_bytes(sum->bytes, bytes);
-	out_printf(o, "  folders   %" PRIu64 " of %" PRIu64 " proved complete\n", sum->proved,
-	    sum->folders);
-	out_printf(o, "  messages  %s of %s stored, %s; %s of them by this run\n", stored, listed,
-	    bytes, fresh);
-	if (sum->verdicts[VERDICT_EXCLUDED] > 0)
-		out_printf(o, "  excluded  %" PRIu64 " by the selection\n",
-		    sum->verdicts[VERDICT_EXCLUDED]);
-	summary_not_good(sum, o);
-	if (a->warnings > 0)
-		out_printf(o, "  warnings  %" PRIu64 " (imex report tells them)\n", a->warnings);
-	out_str(o, "  mail      ");
-	out_visible(o, x->dir);
-	out_str(o, "/mail/");
-	out_visible(o, a->dir);
-	out_str(o, "\n  report    ");
-	out_visible(o, x->dir);
-	out_str(o, "/report.html (.json, .csv)\n  events    ");
-	out_visible(o, x->dir);
-	out_str(o, "/events.jsonl\n");
-}
-
-static void
-summary_next(const struct extract *x, struct out *o)
-{
-	const char *first = x->code == 2 ? "Next: imex report " : "Next: imex verify ";
-
-	if (x->code > 2) {
-		out_str(o, "Run the same command again to continue: imex extract ");
-		out_visible(o, x->source);
-		out_str(o, " --to ");
-		out_visible(o, x->dir);
-	} else {
-		out_str(o, first);
-		out_visible(o, x->dir);
-		out_str(o, x->code == 2 ? ", then: imex retry " : " ");
-		out_visible(o, x->code == 2 ? x->dir : x->source);
-	}
-	out_str(o, "\n");
-}
 
 /* An account that never got to its folders has nothing to sum up: the error said it all. */
 static int
 extract_summary(const struct extract *x, struct report *r, struct err *err)
 {
 	const struct account_rec *a = extract_account_rec(x, r);
-	struct account_report ar;
-	struct out o;
+	const struct summary s = { .dir = x->dir,
+		.again = "imex extract",
+		.source = x->source,
+		.code = x->code,
+		.fresh = atomic_load(&x->run.progress.messages_new) };
 
 	if (!a || atomic_load(&x->run.progress.folders_total) == 0)
 		return 0;
-	if (report_account(r, a, &ar, err) < 0)
-		return -1;
-	out_open(&o, STDOUT_FILENO);
-	out_visible(&o, a->name);
-	out_printf(&o, ": %s\n", account_words(a, &ar.sum));
-	summary_numbers(x, a, &ar.sum, &o);
-	summary_next(x, &o);
-	report_account_done(&ar);
-	return out_close(&o, err);
+	return summary_print(r, a, &s, err);
 }
 
 /* ---- one account ---- */
@@ -270,7 +198,7 @@ extract_account(struct options *o, const char *dir, const char *source,
 	struct err why = { 0 };
 	int rc;
 
-	if (birth_settle(o, dir, err) < 0 || extract_can_write(o, err) < 0)
+	if (birth_settle(o, dir, err) < 0)
 		return -1;
 	rc = run_open(&x.run, o, source, err);
 	if (rc == 0)
@@ -283,6 +211,22 @@ extract_account(struct options *o, const char *dir, const char *source,
 	}
 	run_close(&x.run);
 	return rc < 0 ? -1 : x.code;
+}
+
+int
+extract_close_set(const struct options *o, const char *dir, struct err *err)
+{
+	struct job job = { .dir = dir };
+	int rc;
+
+	origin_options(o, &job);
+	if (job.format != FORMAT_EXCHANGE)
+		return 0;
+	if (state_open(&job.state, dir, STATE_RUN, err) < 0)
+		return -1;
+	rc = set_close(&job, err);
+	state_close(&job.state);
+	return rc;
 }
 
 int

@@ -2,7 +2,9 @@
  * job keeps. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "app/convert.h"
 #include "app/extract.h"
 #include "app/jobdir.h"
 #include "app/report.h"
@@ -163,11 +165,42 @@ retry_all(const struct options *o, const struct retry *t, struct err *err)
 	return code;
 }
 
+/* A job that converts files: the path that it keeps is converted again, which reads only what has no
+ * good verdict. *ret_source NULL: another kind of job. */
+static int
+retry_files(struct options *o, const char *dir, const char **ret_source, struct err *err)
+{
+	struct state *state = NULL;
+	struct stored *s = NULL;
+	struct job_birth birth = { .command = "" };
+	int rc;
+
+	*ret_source = NULL;
+	if (jobdir_require(dir, err) < 0 || state_open(&state, dir, STATE_READ, err) < 0)
+		return -1;
+	rc = state_birth_read(state, &birth, err);
+	if (rc == 0 && strcmp(birth.command, "convert") == 0 &&
+	    (rc = stored_read(&s, state, err)) == 0 && stored_len(s) > 0) {
+		*ret_source = arena_copy(&o->arena, slice_str(stored_source(s, 0)));
+		rc = stored_apply_at(s, 0, o, err);
+	}
+	stored_free(&s);
+	state_close(&state);
+	return rc;
+}
+
 int
 cmd_retry(struct options *o, struct err *err)
 {
 	struct retry t = { 0 };
-	int rc = retry_read(&t, o->word[0], err);
+	const char *source;
+	int rc = retry_files(o, o->word[0], &source, err);
+
+	if (rc < 0)
+		return -1;
+	if (source != NULL)
+		return convert_files(o, source, o->word[0], err);
+	rc = retry_read(&t, o->word[0], err);
 
 	if (rc == 0 && t.len == 0 && !o->quiet)
 		printf("Nothing to retry: all is complete. For new mail: "

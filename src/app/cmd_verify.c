@@ -4,6 +4,7 @@
 
 #include "app/birth.h"
 #include "app/jobdir.h"
+#include "app/listing.h"
 #include "app/out.h"
 #include "app/run.h"
 #include "app/stored.h"
@@ -184,6 +185,7 @@ verify_begin(struct verify *v, const char *dir, struct err *err)
 	if (birth_settle(v->run.o, dir, err) < 0 || run_open(&v->run, v->run.o, v->source, err) < 0 ||
 	    run_state(&v->run, dir, STATE_READ, err) < 0)
 		return -1;
+	v->run.job.format = (enum format)v->run.o->format;
 	return verify_log(v, dir, err);
 }
 
@@ -236,6 +238,8 @@ cmd_verify(struct options *o, struct err *err)
 		    "--deep compares with the server and needs SOURCE, as in: imex verify %s "
 		    "imaps://anna@mail.example.org/ --deep",
 		    o->word[0]);
+	if (!v.source && !jobdir_has_state(o->word[0]))
+		return listing_files(o, o->word[0], NULL, err);
 	if (jobdir_require(o->word[0], err) < 0)
 		return -1;
 	v.run.o = o;

@@ -59,6 +59,26 @@ const struct command command_table[] = {
 		.example = "imex report anna --format html > anna.html",
 		.run = cmd_report,
 	}, {
+		.name = "convert", .bit = CMD_CONVERT, .args = "DIR --to DIR2 --format FORMAT",
+		.min_words = 1, .max_words = 1,
+		.summary = "turn stored mail into another format",
+		.text =
+		    "Reads a job directory, a Maildir, mbox or eml files, or a set of Exchange\n"
+		    "migration files, writes all of it in another format into the job directory\n"
+		    "DIR2, and reads that back. DIR is only read. Whenever it was stopped, the same\n"
+		    "command goes on where it was.\n",
+		.example = "imex convert anna --to anna-mbox --format mbox",
+		.run = cmd_convert,
+	}, {
+		.name = "import", .bit = CMD_IMPORT, .args = "DIR --dry-run",
+		.min_words = 1, .max_words = 1,
+		.summary = "list what stored mail holds",
+		.text =
+		    "Reads every message of what imex convert reads, and lists folders, counts and\n"
+		    "what cannot be read. It does not write to a server yet.\n",
+		.example = "imex import old/NOTES.PKL --dry-run",
+		.run = cmd_import,
+	}, {
 		.name = "control", .bit = CMD_CONTROL, .args = "FILE", .min_words = 1, .max_words = 1,
 		.summary = "run a control file of the Migration Wizard",
 		.text =

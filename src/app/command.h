@@ -49,6 +49,8 @@ const char *command_nearest(const char *name);
 
 int cmd_check(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_extract(struct options *o, struct err *err) WARN_UNUSED;
+int cmd_convert(struct options *o, struct err *err) WARN_UNUSED;
+int cmd_import(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_verify(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_retry(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_status(struct options *o, struct err *err) WARN_UNUSED;

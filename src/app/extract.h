@@ -12,12 +12,12 @@ struct extract_result {
 	struct err why;		/* what ended it; kind NONE: it went to its end */
 };
 
-/* The one place that says which formats have a writer. */
-int extract_can_write(const struct options *o, struct err *err) WARN_UNUSED;
 /* Copy the account of `source` into the job directory. The exit code; -1: nothing was begun. `many`
  * NULL: all is said and the reports are written. Else the code is this account's alone, nothing is
  * said, *many (zeroed by the caller) is filled, and the reports are the caller's. */
 int extract_account(struct options *o, const char *dir, const char *source,
     struct extract_result *many, struct err *err) WARN_UNUSED;
+/* After a list: the files of all its accounts become one set (exchange; nothing for other formats). */
+int extract_close_set(const struct options *o, const char *dir, struct err *err) WARN_UNUSED;
 
 #endif

@@ -69,13 +69,21 @@ see_imex_file(int dir, const char *name)
 }
 
 static bool
+name_ends(const char *name, const char *end)
+{
+	size_t len = strlen(name), n = strlen(end);
+
+	return len >= n && strcasecmp(name + len - n, end) == 0;
+}
+
+static bool
 see_mail_folder(int dir, const char *name)
 {
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return false;
 	if (strcmp(name, "cur") == 0 || strcmp(name, "new") == 0)
 		return dir_find(dir, name, see_imex_file, NULL, 0);
-	return name[0] == '.' && dir_find(dir, name, see_mail_folder, NULL, 0);
+	return strcmp(name, "folder.jsonl") == 0 || dir_find(dir, name, see_mail_folder, NULL, 0);
 }
 
 static bool
@@ -83,7 +91,8 @@ see_account(int dir, const char *name)
 {
 	if (name[0] == '.')
 		return false;
-	return dir_find(dir, name, see_imex_file, NULL, 0) ||
+	return name_ends(name, ".PKL") || name_ends(name, ".PRI") ||
+	       dir_find(dir, name, see_imex_file, NULL, 0) ||
 	       dir_find(dir, name, see_mail_folder, NULL, 0);
 }
 
@@ -136,6 +145,12 @@ jobdir_prepare(const char *dir, struct err *err)
 	if (faccessat(AT_FDCWD, dir, R_OK | W_OK | X_OK, AT_EACCESS) < 0)
 		return err_set_sys(err, ERR_CREATE, "cannot use '%s' for a job", dir);
 	return jobdir_check(dir, err);
+}
+
+bool
+jobdir_has_state(const char *dir)
+{
+	return dir_find(AT_FDCWD, dir, see_state, NULL, 0);
 }
 
 int

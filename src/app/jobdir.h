@@ -14,6 +14,8 @@
 int jobdir_prepare(const char *dir, struct err *err) WARN_UNUSED;
 /* For all others: ERR_NO_INPUT when there is no job. */
 int jobdir_require(const char *dir, struct err *err) WARN_UNUSED;
+/* Is there a state in it? False for what is no directory, too. */
+bool jobdir_has_state(const char *dir);
 /* Process that runs the job; 0: none. */
 pid_t jobdir_runner(const char *dir);
 

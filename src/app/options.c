@@ -10,6 +10,7 @@
 #include "app/values.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "mail/codepage.h"
 
 #define AT(field) offsetof(struct options, field)
 #define RUNS (CMD_EXTRACT | CMD_RETRY | CMD_CONTROL)
@@ -19,13 +20,13 @@ const char *const format_words[FORMATS] = { "maildir", "mbox", "eml", "exchange"
 const struct option_row option_table[] = {
 	{ "to", 0, OPT_TEXT, CMD_BEGINS, false, AT(to), "DIR", NULL, 0, 0,
 	    "job directory: made if need be, continued if there" },
-	{ "folder", 0, OPT_LIST, CMD_ONLINE, true, AT(folders), "PATTERN", NULL, 0, 0,
+	{ "folder", 0, OPT_LIST, CMD_WORKS, true, AT(folders), "PATTERN", NULL, 0, 0,
 	    "only folders that match, as 'Archive/*'; repeat for more" },
-	{ "exclude", 0, OPT_LIST, CMD_ONLINE, true, AT(excludes), "PATTERN", NULL, 0, 0,
+	{ "exclude", 0, OPT_LIST, CMD_WORKS, true, AT(excludes), "PATTERN", NULL, 0, 0,
 	    "not the folders that match; wins over --folder; repeat for more" },
-	{ "subscribed", 0, OPT_FLAG, CMD_ONLINE, true, AT(subscribed), NULL, NULL, 0, 0,
+	{ "subscribed", 0, OPT_FLAG, CMD_WORKS, true, AT(subscribed), NULL, NULL, 0, 0,
 	    "only subscribed folders" },
-	{ "namespace", 0, OPT_SET, CMD_ONLINE, true, AT(namespaces),
+	{ "namespace", 0, OPT_SET, CMD_WORKS, true, AT(namespaces),
 	    "LIST", "personal|other|shared", 0, 0,
 	    "besides one's own folders those of: other, shared" },
 	{ "since", 0, OPT_DATE, CMD_ONLINE | CMD_CONVERT, true, AT(since), "DATE", NULL, 0, 0,
@@ -51,7 +52,9 @@ const struct option_row option_table[] = {
 	{ "smtp-address", 0, OPT_ADDRESS, CMD_WRITES & ~CMD_CONTROL, true, AT(smtp_address),
 	    "ADDR", NULL, 0, 0,
 	    "exchange: address of the mailbox that will get the mail" },
-	{ "timezone", 0, OPT_ZONE, CMD_BEGINS | CMD_CHECK, false, AT(timezone), "ZONE", NULL, 0, 0,
+	{ "drafts-by-flag", 0, OPT_FLAG, CMD_WRITES, true, AT(drafts_by_flag), NULL, NULL, 0, 0,
+	    "exchange: unsent is what is flagged \\Draft, not all of the Drafts folder" },
+	{ "timezone", 0, OPT_ZONE, CMD_BEGINS | CMD_CHECK | CMD_IMPORT | CMD_VERIFY, false, AT(timezone), "ZONE", NULL, 0, 0,
 	    "zone of dates without one, as Europe/Berlin; default: the machine's" },
 	{ "password-file", 0, OPT_FILE, CMD_ONLINE, true, AT(password_file), "FILE", NULL, 0, 0,
 	    "the password is the first line of FILE" },
@@ -462,6 +465,17 @@ option_is_for(const struct options *o, const void *field, const char *name, unsi
 	    format_words[o->format]);
 }
 
+/* A number that cannot be used is told before anything is contacted. */
+static int
+options_codepage(const struct options *o, struct err *err)
+{
+	struct codepage *page = NULL;
+	int rc = codepage_open(&page, o->codepage, err);
+
+	codepage_close(&page);
+	return rc < 0 ? err_wrap(err, "--codepage") : 0;
+}
+
 int
 options_fit(const struct options *o, struct err *err)
 {
@@ -476,6 +490,7 @@ options_fit(const struct options *o, struct err *err)
 		{ &o->mbox_status, "mbox-status", "mbox", MBOX },
 		{ &o->windows_names, "windows-names", "mbox, eml and exchange", MBOX | EML | EXCHANGE },
 		{ &o->full_source, "full-source", "exchange", EXCHANGE },
+		{ &o->drafts_by_flag, "drafts-by-flag", "exchange", EXCHANGE },
 		{ &o->smtp_address, "smtp-address", "exchange", EXCHANGE },
 		/* A list of users has one, whatever it is made into. */
 		{ &o->codepage, "codepage", "exchange",
@@ -489,7 +504,7 @@ options_fit(const struct options *o, struct err *err)
 	if (o->since.given && o->before.given && when_epoch(&o->since) >= when_epoch(&o->before))
 		return err_set(err, ERR_USAGE,
 		    "--since is not before --before: no message can be between them");
-	return 0;
+	return o->format == FORMAT_EXCHANGE ? options_codepage(o, err) : 0;
 }
 
 int

@@ -57,7 +57,7 @@ struct options {
 	bool skip_deleted;
 	int eol, report_format, progress;
 	int format;			/* enum format */
-	bool windows_names, mbox_status, full_source;
+	bool windows_names, mbox_status, full_source, drafts_by_flag;
 	unsigned codepage;
 	const char *smtp_address;
 	const char *timezone;		/* NULL: the job's, or the machine's */

@@ -63,6 +63,15 @@ origin_job(const struct origin *g, const struct options *o, struct job *ret)
 		.secret = g->password,
 		.timeout_ms = o->timeout_ms,
 	};
+	origin_options(o, ret);
+	ret->no_source_writes = o->no_source_writes;
+	ret->connections = o->connections;
+	ret->insecure_told = o->insecure_tls || ret->source.tls == TLS_NONE;
+}
+
+void
+origin_options(const struct options *o, struct job *ret)
+{
 	ret->selection = (struct selection){
 		.folders = o->folders.item,
 		.n_folders = o->folders.len,
@@ -73,9 +82,14 @@ origin_job(const struct origin *g, const struct options *o, struct job *ret)
 		.shared = (o->namespaces & NAMESPACE_SHARED) != 0,
 	};
 	birth_window(o, &ret->selection);
-	ret->keep_crlf = o->eol == EOL_CRLF;
-	ret->no_source_writes = o->no_source_writes;
+	ret->format = (enum format)o->format;
+	ret->writing = (struct writing){ .keep_crlf = o->eol == EOL_CRLF,
+		.windows_names = o->windows_names,
+		.mbox_status = o->mbox_status,
+		.full_source = o->full_source,
+		.drafts_by_flag = o->drafts_by_flag,
+		.codepage = o->codepage,
+		.zone = clock_zone_name(),
+		.smtp_address = o->smtp_address };
 	ret->no_subjects = o->no_subjects;
-	ret->connections = o->connections;
-	ret->insecure_told = o->insecure_tls || ret->source.tls == TLS_NONE;
 }

@@ -21,6 +21,8 @@ int origin_open(
 void origin_done(struct origin *g);
 /* Fills source, selection and what comes from options alone; all borrowed. */
 void origin_job(const struct origin *g, const struct options *o, struct job *ret);
+/* What comes from options alone, for a source that is no server: selection and writing; borrowed. */
+void origin_options(const struct options *o, struct job *ret);
 /* True when both URLs name the same login on the same server. */
 bool origin_same(const struct imap_url *a, const char *login, const char *host, const char *port);
 

@@ -111,9 +111,8 @@ stored_apply_one(
 }
 
 int
-stored_apply(const struct stored *s, const struct imap_url *url, struct options *o, struct err *err)
+stored_apply_at(const struct stored *s, size_t i, struct options *o, struct err *err)
 {
-	size_t i = stored_find(s, url);
 	json_t *options =
 	    i < stored_len(s) ? json_object_get(json_array_get(s->accounts, i), "options") : NULL;
 	const char *name;
@@ -128,6 +127,12 @@ stored_apply(const struct stored *s, const struct imap_url *url, struct options 
 			return -1;
 	}
 	return 0;
+}
+
+int
+stored_apply(const struct stored *s, const struct imap_url *url, struct options *o, struct err *err)
+{
+	return stored_apply_at(s, stored_find(s, url), o, err);
 }
 
 /* ---- writing ---- */
@@ -147,7 +152,7 @@ stored_path(const char *path)
 static bool
 stored_has_secret(const struct option_row *row, const char *text, const struct secret *password)
 {
-	struct slice secret = secret_value(password);
+	struct slice secret = password ? secret_value(password) : (struct slice){ 0 };
 
 	return strcmp(row->name, "password-command") == 0 && secret.len > 0 &&
 	    memmem(text, strlen(text), secret.data, secret.len) != NULL;
@@ -174,7 +179,7 @@ stored_value(const struct option_row *row, const struct options *o, const struct
 }
 
 static json_t *
-stored_entry(const struct origin *g, const char *source, const struct options *o)
+stored_entry(const struct secret *password, const char *source, const struct options *o)
 {
 	json_t *options = json_object();
 
@@ -184,7 +189,7 @@ stored_entry(const struct origin *g, const char *source, const struct options *o
 		if (!row->stored || o->from[i] == FROM_DEFAULT ||
 		    !(row->commands & o->command->bit))
 			continue;
-		json_t *value = stored_value(row, o, g->password);
+		json_t *value = stored_value(row, o, password);
 
 		/* Text that is no UTF-8 gives no JSON: left out, it is asked for again. */
 		if (value)
@@ -193,19 +198,12 @@ stored_entry(const struct origin *g, const char *source, const struct options *o
 	return json_pack("{s:s, s:o}", "source", source, "options", options);
 }
 
-int
-stored_write(struct state *t, const struct origin *g, const char *source, const struct options *o,
-    struct err *err)
+/* Takes s and the entry, which replaces the one at i or becomes the last. */
+static int
+stored_put(struct state *t, struct stored *s, size_t i, json_t *entry, struct err *err)
 {
-	struct stored *s;
-	json_t *entry;
 	char *text;
 	int rc;
-
-	if (stored_read(&s, t, err) < 0)
-		return -1;
-	entry = stored_entry(g, source, o);
-	size_t i = stored_find(s, &g->url);
 
 	if (!entry)
 		rc = err_set(err, ERR_USAGE, "SOURCE is not UTF-8; write other octets as %%XX");
@@ -221,4 +219,37 @@ stored_write(struct state *t, const struct origin *g, const char *source, const 
 	free(text);
 	stored_free(&s);
 	return rc;
+}
+
+int
+stored_write(struct state *t, const struct origin *g, const char *source, const struct options *o,
+    struct err *err)
+{
+	struct stored *s;
+
+	if (stored_read(&s, t, err) < 0)
+		return -1;
+	return stored_put(t, s, stored_find(s, &g->url), stored_entry(g->password, source, o), err);
+}
+
+static size_t
+stored_find_path(const struct stored *s, const char *path)
+{
+	size_t i = 0;
+
+	while (i < stored_len(s) && strcmp(stored_source(s, i), path) != 0)
+		i++;
+	return i;
+}
+
+int
+stored_write_files(struct state *t, const char *path, const struct options *o, struct err *err)
+{
+	AUTO(mem_free_str) char *whole = realpath(path, NULL);
+	const char *source = whole != NULL ? whole : path;
+	struct stored *s;
+
+	if (stored_read(&s, t, err) < 0)
+		return -1;
+	return stored_put(t, s, stored_find_path(s, source), stored_entry(NULL, source, o), err);
 }

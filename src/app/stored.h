@@ -16,8 +16,14 @@ const char *stored_source(const struct stored *s, size_t i);	/* borrowed */
 /* The options of that source to level FROM_JOB; a source it does not know changes nothing. */
 int stored_apply(const struct stored *s, const struct imap_url *url, struct options *o,
     struct err *err) WARN_UNUSED;
+/* The same of entry i. */
+int stored_apply_at(const struct stored *s, size_t i, struct options *o, struct err *err)
+    WARN_UNUSED;
 /* Put or replace the account's options. */
 int stored_write(struct state *t, const struct origin *g, const char *source,
     const struct options *o, struct err *err) WARN_UNUSED;
+/* The same for a source that is files: its absolute path stands for the URL. */
+int stored_write_files(struct state *t, const char *path, const struct options *o, struct err *err)
+    WARN_UNUSED;
 
 #endif

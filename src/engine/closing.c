@@ -125,6 +125,22 @@ drop_all_superseded(struct lane *l, struct err *err)
 	return 0;
 }
 
+/* Each kind of loss is one standing warning of the folder, replaced when its numbers grow. */
+static void
+tell_losses(struct lane *l, const struct loss_book *losses)
+{
+	struct buf words;
+
+	buf_init(&words, 64 * 1024);
+	for (int kind = 0; kind < LOSS_KINDS; kind++) {
+		buf_reset(&words);
+		loss_words(losses, (enum loss_kind)kind, &words);
+		if (words.len > 0)
+			lane_warn(l, (enum event_no)(EV_LOSS_HEADER + kind), 0, "%s", words.data);
+	}
+	buf_done(&words);
+}
+
 static void
 tell_sink_notes(struct lane *l)
 {
@@ -137,6 +153,8 @@ tell_sink_notes(struct lane *l)
 		lane_warn(l, EV_KEYWORDS_LEFT, 0,
 		    "keywords of %llu messages (first: '%s') are in the sidecar only",
 		    (unsigned long long)n.keywords_left, n.keyword);
+	if (n.losses != NULL)
+		tell_losses(l, n.losses);
 }
 
 /* All verdicts are given: the proof is taken, the rest waits for lane_close_folders. */

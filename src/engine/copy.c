@@ -225,6 +225,21 @@ is_less(enum verdict v, enum verdict old)
 	return old != VERDICTS && verdict_has_file(old) && v > old;
 }
 
+/* What a source of files knows of a message before it is read. */
+static void
+tell_origin(struct lane *l, const struct offer *o, const struct msg *m)
+{
+	if (o->sha256 != NULL && memcmp(o->sha256, m->sha256, SHA256_LEN) != 0)
+		lane_warn(l, EV_SOURCE_CHANGED, m->uid,
+		    "the copy that was read is not the one that was once stored: its SHA-256 "
+		    "differs from the sidecar's; stored as it is now");
+	if (o->rebuilt && !l->rebuilt_told)
+		lane_warn(l, EV_REBUILT, 0,
+		    "messages are rebuilt (reconstructed) from the pieces that the source keeps; "
+		    "their octets are not those that were once received");
+	l->rebuilt_told |= o->rebuilt;
+}
+
 static int
 take_body(struct lane *l, const struct offer *o, struct err *err)
 {
@@ -240,6 +255,7 @@ take_body(struct lane *l, const struct offer *o, struct err *err)
 		goto out;
 	m.verdict = o->good;
 	m.reason = o->good == VERDICT_STORED ? NULL : o->reason;
+	m.rebuilt = o->rebuilt;
 	bool less = is_less(o->good, old);
 
 	rc = less ? drop_body(l, err)
@@ -257,6 +273,7 @@ take_body(struct lane *l, const struct offer *o, struct err *err)
 	}
 	l->changed = true;
 	l->stored++;
+	tell_origin(l, o, &m);
 	if (verdict_good(m.verdict))
 		lane_good(l, &m, old);
 	else
@@ -427,7 +444,7 @@ open_folder(struct lane *l, struct err *err)
 		lane_warn(l, EV_NAME_MAPPED, 0,
 		    "the name cannot be a directory's; it is stored as '%s'", l->rec.path);
 	l->has_rows = l->rec.listed + l->rec.expunged > 0;
-	l->merged = l->rows_end = l->changed = false;
+	l->merged = l->rows_end = l->changed = l->rebuilt_told = false;
 	l->rows_after = 0;
 	l->row_at = l->rows->len = 0;
 	uidset_clear(&l->missing);
@@ -520,25 +537,15 @@ lane_copy(struct lane *l, struct planned *f, struct err *err)
 
 int
 lane_init(struct lane *l, const struct job *job, struct shared *shared, const char *account,
-    const char *dir, const struct lease *lease, struct folder_rec *known, size_t n_known,
-    struct err *err)
+    const struct sink_place *place, const struct lease *lease, struct err *err)
 {
-	struct sink_place place = {
-		.dir = dir, .keep_crlf = job->keep_crlf, .unclean = state_was_unclean(job->state)
-	};
-	size_t files = file_raise_limit();
-
-	/* Three batches may be under way, and others need descriptors too. */
-	place.batch_files = files > 256 ? (int)((files - 128) / 4) : 32;
-	if (place.batch_files > BATCH_FILES_MAX)
-		place.batch_files = BATCH_FILES_MAX;
 	*l = (struct lane){ .job = job,
 		.shared = shared,
-		.source_ops = &source_imap,
-		.sink_ops = &sink_maildir,
+		.source_ops = job->from != NULL ? &source_files : &source_imap,
+		.sink_ops = format_sink(job->format),
 		.lease = *lease,
-		.known = known,
-		.n_known = n_known,
+		.known = place->known,
+		.n_known = place->n_known,
 		.account = account,
 		.batch_began_ms = clock_mono_ms() };
 	l->batch = batch_new();
@@ -548,7 +555,7 @@ lane_init(struct lane *l, const struct job *job, struct shared *shared, const ch
 		arena_init(&l->closing[i].arena, 1024 * 1024);
 	for (size_t i = 0; i < LANE_PAGES; i++)
 		l->live[i].page = msg_page_new();
-	return l->sink_ops->open(&l->sink, &place, job->stop, err);
+	return l->sink_ops->open(&l->sink, place, job->stop, err);
 }
 
 void

@@ -58,7 +58,7 @@ struct lane {
 	struct source *source;
 	struct sink *sink;
 	struct lease lease;
-	struct folder_rec *known; /* of the account, from the state, when the run began */
+	const struct folder_rec *known; /* of the account, from the state, when the run began */
 	size_t n_known;
 	struct batch *batch;
 	int64_t batch_began_ms;
@@ -81,6 +81,7 @@ struct lane {
 	struct uidset owed;
 	uint64_t excluded; /* messages that the selection leaves out */
 	bool changed; /* something was stored or amended: index files are written again */
+	bool rebuilt_told; /* of the folder */
 	uint64_t stored; /* by this lane, for the reconnect bound */
 	/* messages at which the connection was lost */
 	struct cut {
@@ -92,9 +93,9 @@ struct lane {
 	const char *cut_folder;
 };
 
+/* `place`: where its sink writes, complete. */
 int lane_init(struct lane *l, const struct job *job, struct shared *shared, const char *account,
-    const char *dir, const struct lease *lease, struct folder_rec *known, size_t n_known,
-    struct err *err) WARN_UNUSED;
+    const struct sink_place *place, const struct lease *lease, struct err *err) WARN_UNUSED;
 void lane_done(struct lane *l);
 /* One folder to its end: every message has a verdict, the proof is taken, all is committed. -1: see
  * *err; scope FOLDER: the next one may go on; scope SESSION: connect again and repeat, what is
@@ -103,6 +104,8 @@ int lane_copy(struct lane *l, struct planned *f, struct err *err) WARN_UNUSED;
 /* Records for all folders that will be entered and whose UIDVALIDITY is known, in one commit: else
  * each would wait for the barrier that is under way. */
 int lane_prepare(struct lane *l, struct plan *plan, struct err *err) WARN_UNUSED;
+/* Tell the sink all names before it is asked for the first. */
+void lane_survey(struct lane *l, const struct plan *plan);
 /* A folder that is only recorded: excluded, or failed with why. */
 int lane_record(struct lane *l, struct planned *f, const char *failed, struct err *err) WARN_UNUSED;
 /* Write index files and proofs of the folders that wait for it; durable on return. */

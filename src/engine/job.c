@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "engine/copy.h"
+#include "engine/set.h"
 #include "mail/names.h"
 
 enum {
@@ -27,13 +28,18 @@ enum {
 
 struct run {
 	const struct job *job;
+	struct sink_place place;
+	struct exchange_place exchange;
+	const char *login, *host, *port; /* of the account */
+	const char *account_dir; /* its directory below mail/ */
 	struct shared shared;
 	struct plan plan;
 	struct lease lease;
-	char *mail_dir;
+	char *mail_dir, *set_dir;
 	struct folder_rec *known;
 	size_t n_known;
 	struct arena arena;
+	bool address_made; /* nobody told the account's address */
 	unsigned unparsed; /* lines of the folder list that could not be read */
 	size_t next; /* folder to take; shared.mutex */
 	struct err err; /* first that ends the account; kind NONE: none; shared.mutex */
@@ -54,7 +60,8 @@ static int
 connect_lane(struct run *r, struct lane *l, struct err *err)
 {
 	struct source_place place = { .server = &r->job->source,
-		.no_source_writes = r->job->no_source_writes };
+		.no_source_writes = r->job->no_source_writes,
+		.shelf = r->job->from };
 	struct event e = { .no = EV_CONNECTED, .level = LEVEL_INFO, .account = l->account };
 
 	pthread_mutex_lock(&r->shared.mutex);
@@ -73,8 +80,8 @@ connect_lane(struct run *r, struct lane *l, struct err *err)
 		l->source_ops->close(&l->source);
 		return -1;
 	}
-	evlog_put(
-	    r->job->log, &e, "connected to %s port %s", r->job->source.host, r->job->source.port);
+	if (r->job->from == NULL)
+		evlog_put(r->job->log, &e, "connected to %s port %s", r->host, r->port);
 	return 0;
 }
 
@@ -255,6 +262,8 @@ lanes_wanted(const struct run *r, const struct lane *first)
 
 	for (size_t i = 0; i < r->plan.len; i++)
 		folders += !r->plan.folder[i].excluded;
+	if (first->sink_ops->traits & SINK_ONE_WRITER || r->job->from != NULL)
+		n = 1;
 	if (n == 0)
 		n = first->source_ops->rtt_us(first->source) >= RTT_PAYS_US && folders >= LANES_AUTO
 			? LANES_AUTO
@@ -269,9 +278,10 @@ start_lanes(struct run *r, struct runner *u, size_t n, struct err *err)
 {
 	for (size_t i = 1; i < n; i++) {
 		u[i].run = r;
-		if (lane_init(&u[i].lane, r->job, &r->shared, u[0].lane.account, r->mail_dir,
-			&r->lease, r->known, r->n_known, err) < 0)
+		if (lane_init(&u[i].lane, r->job, &r->shared, u[0].lane.account, &r->place,
+			&r->lease, err) < 0)
 			return -1;
+		lane_survey(&u[i].lane, &r->plan);
 		u[i].started = pthread_create(&u[i].thread, NULL, further_lane, &u[i]) == 0;
 	}
 	return 0;
@@ -350,7 +360,7 @@ check_source(const struct run *r, const struct lane *l, const char *product_befo
 	    "%s is '%s' now and was '%s' at the last run, and no folder has its UIDVALIDITY of "
 	    "then: this seems to be another server; nothing was read. Use a new --to directory if "
 	    "it is meant",
-	    r->job->source.host, now, product_before);
+	    r->host, now, product_before);
 }
 
 static void
@@ -381,6 +391,7 @@ make_plan(struct run *r, struct lane *l, struct err *err)
 	if (plan_make(&r->plan, &r->job->selection, &list, err) < 0 ||
 	    check_source(r, l, product, err) < 0)
 		return -1;
+	lane_survey(l, &r->plan);
 	/* A folder that seems to be gone may be one whose line was garbled. */
 	if (r->unparsed == 0)
 		record_vanished(r, l);
@@ -424,6 +435,10 @@ run_account(struct run *r, struct runner *u, struct err *err)
 		batch_warning(l->batch,
 		    &(struct warning){ .event = EV_INSECURE, .folder = "", .text = text });
 	}
+	if (r->address_made)
+		lane_warn(l, EV_NO_ADDRESS, 0,
+		    "no SMTP address was given (--smtp-address); the set files the account under "
+		    "'%s'", r->exchange.smtp_address);
 	if (run_lanes(r, u, err) < 0)
 		return -1;
 	if (l->sink_ops->finish_account(l->sink, r->plan.list.folder, r->plan.list.len, err) < 0 ||
@@ -461,66 +476,131 @@ account_ended(struct run *r, struct lane *l, int rc, struct err *err)
 	return rc;
 }
 
+/* Who the account is: where it is claimed, and under which name it is told. */
+static void
+run_identity(struct run *r)
+{
+	const struct job *job = r->job;
+
+	r->login = job->from != NULL ? job->from->login : job->source.login;
+	r->host = job->from != NULL ? job->from->host : job->source.host;
+	r->port = job->from != NULL ? job->from->port : job->source.port;
+}
+
 static int
 claim(struct run *r, struct err *err)
 {
-	const struct endpoint *at = &r->job->source;
-	struct account_rec rec = { .login = at->login, .host = at->host, .port = at->port };
+	struct account_rec rec = { .login = r->login, .host = r->host, .port = r->port };
 	struct buf dir;
 
 	buf_init(&dir, 4096);
-	account_dir(slice_str(at->login), at->host, at->port, &dir);
+	account_dir(slice_str(r->login), r->host, r->port, &dir);
 	rec.dir = dir.data;
-	rec.name = arena_printf(&r->arena, "%s@%s", at->login, at->host);
+	rec.name = *r->host != '\0' ? arena_printf(&r->arena, "%s@%s", r->login, r->host) : r->login;
 
 	int rc = rec.name == NULL ? err_set(err, ERR_USAGE, "the account name is too long")
 				  : state_claim(r->job->state, &rec, &r->arena, &r->lease, err);
 
-	if (rc == 0 && asprintf(&r->mail_dir, "%s/mail/%s", r->job->dir, rec.dir) < 0)
+	if (rc == 0 && (asprintf(&r->mail_dir, "%s/mail/%s", r->job->dir, rec.dir) < 0 ||
+			   asprintf(&r->set_dir, "%s/mail", r->job->dir) < 0))
 		abort();
 	buf_done(&dir);
 	if (rc < 0)
 		return -1;
+	r->account_dir = rec.dir;
 	return state_folders(r->job->state, rec.id, &r->arena, &r->known, &r->n_known, err);
 }
 
+/* The address that an Exchange set files the account under (rules.md 3.8). */
+static const char *
+owner_address(struct run *r)
+{
+	const char *given = r->job->writing.smtp_address, *made;
+
+	if (given != NULL || strchr(r->login, '@') != NULL)
+		return given != NULL ? given : r->login;
+	r->address_made = true;
+	made = arena_printf(&r->arena, "%s@%s", r->login, *r->host ? r->host : "localhost");
+	return made != NULL ? made : r->login;
+}
+
+/* Where the sinks of all lanes write. */
+static int
+run_place(struct run *r, struct err *err)
+{
+	const struct writing *w = &r->job->writing;
+	size_t files = file_raise_limit();
+
+	r->place = (struct sink_place){ .dir = r->mail_dir,
+		.keep_crlf = w->keep_crlf,
+		.unclean = state_was_unclean(r->job->state),
+		/* Three batches may be under way, and others need descriptors too. */
+		.batch_files = files > 256 ? (int)((files - 128) / 4) : 32,
+		.windows_names = w->windows_names,
+		.mbox_status = w->mbox_status,
+		.known = r->known,
+		.n_known = r->n_known };
+	if (r->place.batch_files > BATCH_FILES_MAX)
+		r->place.batch_files = BATCH_FILES_MAX;
+	if (r->job->format != FORMAT_EXCHANGE)
+		return 0;
+	r->exchange = (struct exchange_place){ .dir = r->set_dir,
+		.login = r->login,
+		.host = r->host,
+		.smtp_address = owner_address(r),
+		.codepage = w->codepage,
+		.zone = w->zone,
+		.full_source = w->full_source,
+		.drafts_by_flag = w->drafts_by_flag };
+	r->place.exchange = &r->exchange;
+	return set_number(r->job, r->account_dir, &r->exchange, err);
+}
+
+static int
+copy_claimed(struct run *r, struct runner *u, struct err *err)
+{
+	struct err flush = { 0 };
+	int rc;
+
+	if (file_make_dirs(r->mail_dir, err) < 0 || run_place(r, err) < 0)
+		return -1;
+	rc = lane_init(&u->lane, r->job, &r->shared, r->login, &r->place, &r->lease, err);
+	if (rc == 0)
+		rc = run_account(r, u, err);
+	if (rc < 0 && u->lane.batch != NULL && err->kind != ERR_DISK && err->kind != ERR_FULL &&
+	    lane_flush(&u->lane, true, &flush) < 0 && err->kind == ERR_INTERRUPTED)
+		*err = flush;
+	lane_done(&u->lane);
+	return rc;
+}
+
 int
-job_extract(const struct job *job, struct err *err)
+job_copy(const struct job *job, struct err *err)
 {
 	struct run r = { .job = job };
 	struct runner u = { .run = &r };
-	struct event e = {
-		.no = EV_ACCOUNT_START, .level = LEVEL_INFO, .account = job->source.account
-	};
+	struct event e = { .no = EV_ACCOUNT_START, .level = LEVEL_INFO };
 	char host_port[300];
 	int rc = -1;
 
-	snprintf(host_port, sizeof(host_port), "%s:%s", job->source.host, job->source.port);
+	run_identity(&r);
+	e.account = u.lane.account = r.login;
+	snprintf(host_port, sizeof(host_port), "%s:%s", r.host, r.port);
 	r.shared.host_port = host_port;
 	pthread_mutex_init(&r.shared.mutex, NULL);
 	pthread_cond_init(&r.shared.learnt, NULL);
 	arena_init(&r.arena, 512 * 1024 * 1024);
 	plan_init(&r.plan);
-	if (claim(&r, err) < 0 || state_server_get(job->state, host_port, &r.shared.facts, err) < 0)
+	if (claim(&r, err) < 0 ||
+	    (job->from == NULL &&
+		state_server_get(job->state, host_port, &r.shared.facts, err) < 0))
 		goto out;
 	evlog_put(job->log, &e, "%s", job->dir);
-	if (file_make_dirs(r.mail_dir, err) < 0)
-		goto ended;
-	rc = lane_init(&u.lane, job, &r.shared, job->source.account, r.mail_dir, &r.lease, r.known,
-	    r.n_known, err);
-	if (rc == 0)
-		rc = run_account(&r, &u, err);
-
-	struct err flush = { 0 };
-
-	if (rc < 0 && u.lane.batch != NULL && err->kind != ERR_DISK && err->kind != ERR_FULL &&
-	    lane_flush(&u.lane, true, &flush) < 0 && err->kind == ERR_INTERRUPTED)
-		*err = flush;
-	lane_done(&u.lane);
-ended:
+	rc = copy_claimed(&r, &u, err);
 	rc = account_ended(&r, &u.lane, rc, err);
 out:
 	free(r.mail_dir);
+	free(r.set_dir);
 	plan_done(&r.plan);
 	arena_done(&r.arena);
 	pthread_cond_destroy(&r.shared.learnt);

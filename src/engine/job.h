@@ -9,6 +9,8 @@
 #include "imap/endpoint.h"
 #include "mail/folder.h"
 #include "state/state.h"
+#include "store/format.h"
+#include "store/shelf.h"
 
 /* Which folders and messages; patterns are shell globs over the decoded (UTF-8) name, '*' crosses levels; INBOX
  * in any case. */
@@ -26,11 +28,25 @@ struct selection {
 	bool skip_deleted; /* leave out what is flagged \Deleted (EM-04) */
 };
 
+/* How mail is written, besides its format. */
+struct writing {
+	bool keep_crlf; /* --eol=crlf */
+	bool windows_names;
+	bool mbox_status;
+	bool full_source; /* exchange, from here on */
+	bool drafts_by_flag; /* unsent is \Draft alone, not the Drafts folder too (EM-05) */
+	unsigned codepage;
+	const char *zone; /* of the process; a name */
+	const char *smtp_address; /* owner of the account's section; NULL: made from the login */
+};
+
 struct job {
 	const char *dir; /* job directory; NULL for check */
 	struct endpoint source;
+	const struct shelf_place *from; /* the source is files; NULL: a server */
 	struct selection selection;
-	bool keep_crlf; /* --eol=crlf */
+	enum format format;
+	struct writing writing;
 	bool no_source_writes; /* skip body forms that set \Seen */
 	bool no_subjects; /* no From, Subject in reports */
 	unsigned connections; /* per account; 0: one, more when latency pays */
@@ -41,9 +57,9 @@ struct job {
 	struct state *state; /* open for running; NULL for check */
 };
 
-/* Copy one account into job->dir. 0: went to its end (the state says how well); -1: stopped by *err
+/* Copy one account, from a server or from files, into job->dir. 0: went to its end (the state says how well); -1: stopped by *err
  * (interrupted, login refused, disk full ...), what was committed stays. */
-int job_extract(const struct job *job, struct err *err) WARN_UNUSED;
+int job_copy(const struct job *job, struct err *err) WARN_UNUSED;
 
 /* ---- check ---- */
 struct check_folder {

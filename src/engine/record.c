@@ -24,6 +24,13 @@ lane_known(const struct lane *l, struct slice name, const uint32_t *uidvalidity)
 	return found;
 }
 
+void
+lane_survey(struct lane *l, const struct plan *plan)
+{
+	if (l->sink_ops->survey != NULL)
+		l->sink_ops->survey(l->sink, plan->list.folder, plan->list.len);
+}
+
 static struct arena *
 rec_arena(struct lane *l)
 {

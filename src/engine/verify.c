@@ -23,6 +23,7 @@ struct verify {
 	const char *account;
 	struct folder_rec *rec;
 	size_t n_recs;
+	const struct tree_ops *tree;
 	struct folder_rec *now; /* the folder at hand */
 	struct buf display;
 	struct msg_page *rows, *listed;
@@ -87,16 +88,18 @@ set_display(struct verify *v, struct slice name)
 
 /* ---- files against the state ---- */
 
+/* What a format keeps in pieces is compared piece by piece, by the digest of what was written. */
 static void
-compare_file(struct verify *v, const struct msg *m, const struct stored *s)
+compare_octets(struct verify *v, const struct msg *m, const struct stored *s)
 {
 	char was[SHA256_HEX], is[SHA256_HEX];
 
-	if (!s->found) {
-		differ(v, DIFF_FILE_MISSING, false, m->uid, "no file for it in '%s'", v->now->path);
-		return;
-	}
-	if (memcmp(s->sha256, m->sha256, SHA256_LEN) != 0) {
+	if (s->why[0] != '\0') {
+		differ(v, DIFF_FILE_BYTES, false, m->uid, "'%s' cannot be read: %s", s->name, s->why);
+	} else if (s->stored_known && !s->stored_agrees) {
+		differ(v, DIFF_FILE_BYTES, false, m->uid,
+		    "'%s': the octets are not those that were written", s->name);
+	} else if (!s->rebuilt && memcmp(s->sha256, m->sha256, SHA256_LEN) != 0) {
 		digest_hex(m->sha256, was);
 		digest_hex(s->sha256, is);
 		differ(v, DIFF_FILE_BYTES, false, m->uid,
@@ -104,6 +107,16 @@ compare_file(struct verify *v, const struct msg *m, const struct stored *s)
 		    ")",
 		    s->name, was, is, s->wire_bytes, m->wire_bytes);
 	}
+}
+
+static void
+compare_file(struct verify *v, const struct msg *m, const struct stored *s)
+{
+	if (!s->found) {
+		differ(v, DIFF_FILE_MISSING, false, m->uid, "no file for it in '%s'", v->now->path);
+		return;
+	}
+	compare_octets(v, m, s);
 	if (s->system != m->flags.system)
 		differ(v, DIFF_FILE_FLAGS, false, m->uid, "'%s': another program changed the flags",
 		    s->name);
@@ -119,7 +132,7 @@ verify_files(struct verify *v, struct tree *t, struct err *err)
 	char name[512];
 	uint32_t after = 0;
 
-	if (tree_maildir.enter(t, v->now, err) < 0)
+	if (v->tree->enter(t, v->now, err) < 0)
 		return -1;
 	for (;;) {
 		if (state_page(v->job->state, v->now->id, after, v->rows, err) < 0)
@@ -137,14 +150,14 @@ verify_files(struct verify *v, struct tree *t, struct err *err)
 				v->counts->not_good++;
 			if (!verdict_has_file(m->verdict))
 				continue;
-			if (tree_maildir.look(t, m, &s, err) < 0)
+			if (v->tree->look(t, m, &s, err) < 0)
 				return -1;
 			v->counts->messages++;
 			v->counts->bytes += m->wire_bytes;
 			compare_file(v, m, &s);
 		}
 	}
-	while (tree_maildir.stray(t, name))
+	while (v->tree->stray(t, name))
 		differ(v, DIFF_FILE_STRAY, false, 0, "'%s' in '%s'", name, v->now->path);
 	return 0;
 }
@@ -153,7 +166,7 @@ static int
 verify_tree(struct verify *v, const char *account_dir, struct err *err)
 {
 	struct tree *t = NULL;
-	int rc = tree_maildir.open(&t, account_dir, err);
+	int rc = v->tree->open(&t, account_dir, err);
 
 	for (size_t i = 0; rc == 0 && i < v->n_recs; i++) {
 		v->now = &v->rec[i];
@@ -163,7 +176,7 @@ verify_tree(struct verify *v, const char *account_dir, struct err *err)
 		set_display(v, slice_str(v->now->name));
 		rc = verify_files(v, t, err);
 	}
-	tree_maildir.close(&t);
+	v->tree->close(&t);
 	return rc;
 }
 
@@ -532,7 +545,9 @@ job_verify(const struct job *job, bool with_source, bool deep, const struct diff
     struct verify_counts *ret, struct err *err)
 {
 	struct verify_counts counts = { 0 };
-	struct verify v = { .job = job, .out = out, .counts = &counts };
+	struct verify v = {
+		.job = job, .out = out, .counts = &counts, .tree = format_tree(job->format)
+	};
 	struct account_rec *account;
 	size_t n, matched = 0;
 	int rc;

@@ -33,6 +33,8 @@ struct msg {
 	uint64_t file_bytes;	/* octets in the stored form; differs from wire_bytes when line ends are LF */
 	uint8_t sha256[SHA256_LEN];	/* of the wire bytes */
 	bool expunged;		/* was stored, is no longer on the source */
+	bool rebuilt;		/* put together by a source that keeps pieces only; of this run, not in
+				 * the state */
 };
 
 enum { PAGE_MSGS = 2048 };

@@ -474,9 +474,11 @@ account_dir(struct slice user, const char *host, const char *port, struct buf *o
 
 	buf_init(&name, 64 * 1024);
 	account_add(user, "@._+-", &name);
-	(void)buf_add_byte(&name, '@');
-	account_host(host, &name);
-	if (!port_is_default(port)) {
+	if (*host != '\0') {
+		(void)buf_add_byte(&name, '@');
+		account_host(host, &name);
+	}
+	if (*host != '\0' && !port_is_default(port)) {
 		(void)buf_add_str(&name, "%3A");
 		account_add(slice_str(port), "._+-", &name);
 	}

@@ -42,8 +42,8 @@ void folder_display(struct slice wire_name, struct buf *utf8);
 bool maildir_name(struct slice wire_name, char delim, struct slice prefix, struct buf *out);
 
 /* ACCOUNT of design.md section 3: user@host[%3Aport], percent-encoded, cut + ~hash over 200
- * bytes. port "" or a default one adds nothing; an IPv6 host stands in (encoded) brackets. Twins
- * by case are told apart by the state. */
+ * bytes. port "" or a default one adds nothing, host "" (files of another program) leaves the login
+ * alone; an IPv6 host stands in (encoded) brackets. Twins by case are told apart by the state. */
 void account_dir(struct slice user, const char *host, const char *port, struct buf *out);
 /* Equal but for ASCII case; also when wholly equal. */
 bool name_twins(struct slice a, struct slice b);

@@ -51,6 +51,7 @@ struct exchange_place {
 	const char *zone;	/* name of the process's time zone, for the comment line */
 	int64_t time;		/* of the comment line, seconds since 1970 */
 	bool full_source;
+	bool drafts_by_flag;	/* Unsent is \Draft alone, not the Drafts folder too (EM-05) */
 	uint64_t sec_max;	/* a new .SEC from so many octets on; 0: 1 GiB */
 };
 

@@ -1,0 +1,213 @@
+/* Files into files of another format. One run goes through all accounts that the source holds;
+ * whatever can be read is converted, and at the end every file that was written is read back. */
+#include "app/convert.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/birth.h"
+#include "app/jobdir.h"
+#include "app/report.h"
+#include "app/run.h"
+#include "app/stored.h"
+#include "app/summary.h"
+#include "base/mem.h"
+#include "engine/set.h"
+
+struct convert {
+	struct run run;
+	struct shelf_found found;
+	const char *dir, *source;
+	int64_t number;		/* of the run in the state */
+	struct verify_counts counts;
+	bool verified;
+	int code;
+};
+
+/* ---- the work ---- */
+
+static void
+convert_difference(void *arg, const struct difference *d)
+{
+	const struct convert *c = arg;
+	struct event e = { .no = EV_VERIFY_DIFFERS,
+		.level = d->recognised ? LEVEL_WARNING : LEVEL_ERROR,
+		.account = d->account,
+		.folder = d->folder,
+		.uid = d->uid };
+
+	evlog_put(c->run.log, &e, "%s: %s", difference_words(d->kind), d->text ? d->text : "");
+}
+
+/* What was written is read back before anybody relies on it. */
+static int
+convert_verify(struct convert *c, struct err *err)
+{
+	const struct difference_out out = { .put = convert_difference, .arg = c };
+
+	progress_folder(c->run.job.progress, "reading back");
+	if (job_verify(&c->run.job, false, false, &out, &c->counts, err) < 0)
+		return -1;
+	c->verified = c->counts.differences == 0;
+	return 0;
+}
+
+/* An account that fails does not stop the others; what fails for the whole run does. */
+static int
+convert_work(void *arg, struct err *err)
+{
+	struct convert *c = arg;
+
+	for (size_t i = 0; i < c->found.len; i++) {
+		struct err why = { 0 };
+
+		c->run.job.from = &c->found.place[i];
+		if (job_copy(&c->run.job, &why) == 0)
+			continue;
+		if (why.scope == SCOPE_RUN || c->found.len == 1) {
+			*err = why;
+			return -1;
+		}
+		run_complain(&why, NULL);
+	}
+	return set_close(&c->run.job, err) < 0 ? -1 : convert_verify(c, err);
+}
+
+/* ---- before it ---- */
+
+static bool
+convert_is_below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return strncmp(path, dir, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
+/* A tree that is written into itself would never end. */
+static int
+convert_apart(const char *from, const char *to, struct err *err)
+{
+	char *one = realpath(from, NULL), *two = realpath(to, NULL);
+	bool same = one != NULL && two != NULL &&
+		    (convert_is_below(two, one) || convert_is_below(one, two));
+
+	free(one);
+	free(two);
+	if (!same)
+		return 0;
+	return err_set(err, ERR_USAGE,
+	    "'%s' and '%s' lie within one another; name another directory for --to", from, to);
+}
+
+static int
+convert_birth(struct convert *c, struct err *err)
+{
+	struct job_birth want;
+
+	birth_of(c->run.o, "convert", &want);
+	return state_birth(c->run.state, &want, err);
+}
+
+static int
+convert_begin(struct convert *c, struct err *err)
+{
+	struct run *r = &c->run;
+
+	if (convert_apart(c->source, c->dir, err) < 0 || jobdir_prepare(c->dir, err) < 0 ||
+	    run_state(r, c->dir, STATE_RUN, err) < 0 ||
+	    convert_birth(c, err) < 0 ||
+	    run_log(r, c->dir, err) < 0 || stored_write_files(r->state, c->source, r->o, err) < 0)
+		return -1;
+	return state_run_begin(r->state, IMEX_VERSION, c->source, &c->number, err);
+}
+
+/* ---- after it ---- */
+
+static int
+convert_code(struct convert *c, const struct err *why, bool failed, struct err *err)
+{
+	int code;
+
+	if (failed)
+		return err_exit_code(why->kind);
+	if (state_outcome(c->run.state, &code, err) < 0)
+		return -1;
+	return c->counts.differences > 0 ? 2 : code;
+}
+
+static int
+convert_reports(struct convert *c, struct err *err)
+{
+	const struct options *o = c->run.o;
+	struct summary s = { .dir = c->dir,
+		.source = c->source,
+		.again = "imex convert",
+		.code = c->code,
+		.fresh = atomic_load(&c->run.progress.messages_new),
+		.verified = c->verified };
+	struct report r;
+	int rc;
+
+	if (report_open(&r, c->run.state, c->dir, o->no_subjects, err) < 0)
+		return -1;
+	rc = report_files(&r, err);
+	if (rc == 0 && o->json)
+		rc = report_print(&r, REPORT_JSON, STDOUT_FILENO, err);
+	for (size_t i = 0; rc == 0 && !o->json && !o->quiet && i < r.n_accounts; i++)
+		rc = summary_print(&r, &r.account[i], &s, err);
+	report_done(&r);
+	return rc;
+}
+
+static int
+convert_end(struct convert *c, const struct err *why, bool failed, struct err *err)
+{
+	struct err later = { 0 };
+
+	run_quiet(&c->run);
+	if (failed)
+		run_complain(why, NULL);
+	c->code = convert_code(c, why, failed, &later);
+	if (c->code >= 0 && state_run_end(c->run.state, c->number, c->code, &later) == 0 &&
+	    convert_reports(c, &later) == 0)
+		return 0;
+	if (!failed) {
+		*err = later;
+		return -1;
+	}
+	if (c->code < 0)
+		c->code = err_exit_code(later.kind);
+	return 0;
+}
+
+int
+convert_files(struct options *o, const char *source, const char *dir, struct err *err)
+{
+	struct convert c = { .source = source, .dir = dir };
+	struct err why = { 0 };
+	int rc;
+
+	c.run.o = o;
+	if (birth_settle(o, dir, err) < 0 || shelf_find(source, &c.found, err) < 0)
+		return -1;
+	rc = run_open(&c.run, o, NULL, err);
+	origin_options(o, &c.run.job);
+	if (rc == 0)
+		rc = convert_begin(&c, err);
+	if (rc == 0) {
+		bool failed = control_run(c.run.control, convert_work, &c, &why) < 0;
+
+		rc = convert_end(&c, &why, failed, err);
+	}
+	run_close(&c.run);
+	shelf_found_done(&c.found);
+	return rc < 0 ? -1 : c.code;
+}
+
+int
+cmd_convert(struct options *o, struct err *err)
+{
+	return convert_files(o, o->word[0], o->to, err);
+}

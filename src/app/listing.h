@@ -1,0 +1,14 @@
+/* What files hold, listed for people or programs: `import --dry-run`, and `verify` of files that no
+ * state speaks of. */
+#ifndef APP_LISTING_H
+#define APP_LISTING_H
+
+#include "app/options.h"
+
+/* Reads every message at `path` and lists accounts and folders. `log_dir`: a directory for the
+ * event log, NULL for none. Exit code: 0 all can be read, 1 something is worth reading, 2 some of it
+ * cannot be read; -1: nothing was begun. */
+int listing_files(struct options *o, const char *path, const char *log_dir, struct err *err)
+    WARN_UNUSED;
+
+#endif
