@@ -71,7 +71,7 @@ const struct command command_table[] = {
 		.run = cmd_convert,
 	}, {
 		.name = "import", .bit = CMD_IMPORT, .args = "DIR --dry-run",
-		.min_words = 1, .max_words = 1,
+		.min_words = 1, .max_words = 2,
 		.summary = "list what stored mail holds",
 		.text =
 		    "Reads every message of what imex convert reads, and lists folders, counts and\n"

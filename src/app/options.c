@@ -438,7 +438,8 @@ options_check(const struct options *o, struct err *err)
 
 	if (o->help || o->version)
 		return 0;
-	if (o->n_words < c->min_words || (c->bit == CMD_EXTRACT && !o->to && !o->dry_run))
+	if (o->n_words < c->min_words || (c->bit == CMD_EXTRACT && !o->to && !o->dry_run) ||
+	    (c->bit == CMD_CONVERT && !o->to))
 		return err_set(
 		    err, ERR_USAGE, "imex %s needs %s, as in: %s", c->name, c->args, c->example);
 	for (size_t i = 0; i < o->n_words; i++)
