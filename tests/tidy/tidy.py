@@ -257,7 +257,7 @@ def test_every_option_of_the_program_is_in_a_manual(t):
 
 
 def test_every_event_is_in_its_manual(t):
-    events = re.findall(r'^EVENT\((\d+), \w+, *(\w+), *"([^"]*)"\)', read("src/base/events.def"), re.M)
+    events = re.findall(r'^EVENT\((\d+), *\w+, *(\w+), *"([^"]*)"\)', read("src/base/events.def"), re.M)
     told = re.findall(r"^\.It (\d+) Ta (\w+) Ta (.*)$", read("man/imex-events.7"), re.M)
     t.equal(told, [(number, level.lower(), words) for number, level, words in events],
             "imex-events(7) has the table of src/base/events.def")
