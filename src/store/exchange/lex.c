@@ -56,6 +56,13 @@ exlex_seek(struct exlex *l, uint64_t at, uint64_t line)
 	l->line = line;
 }
 
+void
+exlex_tell(const struct exlex *l, uint64_t *ret_at, uint64_t *ret_line)
+{
+	*ret_at = l->at;
+	*ret_line = l->line;
+}
+
 /* What the file has at `at`, at least one octet unless it ends there. */
 static int
 lex_window(struct exlex *l, struct slice *ret, struct err *err)

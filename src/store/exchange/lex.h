@@ -38,6 +38,7 @@ struct exlex *exlex_new(int fd, const char *name, struct codepage *page);
 void exlex_free(struct exlex **l);
 /* Go on at octet `at`, the start of physical line `line`. */
 void exlex_seek(struct exlex *l, uint64_t at, uint64_t line);
+void exlex_tell(const struct exlex *l, uint64_t *ret_at, uint64_t *ret_line);
 /* Next line. join: the section allows "\\" at the end of a line and is read leniently where a line
  * breaks inside quotes (not in DIRECTORY, packing lists). A break inside quotes is mended only if the
  * whole then has its quotes in order; else the line is given as it stands. EXSTEP_ERR: the file cannot
