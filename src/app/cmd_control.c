@@ -416,8 +416,10 @@ ctl_extract(struct ctl *c, struct err *err)
 	c->m.list = &c->list;
 	migration_run(&c->m);
 	/* Stopped in between, the next run goes on with the same files. */
-	if (c->m.ended.kind == ERR_NONE)
-		(void)extract_close_set(c->o, c->dir, &c->m.ended);
+	struct err why = { 0 };
+
+	if (c->m.ended.kind == ERR_NONE && extract_close_set(c->o, c->dir, &why) < 0)
+		c->m.ended = why;
 	rc = ctl_end(c, err);
 	evlog_close(&c->m.log);
 	return rc;

@@ -4,6 +4,7 @@
 
 #include "app/birth.h"
 #include "app/password.h"
+#include "base/clock.h"
 
 static bool
 origin_usual_port(const struct imap_url *u)
