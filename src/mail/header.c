@@ -3,19 +3,34 @@
  * dates in them. */
 #include "mail/header.h"
 
+#include <gmime/gmime.h>
 #include <pthread.h>
 #include <string.h>
-
-#include "mail/mime.h"
 
 enum {
 	FIELD_RAW_MAX = 4096, /* octets of one field that are decoded */
 	FIELD_TEXT_MAX = 1000 /* octets of UTF-8 given */
 };
 
+static pthread_once_t header_once = PTHREAD_ONCE_INIT;
 /* Charset converters are loaded from files at the first use of each; one thread at a time is enough
  * for the few messages whose header is read, and needs no trust in how they are unloaded. */
 static pthread_mutex_t header_mutex = PTHREAD_MUTEX_INITIALIZER;
+static GMimeParserOptions *header_options;
+
+/* GMime's tables, and what 8-bit text without a charset is taken for. Kept until the program
+ * ends. */
+static void
+header_start_gmime(void)
+{
+	static const char *charsets[] = { "utf-8", "iso-8859-1", NULL };
+
+	g_mime_init();
+	header_options = g_mime_parser_options_new();
+	g_mime_parser_options_set_rfc2047_compliance_mode(
+	    header_options, GMIME_RFC_COMPLIANCE_LOOSE);
+	g_mime_parser_options_set_fallback_charsets(header_options, charsets);
+}
 
 struct field {
 	struct slice name, value; /* value: with its folds */
@@ -89,14 +104,32 @@ header_unfold(struct slice value, char ret[FIELD_RAW_MAX + 1])
 	ret[len] = '\0';
 }
 
+/* One line of valid UTF-8 of bounded length, in the arena. */
+static const char *
+header_tidy(const char *text, struct arena *a)
+{
+	char *valid = g_utf8_make_valid(text, -1);
+	size_t len = strlen(valid);
+
+	if (len > FIELD_TEXT_MAX)
+		len = (size_t)(g_utf8_find_prev_char(valid, valid + FIELD_TEXT_MAX + 1) - valid);
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)valid[i] < ' ' || valid[i] == 0x7f)
+			valid[i] = ' ';
+	}
+	const char *copy = arena_copy(a, (struct slice){ valid, len });
+	g_free(valid);
+	return copy != NULL ? copy : "";
+}
+
 static const char *
 header_text(struct slice value, struct arena *a)
 {
 	char raw[FIELD_RAW_MAX + 1];
 
 	header_unfold(value, raw);
-	char *decoded = g_mime_utils_header_decode_text(mime_options(), raw);
-	const char *text = decoded != NULL ? mime_line(decoded, FIELD_TEXT_MAX, a) : "";
+	char *decoded = g_mime_utils_header_decode_text(header_options, raw);
+	const char *text = decoded != NULL ? header_tidy(decoded, a) : "";
 	g_free(decoded);
 	return text;
 }
@@ -174,7 +207,7 @@ header_facts_read(struct slice header, struct arena *a, struct header_facts *ret
 void
 header_read(struct slice header, struct arena *a, struct header_facts *ret)
 {
-	(void)mime_options();
+	(void)pthread_once(&header_once, header_start_gmime);
 	pthread_mutex_lock(&header_mutex);
 	header_facts_read(header, a, ret);
 	pthread_mutex_unlock(&header_mutex);
@@ -239,13 +272,13 @@ header_boundary(struct slice header, char ret[BOUNDARY_MAX + 1])
 
 	if (header.len > HEADER_MAX)
 		header.len = HEADER_MAX;
-	(void)mime_options();
+	(void)pthread_once(&header_once, header_start_gmime);
 	pthread_mutex_lock(&header_mutex);
 	while (!found && header_next(&header, &f)) {
 		if (!slice_eq_nocase(f.name, "Content-Type"))
 			continue;
 		header_unfold(f.value, raw);
-		GMimeContentType *type = g_mime_content_type_parse(mime_options(), raw);
+		GMimeContentType *type = g_mime_content_type_parse(header_options, raw);
 		const char *b = type != NULL ? g_mime_content_type_get_parameter(type, "boundary")
 					     : NULL;
 

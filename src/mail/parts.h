@@ -17,8 +17,6 @@
 
 enum { PARTS_MAX = 4096, PARTS_DEPTH_MAX = 64 };
 
-struct parts_gmime;
-
 struct mail_address {
 	const char *name;	/* UTF-8, one line, "" none */
 	const char *address;	/* addr-spec, "" for what is none (the name has the text then) */
@@ -29,7 +27,7 @@ struct mail_part {
 	bool name_made;		/* the part had none */
 	bool is_html_of_text;
 	bool whole;		/* signed or encrypted, carried whole */
-	bool damaged;		/* its encoding is broken; known after parts_octets */
+	bool damaged;		/* its encoding is broken */
 	const char *content_type;	/* "image/png", lower case */
 	const char *content_id;	/* without <>; "" none */
 };
@@ -50,10 +48,9 @@ struct mail_parts {
 					 * above and do not describe MIME, each once, as written */
 	size_t n_others;
 	enum text_from text_from;
-	bool text_damaged;	/* as mail_part.damaged; known after parts_text */
 	struct mail_part *part;
 	size_t n_parts;
-	struct parts_gmime *gmime;	/* the parsed message */
+	void *gmime;		/* the parsed message */
 };
 
 /* `message` is the wire form and must stay as it is until parts_close. ERR_MESSAGE over a limit. */
