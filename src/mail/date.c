@@ -217,6 +217,63 @@ date_parse(struct slice text, struct date *ret)
 	return true;
 }
 
+/* The name of the day before its comma; RFC 5322 lets both away. */
+static void
+date_weekday(struct date_cursor *c)
+{
+	const char *p = c->p;
+
+	date_blanks(c);
+	while (c->p < c->end && ((*c->p | 0x20) >= 'a' && (*c->p | 0x20) <= 'z'))
+		c->p++;
+	if (!date_skip(c, ','))
+		c->p = p;
+}
+
+/* Is what follows a zone that date_zone reads without guessing? A comment may stand behind it. */
+static bool
+date_zone_known(const struct date_cursor *at, struct date_cursor *ret)
+{
+	struct date_cursor c = *at;
+	int value;
+
+	date_blanks(&c);
+	const char *from = c.p;
+	if (date_skip(&c, '+') || date_skip(&c, '-')) {
+		if (date_number(&c, 4, &value) != 4 || value % 100 > 59 || value > 1400)
+			return false;
+	} else {
+		while (c.p < c.end && *c.p >= 'A' && *c.p <= 'Z')
+			c.p++;
+		if (!date_zone_name((struct slice){ from, (size_t)(c.p - from) }, &value))
+			return false;
+	}
+	*ret = (struct date_cursor){ from, c.p };
+	date_blanks(&c);
+	return c.p == c.end || *c.p == '(';
+}
+
+bool
+date_parse_mail(struct slice text, struct date *ret)
+{
+	struct date_cursor c = { text.data, text.data + text.len }, zone;
+	struct date_fields f = { 0 };
+
+	*ret = (struct date){ .known = false };
+	if (text.len == 0)
+		return false;
+	date_weekday(&c);
+	if (!date_day(&c, &f) || c.p == c.end || !date_time(&c, &f) || !date_zone_known(&c, &zone))
+		return false;
+	int64_t local =
+	    date_days(f.year, f.month, f.day) * DAY_S + f.hour * 3600 + f.minute * 60 + f.second;
+	int minutes = date_zone(&zone);
+	*ret = (struct date){ .known = true,
+		.epoch = local - 60 * minutes,
+		.zone_min = (int16_t)minutes };
+	return true;
+}
+
 static void
 date_put(char *to, int value, int digits)
 {

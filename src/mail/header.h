@@ -1,4 +1,4 @@
-/* The few header fields by which people recognise a message (rules.md 1.7), decoded by GMime. */
+/* The few header fields by which people recognise a message (rules.md 1.7). */
 #ifndef MAIL_HEADER_H
 #define MAIL_HEADER_H
 

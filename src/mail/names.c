@@ -17,6 +17,7 @@
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "mail/charset.h"
 
 enum {
 	MUTF7_MAX = 16 * 1024, /* longer names are treated as octets */
@@ -29,29 +30,6 @@ enum {
 static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
 
 /* ---- UTF-8 and UTF-16 ---- */
-
-static bool
-utf8_put(struct buf *out, uint32_t c)
-{
-	char b[4];
-	size_t n = 0;
-
-	if (c < 0x80) {
-		b[n++] = (char)c;
-	} else if (c < 0x800) {
-		b[n++] = (char)(0xc0 | c >> 6);
-	} else if (c < 0x10000) {
-		b[n++] = (char)(0xe0 | c >> 12);
-		b[n++] = (char)(0x80 | (c >> 6 & 0x3f));
-	} else {
-		b[n++] = (char)(0xf0 | c >> 18);
-		b[n++] = (char)(0x80 | (c >> 12 & 0x3f));
-		b[n++] = (char)(0x80 | (c >> 6 & 0x3f));
-	}
-	if (c >= 0x80)
-		b[n++] = (char)(0x80 | (c & 0x3f));
-	return buf_add(out, b, n);
-}
 
 /* One code point off *s; an octet that is not UTF-8 gives itself. */
 static uint32_t
