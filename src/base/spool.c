@@ -86,8 +86,8 @@ spool_open_named(int dir)
 		char name[64];
 
 		snprintf(name, sizeof(name), ".imex-spool-%ld-%d", (long)getpid(), i);
-		int fd = openat(
-		    dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		int fd =
+		    openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (fd >= 0) {
 			unlinkat(dir, name, 0);
 			return fd;
@@ -263,8 +263,7 @@ spool_copy(struct spool *s, int fd, struct err *err)
 }
 
 int
-spool_copy_range(
-    struct spool *s, uint64_t from, uint64_t to, struct spool *out, struct err *err)
+spool_copy_range(struct spool *s, uint64_t from, uint64_t to, struct spool *out, struct err *err)
 {
 	while (from < to) {
 		size_t step = to - from < SPOOL_STEP ? (size_t)(to - from) : SPOOL_STEP;

@@ -136,7 +136,8 @@ params_find(const struct params *p, const char *name, int section)
 	int found = -1;
 
 	for (size_t i = 0; i < p->len; i++) {
-		bool fits = section < 0 ? p->one[i].section < 0 : p->one[i].section >= section;
+		bool plain = p->one[i].section < 0 && !p->one[i].extended;
+		bool fits = section < 0 ? plain : p->one[i].section >= section;
 
 		if (fits && slice_eq_nocase(p->one[i].name, name) &&
 		    (found < 0 || p->one[i].section < p->one[found].section))
@@ -195,6 +196,21 @@ params_extended(
 	return octets->len > 0;
 }
 
+/* No name needs a NUL, and a string would end at it. */
+static void
+param_drop_nul(struct buf *b, size_t from)
+{
+	size_t to = from;
+
+	for (size_t i = from; i < b->len; i++) {
+		if (b->data[i] != '\0')
+			b->data[to++] = b->data[i];
+	}
+	if (to < b->len)
+		b->data[to] = '\0';
+	b->len = to;
+}
+
 bool
 params_text(const struct params *p, const char *name, struct buf *out)
 {
@@ -205,6 +221,7 @@ params_text(const struct params *p, const char *name, struct buf *out)
 	buf_init(&charset, PARAM_VALUE_MAX);
 	if (params_extended(p, name, &octets, &charset) && charset.len > 0) {
 		charset_once(buf_slice(&charset), buf_slice(&octets), out);
+		param_drop_nul(out, from);
 	} else {
 		int at = octets.len > 0 ? -1 : params_find(p, name, -1);
 
