@@ -1,8 +1,7 @@
 /* See maildir_body.h. While `raw` is false the stored form is the wire form without the CRs, so the
  * number of CRs left out, and with it the size of the wide form, is a subtraction. Making a file
- * wide goes from its end to its start: each octet moves up by at least nothing, so nothing is
- * overwritten before it was read, and the memory needed is two buffers. Rejected: fetching again
- * (the server may refuse the second time), two files (twice the disk). */
+ * wide in place needs no memory to speak of (pio.h). Rejected: fetching again (the server may
+ * refuse the second time), two files (twice the disk). */
 #include "store/maildir_body.h"
 
 #include <errno.h>
@@ -14,11 +13,12 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "store/pio.h"
 
 void
 body_init(struct body *b)
 {
-	*b = (struct body){ .tmp = -1, .fd = -1, .out = mem_resize(NULL, BODY_BUFFER + 1, 1) };
+	*b = (struct body){ .tmp = -1, .where = "tmp", .fd = -1, .out = mem_resize(NULL, BODY_BUFFER + 1, 1) };
 }
 
 void
@@ -54,9 +54,9 @@ static int
 body_put(struct body *b, const char *data, size_t len, struct err *err)
 {
 	if (b->fd < 0 && file_create(b->tmp, b->name, &b->fd, err) < 0)
-		return err_wrap(err, "tmp");
+		return err_wrap(err, "%s", b->where);
 	if (file_write(b->fd, data, len, err) < 0)
-		return err_wrap(err, "'tmp/%s'", b->name);
+		return err_wrap(err, "'%s/%s'", b->where, b->name);
 	b->in_file += len;
 	return 0;
 }
@@ -92,64 +92,16 @@ body_raw(struct body *b, struct slice in, struct err *err)
 	return 0;
 }
 
-static int
-body_read_at(int fd, char *out, size_t len, uint64_t at, struct err *err)
-{
-	while (len > 0) {
-		ssize_t n = pread(fd, out, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_set_sys(err, ERR_DISK, "read back");
-		if (n == 0)
-			return err_set(err, ERR_DISK, "read back: the file became shorter");
-		out += n;
-		len -= (size_t)n;
-		at += (uint64_t)n;
-	}
-	return 0;
-}
-
-static int
-body_write_at(int fd, const char *data, size_t len, uint64_t at, struct err *err)
-{
-	while (len > 0) {
-		ssize_t n = pwrite(fd, data, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return err_set_sys(err, ERR_DISK, "write");
-		data += n;
-		len -= (size_t)n;
-		at += (uint64_t)n;
-	}
-	return 0;
-}
-
-/* Make the whole file wide by `crs` octets; `out` and `wide` are free. */
+/* Make the whole file wide by `crs` octets. */
 static int
 body_widen_file(struct body *b, uint64_t crs, struct err *err)
 {
-	uint64_t from = b->in_file, to = b->in_file + crs;
 	AUTO(file_close) int in = openat(b->tmp, b->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (in < 0)
 		return err_set_sys(err, ERR_DISK, "read back");
-	while (from < to) {
-		size_t n = from < BODY_BUFFER ? (size_t)from : BODY_BUFFER;
-
-		from -= n;
-		if (body_read_at(in, b->out, n, from, err) < 0)
-			return -1;
-		size_t wide = eol_lf_to_crlf((struct slice){ b->out, n }, b->wide);
-		if (wide > to)
-			return err_set(err, ERR_DISK, "read back: the file was changed");
-		to -= wide;
-		if (body_write_at(b->fd, b->wide, wide, to, err) < 0)
-			return -1;
-	}
+	if (pio_widen(in, b->fd, 0, b->in_file, crs, b->wide, err) < 0)
+		return -1;
 	b->in_file += crs;
 	if (lseek(b->fd, 0, SEEK_END) != (off_t)b->in_file)
 		return err_set(err, ERR_DISK, "read back: the file was changed");
@@ -165,7 +117,7 @@ body_unconvert(struct body *b, struct err *err)
 
 	b->raw = true;
 	if (b->wide == NULL)
-		b->wide = mem_resize(NULL, 2 * BODY_BUFFER, 1);
+		b->wide = mem_resize(NULL, 3 * PIO_STEP, 1);
 	if (b->fd < 0) {
 		size_t n = eol_lf_to_crlf((struct slice){ b->out, b->len }, b->wide);
 
@@ -176,7 +128,7 @@ body_unconvert(struct body *b, struct err *err)
 		if (body_flush(b, err) < 0)
 			return -1;
 		if (body_widen_file(b, crs, err) < 0)
-			return err_wrap(err, "'tmp/%s'", b->name);
+			return err_wrap(err, "'%s/%s'", b->where, b->name);
 	}
 	return held ? body_raw(b, (struct slice){ "\r", 1 }, err) : 0;
 }

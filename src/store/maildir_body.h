@@ -13,6 +13,7 @@ enum { BODY_BUFFER = 64 * 1024 };
 
 struct body {
 	int tmp;			/* directory, borrowed */
+	const char *where;		/* its name for errors: "tmp" unless set after body_init */
 	int fd;				/* -1: nothing is in a file yet */
 	char name[MAILDIR_IDENTITY_MAX];	/* of the file, once there is one */
 	char *out;			/* stored form that is not in the file yet */

@@ -228,13 +228,13 @@ folder_wrap(const struct folder_at *at, struct err *err)
 }
 
 static void
-folder_note(struct folder_at *at, enum sidecar_found found)
+folder_note(struct folder_at *at, enum grown_found found)
 {
 	char name[SIDECAR_NAME_MAX];
 
-	if (found != SIDECAR_LEFT)
+	if (found != GROWN_LEFT)
 		return;
-	sidecar_name(at->open->sidecar.number, name);
+	sidecar_name(at->open->sidecar.file.number, name);
 	(void)snprintf(at->changed, sizeof at->changed,
 	    "the sidecar is not as imex left it; it was kept as it is, '%s' goes on", name);
 	at->notes.changed = at->changed;
@@ -242,7 +242,7 @@ folder_note(struct folder_at *at, enum sidecar_found found)
 
 /* Open directories, keywords and sidecar as the mark says. */
 static int
-folder_reopen(struct sink *s, struct folder_at *at, enum sidecar_found *ret_found, struct err *err)
+folder_reopen(struct sink *s, struct folder_at *at, enum grown_found *ret_found, struct err *err)
 {
 	AUTO(folder_open_free) struct folder_open *o = mem_new(sizeof *o);
 
@@ -285,7 +285,7 @@ sink_let_go(struct sink *s)
 static int
 sink_enter(struct sink *s, struct folder_at *at, struct err *err)
 {
-	enum sidecar_found found;
+	enum grown_found found;
 
 	if (s->current != at) {
 		s->current = at;
@@ -358,7 +358,7 @@ static int
 sink_begin_folder(struct sink *s, struct folder_at *at, const struct row_feed *rows,
     bool path_known, uint64_t *ret_aside, struct err *err)
 {
-	enum sidecar_found found;
+	enum grown_found found;
 	char mark[SIDECAR_MARK_MAX];
 
 	if (maildir_folder_dirs(s->root, at->path, &at->made, err) < 0)
@@ -370,7 +370,7 @@ sink_begin_folder(struct sink *s, struct folder_at *at, const struct row_feed *r
 		return -1;
 	if (s->unclean && !path_known && maildir_recover_files(at->open->dirs, err) < 0)
 		return -1;
-	if (rows != NULL && (s->unclean || found == SIDECAR_LONGER) &&
+	if (rows != NULL && (s->unclean || found == GROWN_LONGER) &&
 	    maildir_recover(at->open->dirs, at->uidvalidity, rows, s->stop, ret_aside, err) < 0)
 		return -1;
 	sidecar_mark(&at->open->sidecar, mark);
@@ -487,8 +487,8 @@ sink_join(struct sink *s, struct folder_at *at, const struct msg *m, int *fd, st
 	size_t before = c->lines.len;
 
 	maildir_base(base, m, at->uidvalidity);
-	if (sidecar_add(c, m, at->uidvalidity, &(struct sidecar_at){ .file = base },
-		&m->flags, err) < 0)
+	const struct sidecar_at place = { .file = base, .rebuilt = m->rebuilt };
+	if (sidecar_add(c, m, at->uidvalidity, &place, &m->flags, err) < 0)
 		return -1;
 	s->lines_bytes += c->lines.len - before;
 	maildir_file(

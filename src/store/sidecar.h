@@ -9,13 +9,17 @@
  *	 "sha256":HEX,"verdict":"stored"}
  * A file of many messages adds "at" (octet) and "eol"; a form that is not the octets of the wire
  * adds "stored_sha256"; "rebuilt":true marks a message that the source had in pieces only. A line
- * {"uid":5,"uidvalidity":V,"removed":true} takes the message back.
+ * {"uid":5,"uidvalidity":V,"removed":true} takes the message back. A line without "file",
+ *	{"uid":5,"uidvalidity":V,"flags":["\\Seen"],"keywords":[]}
+ * says what flags and keywords have become; all else stays as an earlier line told.
  *
- * The state keeps a mark: committed length, inode, and a digest of the last 4 KiB before it. A file
- * is cut back to that length only if all three agree (rules.md 3.6); one that was copied or
- * restored, which has another inode but the very length and the digest, is gone on with, for
- * nothing is cut then. Else it is left as it is and the next of folder.jsonl.2, folder.jsonl.3 ...
- * started. A folder whose UIDVALIDITY changed has a file for each. */
+ * Of mbox "at" is the offset of the From_ line, and "stored" octets follow that line: the message as
+ * it is in the file, with its quoting, without the line end that one which does not end in LF was
+ * given and the empty line behind it. "status_at" and "status_len" say which of those octets imex
+ * put in (Status fields): take them out, then the quoting, then write CRLF for LF if "eol" is "lf".
+ *
+ * The state keeps a mark: that of grown.h, and a digest of the last folder line. A file that is not
+ * as left is kept and the next of folder.jsonl.2, folder.jsonl.3 ... started. */
 #ifndef STORE_SIDECAR_H
 #define STORE_SIDECAR_H
 
@@ -23,36 +27,32 @@
 #include "base/err.h"
 #include "mail/msg.h"
 #include "state/state.h"
+#include "store/grown.h"
 
 enum {
-	SIDECAR_TAIL = 4096,
+	SIDECAR_TAIL = GROWN_TAIL,
 	SIDECAR_MARK_MAX = 192,
-	SIDECAR_NAME_MAX = 32,
+	SIDECAR_NAME_MAX = GROWN_NAME_MAX,
+	SIDECAR_HEAD_MAX = 17,
 	SIDECAR_LINES_MAX = 64 * 1024 * 1024
 };
 
 struct sidecar {
-	unsigned number;		/* 1: folder.jsonl */
-	uint64_t len, inode;		/* len: without what is in `lines` */
-	char tail[SIDECAR_TAIL];	/* the last octets before len */
-	size_t tail_len;
-	char head[17];			/* start of the digest of the last folder line; "" none */
+	struct grown file;		/* without what is in `lines` */
+	char head[SIDECAR_HEAD_MAX];	/* start of the digest of the last folder line; "" none */
 	struct buf lines;		/* to be appended */
-};
-
-enum sidecar_found {
-	SIDECAR_AS_LEFT,
-	SIDECAR_LONGER,		/* cut back: the last run wrote what it did not commit */
-	SIDECAR_LEFT		/* changed by another program: left, a new one started */
 };
 
 /* Open the file that `mark` speaks of, or a new one, and make it as long as committed. `head`: the
  * folder line, with LF, its first head_key octets tell folder and UIDVALIDITY; queued when it
  * differs from the last one written. */
 int sidecar_open(struct sidecar *c, int folder, const char *mark, struct slice head,
-    size_t head_key, bool unclean, int *ret_fd, enum sidecar_found *ret_found,
+    size_t head_key, bool unclean, int *ret_fd, enum grown_found *ret_found,
     struct err *err) WARN_UNUSED;
 void sidecar_done(struct sidecar *c);
+/* Queue another folder line when it differs from the last one: folders that follow one another in
+ * one directory (UIDVALIDITY changed). */
+void sidecar_describe(struct sidecar *c, struct slice head);
 /* The folder line of a record; *ret_key for sidecar_open. */
 void sidecar_head(const struct folder_rec *rec, struct buf *out, size_t *ret_key);
 /* Where a message lies: "file", and in a file of many "at" and "eol" or "stored_sha256". */
@@ -64,6 +64,8 @@ struct sidecar_at {
 	const uint8_t *stored_sha256;	/* of the stored octets where they are not those of the
 					 * wire; NULL: left out */
 	bool rebuilt;
+	uint64_t status_at, status_len;	/* fields that imex put in, counted from the first octet of
+					 * the stored message; status_len 0: none */
 };
 /* Queue the line of a message. ERR_MESSAGE over SIDECAR_LINES_MAX. */
 int sidecar_add(struct sidecar *c, const struct msg *m, uint32_t uidvalidity,
@@ -71,10 +73,15 @@ int sidecar_add(struct sidecar *c, const struct msg *m, uint32_t uidvalidity,
 /* Queue the line that takes a message back: {"uid":5,"uidvalidity":V,"removed":true}. */
 int sidecar_remove(struct sidecar *c, uint32_t uid, uint32_t uidvalidity, struct err *err)
     WARN_UNUSED;
+/* Queue the line that says what flags have become. */
+int sidecar_amend(struct sidecar *c, uint32_t uid, uint32_t uidvalidity, const struct flags *now,
+    struct err *err) WARN_UNUSED;
 /* Give away the queued lines (ret_lines uninitialised before) and count them as written; *ret_from
  * is the length that the file has before them. */
 void sidecar_take(struct sidecar *c, struct buf *ret_lines, uint64_t *ret_from);
 void sidecar_mark(const struct sidecar *c, char ret[SIDECAR_MARK_MAX]);
+/* Is mark `a` of a later time than `b`? False when `a` is none. */
+bool sidecar_mark_later(const char *a, const char *b);
 void sidecar_name(unsigned number, char ret[SIDECAR_NAME_MAX]);
 
 /* Append the lines if the file still ends at `from`, and undo that. */

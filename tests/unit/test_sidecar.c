@@ -13,7 +13,7 @@
 static int dir;
 static struct sidecar car;
 static int fd = -1;
-static enum sidecar_found found;
+static enum grown_found found;
 static char mark[SIDECAR_MARK_MAX];
 
 static const struct folder_rec folder = { .id = 1,
@@ -175,13 +175,13 @@ what_was_not_committed_is_cut_back(void **state)
 	committed(3);
 	size_t len = size_of("folder.jsonl");
 	assert_int_equal(enter(&folder, false), 0);
-	assert_int_equal(found, SIDECAR_AS_LEFT);
+	assert_int_equal(found, GROWN_AS_LEFT);
 	add(4);
 	put(false);
 	leave();
 	assert_true(size_of("folder.jsonl") > len);
 	assert_int_equal(enter(&folder, true), 0);
-	assert_int_equal(found, SIDECAR_LONGER);
+	assert_int_equal(found, GROWN_LONGER);
 	assert_int_equal(size_of("folder.jsonl"), len);
 	assert_int_equal(car.lines.len, 0);
 }
@@ -204,7 +204,7 @@ marks_do_not_depend_on_batches(void **state)
 	memcpy(one, mark, sizeof one);
 	assert_true(size_of("folder.jsonl") > 2 * SIDECAR_TAIL);
 	assert_int_equal(enter(&folder, false), 0);
-	assert_int_equal(found, SIDECAR_AS_LEFT);
+	assert_int_equal(found, GROWN_AS_LEFT);
 	sidecar_mark(&car, mark);
 	assert_string_equal(mark, one);
 }
@@ -215,8 +215,8 @@ check_left(const char *was, size_t len)
 	size_t now_len;
 	char *now = temp_read("folder.jsonl", &now_len);
 
-	assert_int_equal(found, SIDECAR_LEFT);
-	assert_int_equal(car.number, 2);
+	assert_int_equal(found, GROWN_LEFT);
+	assert_int_equal(car.file.number, 2);
 	assert_true(car.lines.len > 0);
 	assert_int_equal(now_len, len);
 	assert_memory_equal(now, was, len);
@@ -239,8 +239,8 @@ a_file_that_somebody_changed_is_left_and_the_next_started(void **state)
 	leave();
 	free(text);
 	assert_int_equal(enter(&folder, false), 0);
-	assert_int_equal(found, SIDECAR_AS_LEFT);
-	assert_int_equal(car.number, 2);
+	assert_int_equal(found, GROWN_AS_LEFT);
+	assert_int_equal(car.file.number, 2);
 }
 
 static void
@@ -270,14 +270,14 @@ a_copy_is_gone_on_with_only_at_the_very_length(void **state)
 	temp_write("copy", text, len, "wb");
 	assert_int_equal(rename(temp_path("copy"), temp_path("folder.jsonl")), 0);
 	assert_int_equal(enter(&folder, true), 0);
-	assert_int_equal(found, SIDECAR_AS_LEFT);
-	assert_int_equal(car.number, 1);
+	assert_int_equal(found, GROWN_AS_LEFT);
+	assert_int_equal(car.file.number, 1);
 	leave();
 	temp_write("copy", text, len, "wb");
 	temp_write("copy", "{}\n", 3, "ab");
 	assert_int_equal(rename(temp_path("copy"), temp_path("folder.jsonl")), 0);
 	assert_int_equal(enter(&folder, true), 0);
-	assert_int_equal(found, SIDECAR_LEFT);
+	assert_int_equal(found, GROWN_LEFT);
 	assert_int_equal(size_of("folder.jsonl"), len + 3);
 	free(text);
 }
@@ -289,7 +289,7 @@ a_file_that_is_gone_is_told(void **state)
 	committed(1);
 	assert_int_equal(unlink(temp_path("folder.jsonl")), 0);
 	assert_int_equal(enter(&folder, false), 0);
-	assert_int_equal(found, SIDECAR_LEFT);
+	assert_int_equal(found, GROWN_LEFT);
 	assert_true(car.lines.len > 0);
 }
 
@@ -303,26 +303,26 @@ without_a_mark_only_ours_is_cut_and_only_after_a_kill(void **state)
 	mark[0] = '\0';
 	len = size_of("folder.jsonl");
 	assert_int_equal(enter(&folder, false), 0); /* the state was lost: hands off */
-	assert_int_equal(found, SIDECAR_LEFT);
-	assert_int_equal(car.number, 2);
+	assert_int_equal(found, GROWN_LEFT);
+	assert_int_equal(car.file.number, 2);
 	assert_int_equal(size_of("folder.jsonl"), len);
 	leave();
 	assert_int_equal(enter(&folder, true), 0);
-	assert_int_equal(found, SIDECAR_AS_LEFT);
-	assert_int_equal(car.number, 1);
+	assert_int_equal(found, GROWN_AS_LEFT);
+	assert_int_equal(car.file.number, 1);
 	assert_int_equal(size_of("folder.jsonl"), 0);
 	leave();
 	temp_write("folder.jsonl", "{\"folder\":\"A/En", 15, "wb"); /* torn */
 	assert_int_equal(enter(&folder, true), 0);
-	assert_int_equal(car.number, 1);
+	assert_int_equal(car.file.number, 1);
 	leave();
 	temp_write("folder.jsonl", "\0\0\0\0\0\0", 6, "wb");
 	assert_int_equal(enter(&folder, true), 0);
-	assert_int_equal(car.number, 1);
+	assert_int_equal(car.file.number, 1);
 	leave();
 	temp_write("folder.jsonl", "my notes\n", 9, "wb");
 	assert_int_equal(enter(&folder, true), 0);
-	assert_int_equal(found, SIDECAR_LEFT);
+	assert_int_equal(found, GROWN_LEFT);
 	assert_true(temp_holds("folder.jsonl", "my notes\n"));
 }
 
@@ -337,8 +337,8 @@ another_uidvalidity_has_its_own_file(void **state)
 	mark[0] = '\0';
 	renumbered.uidvalidity = 77;
 	assert_int_equal(enter(&renumbered, true), 0);
-	assert_int_equal(found, SIDECAR_AS_LEFT);
-	assert_int_equal(car.number, 2);
+	assert_int_equal(found, GROWN_AS_LEFT);
+	assert_int_equal(car.file.number, 2);
 	assert_int_equal(size_of("folder.jsonl"), len);
 }
 
@@ -353,7 +353,7 @@ the_folder_line_is_written_again_when_it_changed(void **state)
 	committed(2);
 	changed.subscribed = false;
 	assert_int_equal(enter(&changed, false), 0);
-	assert_int_equal(found, SIDECAR_AS_LEFT);
+	assert_int_equal(found, GROWN_AS_LEFT);
 	assert_non_null(strstr(car.lines.data, "\"subscribed\":false"));
 	put(true);
 	leave();
@@ -386,7 +386,39 @@ an_append_onto_a_changed_file_is_refused(void **state)
 	committed(1);
 	assert_int_equal(enter(&folder, false), 0);
 	temp_write("folder.jsonl", "x", 1, "ab");
-	assert_int_equal(sidecar_append(fd, car.len, (struct slice){ "y\n", 2 }, &err), -1);
+	assert_int_equal(sidecar_append(fd, car.file.len, (struct slice){ "y\n", 2 }, &err), -1);
+}
+
+static void
+a_change_of_flags_is_a_line_of_its_own(void **state)
+{
+	struct flags now = { FLAG_SEEN | FLAG_RECENT, "a b" };
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(enter(&folder, false), 0);
+	put(false);
+	assert_int_equal(sidecar_amend(&car, 5, 7, &now, &err), 0);
+	assert_string_equal(car.lines.data, "{\"uid\":5,\"uidvalidity\":7,"
+					    "\"flags\":[\"\\\\Seen\"],\"keywords\":[\"a\",\"b\"]}\n");
+}
+
+static void
+later_marks_are_those_of_longer_files_and_higher_numbers(void **state)
+{
+	char older[SIDECAR_MARK_MAX];
+
+	(void)state;
+	committed(1);
+	memcpy(older, mark, sizeof older);
+	assert_int_equal(enter(&folder, false), 0);
+	add(2);
+	put(true);
+	assert_true(sidecar_mark_later(mark, older));
+	assert_false(sidecar_mark_later(older, mark));
+	assert_true(sidecar_mark_later(older, ""));
+	assert_false(sidecar_mark_later("", older));
+	assert_false(sidecar_mark_later("rubbish", older));
 }
 
 #define WITH_DIR(f) cmocka_unit_test_setup_teardown(f, sidecar_test_begin, sidecar_test_end)
@@ -408,6 +440,8 @@ main(void)
 		WITH_DIR(the_folder_line_is_written_again_when_it_changed),
 		WITH_DIR(a_damaged_mark_is_an_error),
 		WITH_DIR(an_append_onto_a_changed_file_is_refused),
+		WITH_DIR(a_change_of_flags_is_a_line_of_its_own),
+		WITH_DIR(later_marks_are_those_of_longer_files_and_higher_numbers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
