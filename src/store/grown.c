@@ -105,8 +105,8 @@ grown_agrees(struct grown *g, int fd, const struct stat *st, const struct grown_
 
 /* Whose is what begins at `at`? */
 static int
-grown_claim(int fd, const struct grown_kind *kind, uint64_t at, bool unclean,
-    enum grown_claim *ret, struct err *err)
+grown_claim(int fd, const struct grown_kind *kind, uint64_t at, bool unclean, enum grown_claim *ret,
+    struct err *err)
 {
 	AUTO(mem_free_str) char *start = mem_resize(NULL, kind->start_max + 1, 1);
 	size_t len;

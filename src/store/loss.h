@@ -23,7 +23,8 @@ enum loss_kind {
 
 enum { LOSS_NAMES_MAX = 24, LOSS_NAME_MAX = 48 };
 
-/* One name of a kind; the last of a kind, with an empty name, counts names beyond LOSS_NAMES_MAX. */
+/* One name of a kind. The last of a kind has an empty name and counts names beyond LOSS_NAMES_MAX,
+ * and those of kinds that have none: its `messages` may count one message for each such name. */
 struct loss {
 	enum loss_kind kind;
 	char name[LOSS_NAME_MAX];	/* printable ASCII, cut */
@@ -32,6 +33,8 @@ struct loss {
 	uint32_t first_uid;
 };
 
+/* In the order of the kinds, within a kind in the order of arrival; at most LOSS_KINDS *
+ * (LOSS_NAMES_MAX + 1). All zeros is an empty book. */
 struct loss_book {
 	struct loss *loss;
 	size_t len, cap;
@@ -39,14 +42,17 @@ struct loss_book {
 
 void loss_init(struct loss_book *b);
 void loss_done(struct loss_book *b);
-/* `name` may hold any octets. Told once per message and name by the caller. */
+/* `name` may hold any octets; empty: the kind has no names. Told once per message and name by the
+ * caller. */
 void loss_add(struct loss_book *b, enum loss_kind kind, struct slice name, uint32_t uid,
     uint64_t times);
-/* As one line without blanks at the ends, for a mark, and back; false: not such a line. */
+/* As one line without blanks at the ends, for a mark, and back; false: not such a line, and the
+ * book is as it was. An empty book is an empty line. */
 void loss_text(const struct loss_book *b, struct buf *out);
 bool loss_read(struct loss_book *b, struct slice text);
-/* A sentence for people on everything of one kind: "12 messages have header fields that exchange
- * files have no column for: Message-ID (12), Received (11); ..."; empty: nothing of that kind. */
+/* A sentence for people on everything of one kind: "at least 12 messages have header fields that
+ * exchange files have no column for: Message-ID (12), Received (11), others (3)"; empty: nothing of
+ * that kind. The number of messages is the largest of one name, the least that is certain. */
 void loss_words(const struct loss_book *b, enum loss_kind kind, struct buf *out);
 
 #endif

@@ -45,8 +45,7 @@ pio_write(int fd, uint64_t at, struct slice octets, struct err *err)
 }
 
 int
-pio_widen(
-    int in, int out, uint64_t at, uint64_t len, uint64_t lfs, char *room, struct err *err)
+pio_widen(int in, int out, uint64_t at, uint64_t len, uint64_t lfs, char *room, struct err *err)
 {
 	char *narrow = room, *wide = room + PIO_STEP;
 	uint64_t from = at + len, to = from + lfs;

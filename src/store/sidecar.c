@@ -108,10 +108,9 @@ sidecar_claim(const void *arg, struct slice start, uint64_t at, bool unclean)
 	(void)at;
 	if (unclean && (same || torn))
 		return GROWN_OURS;
-	return !same && start.len >= sizeof any - 1 &&
-		memcmp(start.data, any, sizeof any - 1) == 0
-	    ? GROWN_OTHERS
-	    : GROWN_FOREIGN;
+	return !same && start.len >= sizeof any - 1 && memcmp(start.data, any, sizeof any - 1) == 0
+		   ? GROWN_OTHERS
+		   : GROWN_FOREIGN;
 }
 
 void
@@ -146,8 +145,8 @@ sidecar_open(struct sidecar *c, int folder, const char *mark, struct slice head,
 		return err_set(err, ERR_STATE, "the mark of a folder cannot be read");
 	if (key.len > KEY_MAX)
 		return err_set(err, ERR_FOLDER, "the folder's name is too long for its sidecar");
-	if (grown_open(&c->file, folder, &kind, marked ? &m : NULL, unclean, ret_fd, ret_found,
-		err) < 0)
+	if (grown_open(
+		&c->file, folder, &kind, marked ? &m : NULL, unclean, ret_fd, ret_found, err) < 0)
 		return -1;
 	if (marked && *ret_found != GROWN_LEFT)
 		memcpy(c->head, was, sizeof c->head);
@@ -271,8 +270,8 @@ sidecar_remove(struct sidecar *c, uint32_t uid, uint32_t uidvalidity, struct err
 }
 
 int
-sidecar_amend(struct sidecar *c, uint32_t uid, uint32_t uidvalidity, const struct flags *now,
-    struct err *err)
+sidecar_amend(
+    struct sidecar *c, uint32_t uid, uint32_t uidvalidity, const struct flags *now, struct err *err)
 {
 	struct buf *b = &c->lines;
 	size_t before = b->len;
