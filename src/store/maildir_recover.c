@@ -10,36 +10,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "store/maildir_batch.h"
-#include "store/uidmap.h"
-
-static void
-page_free(struct msg_page **p)
-{
-	msg_page_free(*p);
-}
-
-static int
-recover_committed(
-    struct uidmap *have, const struct row_feed *rows, struct cancel *stop, struct err *err)
-{
-	AUTO(page_free) struct msg_page *page = msg_page_new();
-	uint32_t after = 0;
-
-	for (;;) {
-		if (cancel_raised(stop))
-			return err_set(err, ERR_INTERRUPTED, "interrupted");
-		msg_page_reset(page);
-		if (rows->next(rows->arg, after, page, err) < 0)
-			return -1;
-		if (page->len == 0)
-			return 0;
-		for (size_t i = 0; i < page->len; i++) {
-			if (verdict_has_file(page->msg[i].verdict))
-				(void)uidmap_add(have, page->msg[i].uid);
-		}
-		after = page->msg[page->len - 1].uid;
-	}
-}
+#include "store/row_feed.h"
 
 static int
 recover_name(struct maildir_dirs *d, const char *sub, const char *name,
@@ -94,7 +65,7 @@ maildir_recover(struct maildir_dirs *d, uint32_t uidvalidity, const struct row_f
 	AUTO(uidmap_free) struct uidmap *have = uidmap_new();
 	uint64_t aside = 0;
 
-	if (recover_committed(have, rows, stop, err) < 0 ||
+	if (row_feed_stored(have, rows, stop, err) < 0 ||
 	    recover_dir(d, "cur", uidvalidity, have, &aside, err) < 0 ||
 	    recover_dir(d, "new", uidvalidity, have, &aside, err) < 0)
 		return -1;

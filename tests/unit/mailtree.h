@@ -1,5 +1,6 @@
-/* A Maildir tree in the test's own directory, written through the sink as the engine does it, with
- * the rows of the state kept in an array: what a commit would have made durable, and no more. */
+/* A tree of mail in the test's own directory, written through a sink (TREE_SINK; Maildir unless told)
+ * as the engine does it, with the rows of the state kept in an array: what a commit would have made
+ * durable, and no more. */
 #ifndef TESTS_UNIT_MAILTREE_H
 #define TESTS_UNIT_MAILTREE_H
 
@@ -9,13 +10,18 @@
 #include "store/sink.h"
 #include "tempdir.h"
 
+#ifndef TREE_SINK
+#define TREE_SINK sink_maildir
+#define TREE_PATH ""
+#endif
+
 enum { ROWS_MAX = 512 };
 
 struct mailtree {
 	struct sink *sink;
 	struct folder_at *at;
 	struct folder_rec rec;
-	char mark[256]; /* committed */
+	char mark[4096]; /* committed */
 	struct msg row[ROWS_MAX]; /* committed */
 	size_t n_rows;
 	struct msg held[ROWS_MAX]; /* stored since the last commit */
@@ -49,7 +55,7 @@ tree_init(void)
 	tree = (struct mailtree){ .rec = { .id = 1,
 				      .name = "INBOX",
 				      .delim = '/',
-				      .path = "",
+				      .path = TREE_PATH,
 				      .mark = "",
 				      .uidvalidity = 9,
 				      .uidnext = 100 } };
@@ -66,15 +72,15 @@ tree_open(struct err *err)
 	tree.at = NULL;
 	tree.n_held = 0;
 	tree.aside = 0;
-	if (sink_maildir.open(&tree.sink, &tree.place, NULL, err) < 0)
+	if (TREE_SINK.open(&tree.sink, &tree.place, NULL, err) < 0)
 		return -1;
-	return sink_maildir.folder(tree.sink, &tree.rec, &tree_feed, &tree.aside, &tree.at, err);
+	return TREE_SINK.folder(tree.sink, &tree.rec, &tree_feed, &tree.aside, &tree.at, err);
 }
 
 static inline void
 tree_close(void)
 {
-	sink_maildir.close(&tree.sink);
+	TREE_SINK.close(&tree.sink);
 }
 
 /* The next run; unclean: the last was killed. */
@@ -106,13 +112,13 @@ tree_put(struct msg *m, const char *wire, struct err *err)
 {
 	struct slice all = { wire, strlen(wire) };
 
-	if (sink_maildir.begin(tree.sink, tree.at, m, err) < 0)
+	if (TREE_SINK.begin(tree.sink, tree.at, m, err) < 0)
 		return -1;
-	if (sink_maildir.write(tree.sink, all, err) < 0) {
-		sink_maildir.abandon(tree.sink);
+	if (TREE_SINK.write(tree.sink, all, err) < 0) {
+		TREE_SINK.abandon(tree.sink);
 		return -1;
 	}
-	if (sink_maildir.end(tree.sink, m, err) < 0)
+	if (TREE_SINK.end(tree.sink, m, err) < 0)
 		return -1;
 	tree.held[tree.n_held++] = *m;
 	return 0;
@@ -152,7 +158,7 @@ tree_seal(enum tree_end how, struct err *err)
 {
 	struct batch *b = batch_new();
 	struct pending *p = NULL;
-	int done = sink_maildir.seal(tree.sink, b, &p, err);
+	int done = TREE_SINK.seal(tree.sink, b, &p, err);
 
 	if (done == 0 && p != NULL && how != TREE_DROP)
 		done = p->sync(p, err);

@@ -1,0 +1,288 @@
+/* The eml sink: a file a message, with the octets of the wire and the internal date as its time. It is
+ * written in .imex-tmp, under the folder record's number and the UID, which a later run that fetches the
+ * message again uses too, and gets its name when the batch is synced: <uid>.eml for the first
+ * UIDVALIDITY that the directory has seen (the mark tells it), <uid>.V<uidvalidity>.eml for others.
+ *
+ * Several connections of an account share .imex-tmp; each removes it when it closes and nothing is in
+ * it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "store/files_sink.h"
+#include "store/maildir.h"
+#include "store/maildir_body.h"
+
+enum { EML_NAME_MAX = 48 };
+
+struct eml {
+	struct body body;
+	int fd;				/* of a message that has ended, until it is kept; -1 */
+	bool begun;			/* body.name is a file in .imex-tmp */
+	char name[EML_NAME_MAX];	/* its name to be */
+};
+
+struct eml_dir {
+	uint32_t first;			/* the UIDVALIDITY of plain names */
+};
+
+/* ---- names ---- */
+
+static void
+eml_name(const struct files_dir *d, uint32_t uidvalidity, uint32_t uid, char ret[EML_NAME_MAX])
+{
+	const struct eml_dir *e = d->own;
+
+	if (uidvalidity == e->first)
+		(void)snprintf(ret, EML_NAME_MAX, "%" PRIu32 ".eml", uid);
+	else
+		(void)snprintf(
+		    ret, EML_NAME_MAX, "%" PRIu32 ".V%" PRIu32 ".eml", uid, uidvalidity);
+}
+
+/* Only what eml_name can have made: read, made again and compared. */
+static bool
+eml_name_read(const struct files_dir *d, const char *name, uint32_t uidvalidity, uint32_t *ret)
+{
+	const char *dot = strchrnul(name, '.');
+	char again[EML_NAME_MAX];
+	uint64_t uid;
+
+	if (!slice_u64((struct slice){ name, (size_t)(dot - name) }, UINT32_MAX, &uid))
+		return false;
+	eml_name(d, uidvalidity, (uint32_t)uid, again);
+	*ret = (uint32_t)uid;
+	return strcmp(name, again) == 0;
+}
+
+static void
+eml_tmp_name(const struct folder_at *at, uint32_t uid, char ret[MAILDIR_IDENTITY_MAX])
+{
+	(void)snprintf(ret, MAILDIR_IDENTITY_MAX, FILES_TMP "/F%" PRId64 "U%" PRIu32, at->id, uid);
+}
+
+/* ---- the account and its directories ---- */
+
+static int
+eml_format_open(struct sink *s, struct err *err)
+{
+	struct eml *e = mem_new(sizeof *e);
+
+	(void)err;
+	body_init(&e->body);
+	e->body.where = "mail/ACCOUNT";
+	e->fd = -1;
+	s->own = e;
+	return 0;
+}
+
+static void
+eml_format_close(struct sink *s)
+{
+	struct eml *e = s->own;
+
+	if (e == NULL)
+		return;
+	body_done(&e->body);
+	free(e);
+	s->own = NULL;
+	(void)unlinkat(s->root, FILES_TMP, AT_REMOVEDIR); /* only if it is empty */
+}
+
+static int
+eml_enter(struct sink *s, struct files_dir *d, bool unclean, struct err *err)
+{
+	struct eml_dir *e = mem_new(sizeof *e);
+	struct slice line;
+	uint64_t first = s->current->uidvalidity;
+	bool marked = files_mark_line(d->mark, "eml", &line);
+
+	(void)unclean;
+	d->own = e;
+	if (marked ? !slice_u64(line, UINT32_MAX, &first) : d->mark[0] != '\0')
+		return err_set(err, ERR_STATE, "the mark of a folder does not tell its first UIDVALIDITY");
+	e->first = (uint32_t)first;
+	return 0;
+}
+
+static void
+eml_leave(struct sink *s, struct files_dir *d)
+{
+	(void)s;
+	free(d->own);
+	d->own = NULL;
+}
+
+static void
+eml_mark(const struct sink *s, const struct files_dir *d, struct buf *out)
+{
+	const struct eml_dir *e = d->own;
+
+	(void)s;
+	(void)buf_printf(out, "eml %" PRIu32 "\n", e->first);
+}
+
+static int
+eml_move_aside(
+    struct sink *s, struct folder_at *at, const char *name, uint32_t uid, struct err *err)
+{
+	char to[MAILDIR_IDENTITY_MAX];
+
+	eml_tmp_name(at, uid, to);
+	return file_make_dir(s->root, FILES_TMP, err) < 0
+	    ? -1
+	    : file_rename(at->dir->fds->dir, name, s->root, to, err);
+}
+
+static int
+eml_recover(struct sink *s, struct folder_at *at, const struct uidmap *have, uint64_t *ret_aside,
+    struct err *err)
+{
+	struct maildir_walk w;
+	const char *name;
+	uint32_t uid;
+
+	if (maildir_walk_begin(&w, at->dir->fds->dir, ".", err) < 0)
+		return -1;
+	while ((name = maildir_walk_next(&w)) != NULL) {
+		if (!eml_name_read(at->dir, name, at->uidvalidity, &uid) || uidmap_has(have, uid))
+			continue;
+		if (eml_move_aside(s, at, name, uid, err) < 0) {
+			maildir_walk_drop(&w);
+			return -1;
+		}
+		++*ret_aside;
+	}
+	return maildir_walk_end(&w, err);
+}
+
+/* ---- messages ---- */
+
+/* Another connection may remove the empty directory between two calls. */
+static int
+eml_create(struct sink *s, const char *name, int *ret_fd, struct err *err)
+{
+	struct err why = { 0 };
+
+	for (int tries = 0; tries < 8; tries++) {
+		if (file_create(s->root, name, ret_fd, &why) == 0)
+			return 0;
+		if (why.sys != ENOENT)
+			break;
+		if (file_make_dir(s->root, FILES_TMP, err) < 0)
+			return -1;
+	}
+	*err = why;
+	return -1;
+}
+
+static int
+eml_begin(struct sink *s, struct folder_at *at, const struct msg *m, struct err *err)
+{
+	struct eml *e = s->own;
+	char name[MAILDIR_IDENTITY_MAX];
+	int fd;
+
+	eml_tmp_name(at, m->uid, name);
+	if (eml_create(s, name, &fd, err) < 0)
+		return -1;
+	body_start(&e->body, s->root, name, true);
+	e->body.fd = fd;
+	e->begun = true;
+	return 0;
+}
+
+static int
+eml_write(struct sink *s, struct slice bytes, struct err *err)
+{
+	struct eml *e = s->own;
+
+	return body_write(&e->body, bytes, err);
+}
+
+static int
+eml_end(struct sink *s, struct folder_at *at, struct msg *final, struct sidecar_at *ret,
+    struct err *err)
+{
+	struct eml *e = s->own;
+	struct timespec date = { .tv_sec = date_stamp(&final->date) };
+	struct timespec times[2] = { date, date };
+
+	if (body_end(&e->body, &e->fd, &final->file_bytes, err) < 0)
+		return -1;
+	if (futimens(e->fd, times) < 0)
+		return err_set_sys(err, ERR_DISK, "set the date of '%s'", e->body.name);
+	eml_name(at->dir, at->uidvalidity, final->uid, e->name);
+	ret->file = e->name;
+	return 0;
+}
+
+static void
+eml_keep(struct sink *s, struct folder_at *at, const struct msg *final)
+{
+	struct eml *e = s->own;
+
+	files_batch_add(s->batch, at->dir->slot, e->fd, e->body.name, e->name, final->file_bytes);
+	e->fd = -1;
+	e->begun = false;
+}
+
+static void
+eml_abandon(struct sink *s)
+{
+	struct eml *e = s->own;
+
+	body_abandon(&e->body);
+	file_close(&e->fd);
+	if (e->begun)
+		(void)unlinkat(s->root, e->body.name, 0);
+	e->begun = false;
+}
+
+static int
+eml_remove(struct sink *s, struct folder_at *at, uint32_t uidvalidity, const struct msg *was,
+    struct err *err)
+{
+	char name[EML_NAME_MAX];
+
+	(void)err;
+	eml_name(at->dir, uidvalidity, was->uid, name);
+	files_batch_remove(s->batch, at->dir->slot, name);
+	return 0;
+}
+
+static const struct files_format eml_format = {
+	.name = "eml",
+	.open = eml_format_open,
+	.close = eml_format_close,
+	.enter = eml_enter,
+	.leave = eml_leave,
+	.recover = eml_recover,
+	.begin = eml_begin,
+	.write = eml_write,
+	.end = eml_end,
+	.keep = eml_keep,
+	.abandon = eml_abandon,
+	.remove = eml_remove,
+	.mark = eml_mark,
+};
+
+static int
+eml_open(struct sink **ret, const struct sink_place *at, struct cancel *stop, struct err *err)
+{
+	return files_open(ret, &eml_format, at, stop, err);
+}
+
+const struct sink_ops sink_eml = {
+	.name = "eml",
+	.traits = SINK_AMENDS | SINK_REMOVES,
+	.open = eml_open,
+	FILES_SINK_OPS,
+};

@@ -1,0 +1,297 @@
+/* The mbox sink: one folder.mbox a directory, which grows while messages come (mbox_out.h, grown.h); a
+ * batch makes durable what is there. All else about a message is in the sidecar: flags that change and
+ * messages that go are lines of it, for the octets of an mbox in use by others are not moved.
+ *
+ * One buffer serves all folders; it is flushed when another folder is written to and when a batch is
+ * sealed. An orderly close takes back what no batch has sealed, and what a batch that failed had
+ * sealed; after a kill the next run does, by the mark. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "store/files_sink.h"
+#include "store/mbox_out.h"
+
+#define MBOX_FILE "folder.mbox"
+
+struct mbox {
+	struct mbox_out out;
+	struct files_dir *of;		/* whose file `out` works on; NULL: none */
+	bool begun;			/* a message that is not kept yet */
+	char name[GROWN_NAME_MAX];	/* for the sidecar's line */
+};
+
+struct mbox_dir {
+	int fd;
+	struct grown file;		/* as sealed last */
+	uint64_t len;			/* as written, when `out` works on another */
+	bool written;			/* something was since the file was opened */
+};
+
+/* ---- whose octets are these? ---- */
+
+static void
+mbox_name(const void *arg, unsigned number, char ret[GROWN_NAME_MAX])
+{
+	grown_name(arg, number, ret);
+}
+
+/* Behind the mark, or in a file without one, stands what a run that was killed has written: From_ lines
+ * as we write them, or what a power cut made of them. Other programs append other mail. */
+static enum grown_claim
+mbox_claim(const void *arg, struct slice start, uint64_t at, bool unclean)
+{
+	static const char from[] = MBOX_FROM;
+	size_t len = start.len < sizeof from - 1 ? start.len : sizeof from - 1;
+	bool same = memcmp(start.data, from, len) == 0;
+	bool torn = memchr(start.data, '\0', start.len) != NULL;
+
+	(void)arg;
+	(void)at;
+	return unclean && (same || torn) ? GROWN_OURS : GROWN_FOREIGN;
+}
+
+static const struct grown_kind mbox_kind = { .name = mbox_name,
+	.claim = mbox_claim,
+	.start_max = sizeof MBOX_FROM - 1,
+	.ask_surplus = true,
+	.arg = MBOX_FILE };
+
+/* ---- the account and its directories ---- */
+
+static int
+mbox_format_open(struct sink *s, struct err *err)
+{
+	struct mbox *m = mem_new(sizeof *m);
+
+	(void)err;
+	mbox_out_init(&m->out);
+	s->own = m;
+	return 0;
+}
+
+static void
+mbox_format_close(struct sink *s)
+{
+	struct mbox *m = s->own;
+
+	if (m == NULL)
+		return;
+	mbox_out_done(&m->out);
+	free(m);
+	s->own = NULL;
+}
+
+static int
+mbox_enter(struct sink *s, struct files_dir *d, bool unclean, struct err *err)
+{
+	struct mbox_dir *m = mem_new(sizeof *m);
+	struct grown_mark mark;
+	enum grown_found found;
+	char name[GROWN_NAME_MAX];
+	struct slice line;
+	bool marked = files_mark_line(d->mark, "mbox", &line);
+
+	(void)s;
+	m->fd = -1;
+	d->own = m;
+	if ((marked && (!grown_mark_read(&line, &mark) || line.len > 0)) ||
+	    (!marked && d->mark[0] != '\0'))
+		return err_set(err, ERR_STATE, "the mark of a folder has no place in " MBOX_FILE);
+	if (grown_open(&m->file, d->fds->dir, &mbox_kind, marked ? &mark : NULL, unclean, &m->fd,
+		&found, err) < 0)
+		return -1;
+	/* pwrite must write where it is told to */
+	if (fcntl(m->fd, F_SETFL, 0) < 0)
+		return err_set_sys(err, ERR_DISK, "prepare " MBOX_FILE);
+	m->len = m->file.len;
+	grown_name(MBOX_FILE, m->file.number, name);
+	if (found == GROWN_LEFT)
+		files_changed(d,
+		    "the mbox is not as imex left it; it was kept as it is, '%s' goes on", name);
+	return 0;
+}
+
+/* What was written and not sealed, or sealed in a batch that failed, is taken back; not if there is
+ * more in the file, for somebody else wrote that. */
+static void
+mbox_take_back(const struct files_dir *d, const struct mbox_dir *m, uint64_t written)
+{
+	uint64_t spoilt = atomic_load(&d->fds->spoilt_from);
+	uint64_t good = spoilt < m->file.len ? spoilt : m->file.len;
+	struct stat st;
+
+	if (m->written && m->fd >= 0 && fstat(m->fd, &st) == 0 && (uint64_t)st.st_size <= written)
+		grown_cut(m->fd, good);
+}
+
+static void
+mbox_leave(struct sink *s, struct files_dir *d)
+{
+	struct mbox *box = s->own;
+	struct mbox_dir *m = d->own;
+	uint64_t written;
+
+	if (m == NULL)
+		return;
+	written = m->len;
+	if (box->of == d) {
+		written = box->out.in_file + (box->out.torn ? box->out.len : 0);
+		box->of = NULL;
+		mbox_out_file(&box->out, -1, 0);
+	}
+	mbox_take_back(d, m, written);
+	file_close(&m->fd);
+	free(m);
+	d->own = NULL;
+}
+
+/* `out` works on the file of this directory. */
+static int
+mbox_turn_to(struct mbox *box, struct files_dir *d, struct err *err)
+{
+	struct mbox_dir *m = d->own;
+
+	if (box->of == d)
+		return 0;
+	if (box->of != NULL) {
+		struct mbox_dir *before = box->of->own;
+
+		if (mbox_out_flush(&box->out, err) < 0)
+			return err_wrap(err, "folder directory '%s'", box->of->path);
+		before->len = mbox_out_len(&box->out);
+	}
+	mbox_out_file(&box->out, m->fd, m->len);
+	box->of = d;
+	return 0;
+}
+
+/* ---- messages ---- */
+
+static int
+mbox_begin(struct sink *s, struct folder_at *at, const struct msg *m, struct err *err)
+{
+	struct mbox *box = s->own;
+	struct mbox_dir *d = at->dir->own;
+
+	if (mbox_turn_to(box, at->dir, err) < 0)
+		return -1;
+	d->written = box->begun = true;
+	return mbox_out_begin(&box->out, m, s->place.keep_crlf, s->place.mbox_status, err);
+}
+
+static int
+mbox_write(struct sink *s, struct slice bytes, struct err *err)
+{
+	struct mbox *box = s->own;
+
+	return mbox_out_write(&box->out, bytes, err) < 0 ? err_wrap(err, "'" MBOX_FILE "'") : 0;
+}
+
+static int
+mbox_end(struct sink *s, struct folder_at *at, struct msg *final, struct sidecar_at *ret,
+    struct err *err)
+{
+	struct mbox *box = s->own;
+	const struct mbox_dir *d = at->dir->own;
+	struct mbox_place place;
+
+	if (mbox_out_end(&box->out, &place, err) < 0)
+		return err_wrap(err, "'" MBOX_FILE "'");
+	final->file_bytes = place.stored;
+	grown_name(MBOX_FILE, d->file.number, box->name);
+	ret->file = box->name;
+	ret->in_file = true;
+	ret->at = place.at;
+	ret->eol = place.lf ? "lf" : "wire";
+	ret->status_at = place.status_at;
+	ret->status_len = place.status_len;
+	return 0;
+}
+
+static void
+mbox_keep(struct sink *s, struct folder_at *at, const struct msg *final)
+{
+	struct mbox *box = s->own;
+
+	(void)at;
+	box->begun = false;
+	files_batch_bytes(s->batch, final->file_bytes);
+}
+
+static void
+mbox_abandon(struct sink *s)
+{
+	struct mbox *box = s->own;
+
+	if (box->begun)
+		mbox_out_abandon(&box->out);
+	box->begun = false;
+}
+
+/* ---- batches ---- */
+
+static int
+mbox_seal_dir(struct sink *s, struct files_dir *d, struct err *err)
+{
+	struct mbox *box = s->own;
+	struct mbox_dir *m = d->own;
+	uint64_t before = m->file.len;
+
+	if (box->of == d) {
+		if (mbox_out_flush(&box->out, err) < 0)
+			return err_wrap(err, "'" MBOX_FILE "'");
+		m->len = mbox_out_len(&box->out);
+	}
+	if (!m->written)
+		return 0;
+	int fd = fcntl(m->fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return err_set_sys(err, ERR_DISK, "duplicate a descriptor");
+	files_batch_sync_fd(s->batch, fd, MBOX_FILE);
+	files_batch_from(s->batch, d->slot, before);
+	return grown_look(&m->file, m->fd, m->len, err) < 0 ? err_wrap(err, "'" MBOX_FILE "'") : 0;
+}
+
+static void
+mbox_mark(const struct sink *s, const struct files_dir *d, struct buf *out)
+{
+	const struct mbox_dir *m = d->own;
+	char text[GROWN_MARK_MAX];
+
+	(void)s;
+	grown_mark_text(&m->file, text);
+	(void)buf_printf(out, "mbox %s\n", text);
+}
+
+static const struct files_format mbox_format = {
+	.name = "mbox",
+	.open = mbox_format_open,
+	.close = mbox_format_close,
+	.enter = mbox_enter,
+	.leave = mbox_leave,
+	.begin = mbox_begin,
+	.write = mbox_write,
+	.end = mbox_end,
+	.keep = mbox_keep,
+	.abandon = mbox_abandon,
+	.seal_dir = mbox_seal_dir,
+	.mark = mbox_mark,
+};
+
+static int
+mbox_open(struct sink **ret, const struct sink_place *at, struct cancel *stop, struct err *err)
+{
+	return files_open(ret, &mbox_format, at, stop, err);
+}
+
+const struct sink_ops sink_mbox = {
+	.name = "mbox",
+	.traits = SINK_AMENDS,
+	.open = mbox_open,
+	FILES_SINK_OPS,
+};
