@@ -7,7 +7,14 @@
  * the folder's inventory, so that a folder that changed is listed anew and matched by digest
  * instead of being taken for the old one. Nothing that a file holds is ever trusted: names do not
  * leave the place, counts and lengths are checked against the files, memory is some 32 octets a
- * message and a buffer. */
+ * message and a buffer; where a message is a file, its name as well.
+ *
+ * Symbolic links below the place are not followed and only regular files are opened. Limits:
+ * SHELF_DEPTH_MAX levels of directories, FOLDERS_MAX folders, SHELF_MESSAGES_MAX in a folder, each
+ * with an error that says so.
+ *
+ * Messages of an older UIDVALIDITY that imex stored and did not take back (the server renumbered
+ * the folder and no longer had them) are a folder of their own, shelf_older_name. */
 #ifndef STORE_SHELF_H
 #define STORE_SHELF_H
 
@@ -17,6 +24,8 @@
 #include "mail/folder.h"
 #include "mail/msg.h"
 #include "store/format.h"
+
+enum { SHELF_DEPTH_MAX = 64, SHELF_MESSAGES_MAX = 16 * 1024 * 1024 };
 
 struct shelf;
 
@@ -49,6 +58,9 @@ void shelf_found_done(struct shelf_found *f);
 
 struct shelf_body {
 	enum verdict verdict;	/* VERDICT_NONE: read follows; else it cannot be had, `reason` says why */
+	enum verdict good;	/* what it is once it was read whole, as the sidecar tells; VERDICT_NONE:
+				 * stored */
+	bool absent;		/* its file is not there; or no message has this UID */
 	const char *reason;	/* with file and line or offset; valid until the next begin */
 	const uint8_t *sha256;	/* of the wire octets as the sidecar tells; NULL: unknown */
 	bool rebuilt;		/* put together from pieces: the octets are not those of the wire */
@@ -72,12 +84,22 @@ struct shelf_ops {
 	int (*begin)(struct shelf *s, uint32_t uid, struct shelf_body *ret, struct err *err);
 	/* Borrowed octets of the wire form; len 0: the end. ERR_MESSAGE: the rest cannot be read. */
 	int (*read)(struct shelf *s, struct slice *ret, struct err *err);
-	/* For verify: where the message lies, for people ("folder.mbox at 1234"), and the flags
-	 * that the place itself tells. */
+	/* For verify: where the message lies, for people ("folder.mbox at 1234"). */
 	int (*where)(struct shelf *s, uint32_t uid, struct buf *out, struct err *err);
 	struct notes *(*notes)(struct shelf *s);
 	void (*close)(struct shelf **s);
+	/* For verify; NULL: nothing to tell. */
+	/* Are the stored octets of a message, whose wire form the format does not keep, those that
+	 * the sidecar has the digest of? *ret_known false: it has none. */
+	int (*check)(struct shelf *s, uint32_t uid, bool *ret_known, bool *ret_agrees,
+	    struct err *err);
+	/* What lies in the folder and belongs to no message, with its name or octet; each call
+	 * gives one, 0 and ret_name "" at the end. */
+	int (*stray)(struct shelf *s, char ret_name[512], struct err *err);
 };
+
+/* "INBOX (UIDVALIDITY 7)": the folder of what is left of an older UIDVALIDITY of `name`. */
+void shelf_older_name(struct slice name, uint32_t uidvalidity, struct buf *out);
 
 extern const struct shelf_ops shelf_maildir, shelf_mbox, shelf_eml, shelf_exchange;
 

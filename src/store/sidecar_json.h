@@ -1,0 +1,11 @@
+/* Whole lines of a sidecar, parsed. Everything in them may be wrong: what cannot be used is left out
+ * or makes the line damaged (false). */
+#ifndef STORE_SIDECAR_JSON_H
+#define STORE_SIDECAR_JSON_H
+
+#include "store/sidecar_read.h"
+
+bool sidecar_json_folder(struct slice line, struct arena *a, struct sidecar_folder *ret);
+bool sidecar_json_line(struct slice line, struct arena *a, struct sidecar_line *ret);
+
+#endif

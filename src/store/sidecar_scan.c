@@ -1,0 +1,162 @@
+/* What an index needs to know of a sidecar line, found without building a tree: a folder of a
+ * million messages has as many lines, and each is parsed in full only when it is listed. A line that
+ * is no object of strings, numbers, arrays and words, closed at its very end, is damaged; what is
+ * inside the strings is looked at later. */
+#include "store/sidecar_scan.h"
+
+#include <string.h>
+
+enum { SCAN_DEPTH_MAX = 32 };
+
+struct scan {
+	const char *p, *end;
+};
+
+static void
+scan_blanks(struct scan *s)
+{
+	while (s->p < s->end && (*s->p == ' ' || *s->p == '\t' || *s->p == '\r'))
+		s->p++;
+}
+
+static bool
+scan_char(struct scan *s, char c)
+{
+	scan_blanks(s);
+	if (s->p == s->end || *s->p != c)
+		return false;
+	s->p++;
+	return true;
+}
+
+/* The inside of a string, escapes as they are. */
+static bool
+scan_string(struct scan *s, struct slice *ret)
+{
+	if (!scan_char(s, '"'))
+		return false;
+	const char *from = s->p;
+	for (; s->p < s->end && *s->p != '"'; s->p++) {
+		if ((unsigned char)*s->p < ' ')
+			return false;
+		if (*s->p == '\\' && ++s->p == s->end)
+			return false;
+	}
+	if (s->p == s->end)
+		return false;
+	*ret = (struct slice){ from, (size_t)(s->p - from) };
+	s->p++;
+	return true;
+}
+
+/* An array or object that begins here. */
+static bool
+scan_nested(struct scan *s)
+{
+	char open[SCAN_DEPTH_MAX];
+	size_t depth = 0;
+	struct slice ignored;
+
+	while (s->p < s->end) {
+		char c = *s->p;
+
+		if (c == '"') {
+			if (!scan_string(s, &ignored))
+				return false;
+			continue;
+		}
+		s->p++;
+		if (c == '[' || c == '{') {
+			if (depth == SCAN_DEPTH_MAX)
+				return false;
+			open[depth++] = c;
+		} else if (c == ']' || c == '}') {
+			if (open[--depth] != (c == ']' ? '[' : '{'))
+				return false;
+			if (depth == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Anything; *ret is it, of a string the inside. */
+static bool
+scan_value(struct scan *s, struct slice *ret)
+{
+	scan_blanks(s);
+	const char *from = s->p;
+	if (from == s->end)
+		return false;
+	if (*from == '"')
+		return scan_string(s, ret);
+	if (*from == '[' || *from == '{') {
+		if (!scan_nested(s))
+			return false;
+	} else {
+		while (s->p < s->end && memchr("-+.0123456789abcdefghijklmnopqrstuvwxyzE", *s->p, 40))
+			s->p++;
+	}
+	*ret = (struct slice){ from, (size_t)(s->p - from) };
+	return ret->len > 0;
+}
+
+static bool
+scan_take(struct sidecar_scanned *x, struct slice key, struct slice value)
+{
+	uint64_t n = 0;
+
+	if (slice_eq(key, "folder")) {
+		x->kind = SIDECAR_FOLDER;
+	} else if (slice_eq(key, "uid")) {
+		if (!slice_u64(value, UINT32_MAX, &n) || n == 0)
+			return false;
+		x->uid = (uint32_t)n;
+	} else if (slice_eq(key, "uidvalidity")) {
+		if (!slice_u64(value, UINT32_MAX, &n))
+			return false;
+		x->uidvalidity = (uint32_t)n;
+		x->uidvalidity_known = true;
+	} else if (slice_eq(key, "removed")) {
+		x->removed = slice_eq(value, "true");
+	} else if (slice_eq(key, "at")) {
+		x->at_known = slice_u64(value, INT64_MAX, &x->at);
+	} else if (slice_eq(key, "stored")) {
+		(void)slice_u64(value, INT64_MAX, &x->stored);
+	} else if (slice_eq(key, "file")) {
+		x->file = value;
+	}
+	return true;
+}
+
+static bool
+scan_object(struct scan *s, struct sidecar_scanned *x)
+{
+	struct slice key, value;
+
+	if (!scan_char(s, '{'))
+		return false;
+	if (scan_char(s, '}'))
+		return true;
+	do {
+		if (!scan_string(s, &key) || !scan_char(s, ':') || !scan_value(s, &value) ||
+		    !scan_take(x, key, value))
+			return false;
+	} while (scan_char(s, ','));
+	return scan_char(s, '}');
+}
+
+void
+sidecar_scan(struct slice line, struct sidecar_scanned *ret)
+{
+	struct scan s = { line.data, line.data + line.len };
+	struct sidecar_scanned x = { .kind = SIDECAR_MESSAGE };
+
+	bool good = line.len > 0 && scan_object(&s, &x);
+	scan_blanks(&s);
+	if (!good || s.p != s.end || (x.kind == SIDECAR_MESSAGE && x.uid == 0))
+		x = (struct sidecar_scanned){ .kind = SIDECAR_BAD };
+	else if (x.kind == SIDECAR_MESSAGE && x.removed)
+		x.kind = SIDECAR_REMOVED;
+	*ret = x;
+}
