@@ -83,8 +83,9 @@ wire_fill(struct wire *w, size_t *ret_len, struct err *err)
 		return err_set_sys(err, ERR_MESSAGE, "read at octet %llu",
 		    (unsigned long long)w->run.at);
 	if (n == 0)
-		return err_set(err, ERR_MESSAGE, "the file ends at octet %llu, %llu before its end",
-		    (unsigned long long)w->run.at, (unsigned long long)left);
+		return err_set(err, ERR_MESSAGE,
+		    "the file became shorter: nothing at octet %llu, it went up to %llu",
+		    (unsigned long long)w->run.at, (unsigned long long)w->run.end);
 	w->run.at += (uint64_t)n;
 	*ret_len = (size_t)n;
 	return 0;

@@ -393,7 +393,7 @@ a_file_that_becomes_shorter_is_an_error_of_the_message(void **state)
 	assert_int_equal(rd.ops->read(rd.shelf, &part, &rd.err), 0);
 	assert_int_equal(rd.ops->read(rd.shelf, &part, &rd.err), -1);
 	assert_int_equal(rd.err.kind, ERR_MESSAGE);
-	assert_non_null(strstr(rd.err.text, "'cur/1:2,': the file ends at octet 1000"));
+	assert_non_null(strstr(rd.err.text, "'cur/1:2,': the file became shorter: nothing at octet 1000"));
 }
 
 static void
