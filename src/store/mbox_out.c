@@ -44,13 +44,19 @@ mbox_out_file(struct mbox_out *o, int fd, uint64_t len)
 	o->fd = fd;
 	o->in_file = len;
 	o->len = 0;
-	o->torn = false;
+	o->torn_to = 0;
 }
 
 uint64_t
 mbox_out_len(const struct mbox_out *o)
 {
 	return o->in_file + o->len;
+}
+
+uint64_t
+mbox_out_written(const struct mbox_out *o)
+{
+	return o->torn_to > o->in_file ? o->torn_to : o->in_file;
 }
 
 /* ---- the buffer ---- */
@@ -60,11 +66,14 @@ mbox_out_check(struct mbox_out *o, struct err *err)
 {
 	struct stat st;
 
-	if (o->torn && ftruncate(o->fd, (off_t)o->in_file) < 0)
-		return err_set_sys(err, ERR_DISK, "cut back what was not written whole");
-	o->torn = false;
 	if (fstat(o->fd, &st) < 0)
 		return err_set_sys(err, ERR_DISK, "look at the file");
+	if ((uint64_t)st.st_size > o->in_file && (uint64_t)st.st_size <= o->torn_to) {
+		if (ftruncate(o->fd, (off_t)o->in_file) < 0)
+			return err_set_sys(err, ERR_DISK, "cut back what was not written whole");
+		st.st_size = (off_t)o->in_file;
+	}
+	o->torn_to = 0;
 	if (st.st_nlink > 0 && (uint64_t)st.st_size == o->in_file)
 		return 0;
 	return err_set(err, ERR_DISK,
@@ -80,10 +89,10 @@ mbox_out_flush(struct mbox_out *o, struct err *err)
 		return 0;
 	if (mbox_out_check(o, err) < 0)
 		return -1;
-	if (pio_write(o->fd, o->in_file, (struct slice){ o->out, o->len }, err) < 0) {
-		o->torn = true;
+	o->torn_to = o->in_file + o->len;
+	if (pio_write(o->fd, o->in_file, (struct slice){ o->out, o->len }, err) < 0)
 		return -1;
-	}
+	o->torn_to = 0;
 	o->in_file += o->len;
 	o->len = 0;
 	return 0;
@@ -320,10 +329,10 @@ mbox_widen(struct mbox_out *o, struct err *err)
 			o->room = mem_resize(NULL, 3 * PIO_STEP, 1);
 		if (mbox_out_flush(o, err) < 0 || mbox_out_check(o, err) < 0)
 			return -1;
-		o->torn = true;
+		o->torn_to = o->in_file + lfs;
 		if (pio_widen(o->fd, o->fd, o->body, o->in_file - o->body, lfs, o->room, err) < 0)
 			return -1;
-		o->torn = false;
+		o->torn_to = 0;
 		o->in_file += lfs;
 	}
 	if (o->place.status_len > 0) {
@@ -372,11 +381,17 @@ mbox_out_end(struct mbox_out *o, struct mbox_place *ret, struct err *err)
 void
 mbox_out_abandon(struct mbox_out *o)
 {
+	struct stat st;
+
 	if (o->at >= o->in_file) {
 		o->len = (size_t)(o->at - o->in_file);
 		return;
 	}
+	o->torn_to = mbox_out_written(o);
 	o->in_file = o->at;
 	o->len = 0;
-	o->torn = ftruncate(o->fd, (off_t)o->at) < 0;
+	/* what another program has appended meanwhile is not ours to cut: the next flush tells */
+	if (fstat(o->fd, &st) == 0 && (uint64_t)st.st_size <= o->torn_to &&
+	    ftruncate(o->fd, (off_t)o->at) == 0)
+		o->torn_to = 0;
 }

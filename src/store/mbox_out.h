@@ -30,7 +30,7 @@ struct mbox_place {
 struct mbox_out {
 	int fd;				/* borrowed, without O_APPEND; -1: none */
 	uint64_t in_file;		/* octets of the file */
-	bool torn;			/* there may be more: a write failed in the middle */
+	uint64_t torn_to;		/* there may be more, up to here: a write failed; else 0 */
 	char *out;			/* what comes behind them */
 	size_t len;
 	char *step, *room;		/* for converting and for making wide */
@@ -61,7 +61,8 @@ int mbox_out_end(struct mbox_out *o, struct mbox_place *ret, struct err *err) WA
 /* Back to where the last begin found the file, also after end. */
 void mbox_out_abandon(struct mbox_out *o);
 int mbox_out_flush(struct mbox_out *o, struct err *err) WARN_UNUSED;
-/* Length of the file once it is flushed. */
+/* Length of the file once it is flushed, and the most that this object may have written into it. */
 uint64_t mbox_out_len(const struct mbox_out *o);
+uint64_t mbox_out_written(const struct mbox_out *o);
 
 #endif

@@ -140,7 +140,7 @@ mbox_leave(struct sink *s, struct files_dir *d)
 		return;
 	written = m->len;
 	if (box->of == d) {
-		written = box->out.in_file + (box->out.torn ? box->out.len : 0);
+		written = mbox_out_written(&box->out);
 		box->of = NULL;
 		mbox_out_file(&box->out, -1, 0);
 	}
