@@ -136,11 +136,12 @@ exchange_tell(struct sink *s, struct err *err)
 
 	while (exwriter_next(x->writer, &w)) {
 		struct folder_at *at = w.tag;
-		struct sidecar_at place = { .file = exwriter_pri_name(x->writer),
+		w.msg.file_bytes = w.octets;
+		const struct sidecar_at place = { .file = exwriter_pri_name(x->writer),
 			.in_file = true,
 			.at = w.at,
 			.stored_sha256 = w.sha256,
-			.source = s->place.exchange->full_source,
+			.full_source = s->place.exchange->full_source,
 			.rebuilt = w.msg.rebuilt };
 
 		if (files_tell(s, at, &w.msg, &place, err) < 0)
@@ -303,8 +304,20 @@ const struct sink_ops sink_exchange = {
 	.name = "exchange",
 	.traits = SINK_AMENDS | SINK_ONE_WRITER,
 	.open = exchange_open,
-	FILES_SINK_OPS,
 	.survey = exchange_survey,
+	.name_folder = files_name_folder,
+	.folder = files_folder,
+	.notes = files_notes,
+	.expect = files_expect,
+	.begin = files_begin,
+	.write = files_write,
+	.end = files_end,
+	.abandon = files_abandon,
+	.amend = files_amend,
+	.remove = files_remove,
+	.full = files_full,
+	.seal = files_seal,
 	.finish = exchange_finish,
 	.finish_account = exchange_finish_account,
+	.close = files_close,
 };

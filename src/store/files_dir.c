@@ -133,6 +133,7 @@ files_dir_close(struct sink *s, struct files_dir *d)
 	if (s->format->leave != NULL)
 		s->format->leave(s, d);
 	sidecar_done(&d->sidecar);
+	sidecar_index_free(&d->told);
 	files_fds_unref(&d->fds);
 }
 

@@ -20,6 +20,7 @@
 #include "store/files_batch.h"
 #include "store/loss.h"
 #include "store/sidecar.h"
+#include "store/sidecar_read.h"
 #include "store/sink.h"
 #include "store/uidmap.h"
 
@@ -38,6 +39,7 @@ struct files_dir {
 	bool touched;			/* takes part in the batch that is collected */
 	unsigned slot;			/* as this number */
 	char changed[192];		/* folder_notes.changed; "" */
+	struct sidecar_index *told;	/* for amend: where messages lie; NULL: not read yet */
 };
 
 struct folder_at {
@@ -94,7 +96,8 @@ struct files_format {
 	int (*recover)(struct sink *s, struct folder_at *at, const struct uidmap *have,
 	    uint64_t *ret_aside, struct err *err);
 	/* One message. The folder's directory is open and takes part in s->batch. end fills
-	 * final->file_bytes and where it lies; then either keep, which cannot fail, or abandon,
+	 * final->file_bytes and where it lies (ret->file NULL: it is told later, with files_tell, at
+	 * the latest by seal); then either keep, which cannot fail, or abandon,
 	 * which is also called between begin and end. abandon must bear it if nothing was begun.
 	 * Texts in *ret live until keep. */
 	int (*begin)(struct sink *s, struct folder_at *at, const struct msg *m, struct err *err);
@@ -154,6 +157,12 @@ void files_close(struct sink **s);
 
 /* ---- for formats ---- */
 
+/* The sidecar line of a message whose end did not tell it. The folder has changes in the batch that is
+ * collected. */
+int files_tell(struct sink *s, struct folder_at *at, const struct msg *m,
+    const struct sidecar_at *place, struct err *err) WARN_UNUSED;
+/* The folder takes part in the batch, also without a message. */
+int files_touch(struct sink *s, struct folder_at *at, struct err *err) WARN_UNUSED;
 /* The line of a mark that begins with `word`, without the word and the blank behind it. */
 bool files_mark_line(const char *mark, const char *word, struct slice *ret);
 /* The latest of the marks "WORD <mark of grown.h>" in all records of the account. */

@@ -30,6 +30,8 @@ static const struct loss_phrase {
 	    "are in a folder whose name had to be changed" },
 	[LOSS_PART] = { "has parts that could not be decoded; they are there as they came",
 	    "have parts that could not be decoded; they are there as they came" },
+	[LOSS_UNSENT] = { "is marked unsent because it lies in the Drafts folder",
+	    "are marked unsent because they lie in the Drafts folder" },
 };
 
 void
@@ -99,8 +101,9 @@ loss_sum(uint64_t a, uint64_t b)
 	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
-void
-loss_add(struct loss_book *b, enum loss_kind kind, struct slice name, uint32_t uid, uint64_t times)
+static void
+loss_count(struct loss_book *b, enum loss_kind kind, struct slice name, uint32_t uid,
+    uint64_t messages, uint64_t times)
 {
 	char text[LOSS_NAME_MAX];
 	size_t named, at = loss_end(b, kind, &named);
@@ -117,8 +120,24 @@ loss_add(struct loss_book *b, enum loss_kind kind, struct slice name, uint32_t u
 
 		l = loss_insert(b, at - (others && text[0] != '\0'), kind, text, uid);
 	}
-	l->messages = loss_sum(l->messages, 1);
+	l->messages = loss_sum(l->messages, messages);
 	l->times = loss_sum(l->times, times);
+}
+
+void
+loss_add(struct loss_book *b, enum loss_kind kind, struct slice name, uint32_t uid, uint64_t times)
+{
+	loss_count(b, kind, name, uid, 1, times);
+}
+
+void
+loss_merge(struct loss_book *b, const struct loss_book *more)
+{
+	for (size_t i = 0; i < more->len; i++) {
+		const struct loss *l = &more->loss[i];
+
+		loss_count(b, l->kind, slice_str(l->name), l->first_uid, l->messages, l->times);
+	}
 }
 
 /* ---- as text ---- */

@@ -18,6 +18,7 @@ enum loss_kind {
 	LOSS_DATE,		/* a date that 14 digits cannot tell, left empty */
 	LOSS_FOLDER,		/* a folder name had to be changed; name: what it became */
 	LOSS_PART,		/* a MIME part could not be decoded; it is there as it came */
+	LOSS_UNSENT,		/* unsent because it lies in the Drafts folder, not by its flag */
 	LOSS_KINDS
 };
 
@@ -46,6 +47,8 @@ void loss_done(struct loss_book *b);
  * caller. */
 void loss_add(struct loss_book *b, enum loss_kind kind, struct slice name, uint32_t uid,
     uint64_t times);
+/* What another book counts, as if it had been told to this one. */
+void loss_merge(struct loss_book *b, const struct loss_book *more);
 /* As one line without blanks at the ends, for a mark, and back; false: not such a line, and the
  * book is as it was. An empty book is an empty line. */
 void loss_text(const struct loss_book *b, struct buf *out);

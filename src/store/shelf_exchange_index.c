@@ -1,6 +1,7 @@
 /* A set that others wrote, by folders: one walk over the lines of its owner finds where each lies, 32
  * octets a message. A line that cannot be read is a message too, in INBOX when it does not even tell
  * its folder, so that it ends in the report with its file and line. */
+#include <fcntl.h>
 #include <glib.h>
 #include <stdio.h>
 #include <stdlib.h>

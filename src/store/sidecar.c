@@ -210,6 +210,8 @@ sidecar_place(struct buf *b, const struct sidecar_at *at)
 		digest_hex(at->stored_sha256, hex);
 		json_put_str(b, "stored_sha256", hex);
 	}
+	if (at->full_source)
+		json_put_bool(b, "full_source", true);
 	if (at->rebuilt)
 		json_put_bool(b, "rebuilt", true);
 }
@@ -266,20 +268,6 @@ sidecar_remove(struct sidecar *c, uint32_t uid, uint32_t uidvalidity, struct err
 	json_put_int(b, "uid", uid);
 	json_put_int(b, "uidvalidity", uidvalidity);
 	json_put_bool(b, "removed", true);
-	return sidecar_end_line(c, before, uid, err);
-}
-
-int
-sidecar_amend(
-    struct sidecar *c, uint32_t uid, uint32_t uidvalidity, const struct flags *now, struct err *err)
-{
-	struct buf *b = &c->lines;
-	size_t before = b->len;
-
-	json_open(b, NULL);
-	json_put_int(b, "uid", uid);
-	json_put_int(b, "uidvalidity", uidvalidity);
-	sidecar_flags(b, now);
 	return sidecar_end_line(c, before, uid, err);
 }
 

@@ -9,9 +9,8 @@
  *	 "sha256":HEX,"verdict":"stored"}
  * A file of many messages adds "at" (octet) and "eol"; a form that is not the octets of the wire
  * adds "stored_sha256"; "rebuilt":true marks a message that the source had in pieces only. A line
- * {"uid":5,"uidvalidity":V,"removed":true} takes the message back. A line without "file",
- *	{"uid":5,"uidvalidity":V,"flags":["\\Seen"],"keywords":[]}
- * says what flags and keywords have become; all else stays as an earlier line told.
+ * {"uid":5,"uidvalidity":V,"removed":true} takes the message back. "full_source":true says that the
+ * message itself is an attachment of what is stored (exchange).
  *
  * Of mbox "at" is the offset of the From_ line, and "stored" octets follow that line: the message as
  * it is in the file, with its quoting, without the line end that one which does not end in LF was
@@ -63,6 +62,7 @@ struct sidecar_at {
 	const char *eol;	/* "lf": an LF stands for CRLF; "wire"; NULL: left out */
 	const uint8_t *stored_sha256;	/* of the stored octets where they are not those of the
 					 * wire; NULL: left out */
+	bool full_source;		/* exchange: the message itself is attached */
 	bool rebuilt;
 	uint64_t status_at, status_len;	/* fields that imex put in, counted from the first octet of
 					 * the stored message; status_len 0: none */
@@ -73,9 +73,6 @@ int sidecar_add(struct sidecar *c, const struct msg *m, uint32_t uidvalidity,
 /* Queue the line that takes a message back: {"uid":5,"uidvalidity":V,"removed":true}. */
 int sidecar_remove(struct sidecar *c, uint32_t uid, uint32_t uidvalidity, struct err *err)
     WARN_UNUSED;
-/* Queue the line that says what flags have become. */
-int sidecar_amend(struct sidecar *c, uint32_t uid, uint32_t uidvalidity, const struct flags *now,
-    struct err *err) WARN_UNUSED;
 /* Give away the queued lines (ret_lines uninitialised before) and count them as written; *ret_from
  * is the length that the file has before them. */
 void sidecar_take(struct sidecar *c, struct buf *ret_lines, uint64_t *ret_from);

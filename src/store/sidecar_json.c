@@ -241,6 +241,7 @@ line_place(const json_t *o, struct arena *a, struct sidecar_line *l)
 		l->eol = SIDECAR_EOL_WIRE;
 	if (json_count_of(o, "status_at", INT64_MAX, &l->status_at))
 		(void)json_count_of(o, "status_len", INT64_MAX, &l->status_len);
+	l->full_source = json_true_of(o, "full_source");
 	l->rebuilt = json_true_of(o, "rebuilt");
 	return true;
 }

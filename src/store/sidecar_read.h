@@ -36,7 +36,7 @@ struct sidecar_line {
 	struct msg msg;
 	uint32_t uidvalidity;
 	const char *file;	/* a plain name; NULL: none, or one that is not plain */
-	bool at_known, sha256_known, stored_sha256_known, rebuilt;
+	bool at_known, sha256_known, stored_sha256_known, full_source, rebuilt;
 	uint64_t at;
 	enum sidecar_eol eol;
 	uint8_t stored_sha256[SHA256_LEN];

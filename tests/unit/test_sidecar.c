@@ -390,20 +390,6 @@ an_append_onto_a_changed_file_is_refused(void **state)
 }
 
 static void
-a_change_of_flags_is_a_line_of_its_own(void **state)
-{
-	struct flags now = { FLAG_SEEN | FLAG_RECENT, "a b" };
-	struct err err = { 0 };
-
-	(void)state;
-	assert_int_equal(enter(&folder, false), 0);
-	put(false);
-	assert_int_equal(sidecar_amend(&car, 5, 7, &now, &err), 0);
-	assert_string_equal(car.lines.data, "{\"uid\":5,\"uidvalidity\":7,"
-					    "\"flags\":[\"\\\\Seen\"],\"keywords\":[\"a\",\"b\"]}\n");
-}
-
-static void
 later_marks_are_those_of_longer_files_and_higher_numbers(void **state)
 {
 	char older[SIDECAR_MARK_MAX];
@@ -440,7 +426,6 @@ main(void)
 		WITH_DIR(the_folder_line_is_written_again_when_it_changed),
 		WITH_DIR(a_damaged_mark_is_an_error),
 		WITH_DIR(an_append_onto_a_changed_file_is_refused),
-		WITH_DIR(a_change_of_flags_is_a_line_of_its_own),
 		WITH_DIR(later_marks_are_those_of_longer_files_and_higher_numbers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

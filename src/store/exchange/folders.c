@@ -20,7 +20,6 @@ struct named {
 struct exfolders {
 	GHashTable *by_wire;	/* wire name -> struct named */
 	GHashTable *taken;	/* folded name -> "" */
-	GHashTable *first;	/* first levels that special use renames: wire level -> name */
 };
 
 static void
@@ -38,7 +37,6 @@ exfolders_clear(struct exfolders *f)
 {
 	f->by_wire = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, named_free);
 	f->taken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	f->first = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
 
 static void
@@ -46,7 +44,6 @@ exfolders_drop(struct exfolders *f)
 {
 	g_hash_table_destroy(f->by_wire);
 	g_hash_table_destroy(f->taken);
-	g_hash_table_destroy(f->first);
 }
 
 struct exfolders *
@@ -132,28 +129,24 @@ next_level(struct slice *rest, char delim)
 
 /* The plain name: true when something had to be changed. */
 static bool
-plain_name(const struct exfolders *f, struct slice wire, char delim, const char *special,
-    struct buf *out)
+plain_name(struct slice wire, char delim, const char *special, struct buf *out)
 {
 	struct slice rest = wire;
 	bool first = true, changed = false;
 
 	if (wire.len == 0)
 		return level_add(wire, out);
+	if (special != NULL && !is_inbox(wire)) {
+		(void)buf_add_str(out, special);
+		return false;
+	}
 	while (rest.len > 0) {
 		struct slice level = next_level(&rest, delim);
-		char *key = g_strndup(level.data, level.len);
-		const char *other = first ? g_hash_table_lookup(f->first, key) : NULL;
 
-		g_free(key);
 		if (!first)
 			(void)buf_add_byte(out, '\\');
 		if (first && is_inbox(level))
 			(void)buf_add_str(out, "Inbox");
-		else if (other != NULL)
-			(void)buf_add_str(out, other);
-		else if (special != NULL && rest.len == 0)
-			(void)buf_add_str(out, special);
 		else
 			changed |= level_add(level, out);
 		first = false;
@@ -187,7 +180,7 @@ name_one(struct exfolders *f, struct slice wire, struct slice prefix, char delim
 	struct buf plain;
 
 	buf_init(&plain, NAME_MAX_OCTETS);
-	one->changed = plain_name(f, below_prefix(wire, prefix), delim, special, &plain);
+	one->changed = plain_name(below_prefix(wire, prefix), delim, special, &plain);
 	one->wire = g_strndup(wire.data, wire.len);
 	one->name = take_name(f, plain.data != NULL ? plain.data : "", &one->changed);
 	buf_done(&plain);
@@ -203,20 +196,6 @@ by_wire_name(const void *a, const void *b)
 	return slice_cmp((*x)->name, (*y)->name);
 }
 
-/* A folder of special use at the top renames what lies below it too. */
-static void
-note_first_level(struct exfolders *f, const struct folder *one)
-{
-	const char *special = special_name(one->special_use);
-	struct slice name = below_prefix(one->name, one->prefix);
-	bool top = one->delim == '\0' || memchr(name.data, one->delim, name.len) == NULL;
-
-	if (special == NULL || !top || is_inbox(name))
-		return;
-	(void)g_hash_table_insert(
-	    f->first, g_strndup(name.data, name.len), (gpointer)(uintptr_t)special);
-}
-
 void
 exfolders_survey(struct exfolders *f, const struct folder *list, size_t n)
 {
@@ -224,10 +203,8 @@ exfolders_survey(struct exfolders *f, const struct folder *list, size_t n)
 
 	exfolders_drop(f);
 	exfolders_clear(f);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		sorted[i] = &list[i];
-		note_first_level(f, &list[i]);
-	}
 	qsort(sorted, n, sizeof(*sorted), by_wire_name);
 	/* INBOX and the special folders have the names that Exchange knows: they come first. */
 	for (int turn = 0; turn < 2; turn++) {

@@ -132,7 +132,7 @@ void
 exlists_close(struct exlists *l)
 {
 	for (size_t i = 0; i < l->len; i++)
-		exread_close(l->set[i]);
+		exread_close(&l->set[i]);
 	free(l->set);
 	free(l->dir);
 	*l = (struct exlists){ 0 };
