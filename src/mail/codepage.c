@@ -1,6 +1,6 @@
 /* See codepage.h. iconv is asked one character at a time and what it says is kept: of a page with
- * one octet a character in a table of 256, made when it is opened; of another page in a table of the
- * basic plane that fills with use. Whole runs through iconv were tried first; they hide which
+ * one octet a character in a table of 256, made when it is opened; of another page in a table of
+ * the basic plane that fills with use. Whole runs through iconv were tried first; they hide which
  * character was dropped (glibc leaves out U+E0000..7F without a word) or became ASCII. */
 #include "mail/codepage.h"
 
@@ -13,7 +13,7 @@
 #include "base/mem.h"
 
 enum {
-	PAGE_OCTETS_MAX = 4,	/* of one character, in every accepted page */
+	PAGE_OCTETS_MAX = 4, /* of one character, in every accepted page */
 	PAGE_PLANE = 0x10000,
 	PAGE_QUICK = 0x800,
 	PAGE_PIECE = 4096,
@@ -24,19 +24,20 @@ enum {
 /* How a character is written; len 0: not asked yet, PAGE_LACKS: it cannot be. */
 struct page_code {
 	uint8_t len;
+	bool near; /* it comes back as another character */
 	uint8_t octet[PAGE_OCTETS_MAX];
 };
 enum { PAGE_LACKS = 0xFF };
 
 struct codepage {
 	unsigned number;
-	bool multi;		/* has characters of more than one octet; not UTF-8 */
-	iconv_t from, to;	/* both (iconv_t)-1 for UTF-8 */
-	uint32_t chars[256];	/* of an octet alone; REPLACEMENT: none, or the first of several */
-	uint8_t quick[PAGE_QUICK];	/* not multi: the octet of a character, 0: none or NUL */
-	uint8_t back[128];	/* not multi: octets from 0x80 in the order of their characters */
-	struct page_code *plane;	/* multi: PAGE_PLANE of them */
-	uint32_t *pairs;	/* multi: what two octets are; 0: not asked yet */
+	bool multi; /* has characters of more than one octet; not UTF-8 */
+	iconv_t from, to; /* both (iconv_t)-1 for UTF-8 */
+	uint32_t chars[256]; /* of an octet alone; REPLACEMENT: none, or the first of several */
+	uint8_t quick[PAGE_QUICK]; /* not multi: the octet of a character, 0: none or NUL */
+	uint8_t back[128]; /* not multi: octets from 0x80 in the order of their characters */
+	struct page_code *plane; /* multi: PAGE_PLANE of them */
+	uint32_t *pairs; /* multi: what two octets are; 0: not asked yet */
 };
 /* No characters: two octets begin a longer one; they begin none. */
 enum { PAIR_MORE = 0x110000, PAIR_NONE };
@@ -71,8 +72,9 @@ static const struct page_refusal {
 	{ 65000, 65000, "UTF-7 has states, so that a field cannot be read alone" },
 };
 
-static const char page_accepted[] = "accepted are for example 437, 850, 932, 936, 949, 950, 1250 to "
-				    "1258, 10000, 20127, 20866, 28591 to 28606 and 65001 (UTF-8)";
+static const char page_accepted[] =
+    "accepted are for example 437, 850, 932, 936, 949, 950, 1250 to "
+    "1258, 10000, 20127, 20866, 28591 to 28606 and 65001 (UTF-8)";
 
 size_t
 utf8_char(struct slice text, uint32_t *ret)
@@ -145,6 +147,7 @@ static struct page_code
 page_to(struct codepage *c, uint32_t value)
 {
 	char text[4], octets[16], *in = text, *out = octets;
+	uint32_t back;
 	size_t left = utf8_write(value, text), room = sizeof octets;
 	struct page_code code = { .len = PAGE_LACKS };
 
@@ -162,6 +165,7 @@ page_to(struct codepage *c, uint32_t value)
 		return code;
 	code.len = (uint8_t)len;
 	memcpy(code.octet, octets, len);
+	code.near = page_from(c, octets, len, &back) != 0 || back != value;
 	return code;
 }
 
@@ -184,8 +188,8 @@ page_cmp_back(const void *a, const void *b, void *arg)
 static int
 page_refuse(struct err *err, unsigned number, const char *why)
 {
-	return err_set(err, ERR_USAGE, "code page %u cannot be used: %s; %s", number, why,
-	    page_accepted);
+	return err_set(
+	    err, ERR_USAGE, "code page %u cannot be used: %s; %s", number, why, page_accepted);
 }
 
 /* Ask for every octet alone; those below 0x80 must be ASCII. */
@@ -318,7 +322,7 @@ page_single(struct codepage *c, uint32_t value)
 	}
 	if (low < 128 && c->chars[c->back[low]] == value)
 		return (struct page_code){ .len = 1, .octet = { c->back[low] } };
-	return page_to(c, value);	/* as a letter and a mark */
+	return page_to(c, value); /* as a letter and a mark */
 }
 
 static struct page_code
@@ -360,10 +364,10 @@ page_encode_run(struct codepage *c, struct slice text, struct buf *out, struct c
 		at += len;
 		if (code.len == PAGE_LACKS && len > 1 && c->number == PAGE_UTF8)
 			code = (struct page_code){ .len = 3, .octet = { 0xEF, 0xBF, 0xBD } };
-		if (code.len == PAGE_LACKS) {
+		if (code.len == PAGE_LACKS || code.near)
 			io->first = io->count++ == 0 ? value : io->first;
+		if (code.len == PAGE_LACKS)
 			code = (struct page_code){ .len = 1, .octet = { '?' } };
-		}
 		if (!buf_add(out, code.octet, code.len))
 			break;
 	}
@@ -389,7 +393,8 @@ codepage_encode(
 static uint32_t
 page_pair(struct codepage *c, const char *octets)
 {
-	uint32_t *pair = &c->pairs[(unsigned)(unsigned char)octets[0] << 8 | (unsigned char)octets[1]];
+	uint32_t *pair =
+	    &c->pairs[(unsigned)(unsigned char)octets[0] << 8 | (unsigned char)octets[1]];
 
 	if (*pair == 0) {
 		int said = page_from(c, octets, 2, pair);
@@ -418,7 +423,7 @@ page_decode_char(struct codepage *c, struct slice octets, uint32_t *ret)
 		return 2;
 	}
 	for (size_t len = 3; pair == PAIR_MORE && len <= PAGE_OCTETS_MAX && len <= octets.len;
-	    len++) {
+	     len++) {
 		int said = page_from(c, octets.data, len, ret);
 
 		if (said == 0)

@@ -22,7 +22,8 @@ void codepage_close(struct codepage **c);
 unsigned codepage_number(const struct codepage *c);
 
 struct codepage_lacks {
-	uint64_t count;		/* characters that the code page lacks, written '?' */
+	uint64_t count;		/* characters that the code page lacks, written '?', or as one that it has and that
+				 * is much the same (U+301C in 932 comes back as U+FF5E) */
 	uint32_t first;		/* the first of them, 0: none */
 };
 /* UTF-8 (octets that are not UTF-8 count as lacking U+FFFD) appended to `out`; false: out is full.

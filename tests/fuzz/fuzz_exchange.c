@@ -1,6 +1,6 @@
-/* libFuzzer: migration files. The first octet chooses: 'L' the lexer on the rest, 'W' text that is written
- * and read back, else a whole set: packing list, primary and secondary file, separated by lines "%%%%".
- * The set lies in a directory in memory, as imex.PKL, A.PRI and A.SEC. */
+/* libFuzzer: migration files. The first octet chooses: 'L' the lexer on the rest, 'W' text that is
+ * written and read back, else a whole set: packing list, primary and secondary file, separated by
+ * lines "%%%%". The set lies in a directory in memory, as imex.PKL, A.PRI and A.SEC. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,7 +103,8 @@ fuzz_items(struct exread *r, size_t owner)
 		size_t subject = item.subject.len;
 
 		lines++;
-		if (item.damaged != (item.fault.text[0] != '\0') || (!item.damaged && !item.has_body))
+		if (item.damaged != (item.fault.text[0] != '\0') ||
+		    (!item.damaged && !item.has_body))
 			abort();
 		if (item.has_body)
 			fuzz_message(r, &item);
@@ -162,47 +163,79 @@ fuzz_lex(struct slice text)
 	close(fd);
 }
 
-/* A value of one field, with its controls and bad octets taken out, comes back; so does one in a list. */
+/* As a reader sees a field: its cell, or the record it went to, decoded. */
+static struct slice
+fuzz_field(const struct exfield *f, struct codepage *page, struct buf *ret)
+{
+	buf_reset(ret);
+	codepage_decode(page, f->cell.len > 0 ? buf_slice(&f->cell) : buf_slice(&f->data), ret);
+	return buf_slice(ret);
+}
+
+struct fuzz_writing {
+	struct codepage *page;
+	struct exfield f;
+	struct buf clean, back, scratch, seen;
+};
+
+/* A value that the page has comes back, alone and in a list. */
+static void
+fuzz_write_value(struct fuzz_writing *w)
+{
+	struct slice want = buf_slice(&w->clean), raw = { "", 0 };
+	const struct exrecip two[] = { { want, { 0 }, { 0 } }, { { "x", 1 }, { 0 }, { 0 } } };
+	struct excut cut;
+
+	exfield_text(&w->f, w->page, want);
+	/* Some pages write a letter and its mark apart. */
+	codepage_encode(w->page, want, &w->back, &(struct codepage_lacks){ 0 });
+	codepage_decode(w->page, buf_slice(&w->back), &w->seen);
+	if (w->f.notes.lacks.count > 0 || !slice_same(buf_slice(&w->seen), want))
+		return;
+	buf_reset(&w->back);
+	exlex_value(fuzz_field(&w->f, w->page, &w->seen), &w->back);
+	if (!slice_same(buf_slice(&w->back), want))
+		abort();
+	for (size_t n = 1; n <= 2 && want.len > 0; n++) {
+		exfield_recips(&w->f, w->page, two, n);
+		exlex_list(fuzz_field(&w->f, w->page, &w->seen), &w->scratch, &cut);
+		buf_reset(&w->back);
+		if (!excut_next(&cut, &raw) || !exlex_value(raw, &w->back) ||
+		    !slice_same(buf_slice(&w->back), want) || excut_next(&cut, &raw) != (n == 2))
+			abort();
+	}
+}
+
+/* The second octet chooses the code page; controls and octets that are not UTF-8 are taken out. */
 static void
 fuzz_write(struct slice text)
 {
-	struct codepage *page;
-	struct exfield f;
+	static const unsigned pages[] = { 65001, 1252, 932, 54936, 1258, 437 };
+	struct fuzz_writing w;
+	struct codepage *utf8;
 	struct err err;
-	struct buf clean, back, scratch;
-	struct excut cut;
-	struct slice raw = { "", 0 };
+	unsigned number = text.len > 0 ? pages[(unsigned char)text.data[0] % 6] : 65001;
 
-	if (codepage_open(&page, 65001, &err) < 0)
+	if (codepage_open(&w.page, number, &err) < 0 || codepage_open(&utf8, 65001, &err) < 0)
 		abort();
-	exfield_init(&f);
-	buf_init(&clean, 1 << 16);
-	buf_init(&back, 1 << 18);
-	buf_init(&scratch, 1 << 18);
-	codepage_decode(page, text, &clean);
-	for (size_t i = 0; i < clean.len; i++)
-		clean.data[i] = (char)((unsigned char)clean.data[i] < 0x20 ? '_' : clean.data[i]);
-	exfield_text(&f, page, buf_slice(&clean));
-	exlex_value(f.cell.len > 0 ? buf_slice(&f.cell) : buf_slice(&f.data), &back);
-	if (!slice_same(buf_slice(&back), buf_slice(&clean)))
-		abort();
-
-	const struct exrecip two[] = { { buf_slice(&clean), { 0 }, { 0 } }, { { "x", 1 }, { 0 }, { 0 } } };
-
-	for (size_t n = 1; n <= 2 && clean.len > 0; n++) {
-		exfield_recips(&f, page, two, n);
-		exlex_list(f.cell.len > 0 ? buf_slice(&f.cell) : buf_slice(&f.data), &scratch, &cut);
-		buf_reset(&back);
-		if (!excut_next(&cut, &raw) || !exlex_value(raw, &back) ||
-		    !slice_same(buf_slice(&back), buf_slice(&clean)) ||
-		    excut_next(&cut, &raw) != (n == 2))
-			abort();
+	exfield_init(&w.f);
+	buf_init(&w.clean, 1 << 16);
+	buf_init(&w.back, 1 << 18);
+	buf_init(&w.scratch, 1 << 18);
+	buf_init(&w.seen, 1 << 18);
+	codepage_decode(utf8, text, &w.clean);
+	for (size_t i = 0; i < w.clean.len; i++) {
+		if ((unsigned char)w.clean.data[i] < 0x20)
+			w.clean.data[i] = '_';
 	}
-	exfield_done(&f);
-	buf_done(&clean);
-	buf_done(&back);
-	buf_done(&scratch);
-	codepage_close(&page);
+	fuzz_write_value(&w);
+	exfield_done(&w.f);
+	buf_done(&w.clean);
+	buf_done(&w.back);
+	buf_done(&w.scratch);
+	buf_done(&w.seen);
+	codepage_close(&w.page);
+	codepage_close(&utf8);
 }
 
 int

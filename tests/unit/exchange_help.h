@@ -1,5 +1,5 @@
-/* Sets of migration files for tests: the worked example of the format's description, and short ways to write,
- * read and compare. */
+/* Sets of migration files for tests: the worked example of the format's description, and short ways
+ * to write, read and compare. */
 #ifndef TESTS_UNIT_EXCHANGE_HELP_H
 #define TESTS_UNIT_EXCHANGE_HELP_H
 
@@ -12,7 +12,7 @@ static const char set_directory[] =
     "DIRECTORY\r\n"
     "Obj-class,Mode,Common-Name,Display-Name,Secondary-Proxy-Addresses,Home-Server\r\n"
     "mailbox,create,usuario1,Usuario Uno,\"SMTP:usuario1@example.com\",~Server\r\n";
-#define SET_COLUMNS \
+#define SET_COLUMNS                                                                                \
 	"Folder,Sender,To,Cc,Bcc,Subject,Send-Date,Received-Date,Priority,Unread,Unsent,Body\r\n"
 static const char set_pri[] =
     "! extracted 2000-04-14 08:00:00 from imap.example.com, user usuario1%ncc%migracion\r\n"
@@ -66,8 +66,8 @@ set_small(const char *lines, const char *sec)
 
 	buf_init(&pri, 1 << 20);
 	buf_printf(&pri, "MAILMESSAGE,SMTP:a@x\r\n" SET_COLUMNS "%s", lines);
-	set_put("imex.PKL",
-	    "1252\r\n\r\nFilename,Filetype\r\nA.PRI,Primary\r\nA.SEC,Secondary\r\n");
+	set_put(
+	    "imex.PKL", "1252\r\n\r\nFilename,Filetype\r\nA.PRI,Primary\r\nA.SEC,Secondary\r\n");
 	set_put("A.PRI", pri.data);
 	set_put("A.SEC", sec);
 	buf_done(&pri);
@@ -122,8 +122,8 @@ set_has_problem(enum event_no event, const char *words)
 	return false;
 }
 
-/* All records of the item's message as text: "Body(5)hello|Attachment a.txt(2)hi|", or with "! fault" at the
- * end. */
+/* All records of the item's message as text: "Body(5)hello|Attachment a.txt(2)hi|", or with "!
+ * fault" at the end. */
 static inline enum exstep
 set_body(struct buf *out, struct exfault *fault)
 {

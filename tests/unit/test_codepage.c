@@ -64,7 +64,7 @@ decodes(const char *octets, const char *utf8)
 
 /* EM-10 */
 static void
-all_octets_of_437_and_10000_and_125x_come_back(void **state)
+em_10_all_octets_of_437_and_10000_and_125x_come_back(void **state)
 {
 	static const unsigned pages[] = { 437, 10000, 850, 852, 866, 1250, 1251, 1252, 1254, 1256,
 		1258, 20866, 28591, 28605 };
@@ -87,7 +87,7 @@ all_octets_of_437_and_10000_and_125x_come_back(void **state)
 
 /* EM-10: the characters that Q174725 names. */
 static void
-greek_letters_ligatures_and_the_integral_keep_their_octets(void **state)
+em_10_greek_letters_ligatures_and_the_integral_keep_their_octets(void **state)
 {
 	(void)state;
 	open_page(437);
@@ -135,6 +135,18 @@ two_octets_of_932_are_one_character(void **state)
 	decodes("\x93\r\n", "\xEF\xBF\xBD\r\n");
 	decodes("a\x93", "a\xEF\xBF\xBD");
 	encodes("😀", "?", 1, 0x1F600);
+	/* two kinds of wave: one is written as the other, and counted */
+	encodes("～", "\x81\x60", 0, 0);
+	encodes("〜", "\x81\x60", 1, 0x301C);
+}
+
+static void
+a_letter_with_two_marks_is_written_apart(void **state)
+{
+	(void)state;
+	open_page(1258);
+	encodes("Ạ", "A\xF2", 0, 0);
+	decodes("A\xF2", "A\xCC\xA3");
 }
 
 static void
@@ -201,8 +213,8 @@ utf8_is_checked_octet_by_octet(void **state)
 	open_page(65001);
 	encodes("é€😀", "é€😀", 0, 0);
 	encodes("\xC0\x80\xED\xA0\x80", "?????", 5, 0xFFFD);
-	decodes("\xC0\x80\xED\xA0\x80",
-	    "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
+	decodes(
+	    "\xC0\x80\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
 	assert_int_equal(utf8_char(slice_str("\xF0\x9F\x98\x80"), &c), 4);
 	assert_int_equal(c, 0x1F600);
 	assert_int_equal(utf8_char(slice_str("\xF4\x90\x80\x80"), &c), 1);
@@ -215,9 +227,10 @@ unicode_states_and_ebcdic_are_refused_with_the_reason(void **state)
 	static const struct {
 		unsigned number;
 		const char *word;
-	} row[] = { { 1200, "UNICODE" }, { 1201, "UNICODE" }, { 12000, "UTF-32" }, { 65000, "UTF-7" },
-		{ 50220, "states" }, { 1026, "ASCII" }, { 500, "ASCII" }, { 0, "no such table" },
-		{ 99999, "no such table" }, { 4294967295U, "no such table" } };
+	} row[] = { { 1200, "UNICODE" }, { 1201, "UNICODE" }, { 12000, "UTF-32" },
+		{ 65000, "UTF-7" }, { 50220, "states" }, { 1026, "ASCII" }, { 500, "ASCII" },
+		{ 0, "no such table" }, { 99999, "no such table" },
+		{ 4294967295U, "no such table" } };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(row); i++) {
@@ -249,11 +262,12 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
-		T(all_octets_of_437_and_10000_and_125x_come_back),
-		T(greek_letters_ligatures_and_the_integral_keep_their_octets),
+		T(em_10_all_octets_of_437_and_10000_and_125x_come_back),
+		T(em_10_greek_letters_ligatures_and_the_integral_keep_their_octets),
 		T(what_the_page_lacks_is_counted_and_the_first_is_named),
 		T(octets_without_a_character_are_c1_or_the_replacement),
 		T(two_octets_of_932_are_one_character),
+		T(a_letter_with_two_marks_is_written_apart),
 		T(a_yen_sign_never_becomes_a_backslash),
 		T(four_octets_of_54936_are_one_character),
 		T(pieces_cut_anywhere_give_the_same_text),

@@ -1,5 +1,5 @@
-/* EM-18: random damage to .PRI and .SEC. Every message gives an error or its octets, nothing hangs, nothing
- * is read outside of files, and the messages that were not touched are read as before. */
+/* EM-18: random damage to .PRI and .SEC. Every message gives an error or its octets, nothing hangs,
+ * nothing is read outside of files, and the messages that were not touched are read as before. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +12,8 @@
 enum { MESSAGES = 12, ROUNDS = 1000, TEXT_MAX = 8192 };
 
 static struct buf pri, sec;
-static uint64_t from[MESSAGES + 1];	/* of each message in the .SEC */
-static uint64_t line_from[MESSAGES + 1];	/* of its line in the .PRI */
+static uint64_t from[MESSAGES + 1]; /* of each message in the .SEC */
+static uint64_t line_from[MESSAGES + 1]; /* of its line in the .PRI */
 static char want[MESSAGES][512];
 static uint64_t seed;
 
@@ -35,8 +35,10 @@ make(void)
 	for (unsigned i = 0; i < MESSAGES; i++) {
 		from[i] = sec.len;
 		line_from[i] = pri.len;
-		buf_printf(&pri, "Inbox,\"A[SMTP:a@x]\",B;\"C, D\",,,%c,20000101000000,,1,TRUE,FALSE,"
-				 "#A.SEC(%zu)\r\n", 'a' + i, sec.len);
+		buf_printf(&pri,
+		    "Inbox,\"A[SMTP:a@x]\",B;\"C, D\",,,%c,20000101000000,,1,TRUE,FALSE,"
+		    "#A.SEC(%zu)\r\n",
+		    'a' + i, sec.len);
 		buf_printf(&sec, "Body,%u,,%s,,,\r\n%.*s\r\n", i * 3, i % 3 == 0 ? "TRUE" : "FALSE",
 		    (int)i * 3, "The quick brown fox jumps over the lazy dog.");
 		for (unsigned n = 0; n < i % 3; n++)
@@ -75,7 +77,7 @@ read_all(char got[MESSAGES][512])
 			bool whole = item.has_body && set_body(&body, &fault) == EXSTEP_END;
 
 			items++;
-			assert_true(items <= MESSAGES + 40);	/* damage may add line ends */
+			assert_true(items <= MESSAGES + 40); /* damage may add line ends */
 			assert_true(whole || item.damaged || fault.text[0] != '\0');
 			if (whole && i < MESSAGES)
 				snprintf(got[i], 512, "%s", body.data);
@@ -94,7 +96,8 @@ begin(void **state)
 	buf_init(&sec, TEXT_MAX);
 	if (temp_dir_make(state) < 0)
 		return -1;
-	set_put("imex.PKL", "1252\r\n\r\nFilename,Filetype\r\nA.PRI,Primary\r\nA.SEC,Secondary\r\n");
+	set_put(
+	    "imex.PKL", "1252\r\n\r\nFilename,Filetype\r\nA.PRI,Primary\r\nA.SEC,Secondary\r\n");
 	make();
 	put();
 	return read_all(want) == MESSAGES ? 0 : -1;
@@ -109,7 +112,7 @@ end(void **state)
 }
 
 static void
-nothing_is_wrong_before_the_damage(void **state)
+em_18_nothing_is_wrong_before_the_damage(void **state)
 {
 	(void)state;
 	assert_int_equal(exread_problems(set, NULL), 0);
@@ -141,7 +144,7 @@ other_messages_are_the_same(unsigned damaged, char got[MESSAGES][512], uint64_t 
 }
 
 static void
-one_octet_of_a_secondary_file_spoils_one_message_at_most(void **state)
+em_18_one_octet_of_a_secondary_file_spoils_one_message_at_most(void **state)
 {
 	char got[MESSAGES][512];
 
@@ -154,12 +157,13 @@ one_octet_of_a_secondary_file_spoils_one_message_at_most(void **state)
 		sec.data[at] = (char)draw(256);
 		put();
 		read_all(got);
-		other_messages_are_the_same(owner_of(from, at), got, at, (unsigned char)sec.data[at]);
+		other_messages_are_the_same(
+		    owner_of(from, at), got, at, (unsigned char)sec.data[at]);
 	}
 }
 
 static void
-a_secondary_file_cut_anywhere_keeps_the_messages_before(void **state)
+em_18_a_secondary_file_cut_anywhere_keeps_the_messages_before(void **state)
 {
 	char got[MESSAGES][512];
 
@@ -172,14 +176,14 @@ a_secondary_file_cut_anywhere_keeps_the_messages_before(void **state)
 		for (unsigned i = 0; i < MESSAGES; i++) {
 			if (from[i + 1] <= len)
 				assert_string_equal(got[i], want[i]);
-			else if (from[i + 1] > len + 2)	/* more than its last CRLF is missing */
+			else if (from[i + 1] > len + 2) /* more than its last CRLF is missing */
 				assert_string_equal(got[i], "");
 		}
 	}
 }
 
 static void
-one_octet_of_a_primary_file_never_hangs_and_spoils_two_lines_at_most(void **state)
+em_18_one_octet_of_a_primary_file_never_hangs_and_spoils_two_lines_at_most(void **state)
 {
 	char got[MESSAGES][512];
 
@@ -202,7 +206,7 @@ one_octet_of_a_primary_file_never_hangs_and_spoils_two_lines_at_most(void **stat
 }
 
 static void
-a_primary_file_cut_anywhere_keeps_the_lines_before(void **state)
+em_18_a_primary_file_cut_anywhere_keeps_the_lines_before(void **state)
 {
 	char got[MESSAGES][512];
 
@@ -220,7 +224,7 @@ a_primary_file_cut_anywhere_keeps_the_lines_before(void **state)
 }
 
 static void
-many_octets_at_once_never_hang(void **state)
+em_18_many_octets_at_once_never_hang(void **state)
 {
 	char got[MESSAGES][512];
 
@@ -247,12 +251,12 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
-		T(nothing_is_wrong_before_the_damage),
-		T(one_octet_of_a_secondary_file_spoils_one_message_at_most),
-		T(a_secondary_file_cut_anywhere_keeps_the_messages_before),
-		T(one_octet_of_a_primary_file_never_hangs_and_spoils_two_lines_at_most),
-		T(a_primary_file_cut_anywhere_keeps_the_lines_before),
-		T(many_octets_at_once_never_hang),
+		T(em_18_nothing_is_wrong_before_the_damage),
+		T(em_18_one_octet_of_a_secondary_file_spoils_one_message_at_most),
+		T(em_18_a_secondary_file_cut_anywhere_keeps_the_messages_before),
+		T(em_18_one_octet_of_a_primary_file_never_hangs_and_spoils_two_lines_at_most),
+		T(em_18_a_primary_file_cut_anywhere_keeps_the_lines_before),
+		T(em_18_many_octets_at_once_never_hang),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

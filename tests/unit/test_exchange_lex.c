@@ -1,4 +1,5 @@
-/* Lines, fields and values of migration files: the vectors of the format's description, and damage. */
+/* Lines, fields and values of migration files: the vectors of the format's description, and damage.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -267,8 +268,8 @@ a_pointer_is_one_only_without_quotes_and_within_bounds(void **state)
 	assert_int_equal(exlex_pointer(slice_str("#A.SEC(50)"), &p), EXPOINTER_GOOD);
 	assert_true(slice_eq(p.name, "A.SEC"));
 	assert_int_equal(p.offset, 50);
-	assert_int_equal(exlex_pointer(slice_str("#A.SEC(9223372036854775807)"), &p),
-	    EXPOINTER_GOOD);
+	assert_int_equal(
+	    exlex_pointer(slice_str("#A.SEC(9223372036854775807)"), &p), EXPOINTER_GOOD);
 	assert_int_equal(exlex_pointer(slice_str("\"#A.SEC(50)\""), &p), EXPOINTER_NOT);
 	assert_int_equal(exlex_pointer(slice_str(""), &p), EXPOINTER_NOT);
 	for (size_t i = 0; i < COUNT_OF(bad); i++)
@@ -277,7 +278,7 @@ a_pointer_is_one_only_without_quotes_and_within_bounds(void **state)
 
 /* EM-28 */
 static void
-backslashes_of_a_directory_value_are_read_back(void **state)
+em_28_backslashes_of_a_directory_value_are_read_back(void **state)
 {
 	struct buf out;
 	size_t bad;
@@ -306,6 +307,23 @@ truth_is_read_in_any_case(void **state)
 	assert_false(exlex_truth(slice_str(""), &t));
 }
 
+/* A.7 */
+static void
+switches_of_the_user_list_are_read_in_any_case(void **state)
+{
+	static const char *const on[] = { "True", "T", "yes", "Y", "\tTRUE " };
+	static const char *const off[] = { " no ", "N", "false", "f" };
+	bool t = false;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(on); i++)
+		assert_true(exlex_switch(slice_str(on[i]), &t) && t);
+	for (size_t i = 0; i < COUNT_OF(off); i++)
+		assert_true(exlex_switch(slice_str(off[i]), &t) && !t);
+	assert_false(exlex_switch(slice_str("0"), &t));
+	assert_false(exlex_switch(slice_str(""), &t));
+}
+
 int
 main(void)
 {
@@ -321,8 +339,9 @@ main(void)
 		T(quoted_fields_and_lists_give_their_values),
 		T(text_behind_a_closing_quote_is_found_with_its_column),
 		T(a_pointer_is_one_only_without_quotes_and_within_bounds),
-		T(backslashes_of_a_directory_value_are_read_back),
+		T(em_28_backslashes_of_a_directory_value_are_read_back),
 		T(truth_is_read_in_any_case),
+		T(switches_of_the_user_list_are_read_in_any_case),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

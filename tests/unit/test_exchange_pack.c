@@ -10,7 +10,7 @@
 
 #define LIST_HEAD "1252\r\n\r\nFilename,Filetype\r\n"
 #define EMPTY_SEC SET_SEC_HEAD "Body,0,,TRUE,,,\r\n\r\n"
-#define SECTION(owner, subject) \
+#define SECTION(owner, subject)                                                                    \
 	"MAILMESSAGE," owner "\r\n" SET_COLUMNS SET_LINE(subject, "#A.SEC(50)")
 
 static void
@@ -94,8 +94,9 @@ a_list_without_a_code_page_is_read_as_1252(void **state)
 {
 	(void)state;
 	set_example();
-	set_put("imex.PKL", "Filename,Filetype\r\n00000001.PRI,Primary\r\n00000001.SEC,Secondary\r\n"
-			    "DIRECTORY.PRI,Primary\r\n");
+	set_put("imex.PKL",
+	    "Filename,Filetype\r\n00000001.PRI,Primary\r\n00000001.SEC,Secondary\r\n"
+	    "DIRECTORY.PRI,Primary\r\n");
 	set_open();
 	assert_true(set_has_problem(EV_EX_PACKING, "imex.PKL line 1: no code page number"));
 	assert_int_equal(exread_codepage(set), 1252);
@@ -125,15 +126,21 @@ entries_that_cannot_be_are_said_and_the_others_read(void **state)
 		      "B.PRI,Tertiary\r\nodd.PRI\r\n");
 	set_open();
 	assert_true(set_has_problem(EV_EX_PACKING, "imex.PKL line 6: 'A.PRI' is named twice"));
-	assert_true(set_has_problem(EV_EX_PACKING, "line 7: 'a.pri' and 'A.PRI' are the same file"));
-	assert_true(set_has_problem(EV_EX_PACKING, "line 8: '..\\B.PRI' is no name of a file beside"));
+	assert_true(
+	    set_has_problem(EV_EX_PACKING, "line 7: 'a.pri' and 'A.PRI' are the same file"));
+	assert_true(
+	    set_has_problem(EV_EX_PACKING, "line 8: '..\\B.PRI' is no name of a file beside"));
 	assert_true(set_has_problem(EV_EX_PACKING, "line 9: 'sub/B.PRI' is no name"));
 	assert_true(set_has_problem(EV_EX_PACKING, "line 10: '..' is no name"));
 	assert_true(set_has_problem(EV_EX_PACKING, "line 11: '' is no name"));
-	assert_true(set_has_problem(EV_EX_UNREADABLE, "line 12: 'gone.SEC' cannot be read: it is not there"));
-	assert_true(set_has_problem(EV_EX_UNREADABLE, "'D.PRI' cannot be read: it is not a regular"));
-	assert_true(set_has_problem(EV_EX_UNREADABLE, "'L.PRI' cannot be read: it is a symbolic link"));
-	assert_true(set_has_problem(EV_EX_UNREADABLE, "'F.SEC' cannot be read: it is not a regular"));
+	assert_true(set_has_problem(
+	    EV_EX_UNREADABLE, "line 12: 'gone.SEC' cannot be read: it is not there"));
+	assert_true(
+	    set_has_problem(EV_EX_UNREADABLE, "'D.PRI' cannot be read: it is not a regular"));
+	assert_true(
+	    set_has_problem(EV_EX_UNREADABLE, "'L.PRI' cannot be read: it is a symbolic link"));
+	assert_true(
+	    set_has_problem(EV_EX_UNREADABLE, "'F.SEC' cannot be read: it is not a regular"));
 	assert_true(set_has_problem(EV_EX_PACKING, "'B.PRI' has the type 'Tertiary'"));
 	assert_true(set_has_problem(EV_EX_PACKING, "line 17: 1 fields, expected 2"));
 	assert_int_equal(exread_owners(set), 2);
@@ -151,8 +158,8 @@ files_that_lie_beside_the_list_are_said(void **state)
 	set_put("notes.txt", "");
 	set_put("imex-2.PKL", LIST_HEAD "00000002.pri,Primary\r\n");
 	set_open();
-	assert_true(set_has_problem(EV_EX_PACKING,
-	    "'stray.sec' lies beside the packing list, which does not name it"));
+	assert_true(set_has_problem(
+	    EV_EX_PACKING, "'stray.sec' lies beside the packing list, which does not name it"));
 	assert_int_equal(exread_problems(set, NULL), 1);
 }
 
@@ -205,9 +212,10 @@ static void
 sections_belong_to_owners_whatever_their_form(void **state)
 {
 	(void)state;
-	put_pri("! extracted\r\n" SECTION("SMTP:a@x", "1") "\r\n" SECTION("MIGRATE:SMTP:A@X", "2")
-		"\r\n" SECTION("publicmessage", "3") "\r\n" SECTION("PublicMessages", "4")
-		"! note\r\n" SECTION("\"SMTP:b%c@x\"", "5") "\r\n" SECTION("MIGRATE:smtp:a@x", "6"));
+	put_pri("! extracted\r\n" SECTION("SMTP:a@x", "1") "\r\n" SECTION(
+	    "MIGRATE:SMTP:A@X", "2") "\r\n" SECTION("publicmessage",
+	    "3") "\r\n" SECTION("PublicMessages", "4") "! note\r\n" SECTION("\"SMTP:b%c@x\"",
+	    "5") "\r\n" SECTION("MIGRATE:smtp:a@x", "6"));
 	assert_int_equal(exread_problems(set, NULL), 0);
 	assert_int_equal(exread_owners(set), 3);
 	assert_string_equal(exread_owner(set, 0)->address, "SMTP:a@x");
@@ -227,20 +235,22 @@ static void
 a_bad_heading_skips_to_the_next_section(void **state)
 {
 	(void)state;
-	put_pri("MAILMESSAGE\r\n" SET_COLUMNS SET_LINE("x", "#A.SEC(50)") "\r\n"
-		SECTION("SMTP:a@x", "a") "\r\nMAILMESSAGE,SMTP:b@x\r\nFolder,Sender\r\n"
-		SET_LINE("y", "#A.SEC(50)") "\r\nMAILMESSAGE,SMTP:c@x,more\r\n" SET_COLUMNS
-		"\r\n" SECTION("SMTP:d@x", "d") "\r\nMAILMESSAGE,\r\n" SET_COLUMNS "\r\n"
-		"MAILMESSAGE,SMTP:e@x\r\n");
-	assert_true(set_has_problem(EV_EX_SECTION,
-	    "A.PRI line 1: the heading of a section has 1 fields, expected 2 (MAILMESSAGE,SMTP:address); "
-	    "lines 1 to 3 are skipped (3 with text)"));
-	assert_true(set_has_problem(EV_EX_SECTION, "A.PRI line 10: the row of column names has 2 fields"));
+	put_pri("MAILMESSAGE\r\n" SET_COLUMNS SET_LINE("x", "#A.SEC(50)") "\r\n" SECTION(
+	    "SMTP:a@x", "a") "\r\nMAILMESSAGE,SMTP:b@x\r\nFolder,Sender\r\n" SET_LINE("y",
+	    "#A.SEC(50)") "\r\nMAILMESSAGE,SMTP:c@x,more\r\n" SET_COLUMNS
+			  "\r\n" SECTION("SMTP:d@x", "d") "\r\nMAILMESSAGE,\r\n" SET_COLUMNS "\r\n"
+							  "MAILMESSAGE,SMTP:e@x\r\n");
+	assert_true(set_has_problem(EV_EX_SECTION, "A.PRI line 1: the heading of a section has 1 "
+						   "fields, expected 2 (MAILMESSAGE,SMTP:address); "
+						   "lines 1 to 3 are skipped (3 with text)"));
+	assert_true(
+	    set_has_problem(EV_EX_SECTION, "A.PRI line 10: the row of column names has 2 fields"));
 	assert_true(set_has_problem(EV_EX_SECTION, "lines 10 to 11 are skipped"));
-	assert_true(set_has_problem(EV_EX_SECTION, "A.PRI line 13: the heading of a section has 3 fields"));
+	assert_true(
+	    set_has_problem(EV_EX_SECTION, "A.PRI line 13: the heading of a section has 3 fields"));
 	assert_true(set_has_problem(EV_EX_SECTION, "MAILMESSAGE names no owner"));
-	assert_true(set_has_problem(EV_EX_SECTION,
-	    "A.PRI line 23: the section ends before its row of column names"));
+	assert_true(set_has_problem(
+	    EV_EX_SECTION, "A.PRI line 23: the section ends before its row of column names"));
 	assert_int_equal(exread_totals(set)->skipped_lines, 3 + 2 + 2 + 2);
 	assert_int_equal(exread_owners(set), 4);
 	subjects_are(0, "a");
@@ -253,9 +263,10 @@ static void
 a_section_without_a_blank_line_before_it_is_found(void **state)
 {
 	(void)state;
-	put_pri(SECTION("SMTP:a@x", "a") SECTION("SMTP:b@x", "b") "MAILMESSAGE,SMTP:c@x\r\n"
-		SET_LINE("c", "#A.SEC(50)"));
-	assert_true(set_has_problem(EV_EX_LENIENT, "A.PRI line 4: a section begins without a blank line"));
+	put_pri(SECTION("SMTP:a@x", "a")
+		SECTION("SMTP:b@x", "b") "MAILMESSAGE,SMTP:c@x\r\n" SET_LINE("c", "#A.SEC(50)"));
+	assert_true(
+	    set_has_problem(EV_EX_LENIENT, "A.PRI line 4: a section begins without a blank line"));
 	assert_int_equal(exread_owners(set), 2);
 	subjects_are(0, "a");
 	/* without column names it is no heading, but a damaged line of the one before */
@@ -274,21 +285,24 @@ a_folder_may_have_the_name_of_a_section(void **state)
 
 /* EM-50 */
 static void
-an_address_book_with_a_wrong_heading_is_said_with_both_counts(void **state)
+em_50_an_address_book_with_a_wrong_heading_is_said_with_both_counts(void **state)
 {
 	(void)state;
-	put_pri("PAB,SMTP:a@x\r\nObj-class,Display-Name,Email-Address\r\nentry,A,SMTP:a@x\r\n\r\n"
-		"PAB,SMTP:a@x\r\n"
-		"Obj-class,Display-Name,Email-Address,First,Last,Address,City,State,Zip,Country,Title,"
-		"Company,Department,Office,Assistant,Bus-Num,Bus2-Num,Assist-Num,Fax-Num,Home-Num,"
-		"Home2-Num,Mobile-Num,Pager-Num,Note\r\n"
-		"entry,Ann,\"SMTP:ann@x.org\"\r\nentry,,\r\ndl,L,SMTP:a@x;SMTP:b@x,,,,,,,,,,,,,,,,,,,,,n\r\n"
-		"\r\nPAB\r\n\r\n" SECTION("SMTP:a@x", "a"));
-	assert_true(set_has_problem(EV_EX_PAB,
-	    "A.PRI line 2: the row of column names of an address book has 3 fields, expected 24; lines 2 "
-	    "to 3 are skipped"));
+	put_pri(
+	    "PAB,SMTP:a@x\r\nObj-class,Display-Name,Email-Address\r\nentry,A,SMTP:a@x\r\n\r\n"
+	    "PAB,SMTP:a@x\r\n"
+	    "Obj-class,Display-Name,Email-Address,First,Last,Address,City,State,Zip,Country,Title,"
+	    "Company,Department,Office,Assistant,Bus-Num,Bus2-Num,Assist-Num,Fax-Num,Home-Num,"
+	    "Home2-Num,Mobile-Num,Pager-Num,Note\r\n"
+	    "entry,Ann,\"SMTP:ann@x.org\"\r\nentry,,\r\ndl,L,SMTP:a@x;SMTP:b@x,,,,,,,,,,,,,,,,,,,,,"
+	    "n\r\n"
+	    "\r\nPAB\r\n\r\n" SECTION("SMTP:a@x", "a"));
+	assert_true(set_has_problem(EV_EX_PAB, "A.PRI line 2: the row of column names of an "
+					       "address book has 3 fields, expected 24; lines 2 "
+					       "to 3 are skipped"));
 	assert_true(set_has_problem(EV_EX_LINE, "A.PRI line 8: an entry of an address book needs"));
-	assert_true(set_has_problem(EV_EX_PAB, "A.PRI line 11: the heading of a section has 1 fields"));
+	assert_true(
+	    set_has_problem(EV_EX_PAB, "A.PRI line 11: the heading of a section has 1 fields"));
 	assert_int_equal(exread_problems(set, NULL), 3);
 	assert_int_equal(exread_totals(set)->pab_sections, 2);
 	assert_int_equal(exread_totals(set)->pab_entries, 3);
@@ -297,7 +311,7 @@ an_address_book_with_a_wrong_heading_is_said_with_both_counts(void **state)
 
 /* EM-27, EM-28 */
 static void
-faults_of_directory_lines_are_said_and_counted(void **state)
+em_27_28_faults_of_directory_lines_are_said_and_counted(void **state)
 {
 	(void)state;
 	put_pri("DIRECTORY\r\nObj-class,Mode,Common-Name,X\r\n"
@@ -309,7 +323,8 @@ faults_of_directory_lines_are_said_and_counted(void **state)
 		"mailbox,create,\"c\"d,e\r\n"
 		"mailbox,create,\"open,e\r\n\r\n"
 		"DIRECTORY\r\nMode,Obj-class\r\nx,y\r\n\r\n" SECTION("SMTP:a@x", "a"));
-	assert_true(set_has_problem(EV_EX_DIRECTORY, "A.PRI line 4: field 4 has a single backslash"));
+	assert_true(
+	    set_has_problem(EV_EX_DIRECTORY, "A.PRI line 4: field 4 has a single backslash"));
 	assert_true(set_has_problem(EV_EX_DIRECTORY, "A.PRI line 6: the Mode is 'modify'"));
 	assert_true(set_has_problem(EV_EX_DIRECTORY, "A.PRI line 7: 3 fields, expected 4"));
 	assert_true(set_has_problem(EV_EX_QUOTE, "A.PRI line 8, column 19: text follows"));
@@ -326,8 +341,9 @@ text_outside_of_sections_is_skipped_and_said(void **state)
 {
 	(void)state;
 	put_pri("garbage\r\nmore\r\n\r\n" SECTION("SMTP:a@x", "a"));
-	assert_true(set_has_problem(EV_EX_SECTION,
-	    "A.PRI line 1: text outside of a section, expected MAILMESSAGE, PAB or DIRECTORY; lines 1 to 2"));
+	assert_true(
+	    set_has_problem(EV_EX_SECTION, "A.PRI line 1: text outside of a section, expected "
+					   "MAILMESSAGE, PAB or DIRECTORY; lines 1 to 2"));
 	subjects_are(0, "a");
 }
 
@@ -336,8 +352,8 @@ lines_may_be_continued_except_in_a_directory(void **state)
 {
 	(void)state;
 	put_pri("DIRECTORY\r\nObj-class,Mode,X\r\nmailbox,create,a\\\\\r\n\r\n"
-		"MAILMESSAGE,SMTP:a@x\r\n" SET_COLUMNS "Inbox,A,B,\\\\\r\n,,1,,,,,\\\\\r\n,#A.SEC(50)\r\n"
-		SET_LINE("2", "#A.SEC(50)"));
+		"MAILMESSAGE,SMTP:a@x\r\n" SET_COLUMNS
+		"Inbox,A,B,\\\\\r\n,,1,,,,,\\\\\r\n,#A.SEC(50)\r\n" SET_LINE("2", "#A.SEC(50)"));
 	assert_int_equal(exread_problems(set, NULL), 0);
 	assert_int_equal(exread_totals(set)->directory_objects, 1);
 	subjects_are(0, "12");
@@ -354,7 +370,8 @@ a_survey_says_where_a_file_cannot_be_walked(void **state)
 	set_open();
 	exread_survey(set, &records);
 	assert_int_equal(records, 2);
-	assert_true(set_has_problem(EV_EX_REST, "A.SEC at octet 69: no record begins where this one ends"));
+	assert_true(
+	    set_has_problem(EV_EX_REST, "A.SEC at octet 69: no record begins where this one ends"));
 	set_put("A.SEC", "Body,9,,TRUE,,,\r\nx\r\n");
 	set_open();
 	exread_survey(set, &records);
@@ -397,8 +414,8 @@ main(void)
 		T(a_bad_heading_skips_to_the_next_section),
 		T(a_section_without_a_blank_line_before_it_is_found),
 		T(a_folder_may_have_the_name_of_a_section),
-		T(an_address_book_with_a_wrong_heading_is_said_with_both_counts),
-		T(faults_of_directory_lines_are_said_and_counted),
+		T(em_50_an_address_book_with_a_wrong_heading_is_said_with_both_counts),
+		T(em_27_28_faults_of_directory_lines_are_said_and_counted),
 		T(text_outside_of_sections_is_skipped_and_said),
 		T(lines_may_be_continued_except_in_a_directory),
 		T(a_survey_says_where_a_file_cannot_be_walked),

@@ -139,7 +139,7 @@ a_line_can_be_read_again_at_its_place(void **state)
 
 /* EM-11 */
 static void
-another_number_in_the_list_changes_decoding_only(void **state)
+em_11_another_number_in_the_list_changes_decoding_only(void **state)
 {
 	(void)state;
 	set_small("\"\x83\x65\x83\x58\x83\x67\",A,B,,,\x95\\,,,,,,#A.SEC(50)\r\n",
@@ -180,16 +180,18 @@ octets_without_a_character_bring_a_word_on_the_code_page(void **state)
 
 /* EM-13 */
 static void
-markers_inside_data_are_data(void **state)
+em_13_markers_inside_data_are_data(void **state)
 {
-	static const char text[] = "Body,5,,TRUE,,,\r\nhello\r\n\r\nMAILMESSAGE,SMTP:evil@x\r\n!\r\n"
-				   "Attachment,1,,TRUE,a,-1,None\r\nx\r\n\x1A";
+	static const char text[] =
+	    "Body,5,,TRUE,,,\r\nhello\r\n\r\nMAILMESSAGE,SMTP:evil@x\r\n!\r\n"
+	    "Attachment,1,,TRUE,a,-1,None\r\nx\r\n\x1A";
 	struct buf sec;
 
 	(void)state;
 	buf_init(&sec, 4096);
-	buf_printf(&sec, SET_SEC_HEAD "Body,%zu,,FALSE,,,\r\n%s\r\nAttachment,%zu,,TRUE,a.bin,-1,None"
-				      "\r\n%s\r\nBody,2,,TRUE,,,\r\nok\r\n",
+	buf_printf(&sec,
+	    SET_SEC_HEAD "Body,%zu,,FALSE,,,\r\n%s\r\nAttachment,%zu,,TRUE,a.bin,-1,None"
+			 "\r\n%s\r\nBody,2,,TRUE,,,\r\nok\r\n",
 	    sizeof text - 1, text, sizeof text - 1, text);
 	struct buf lines, want;
 
@@ -225,8 +227,9 @@ a_pointer_into_another_record_is_a_fault(void **state)
 	assert_true(set_next());
 	body_is("Body(21)  Body,1,,TRUE,,,\r\nxy|");
 	assert_true(set_next());
-	body_fails(EV_EX_SECONDARY, "A.SEC at octet 70: the pointer leads inside the data of the record "
-				    "at 50");
+	body_fails(EV_EX_SECONDARY,
+	    "A.SEC at octet 70: the pointer leads inside the data of the record "
+	    "at 50");
 	assert_true(set_next());
 	body_is("Body(1)z|");
 	assert_true(set_next());
@@ -241,12 +244,14 @@ each_bad_pointer_spoils_its_message_only(void **state)
 		enum event_no event;
 		const char *words;
 	} row[] = {
-		{ "#A.SEC(0)", EV_EX_SECONDARY, "A.SEC at octet 0: the pointer leads into the row of column" },
+		{ "#A.SEC(0)", EV_EX_SECONDARY,
+		    "A.SEC at octet 0: the pointer leads into the row of column" },
 		{ "#A.SEC(49)", EV_EX_SECONDARY, "into the row of column names, which ends at 50" },
 		{ "#A.SEC(51)", EV_EX_HEADER, "no record begins here" },
 		{ "#A.SEC(1000)", EV_EX_SECONDARY, "beyond the file, which has 69 octets" },
 		{ "#A.SEC(9223372036854775807)", EV_EX_SECONDARY, "beyond the file" },
-		{ "#B.SEC(50)", EV_EX_UNREADABLE, "B.SEC at octet 50: no secondary file of that name" },
+		{ "#B.SEC(50)", EV_EX_UNREADABLE,
+		    "B.SEC at octet 50: no secondary file of that name" },
 		{ "#A.PRI(50)", EV_EX_UNREADABLE, "it is a primary file" },
 		{ "#imex.PKL(0)", EV_EX_UNREADABLE, "no secondary file" },
 	};
@@ -273,15 +278,16 @@ each_bad_pointer_spoils_its_message_only(void **state)
 static void
 a_body_that_is_no_pointer_is_a_damaged_line(void **state)
 {
-	static const char *const bad[] = { "#..\\x.SEC(50)", "#../x.SEC(50)", "\"#A.SEC(50)\"", "", "text",
-		"#A.SEC(-1)", "#A.SEC(18446744073709551616)" };
+	static const char *const bad[] = { "#..\\x.SEC(50)", "#../x.SEC(50)", "\"#A.SEC(50)\"", "",
+		"text", "#A.SEC(-1)", "#A.SEC(18446744073709551616)" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
 		struct buf lines;
 
 		buf_init(&lines, 4096);
-		buf_printf(&lines, SET_LINE("é", "%s") "%s", bad[i], SET_LINE("good", "#A.SEC(50)"));
+		buf_printf(
+		    &lines, SET_LINE("é", "%s") "%s", bad[i], SET_LINE("good", "#A.SEC(50)"));
 		set_small(lines.data, SET_SEC_HEAD "Body,0,,TRUE,,,\r\n\r\n");
 		set_open();
 		set_start(0);
@@ -317,8 +323,10 @@ each_damaged_record_spoils_its_message_only(void **state)
 		{ "Body,2\r\nab\r\n", EV_EX_HEADER, "expected a header such as" },
 		{ "Attachment,2,,TRUE,x,-1,None\r\nab\r\n", EV_EX_SECONDARY, "expected Body" },
 		{ "Body,2,,FALSE,,,\r\nab\r\n", EV_EX_SECONDARY, "a new Body begins" },
-		{ "Body,1,,FALSE,,,\r\nab\r\n", EV_EX_HEADER, "by its Length the record at 50 ends here" },
-		{ "Body,2,,FALSE,,,\r\nab\r\nAttachment,x,,TRUE,,,\r\n", EV_EX_HEADER, "no number" },
+		{ "Body,1,,FALSE,,,\r\nab\r\n", EV_EX_HEADER,
+		    "by its Length the record at 50 ends here" },
+		{ "Body,2,,FALSE,,,\r\nab\r\nAttachment,x,,TRUE,,,\r\n", EV_EX_HEADER,
+		    "no number" },
 	};
 
 	(void)state;
@@ -328,8 +336,8 @@ each_damaged_record_spoils_its_message_only(void **state)
 		buf_init(&lines, 4096);
 		buf_init(&sec, 4096);
 		buf_printf(&sec, SET_SEC_HEAD "%sBody,2,,TRUE,,,\r\nok\r\n", row[i].record);
-		buf_printf(&lines, "%s" SET_LINE("good", "#A.SEC(%zu)"), SET_LINE("bad", "#A.SEC(50)"),
-		    50 + strlen(row[i].record));
+		buf_printf(&lines, "%s" SET_LINE("good", "#A.SEC(%zu)"),
+		    SET_LINE("bad", "#A.SEC(50)"), 50 + strlen(row[i].record));
 		set_small(lines.data, sec.data);
 		set_open();
 		set_start(0);
@@ -391,7 +399,7 @@ records_are_found_by_length_whatever_stands_between_them(void **state)
 	assert_true(set_next());
 	body_is("Body(0)|Document a b.doc(3)abc|");
 	assert_true(set_next());
-	body_fails(EV_EX_HEADER, "no record begins");	/* the blank line before it */
+	body_fails(EV_EX_HEADER, "no record begins"); /* the blank line before it */
 	set_small(SET_LINE("b", "#A.SEC(50)") SET_LINE("c", "#A.SEC(66)"),
 	    SET_SEC_HEAD "BODY,2,zzz,,,,\nxyattachment,1,,,n,7,Macbinary\nqBody,0,,TRUE\n");
 	set_open();
@@ -402,19 +410,20 @@ records_are_found_by_length_whatever_stands_between_them(void **state)
 
 /* EM-19 */
 static void
-an_attachment_without_a_name_gets_one(void **state)
+em_19_an_attachment_without_a_name_gets_one(void **state)
 {
 	struct exmsg m;
 	struct expart p;
 
 	(void)state;
-	set_small(SET_LINE("a", "#A.SEC(50)"),
-	    SET_SEC_HEAD "Body,0,,FALSE,,,\r\n\r\nAttachment,1,,FALSE,,5,None\r\nx\r\n"
-			 "Attachment,1,,FALSE,\" \",-2,None\r\ny\r\nAttachment,1,,TRUE,z,-1,None\r\nz\r\n");
+	set_small(SET_LINE("a", "#A.SEC(50)"), SET_SEC_HEAD
+	    "Body,0,,FALSE,,,\r\n\r\nAttachment,1,,FALSE,,5,None\r\nx\r\n"
+	    "Attachment,1,,FALSE,\" \",-2,None\r\ny\r\nAttachment,1,,TRUE,z,-1,None\r\nz\r\n");
 	set_open();
 	set_start(0);
 	assert_true(set_next());
-	body_is("Body(0)|Attachment attachment-1.bin(1)x|Attachment attachment-2.bin(1)y|Attachment z(1)z|");
+	body_is("Body(0)|Attachment attachment-1.bin(1)x|Attachment "
+		"attachment-2.bin(1)y|Attachment z(1)z|");
 	assert_true(exmsg_begin(set, &item.body, &m, &fault));
 	assert_int_equal(exmsg_next(set, &m, &p, &fault), EXSTEP_ITEM);
 	assert_false(p.name_made);
@@ -451,7 +460,8 @@ a_length_that_ends_inside_the_text_is_noticed(void **state)
 static void
 the_data_fork_of_a_macbinary_is_found(void **state)
 {
-	char sec[512] = SET_SEC_HEAD "Body,0,,FALSE,,,\r\n\r\nAttachment,133,,TRUE,m,-1,Macbinary\r\n";
+	char sec[512] =
+	    SET_SEC_HEAD "Body,0,,FALSE,,,\r\n\r\nAttachment,133,,TRUE,m,-1,Macbinary\r\n";
 	size_t at = strlen(sec);
 	struct exmsg m;
 	struct expart p;
@@ -474,7 +484,7 @@ the_data_fork_of_a_macbinary_is_found(void **state)
 	exmsg_macbinary(set, &p, &from, &len);
 	assert_int_equal(from, 128);
 	assert_int_equal(len, 5);
-	sec[at + 85] = 1;	/* longer than the data: none */
+	sec[at + 85] = 1; /* longer than the data: none */
 	temp_write("A.SEC", sec, at + 135, "wb");
 	exmsg_macbinary(set, &p, &from, &len);
 	assert_int_equal(from, 0);
@@ -503,7 +513,8 @@ damaged_lines_are_items_and_reading_goes_on(void **state)
 	assert_true(item.damaged && item.has_body);
 	assert_int_equal(item.fault.event, EV_EX_QUOTE);
 	assert_int_equal(item.fault.column, 10);
-	assert_non_null(strstr(item.fault.text, "A.PRI line 4, column 10: text follows a closing quote"));
+	assert_non_null(
+	    strstr(item.fault.text, "A.PRI line 4, column 10: text follows a closing quote"));
 	assert_true(set_next());
 	assert_true(item.damaged);
 	assert_int_equal(item.fault.event, EV_EX_QUOTE);
@@ -530,7 +541,8 @@ what_a_field_should_not_hold_is_a_warning(void **state)
 	assert_false(item.damaged);
 	assert_int_equal(item.n_warnings, 5);
 	assert_int_equal(item.warning[0].event, EV_EX_FIELD);
-	assert_non_null(strstr(item.warning[0].text, "A.PRI line 3, column 15: Send-Date: '2000' is no date"));
+	assert_non_null(
+	    strstr(item.warning[0].text, "A.PRI line 3, column 15: Send-Date: '2000' is no date"));
 	assert_false(item.sent.known || item.received.known || item.unread || item.unsent);
 	assert_true(set_next());
 	assert_int_equal(item.n_warnings, 1);
@@ -548,8 +560,8 @@ what_a_field_should_not_hold_is_a_warning(void **state)
 static void
 nul_and_cr_in_a_line_are_blanks(void **state)
 {
-	static const char pri[] = "MAILMESSAGE,SMTP:a@x\r\n" SET_COLUMNS
-				  "Inbox,A\0B,C\rD,,,x,,,,,,#A.SEC(50)\r\n";
+	static const char pri[] =
+	    "MAILMESSAGE,SMTP:a@x\r\n" SET_COLUMNS "Inbox,A\0B,C\rD,,,x,,,,,,#A.SEC(50)\r\n";
 
 	(void)state;
 	set_small("", SET_SEC_HEAD "Body,0,,TRUE,,,\r\n");
@@ -588,7 +600,7 @@ a_line_too_long_is_an_item_and_the_next_one_is_read(void **state)
 
 /* A.7, EM-26 */
 static void
-recipients_are_read_in_every_form(void **state)
+em_26_recipients_are_read_in_every_form(void **state)
 {
 	(void)state;
 	set_small("Inbox,\"Lee, Bill [SMTP:b@x.org]\",\"a@x\";\"b c@x\","
@@ -620,10 +632,11 @@ recipients_are_read_in_every_form(void **state)
 
 /* EM-25 */
 static void
-every_folder_name_comes_back(void **state)
+em_25_every_folder_name_comes_back(void **state)
 {
-	static const char *const name[] = { "a b", "a.b", "a\"b", "#x", "50%", "!wow", "a;b", " lead",
-		"trail ", "Ñandú", "Inbox\\ sub \\.dot", "a,b", "#A.SEC(50)", "\"all\"", "" };
+	static const char *const name[] = { "a b", "a.b", "a\"b", "#x", "50%", "!wow", "a;b",
+		" lead", "trail ", "Ñandú", "Inbox\\ sub \\.dot", "a,b", "#A.SEC(50)", "\"all\"",
+		"" };
 	AUTO(codepage_close) struct codepage *page = NULL;
 	struct exfield f;
 	struct buf lines;
@@ -634,8 +647,11 @@ every_folder_name_comes_back(void **state)
 	buf_init(&lines, 1 << 16);
 	for (size_t i = 0; i < COUNT_OF(name); i++) {
 		exfield_text(&f, page, slice_str(name[i]));
-		struct expri l = { .folder = buf_slice(&f.cell), .sent = "", .received = "",
-			.priority = "", .body = slice_str("#A.SEC(50)") };
+		struct expri l = { .folder = buf_slice(&f.cell),
+			.sent = "",
+			.received = "",
+			.priority = "",
+			.body = slice_str("#A.SEC(50)") };
 
 		expri_line(&l, &lines);
 	}
@@ -673,12 +689,18 @@ what_goes_apart_is_read_back_from_its_record(void **state)
 		assert_true(f.apart);
 		buf_add_str(&sec, SET_SEC_HEAD "Body,0,,TRUE,,,\r\n\r\n");
 		exfield_point(&f, "A.SEC", sec.len);
-		exrecord_head(&(struct exrecord){ .type = EXRECORD_OTHER, .length = f.data.len,
-				  .last = true }, page, &sec, &notes);
+		exrecord_head(
+		    &(struct exrecord){
+			.type = EXRECORD_OTHER, .length = f.data.len, .last = true },
+		    page, &sec, &notes);
 		buf_add(&sec, f.data.data, f.data.len);
 		buf_add_str(&sec, "\r\n");
-		expri_line(&(struct expri){ .subject = buf_slice(&f.cell), .sent = "", .received = "",
-			       .priority = "", .body = slice_str("#A.SEC(50)") }, &text);
+		expri_line(&(struct expri){ .subject = buf_slice(&f.cell),
+			       .sent = "",
+			       .received = "",
+			       .priority = "",
+			       .body = slice_str("#A.SEC(50)") },
+		    &text);
 		set_small(text.data, sec.data);
 		set_open();
 		set_start(0);
@@ -691,6 +713,70 @@ what_goes_apart_is_read_back_from_its_record(void **state)
 	buf_done(&text);
 }
 
+static void
+a_record_beyond_4_gib_is_reached(void **state)
+{
+	static const char record[] = "Body,2,,TRUE,,,\r\nok\r\n";
+	const off_t at = 5000000000;
+
+	(void)state;
+	set_small(SET_LINE("a", "#A.SEC(5000000000)") SET_LINE("b", "#A.SEC(5000000001)"),
+	    SET_SEC_HEAD "Body,4294967295,,TRUE,,,\r\n");
+	int fd = open(temp_path("A.SEC"), O_WRONLY | O_CLOEXEC);
+
+	assert_int_equal(pwrite(fd, record, sizeof record - 1, at), sizeof record - 1);
+	close(fd);
+	set_open();
+	set_start(0);
+	assert_true(set_next());
+	body_is("Body(2)ok|");
+	assert_true(set_next());
+	body_fails(EV_EX_HEADER, "A.SEC at octet 5000000001: no record begins");
+}
+
+/* More files than are kept open, more records than starts are kept of, in every order. */
+static void
+many_files_and_records_are_read_in_any_order(void **state)
+{
+	enum { FILES = 6, RECORDS = 20000, READS = 3000 };
+	struct buf list, lines, sec;
+
+	(void)state;
+	buf_init(&list, 4096);
+	buf_init(&lines, 1 << 20);
+	buf_init(&sec, 1 << 24);
+	buf_add_str(&sec, SET_SEC_HEAD);
+	for (unsigned i = 0; i < RECORDS; i++)
+		buf_printf(&sec, "Body,5,,TRUE,,,\r\n%05u\r\n", i);
+	buf_add_str(&list, "1252\r\n\r\nFilename,Filetype\r\nA.PRI,Primary\r\n");
+	buf_add_str(&lines, "MAILMESSAGE,SMTP:a@x\r\n" SET_COLUMNS);
+	for (unsigned i = 0; i < FILES; i++) {
+		char name[16];
+
+		snprintf(name, sizeof name, "%u.SEC", i);
+		buf_printf(&list, "%s,Secondary\r\n", name);
+		set_put(name, sec.data);
+	}
+	for (unsigned i = 0; i < READS; i++)
+		buf_printf(&lines, SET_LINE("%05u", "#%u.SEC(%u)"), i * 7919 % RECORDS, i % FILES,
+		    50 + i * 7919 % RECORDS * 24);
+	set_put("imex.PKL", list.data);
+	set_put("A.PRI", lines.data);
+	set_open();
+	set_start(0);
+	for (unsigned i = 0; i < READS; i++) {
+		char want[32];
+
+		assert_true(set_next());
+		snprintf(want, sizeof want, "Body(5)%.*s|", SLICE_ARG(item.subject));
+		body_is(want);
+	}
+	assert_int_equal(exread_problems(set, NULL), 0);
+	buf_done(&list);
+	buf_done(&lines);
+	buf_done(&sec);
+}
+
 int
 main(void)
 {
@@ -698,9 +784,9 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
 		T(the_worked_example_is_read_whole),
 		T(a_line_can_be_read_again_at_its_place),
-		T(another_number_in_the_list_changes_decoding_only),
+		T(em_11_another_number_in_the_list_changes_decoding_only),
 		T(octets_without_a_character_bring_a_word_on_the_code_page),
-		T(markers_inside_data_are_data),
+		T(em_13_markers_inside_data_are_data),
 		T(a_pointer_into_another_record_is_a_fault),
 		T(each_bad_pointer_spoils_its_message_only),
 		T(a_body_that_is_no_pointer_is_a_damaged_line),
@@ -708,16 +794,18 @@ main(void)
 		T(a_message_without_its_last_record_is_a_fault),
 		T(a_message_has_a_bounded_number_of_records),
 		T(records_are_found_by_length_whatever_stands_between_them),
-		T(an_attachment_without_a_name_gets_one),
+		T(em_19_an_attachment_without_a_name_gets_one),
 		T(a_length_that_ends_inside_the_text_is_noticed),
 		T(the_data_fork_of_a_macbinary_is_found),
 		T(damaged_lines_are_items_and_reading_goes_on),
 		T(what_a_field_should_not_hold_is_a_warning),
 		T(nul_and_cr_in_a_line_are_blanks),
 		T(a_line_too_long_is_an_item_and_the_next_one_is_read),
-		T(recipients_are_read_in_every_form),
-		T(every_folder_name_comes_back),
+		T(em_26_recipients_are_read_in_every_form),
+		T(em_25_every_folder_name_comes_back),
 		T(what_goes_apart_is_read_back_from_its_record),
+		T(a_record_beyond_4_gib_is_reached),
+		T(many_files_and_records_are_read_in_any_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

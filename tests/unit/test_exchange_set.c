@@ -27,16 +27,22 @@ end(void **state)
 	return temp_dir_remove(state);
 }
 
-static const struct exset_account usuario1 = { .number = 1, .secs = 1,
-	.login = "usuario1%ncc%migracion", .host = "imap.example.com", .port = "143",
-	.smtp_address = "usuario1@example.com", .display = "Usuario Uno", .alias = "usuario1" };
+static const struct exset_account usuario1 = { .number = 1,
+	.secs = 1,
+	.login = "usuario1%ncc%migracion",
+	.host = "imap.example.com",
+	.port = "143",
+	.smtp_address = "usuario1@example.com",
+	.display = "Usuario Uno",
+	.alias = "usuario1" };
 
 /* 3.2, 4.7, EM-46 */
 static void
-the_worked_examples_come_out_to_the_octet(void **state)
+em_46_the_worked_examples_come_out_to_the_octet(void **state)
 {
-	const struct exset s = { .run = 1, .codepage = 1252, .account = &usuario1,
-		.n_accounts = 1 };
+	const struct exset s = {
+		.run = 1, .codepage = 1252, .account = &usuario1, .n_accounts = 1
+	};
 
 	(void)state;
 	temp_write("00000001.PRI", "", 0, "wb");
@@ -51,16 +57,18 @@ the_worked_examples_come_out_to_the_octet(void **state)
 	    "mailbox,create,usuario1,Usuario Uno,\"SMTP:usuario1@example.com\",~Server\r\n"));
 	assert_true(temp_holds("Imapusr.csv",
 	    "IMAP_Mailbox,IMAP_Password,SMTP_Address,IMAP_Server,Ex_Mailbox,IMAP_Port,IMAP_SSL\r\n"
-	    "\"usuario1%ncc%migracion\",,\"usuario1@example.com\",\"imap.example.com\",usuario1,143,"
+	    "\"usuario1%ncc%migracion\",,\"usuario1@example.com\",\"imap.example.com\",usuario1,"
+	    "143,"
 	    "False\r\n"));
 }
 
 /* EM-30 */
 static void
-no_list_is_written_that_names_a_missing_file(void **state)
+em_30_no_list_is_written_that_names_a_missing_file(void **state)
 {
-	const struct exset s = { .run = 1, .codepage = 1252, .account = &usuario1,
-		.n_accounts = 1 };
+	const struct exset s = {
+		.run = 1, .codepage = 1252, .account = &usuario1, .n_accounts = 1
+	};
 
 	(void)state;
 	temp_write("00000001.PRI", "", 0, "wb");
@@ -78,14 +86,20 @@ static void
 a_later_run_names_its_own_files_and_new_accounts_only(void **state)
 {
 	struct exset_account a[3] = { usuario1, usuario1, usuario1 };
-	struct exset s = { .run = 2, .codepage = 65001, .account = a + 1, .n_accounts = 2,
-		.user = a, .n_users = 3 };
+	struct exset s = { .run = 2,
+		.codepage = 65001,
+		.account = a + 1,
+		.n_accounts = 2,
+		.user = a,
+		.n_users = 3 };
 
 	(void)state;
-	a[1] = (struct exset_account){ .number = 3, .secs = 2, .known = true, .login = "ana",
-		.host = "h" };
-	a[2] = (struct exset_account){ .number = 4, .login = "Ána", .host = "h", .port = "993",
-		.tls = true };
+	a[1] = (struct exset_account){
+		.number = 3, .secs = 2, .known = true, .login = "ana", .host = "h"
+	};
+	a[2] = (struct exset_account){
+		.number = 4, .login = "Ána", .host = "h", .port = "993", .tls = true
+	};
 	temp_write("00000003.PRI", "", 0, "wb");
 	temp_write("00000003.SEC", "", 0, "wb");
 	temp_write("00000003-2.SEC", "", 0, "wb");
@@ -100,7 +114,8 @@ a_later_run_names_its_own_files_and_new_accounts_only(void **state)
 	    "mailbox,create,Ana,Ána@h,SMTP:Ána@h,~Server\r\n"));
 	assert_true(temp_holds("Imapusr.csv",
 	    "IMAP_Mailbox,IMAP_Password,SMTP_Address,IMAP_Server,Ex_Mailbox,IMAP_Port,IMAP_SSL\r\n"
-	    "\"usuario1%ncc%migracion\",,\"usuario1@example.com\",\"imap.example.com\",usuario1,143,"
+	    "\"usuario1%ncc%migracion\",,\"usuario1@example.com\",\"imap.example.com\",usuario1,"
+	    "143,"
 	    "False\r\nana,,ana@h,h,,,False\r\nÁna,,Ána@h,h,,993,True\r\n"));
 	assert_false(temp_has("imex.PKL"));
 	/* a run without new accounts needs no directory file */
@@ -115,7 +130,7 @@ a_later_run_names_its_own_files_and_new_accounts_only(void **state)
 
 /* EM-29, EM-27, EM-28 */
 static void
-any_login_and_name_can_be_told_in_the_directory(void **state)
+em_29_27_28_any_login_and_name_can_be_told_in_the_directory(void **state)
 {
 	struct exset_account a[4];
 	const struct exset s = { .run = 1, .codepage = 1252, .account = a, .n_accounts = 4 };
@@ -139,7 +154,8 @@ any_login_and_name_can_be_told_in_the_directory(void **state)
 	assert_true(temp_holds("DIRECTORY.PRI",
 	    "DIRECTORY\r\n"
 	    "Obj-class,Mode,Common-Name,Display-Name,Secondary-Proxy-Addresses,Home-Server\r\n"
-	    "mailbox,create,\"DOM\\\\new/ana*?\",\"DOM\\\\new/ana*?@h\",\"SMTP:DOM\\\\new/ana*?@h\","
+	    "mailbox,create,\"DOM\\\\new/ana*?\",\"DOM\\\\new/ana*?@h\",\"SMTP:DOM\\\\new/"
+	    "ana*?@h\","
 	    "~Server\r\n"
 	    "mailbox,create,Jose,\"Jos\xE9 ? \"\"Pepe\"\", 50%\",SMTP:x@h,~Server\r\n"
 	    "mailbox,create,user,??@h,SMTP:??@h,~Server\r\n"
@@ -163,10 +179,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
-		T(the_worked_examples_come_out_to_the_octet),
-		T(no_list_is_written_that_names_a_missing_file),
+		T(em_46_the_worked_examples_come_out_to_the_octet),
+		T(em_30_no_list_is_written_that_names_a_missing_file),
 		T(a_later_run_names_its_own_files_and_new_accounts_only),
-		T(any_login_and_name_can_be_told_in_the_directory),
+		T(em_29_27_28_any_login_and_name_can_be_told_in_the_directory),
 		T(a_code_page_that_cannot_be_is_refused_before_anything_is_written),
 	};
 

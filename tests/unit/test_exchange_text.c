@@ -54,8 +54,11 @@ record(enum exrecord_type type, const char *name, bool last, const char *utf8, u
 	buf_init(&data, 4096);
 	assert_int_equal(out.len, at);
 	assert_true(codepage_encode(page, slice_str(utf8), &data, &notes.lacks));
-	struct exrecord r = { .type = type, .length = data.len, .last = last,
-		.name = slice_str(name), .position = -1 };
+	struct exrecord r = { .type = type,
+		.length = data.len,
+		.last = last,
+		.name = slice_str(name),
+		.position = -1 };
 
 	assert_true(exrecord_head(&r, page, &out, &notes));
 	buf_add(&out, data.data, data.len);
@@ -142,21 +145,24 @@ the_worked_example_of_a_primary_file_comes_out_to_the_octet(void **state)
 	const struct exrecip none = { { 0 }, { 0 }, { 0 } };
 
 	(void)state;
-	assert_true(expri_comment(page, 955699200, "imap.example.com", "usuario1%ncc%migracion",
-	    NULL, &out, &notes));
+	assert_true(expri_comment(
+	    page, 955699200, "imap.example.com", "usuario1%ncc%migracion", NULL, &out, &notes));
 	assert_true(expri_heading(page, slice_str("SMTP:usuario1@example.com"), &out, &notes));
 	line("Inbox", ana, uno, "Presupuesto, v2", 0,
-	    &(struct expri){ .sent = "20000412093105", .received = "20000412093140",
-		.priority = "1" }, 50);
+	    &(struct expri){
+		.sent = "20000412093105", .received = "20000412093140", .priority = "1" },
+	    50);
 	line("Proyectos\\Banyan", luis, uno, "Keys", 249,
-	    &(struct expri){ .sent = "20000413101500", .received = "20000413101512",
-		.unread = true }, 191);
+	    &(struct expri){
+		.sent = "20000413101500", .received = "20000413101512", .unread = true },
+	    191);
 	line("Drafts", uno, none, "About \"keys\"", 0,
 	    &(struct expri){ .priority = "0", .unsent = true }, 362);
 	assert_string_equal(out.data,
 	    "! extracted 2000-04-14 08:00:00 from imap.example.com, user usuario1%ncc%migracion\r\n"
 	    "MAILMESSAGE,SMTP:usuario1@example.com\r\n"
-	    "Folder,Sender,To,Cc,Bcc,Subject,Send-Date,Received-Date,Priority,Unread,Unsent,Body\r\n"
+	    "Folder,Sender,To,Cc,Bcc,Subject,Send-Date,Received-Date,Priority,Unread,Unsent,"
+	    "Body\r\n"
 	    "Inbox,\"Ana Ruiz[SMTP:ana@example.org]\",\"Usuario Uno[SMTP:usuario1@example.com]\",,,"
 	    "\"Presupuesto, v2\",20000412093105,20000412093140,1,FALSE,FALSE,#00000001.SEC(50)\r\n"
 	    "\"Proyectos\\Banyan\",\"Luis Gil[SMTP:luis@example.org]\","
@@ -170,12 +176,15 @@ static void
 a_comment_stays_one_line_and_names_the_zone(void **state)
 {
 	(void)state;
-	assert_true(expri_comment(page, 0, "h", "a\r\nMAILMESSAGE,SMTP:x", "Europe/Madrid", &out,
-	    &notes));
+	assert_true(
+	    expri_comment(page, 0, "h", "a\r\nMAILMESSAGE,SMTP:x", "Europe/Madrid", &out, &notes));
 	assert_string_equal(out.data,
 	    "! extracted 1970-01-01 00:00:00 from h, user a MAILMESSAGE,SMTP:x\r\n"
 	    "! times are in the zone Europe/Madrid\r\n");
 	assert_int_equal(notes.blanks, 1);
+	buf_reset(&out);
+	assert_true(expri_empty(page, slice_str("Año\n"), &out, &notes));
+	assert_string_equal(out.data, "! folder A\xF1o  empty\r\n");
 	buf_reset(&out);
 	assert_true(expri_heading(page, slice_str("SMTP:a%b@c.d"), &out, &notes));
 	assert_memory_equal(out.data, "MAILMESSAGE,\"SMTP:a%b@c.d\"\r\nFolder,", 35);
@@ -299,7 +308,7 @@ read_list(struct slice raw, struct buf *ret)
 
 /* EM-26 */
 static void
-every_mix_of_values_with_and_without_quotes_is_read_back(void **state)
+em_26_every_mix_of_values_with_and_without_quotes_is_read_back(void **state)
 {
 	static const char *const value[] = { "Ann", "Lee, Bill", "a.b", "\"X\" y", "semi;colon",
 		" edge ", "#A.SEC(5)", "\"whole\"" };
@@ -342,7 +351,7 @@ every_mix_of_values_with_and_without_quotes_is_read_back(void **state)
 
 /* EM-26: each pair of quotes encloses exactly one value. */
 static void
-quotes_enclose_the_value_and_not_the_list(void **state)
+em_26_quotes_enclose_the_value_and_not_the_list(void **state)
 {
 	const struct exrecip list[] = { { { "Ann", 3 }, { 0 }, { 0 } },
 		{ { "Lee, Bill", 9 }, { 0 }, slice_str("b@x.org") } };
@@ -355,10 +364,11 @@ quotes_enclose_the_value_and_not_the_list(void **state)
 
 /* EM-09 */
 static void
-a_recipient_never_loses_its_address(void **state)
+em_09_a_recipient_never_loses_its_address(void **state)
 {
 	const struct exrecip list[] = { { { 0 }, { 0 }, slice_str("a@x") }, { { 0 }, { 0 }, { 0 } },
-		{ { "Only", 4 }, { 0 }, { 0 } }, { { "X", 1 }, { "X400", 4 }, slice_str("C=US;A= ") } };
+		{ { "Only", 4 }, { 0 }, { 0 } },
+		{ { "X", 1 }, { "X400", 4 }, slice_str("C=US;A= ") } };
 
 	(void)state;
 	exfield_recips(&field, page, list, 3);
@@ -371,7 +381,7 @@ a_recipient_never_loses_its_address(void **state)
 
 /* EM-27, EM-28 */
 static void
-values_of_a_directory_line_are_read_back_as_one(void **state)
+em_27_28_values_of_a_directory_line_are_read_back_as_one(void **state)
 {
 	static const char *const value[] = { "usuario1%ncc%migracion", "a\\r\\new", "x\r\ny", "a;b",
 		"\\", "\\\\", "\"" };
@@ -432,7 +442,7 @@ date_is(const char *tz, int64_t epoch, const char *want, int zone_min)
 
 /* EM-15 */
 static void
-dates_on_both_sides_of_2000_and_2038_are_kept(void **state)
+em_15_dates_on_both_sides_of_2000_and_2038_are_kept(void **state)
 {
 	(void)state;
 	date_is("UTC", -86400, "19691231000000", 0);
@@ -448,7 +458,7 @@ dates_on_both_sides_of_2000_and_2038_are_kept(void **state)
 
 /* EM-16 */
 static void
-local_time_follows_the_rule_of_the_date_itself(void **state)
+em_16_local_time_follows_the_rule_of_the_date_itself(void **state)
 {
 	(void)state;
 	date_is("Europe/Madrid", 1364691599, "20130331015959", 60);
@@ -466,10 +476,10 @@ local_time_follows_the_rule_of_the_date_itself(void **state)
 
 /* EM-14 */
 static void
-dates_that_mean_nothing_are_left_out(void **state)
+em_14_dates_that_mean_nothing_are_left_out(void **state)
 {
-	static const int64_t bad[] = { -1, -62135596800, -62135596800 - 86400LL * 366,
-		253370764800, INT64_MAX, INT64_MIN, -11676096000 };
+	static const int64_t bad[] = { -1, -62135596800, -62135596800 - 86400LL * 366, 253370764800,
+		INT64_MAX, INT64_MIN, -11676096000 };
 	static const char *const unreadable[] = { "", "2000010100000", "200001010000000",
 		"20001301000000", "20000230000000", "20010229000000", "20000101240000",
 		"20000101006000", "00010101000000", "99990101000000", "2000-01-010000", "-1",
@@ -519,14 +529,14 @@ main(void)
 		T(line_breaks_and_nul_never_stand_in_a_field),
 		T(a_long_field_goes_apart_and_is_pointed_to),
 		T(what_is_too_long_for_a_record_is_cut_and_counted),
-		T(every_mix_of_values_with_and_without_quotes_is_read_back),
-		T(quotes_enclose_the_value_and_not_the_list),
-		T(a_recipient_never_loses_its_address),
-		T(values_of_a_directory_line_are_read_back_as_one),
+		T(em_26_every_mix_of_values_with_and_without_quotes_is_read_back),
+		T(em_26_quotes_enclose_the_value_and_not_the_list),
+		T(em_09_a_recipient_never_loses_its_address),
+		T(em_27_28_values_of_a_directory_line_are_read_back_as_one),
 		T(names_of_seven_bits_have_look_alikes),
-		T(dates_on_both_sides_of_2000_and_2038_are_kept),
-		T(local_time_follows_the_rule_of_the_date_itself),
-		T(dates_that_mean_nothing_are_left_out),
+		T(em_15_dates_on_both_sides_of_2000_and_2038_are_kept),
+		T(em_16_local_time_follows_the_rule_of_the_date_itself),
+		T(em_14_dates_that_mean_nothing_are_left_out),
 		T(a_duration_has_the_form_of_a_date),
 	};
 

@@ -47,7 +47,7 @@ date14_possible(const struct date14 *d)
 	if (d->year < DATE14_YEAR_MIN || d->year > DATE14_YEAR_MAX || d->month < 1 || d->month > 12)
 		return false;
 	return d->day >= 1 && d->day <= days[d->month - 1] + (d->month == 2 && leap) &&
-	    d->hour < 24 && d->minute < 60 && d->second <= 60;
+	       d->hour < 24 && d->minute < 60 && d->second <= 60;
 }
 
 bool
@@ -70,8 +70,7 @@ date14_read(struct slice text, struct date *ret)
 	/* -1 is also a second of 1969; it is not written, so it need not be read. */
 	if (at == (time_t)-1)
 		return false;
-	*ret = (struct date){ .known = true,
-		.epoch = at,
-		.zone_min = (int16_t)(tm.tm_gmtoff / 60) };
+	*ret =
+	    (struct date){ .known = true, .epoch = at, .zone_min = (int16_t)(tm.tm_gmtoff / 60) };
 	return true;
 }

@@ -1,6 +1,6 @@
-/* A data line of MAILMESSAGE becomes an item. Only what makes the line as a whole doubtful (too few fields,
- * quotes out of order, no body) is a fault; a field that cannot be used is a warning, since a wrong date
- * must not cost the message (EM-14). */
+/* A data line of MAILMESSAGE becomes an item. Only what makes the line as a whole doubtful (too few
+ * fields, quotes out of order, no body) is a fault; a field that cannot be used is a warning, since
+ * a wrong date must not cost the message (EM-14). */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,19 +11,19 @@
 struct item {
 	struct exread *r;
 	struct exitem *ret;
-	struct exfault at;	/* the line */
+	struct exfault at; /* the line */
 	struct slice text;
 	struct slice raw[PRI_FIELDS];
-	bool full;		/* the arena is */
+	bool full; /* the arena is */
 };
 
-static const char *const item_names[PRI_FIELDS] = { "Folder", "Sender", "To", "Cc", "Bcc", "Subject",
-	"Send-Date", "Received-Date", "Priority", "Unread", "Unsent", "Body" };
+static const char *const item_names[PRI_FIELDS] = { "Folder", "Sender", "To", "Cc", "Bcc",
+	"Subject", "Send-Date", "Received-Date", "Priority", "Unread", "Unsent", "Body" };
 
-static void item_damage(struct item *m, size_t at, enum event_no event, const char *fmt, ...)
-    PRINTF_LIKE(4, 5);
-static void item_warn(struct item *m, int field, enum event_no event, const char *fmt, ...)
-    PRINTF_LIKE(4, 5);
+static void
+item_damage(struct item *m, size_t at, enum event_no event, const char *fmt, ...) PRINTF_LIKE(4, 5);
+static void
+item_warn(struct item *m, int field, enum event_no event, const char *fmt, ...) PRINTF_LIKE(4, 5);
 
 /* The first fault counts. at: octet of the line, SIZE_MAX: the line as a whole. */
 static void
@@ -103,7 +103,8 @@ item_cut(struct item *m)
 	m->ret->fields = n;
 	if (cut.is_stray)
 		item_damage(m, cut.stray, EV_EX_QUOTE,
-		    "text follows a closing quote, expected ',' or ';' or the end of the line; count the "
+		    "text follows a closing quote, expected ',' or ';' or the end of the line; "
+		    "count the "
 		    "quotes, one inside a value is doubled");
 	else if (cut.open)
 		item_damage(m, SIZE_MAX, EV_EX_QUOTE, "a quote is not closed; count the quotes");
@@ -112,8 +113,8 @@ item_cut(struct item *m)
 		    "%zu fields, expected 12 (Folder,Sender,To, ... Unsent,Body)", n);
 }
 
-/* The text of a field that may be a pointer: in the line, or from the record. False: nothing to be had,
- * which was said. */
+/* The text of a field that may be a pointer: in the line, or from the record. False: nothing to be
+ * had, which was said. */
 static bool
 item_resolve(struct item *m, int field, struct slice *ret)
 {
@@ -127,7 +128,8 @@ item_resolve(struct item *m, int field, struct slice *ret)
 		return true;
 	case EXPOINTER_BAD:
 		item_warn(m, field, EV_EX_FIELD,
-		    "'%.*s' begins with # and is no pointer such as #00000001.SEC(50); taken as text",
+		    "'%.*s' begins with # and is no pointer such as #00000001.SEC(50); taken as "
+		    "text",
 		    SLICE_ARG(item_short(m->raw[field])));
 		return true;
 	case EXPOINTER_GOOD:
@@ -252,7 +254,8 @@ item_recips(struct item *m, int field)
 
 	if (!item_resolve(m, field, &raw) || raw.len == 0)
 		return list;
-	/* The text of a list quoted as a whole lies in scratch, which item_resolve needs no more. */
+	/* The text of a list quoted as a whole lies in scratch, which item_resolve needs no more.
+	 */
 	if (!exlex_list(raw, &r->scratch, &cut))
 		return list;
 	size_t n = item_count(m, field, cut);
@@ -346,7 +349,8 @@ item_body(struct item *m)
 
 	if (exlex_pointer(raw, &pointer) != EXPOINTER_GOOD) {
 		item_damage(m, at, EV_EX_LINE,
-		    "the Body is '%.*s', expected a pointer such as #00000001.SEC(50): a file name without "
+		    "the Body is '%.*s', expected a pointer such as #00000001.SEC(50): a file name "
+		    "without "
 		    "path, and an octet",
 		    SLICE_ARG(item_short(raw)));
 		return;
@@ -397,7 +401,8 @@ item_octets(struct item *m)
 	if (codepage_number(m->r->page) != 65001 &&
 	    memmem(m->text.data, m->text.len, "\xEF\xBF\xBD", 3) != NULL)
 		item_warn(m, -1, EV_EX_FIELD,
-		    "holds octets that code page %u has no character for; is the number in the packing "
+		    "holds octets that code page %u has no character for; is the number in the "
+		    "packing "
 		    "list right?",
 		    codepage_number(m->r->page));
 }
@@ -422,7 +427,8 @@ item_read(struct exread *r, uint32_t file, const struct exline *line, struct exi
 	if (line->rejoined)
 		item_warn(&m, -1, EV_EX_LENIENT,
 		    "a line break inside quotes is taken for a blank (lines %" PRIu64 " to %" PRIu64
-		    ")", line->line, line->last);
+		    ")",
+		    line->line, line->last);
 	if (line->too_long)
 		item_damage(&m, SIZE_MAX, EV_EX_LINE,
 		    "longer than %d octets; the rest of the line is skipped", EXLEX_LINE_MAX);

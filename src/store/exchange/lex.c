@@ -1,6 +1,6 @@
-/* See lex.h. The file is read through a window of 64 KiB with pread, so that a place can be kept and
- * returned to: that is how a line break inside quotes is tried and taken back. A line is held up to
- * a maximum and its rest only counted. */
+/* See lex.h. The file is read through a window of 64 KiB with pread, so that a place can be kept
+ * and returned to: that is how a line break inside quotes is tried and taken back. A line is held
+ * up to a maximum and its rest only counted. */
 #include "store/exchange/lex.h"
 
 #include <errno.h>
@@ -16,8 +16,8 @@ struct exlex {
 	int fd;
 	const char *name;
 	struct codepage *page;
-	uint64_t at, line;	/* of the next physical line */
-	uint64_t from;		/* of the window in the file */
+	uint64_t at, line; /* of the next physical line */
+	uint64_t from; /* of the window in the file */
 	size_t len;
 	struct buf text;
 	char window[LEX_WINDOW];
@@ -26,7 +26,7 @@ struct exlex {
 /* What a physical line adds to the text. */
 struct lex_piece {
 	bool cut, unended, odd;
-	bool end;		/* there was no line */
+	bool end; /* there was no line */
 	size_t quotes;
 };
 
@@ -142,7 +142,7 @@ lex_continued(struct exlex *l)
 	if (t.len < 2 || t.data[t.len - 1] != '\\' || t.data[t.len - 2] != '\\')
 		return false;
 	return l->page == NULL ||
-	    codepage_whole(l->page, (struct slice){ t.data, t.len - 2 }) == t.len - 2;
+	       codepage_whole(l->page, (struct slice){ t.data, t.len - 2 }) == t.len - 2;
 }
 
 /* Every quote begins a value or ends one. */
@@ -277,7 +277,7 @@ excut_next(struct excut *c, struct slice *ret)
 		if (now == '"')
 			quoted = !quoted;
 		else if (!quoted && at > start && c->text.data[at - 1] == '"' && now != ',' &&
-		    now != ';')
+			 now != ';')
 			excut_stray(c, at);
 	}
 	c->open |= quoted;
@@ -397,8 +397,7 @@ exlex_trim(struct slice text)
 {
 	while (text.len > 0 && (text.data[0] == ' ' || text.data[0] == '\t'))
 		text = (struct slice){ text.data + 1, text.len - 1 };
-	while (text.len > 0 &&
-	    (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
+	while (text.len > 0 && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
 		text.len--;
 	return text;
 }
@@ -412,4 +411,19 @@ exlex_truth(struct slice raw, bool *ret)
 		return false;
 	*ret = word.len == 4;
 	return true;
+}
+
+bool
+exlex_switch(struct slice raw, bool *ret)
+{
+	static const char *const words[] = { "Y", "Yes", "T", "True", "N", "No", "F", "False" };
+	struct slice word = exlex_trim(raw);
+
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		if (slice_eq_nocase(word, words[i])) {
+			*ret = i < COUNT_OF(words) / 2;
+			return true;
+		}
+	}
+	return false;
 }

@@ -9,8 +9,8 @@
 #include "mail/codepage.h"
 
 enum {
-	EXLEX_LINE_MAX = 4 * 1024 * 1024,	/* octets of a logical line; the rest is skipped */
-	EXLEX_BREAKS_MAX = 4,	/* line breaks inside quotes that are put together */
+	EXLEX_LINE_MAX = 4 * 1024 * 1024, /* octets of a logical line; the rest is skipped */
+	EXLEX_BREAKS_MAX = 4, /* line breaks inside quotes that are put together */
 	EXLEX_BREAKS_OCTETS = 64 * 1024
 };
 
@@ -21,13 +21,13 @@ enum exline_kind { EXLINE_TEXT, EXLINE_BLANK, EXLINE_COMMENT };
 /* A logical line. */
 struct exline {
 	enum exline_kind kind;
-	struct slice text;	/* octets of the file without line ends; until the next call */
-	uint64_t line, last;	/* physical lines, from 1 */
-	uint64_t at;		/* octet of its start in the file */
-	bool too_long;		/* cut at EXLEX_LINE_MAX */
-	bool unended;		/* the file ends without a line end */
-	bool rejoined;		/* a line break inside quotes was taken for a blank */
-	bool odd;		/* holds NUL or a CR of its own */
+	struct slice text; /* octets of the file without line ends; until the next call */
+	uint64_t line, last; /* physical lines, from 1 */
+	uint64_t at; /* octet of its start in the file */
+	bool too_long; /* cut at EXLEX_LINE_MAX */
+	bool unended; /* the file ends without a line end */
+	bool rejoined; /* a line break inside quotes was taken for a blank */
+	bool odd; /* holds NUL or a CR of its own */
 };
 
 struct exlex;
@@ -40,9 +40,9 @@ void exlex_free(struct exlex **l);
 void exlex_seek(struct exlex *l, uint64_t at, uint64_t line);
 void exlex_tell(const struct exlex *l, uint64_t *ret_at, uint64_t *ret_line);
 /* Next line. join: the section allows "\\" at the end of a line and is read leniently where a line
- * breaks inside quotes (not in DIRECTORY, packing lists). A break inside quotes is mended only if the
- * whole then has its quotes in order; else the line is given as it stands. EXSTEP_ERR: the file cannot
- * be read, `name` is in the text. Ctrl-Z alone at the end of the file is the end. */
+ * breaks inside quotes (not in DIRECTORY, packing lists). A break inside quotes is mended only if
+ * the whole then has its quotes in order; else the line is given as it stands. EXSTEP_ERR: the file
+ * cannot be read, `name` is in the text. Ctrl-Z alone at the end of the file is the end. */
 enum exstep exlex_next(struct exlex *l, bool join, struct exline *ret, struct err *err) WARN_UNUSED;
 
 /* Cuts decoded text at a separator outside quotes. */
@@ -51,9 +51,9 @@ struct excut {
 	size_t at;
 	char separator;
 	bool done;
-	size_t stray;	/* octet (from 0) of the first text behind a closing quote ... */
-	bool is_stray;	/* ... if there was any */
-	bool open;	/* a quote was not closed */
+	size_t stray; /* octet (from 0) of the first text behind a closing quote ... */
+	bool is_stray; /* ... if there was any */
+	bool open; /* a quote was not closed */
 };
 void excut_init(struct excut *c, struct slice text, char separator);
 /* False: no more; an empty text has one empty piece. Goes on behind a fault. */
@@ -70,15 +70,15 @@ bool exlex_value(struct slice raw, struct buf *out);
 bool exlex_list(struct slice raw, struct buf *scratch, struct excut *ret);
 
 struct expointer {
-	struct slice name;	/* "00000001.SEC", in the raw text */
+	struct slice name; /* "00000001.SEC", in the raw text */
 	uint64_t offset;
 };
 enum expointer_is { EXPOINTER_NOT, EXPOINTER_GOOD, EXPOINTER_BAD };
 /* #NAME.SEC(offset), not in quotes. BAD: begins with # but is none: with a path, a sign, blanks,
  * 2^63 and more. */
 enum expointer_is exlex_pointer(struct slice raw, struct expointer *ret);
-/* May a file of a set have this name? Not empty, "." or "..", none of # ( ) ; , \ / : * ? " < > | and
- * no control characters, at most 255 octets. */
+/* May a file of a set have this name? Not empty, "." or "..", none of # ( ) ; , \ / : * ? " < > |
+ * and no control characters, at most 255 octets. */
 bool exlex_name_ok(struct slice name);
 
 /* DIRECTORY: \r, \n and \\ in a value stand for CR, LF and \; *ret_bad counts other single
@@ -86,6 +86,9 @@ bool exlex_name_ok(struct slice name);
 bool exlex_directory(struct slice value, struct buf *out, size_t *ret_bad);
 /* TRUE, FALSE, case-insensitive, blanks around; false: something else. */
 bool exlex_truth(struct slice raw, bool *ret);
+/* The user list's spelling of the same (6): Y, Yes, T, True; N, No, F, False. An empty field is the
+ * caller's to judge. */
+bool exlex_switch(struct slice raw, bool *ret);
 /* Without blanks (space, tab) at both ends. */
 struct slice exlex_trim(struct slice text);
 

@@ -1,6 +1,7 @@
-/* The packing list: which files belong to the set and in which code page they are. Names are looked up
- * in an index of the directory, whatever their case, since sets come from systems that do not tell cases
- * apart. What the list does not name but lies beside it is said too: a forgotten file is forgotten mail. */
+/* The packing list: which files belong to the set and in which code page they are. Names are looked
+ * up in an index of the directory, whatever their case, since sets come from systems that do not
+ * tell cases apart. What the list does not name but lies beside it is said too: a forgotten file is
+ * forgotten mail. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,13 +20,13 @@ enum { PACK_LISTS_MAX = 1000, PACK_FIELDS = 2, PACK_FIELD_MAX = 4096 };
 struct pack {
 	struct exread *r;
 	struct exlex *lex;
-	struct slice name;	/* of the list */
-	struct exfault at;	/* the line */
-	unsigned number;	/* stated code page; 0: none */
+	struct slice name; /* of the list */
+	struct exfault at; /* the line */
+	unsigned number; /* stated code page; 0: none */
 	bool has_number, has_columns, odd_number;
 	struct buf text, value[PACK_FIELDS];
 	size_t fields;
-	GHashTable *others;	/* a list beside ours: only the names, in lower case */
+	GHashTable *others; /* a list beside ours: only the names, in lower case */
 };
 
 static char *
@@ -42,7 +43,8 @@ pack_ends(const char *name, const char *extension)
 	return len > n && g_ascii_strcasecmp(name + len - n, extension) == 0;
 }
 
-/* Names of the directory. Of two that differ in case only, the first in order is found by others. */
+/* Names of the directory. Of two that differ in case only, the first in order is found by others.
+ */
 static int
 pack_index(struct exread *r, struct err *err)
 {
@@ -175,7 +177,8 @@ pack_place(struct pack *p, struct exfile *f, size_t index)
 	}
 	f->name = disk != NULL ? arena_copy(&r->arena, slice_str(disk)) : NULL;
 	if (!read_open(r, (uint32_t)index, &fd, &size, &why)) {
-		read_problem(r, &p->at, EV_EX_UNREADABLE, "'%s' cannot be read: %s", f->listed, why);
+		read_problem(
+		    r, &p->at, EV_EX_UNREADABLE, "'%s' cannot be read: %s", f->listed, why);
 		f->name = NULL;
 		return;
 	}
@@ -183,8 +186,8 @@ pack_place(struct pack *p, struct exfile *f, size_t index)
 	g_hash_table_insert(r->by_disk, g_strdup(disk), GSIZE_TO_POINTER(index + 1));
 }
 
-/* Names that differ in case only may be two files where the disk tells cases apart: the exact one counts
- * before the first that is alike. */
+/* Names that differ in case only may be two files where the disk tells cases apart: the exact one
+ * counts before the first that is alike. */
 static void
 pack_name(struct exread *r, const char *name, size_t index_1)
 {
@@ -214,7 +217,8 @@ pack_entry(struct pack *p)
 		return;
 	}
 	if (g_hash_table_contains(r->by_exact, name)) {
-		read_problem(r, &p->at, EV_EX_PACKING, "'%s' is named twice; it is read once", name);
+		read_problem(
+		    r, &p->at, EV_EX_PACKING, "'%s' is named twice; it is read once", name);
 		return;
 	}
 	if (r->n_files >= EXREAD_FILES_MAX) {
@@ -234,7 +238,7 @@ static bool
 pack_is_columns(const struct pack *p)
 {
 	return slice_eq_nocase(exlex_trim(slice_str(pack_field(p, 0))), "Filename") &&
-	    slice_eq_nocase(exlex_trim(slice_str(pack_field(p, 1))), "Filetype");
+	       slice_eq_nocase(exlex_trim(slice_str(pack_field(p, 1))), "Filetype");
 }
 
 static bool
@@ -242,8 +246,7 @@ pack_number(struct pack *p)
 {
 	uint64_t number;
 
-	if (p->fields != 1 ||
-	    !slice_u64(exlex_trim(slice_str(pack_field(p, 0))), 99999, &number))
+	if (p->fields != 1 || !slice_u64(exlex_trim(slice_str(pack_field(p, 0))), 99999, &number))
 		return false;
 	p->number = (unsigned)number;
 	p->has_number = true;
@@ -256,7 +259,8 @@ pack_says_unicode(const struct pack *p)
 {
 	struct slice word = exlex_trim(slice_str(pack_field(p, 0)));
 
-	return p->fields == 1 && (slice_has_nocase(word, "unicode") || slice_has_nocase(word, "utf"));
+	return p->fields == 1 &&
+	       (slice_has_nocase(word, "unicode") || slice_has_nocase(word, "utf"));
 }
 
 static int
@@ -297,7 +301,8 @@ pack_entries(struct pack *p, unsigned codepage, struct err *err)
 		return -1;
 	if (!p->has_number)
 		read_problem(p->r, &p->at, EV_EX_PACKING,
-		    "no code page number on the first line; %u is taken", codepage_number(p->r->page));
+		    "no code page number on the first line; %u is taken",
+		    codepage_number(p->r->page));
 	if (step == EXSTEP_ITEM && !p->has_columns) {
 		read_problem(p->r, &p->at, EV_EX_PACKING,
 		    "expected the row \"Filename,Filetype\" behind the code page");
@@ -328,7 +333,8 @@ pack_open_list(struct exread *r, const char *name, int *ret_fd, struct err *err)
 	int fd = openat(r->dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
 	if (fd < 0)
-		return err_set_sys(err, errno == ENOENT ? ERR_NO_INPUT : ERR_DISK, "cannot open it");
+		return err_set_sys(
+		    err, errno == ENOENT ? ERR_NO_INPUT : ERR_DISK, "cannot open it");
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
 		close(fd);
 		return err_set(err, ERR_MALFORMED, "not a regular file");
@@ -345,8 +351,8 @@ pack_open_list(struct exread *r, const char *name, int *ret_fd, struct err *err)
 }
 
 static int
-pack_list(struct exread *r, const char *name, unsigned codepage, GHashTable *others,
-    struct err *err)
+pack_list(
+    struct exread *r, const char *name, unsigned codepage, GHashTable *others, struct err *err)
 {
 	AUTO(file_close) int fd = -1;
 	struct pack p = { .r = r, .name = slice_str(name), .others = others };
@@ -394,7 +400,8 @@ pack_forgotten(struct exread *r)
 	for (guint i = 0; i < names->len; i++) {
 		const char *name = names->pdata[i];
 
-		if (pack_ends(name, ".pkl") && strcmp(name, r->list) != 0 && lists++ < PACK_LISTS_MAX)
+		if (pack_ends(name, ".pkl") && strcmp(name, r->list) != 0 &&
+		    lists++ < PACK_LISTS_MAX)
 			(void)!pack_list(r, name, 0, others, &ignored);
 	}
 	for (guint i = 0; i < names->len; i++) {
@@ -407,7 +414,8 @@ pack_forgotten(struct exread *r)
 		struct exfault at = exfault_in_line(slice_str(r->list), 1, 0, 0);
 
 		read_problem(r, &at, EV_EX_PACKING,
-		    "'%s' lies beside the packing list, which does not name it; it is not read", name);
+		    "'%s' lies beside the packing list, which does not name it; it is not read",
+		    name);
 	}
 	g_ptr_array_free(names, TRUE);
 	g_hash_table_destroy(others);

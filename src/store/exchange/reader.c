@@ -1,5 +1,5 @@
-/* See reader.h. The packing list is read in pack.c, sections are found in section.c, a line becomes an item in
- * item.c, secondary files are read in sec.c. */
+/* See reader.h. The packing list is read in pack.c, sections are found in section.c, a line becomes
+ * an item in item.c, secondary files are read in sec.c. */
 #include "store/exchange/reader.h"
 
 #include <errno.h>
@@ -15,11 +15,13 @@
 #include "base/mem.h"
 #include "store/exchange/reader_parts.h"
 
-enum { READ_ARENA_MAX = 512 * 1024 * 1024	/* never reached: names and owners are counted */, READ_ITEM_MAX = 32 * 1024 * 1024 };
+enum {
+	READ_ARENA_MAX = 512 * 1024 * 1024, /* never reached: names and owners are counted */
+	READ_ITEM_MAX = 32 * 1024 * 1024
+};
 
 void
-read_problem(
-    struct exread *r, const struct exfault *at, enum event_no event, const char *fmt, ...)
+read_problem(struct exread *r, const struct exfault *at, enum event_no event, const char *fmt, ...)
 {
 	char words[EXFAULT_TEXT_MAX];
 	va_list ap;
@@ -217,8 +219,8 @@ read_switch(struct exread *r, uint32_t file, struct err *err)
 	exlex_free(&r->lex);
 	file_close(&r->fd);
 	if (!read_open(r, file, &r->fd, &size, &why))
-		return err_set(err, ERR_DISK, "cannot read '%.*s': %s",
-		    SLICE_ARG(read_name(r, file)), why);
+		return err_set(
+		    err, ERR_DISK, "cannot read '%.*s': %s", SLICE_ARG(read_name(r, file)), why);
 	r->lex = exlex_new(r->fd, r->file[file].name, r->page);
 	r->lex_file = file;
 	return 0;
@@ -250,8 +252,8 @@ exread_next(struct exread *r, struct exitem *ret, struct err *err)
 			return EXSTEP_ERR;
 		}
 		exlex_seek(r->lex, r->now.at, r->now.line);
-		enum exstep step = r->now.at >= s->end ? EXSTEP_END
-						       : exlex_next(r->lex, true, &line, err);
+		enum exstep step =
+		    r->now.at >= s->end ? EXSTEP_END : exlex_next(r->lex, true, &line, err);
 
 		if (step == EXSTEP_ITEM) {
 			exlex_tell(r->lex, &r->now.at, &r->now.line);

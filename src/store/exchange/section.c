@@ -1,9 +1,11 @@
-/* Finds the sections of all primary files, once, when a set is opened: whose mail each holds and where its
- * lines are. DIRECTORY and PAB are no mail; their lines are looked at for faults and counted.
+/* Finds the sections of all primary files, once, when a set is opened: whose mail each holds and
+ * where its lines are. DIRECTORY and PAB are no mail; their lines are looked at for faults and
+ * counted.
  *
- * A heading is known by its first word, in a line of at most two fields behind a blank line, a comment or
- * the start of the file, for a data line may be in a folder called "PAB". Without the blank line it must
- * be followed by its row of column names: else the lines of the next mailbox would go to the one before. */
+ * A heading is known by its first word, in a line of at most two fields behind a blank line, a
+ * comment or the start of the file, for a data line may be in a folder called "PAB". Without the
+ * blank line it must be followed by its row of column names: else the lines of the next mailbox
+ * would go to the one before. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,32 +21,32 @@ enum { PAB_FIELDS = 24, PAB_REQUIRED = 3, SCAN_FIELDS = 32, DIRECTORY_FIELDS_MAX
 
 enum scan_kind { SCAN_NONE, SCAN_MAIL, SCAN_PAB, SCAN_DIRECTORY, SCAN_BAD };
 
-static const char *const mail_columns[PRI_FIELDS] = { "Folder", "Sender", "To", "Cc", "Bcc", "Subject",
-	"Send-Date", "Received-Date", "Priority", "Unread", "Unsent", "Body" };
-static const char *const pab_columns[PAB_FIELDS] = { "Obj-class", "Display-Name", "Email-Address", "First",
-	"Last", "Address", "City", "State", "Zip", "Country", "Title", "Company", "Department", "Office",
-	"Assistant", "Bus-Num", "Bus2-Num", "Assist-Num", "Fax-Num", "Home-Num", "Home2-Num",
-	"Mobile-Num", "Pager-Num", "Note" };
+static const char *const mail_columns[PRI_FIELDS] = { "Folder", "Sender", "To", "Cc", "Bcc",
+	"Subject", "Send-Date", "Received-Date", "Priority", "Unread", "Unsent", "Body" };
+static const char *const pab_columns[PAB_FIELDS] = { "Obj-class", "Display-Name", "Email-Address",
+	"First", "Last", "Address", "City", "State", "Zip", "Country", "Title", "Company",
+	"Department", "Office", "Assistant", "Bus-Num", "Bus2-Num", "Assist-Num", "Fax-Num",
+	"Home-Num", "Home2-Num", "Mobile-Num", "Pager-Num", "Note" };
 
 struct scan {
 	struct exread *r;
 	uint32_t file;
 	struct exlex *lex;
 	enum scan_kind kind;
-	bool columns;		/* the row of column names is due */
-	bool fresh;		/* nothing but blanks or a comment since the last text */
+	bool columns; /* the row of column names is due */
+	bool fresh; /* nothing but blanks or a comment since the last text */
 	/* the section under way */
 	struct exfault heading;
 	uint32_t owner;
-	size_t fields;		/* of the row of columns */
-	uint64_t bad_from, bad_lines, last;	/* of a bad one: first and last line */
+	size_t fields; /* of the row of columns */
+	uint64_t bad_from, bad_lines, last; /* of a bad one: first and last line */
 	char why[256];
 	enum event_no event;
 	/* the line under way */
 	struct exline line;
 	struct exfault at;
 	struct slice raw[SCAN_FIELDS];
-	size_t n;		/* fields of the line, may be above SCAN_FIELDS */
+	size_t n; /* fields of the line, may be above SCAN_FIELDS */
 	struct excut cut;
 };
 
@@ -91,8 +93,7 @@ scan_line(struct scan *s, struct err *err)
 	return step;
 }
 
-static void
-scan_spoil(struct scan *s, enum event_no event, const char *fmt, ...) PRINTF_LIKE(3, 4);
+static void scan_spoil(struct scan *s, enum event_no event, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* The section under way is skipped from this line on; said when its end is known. */
 static void
@@ -134,8 +135,8 @@ scan_close(struct scan *s, uint64_t end)
 	} else if (s->kind == SCAN_BAD) {
 		r->totals.skipped_lines += s->bad_lines;
 		read_problem(r, &s->heading, s->event,
-		    "%s; lines %" PRIu64 " to %" PRIu64 " are skipped (%" PRIu64 " with text)", s->why,
-		    s->bad_from, s->last, s->bad_lines);
+		    "%s; lines %" PRIu64 " to %" PRIu64 " are skipped (%" PRIu64 " with text)",
+		    s->why, s->bad_from, s->last, s->bad_lines);
 	}
 	s->kind = SCAN_NONE;
 	s->columns = false;
@@ -157,10 +158,10 @@ scan_owner(struct exread *r, const char *address, bool is_public, bool migrate)
 		r->owner = mem_resize(r->owner, r->cap_owners, sizeof *r->owner);
 		r->own = mem_resize(r->own, r->cap_owners, sizeof *r->own);
 	}
-	r->owner[r->n_owners] = (struct exowner){
-		.address = arena_copy(&r->arena, slice_str(address)),
-		.is_public = is_public,
-		.migrate = migrate };
+	r->owner[r->n_owners] =
+	    (struct exowner){ .address = arena_copy(&r->arena, slice_str(address)),
+		    .is_public = is_public,
+		    .migrate = migrate };
 	r->own[r->n_owners++] = (struct exown){ 0 };
 	g_hash_table_insert(r->by_owner, lower, GSIZE_TO_POINTER(r->n_owners));
 	return (uint32_t)r->n_owners - 1;
@@ -179,10 +180,12 @@ scan_mail_owner(struct scan *s)
 	migrate = slice_starts_nocase(value, "MIGRATE:");
 	if (migrate)
 		value = (struct slice){ value.data + 8, value.len - 8 };
-	is_public = slice_eq_nocase(value, "PublicMessages") || slice_eq_nocase(value, "PublicMessage");
+	is_public =
+	    slice_eq_nocase(value, "PublicMessages") || slice_eq_nocase(value, "PublicMessage");
 	if (is_public)
 		value = slice_str("PublicMessages");
-	if (value.len == 0 || value.len > EXOWNER_MAX || memchr(value.data, '\0', value.len) != NULL)
+	if (value.len == 0 || value.len > EXOWNER_MAX ||
+	    memchr(value.data, '\0', value.len) != NULL)
 		return false;
 	AUTO(mem_free_str) char *address = g_strndup(value.data, value.len);
 
@@ -207,12 +210,15 @@ scan_heading(struct scan *s)
 	if (s->n != want)
 		scan_spoil(s, mail || directory ? EV_EX_SECTION : EV_EX_PAB,
 		    "the heading of a section has %zu fields, expected %zu (%s)", s->n, want,
-		    mail ? "MAILMESSAGE,SMTP:address" : directory ? "DIRECTORY" : "PAB,SMTP:address");
+		    mail        ? "MAILMESSAGE,SMTP:address"
+		    : directory ? "DIRECTORY"
+				: "PAB,SMTP:address");
 	else if (mail && s->r->n_sections >= EXREAD_SECTIONS_MAX)
 		scan_spoil(s, EV_EX_SECTION, "more than %d sections", EXREAD_SECTIONS_MAX);
 	else if (mail && !scan_mail_owner(s))
 		scan_spoil(s, EV_EX_SECTION,
-		    "MAILMESSAGE names no owner, expected for example MAILMESSAGE,SMTP:ana@example.org");
+		    "MAILMESSAGE names no owner, expected for example "
+		    "MAILMESSAGE,SMTP:ana@example.org");
 	else if (s->kind == SCAN_PAB)
 		s->r->totals.pab_sections++;
 }
@@ -232,9 +238,8 @@ scan_columns_follow(struct scan *s, struct err *err)
 
 	exlex_tell(s->lex, &at, &line);
 	enum exstep step = exlex_next(s->lex, false, &next, err);
-	bool yes = step == EXSTEP_ITEM &&
-	    (slice_starts_nocase(next.text, "Folder,Sender,") ||
-		slice_starts_nocase(next.text, "Obj-class,"));
+	bool yes = step == EXSTEP_ITEM && (slice_starts_nocase(next.text, "Folder,Sender,") ||
+					      slice_starts_nocase(next.text, "Obj-class,"));
 
 	exlex_seek(s->lex, at, line);
 	return yes;
@@ -261,8 +266,10 @@ scan_mail_columns(struct scan *s)
 
 	if (s->n < PRI_FIELDS || !scan_columns_are(s, mail_columns, PRI_FIELDS)) {
 		scan_spoil(s, EV_EX_SECTION,
-		    "the row of column names has %zu fields, expected the 12 of \"Folder,Sender,To,Cc,"
-		    "Bcc,Subject,Send-Date,Received-Date,Priority,Unread,Unsent,Body\" in this order",
+		    "the row of column names has %zu fields, expected the 12 of "
+		    "\"Folder,Sender,To,Cc,"
+		    "Bcc,Subject,Send-Date,Received-Date,Priority,Unread,Unsent,Body\" in this "
+		    "order",
 		    s->n);
 		return;
 	}
@@ -286,8 +293,10 @@ scan_directory_columns(struct scan *s)
 	s->fields = s->n;
 	if (!scan_is(s, 0, "Obj-class") || !scan_is(s, 1, "Mode") || s->n > DIRECTORY_FIELDS_MAX)
 		scan_spoil(s, EV_EX_SECTION,
-		    "the row of column names has %zu fields, expected Obj-class and Mode first, at most "
-		    "%d", s->n, DIRECTORY_FIELDS_MAX);
+		    "the row of column names has %zu fields, expected Obj-class and Mode first, at "
+		    "most "
+		    "%d",
+		    s->n, DIRECTORY_FIELDS_MAX);
 }
 
 static void
@@ -308,8 +317,7 @@ scan_columns(struct scan *s)
 		    "(Obj-class,Display-Name,Email-Address, ... Pager-Num,Note)");
 }
 
-static void
-scan_directory_fault(struct scan *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void scan_directory_fault(struct scan *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 static void
 scan_directory_fault(struct scan *s, const char *fmt, ...)
@@ -324,7 +332,8 @@ scan_directory_fault(struct scan *s, const char *fmt, ...)
 	read_problem(s->r, &s->at, EV_EX_DIRECTORY, "%s", text);
 }
 
-/* EM-28: a backslash that is not \r, \n or \\. The line is cut again, for it may have many columns. */
+/* EM-28: a backslash that is not \r, \n or \\. The line is cut again, for it may have many columns.
+ */
 static void
 scan_directory_slashes(struct scan *s)
 {
@@ -344,8 +353,10 @@ scan_directory_slashes(struct scan *s)
 		exlex_directory(buf_slice(&r->scratch), &r->other, &bad);
 		if (bad > 0)
 			scan_directory_fault(s,
-			    "field %zu has a single backslash; expected \\\\, or \\r and \\n for CR and "
-			    "LF", column);
+			    "field %zu has a single backslash; expected \\\\, or \\r and \\n for "
+			    "CR and "
+			    "LF",
+			    column);
 	}
 }
 
@@ -359,10 +370,11 @@ scan_directory(struct scan *s)
 		read_problem(s->r, &s->at, EV_EX_QUOTE,
 		    "text follows a closing quote, or a quote is not closed; count the quotes");
 	} else if (s->n != s->fields) {
-		scan_directory_fault(s, "%zu fields, expected %zu as the row of column names has", s->n,
-		    s->fields);
+		scan_directory_fault(
+		    s, "%zu fields, expected %zu as the row of column names has", s->n, s->fields);
 	} else if (!scan_is(s, 1, "create")) {
-		scan_directory_fault(s, "the Mode is '%.*s', expected create", SLICE_ARG(s->raw[1]));
+		scan_directory_fault(
+		    s, "the Mode is '%.*s', expected create", SLICE_ARG(s->raw[1]));
 	} else if (memchr(s->r->text.data, '\\', s->r->text.len) != NULL) {
 		scan_directory_slashes(s);
 	}
@@ -376,7 +388,7 @@ scan_pab(struct scan *s)
 		read_problem(s->r, &s->at, EV_EX_QUOTE,
 		    "text follows a closing quote, or a quote is not closed; count the quotes");
 	else if (s->n < PAB_REQUIRED || exlex_trim(s->raw[0]).len == 0 ||
-	    exlex_trim(s->raw[1]).len == 0 || exlex_trim(s->raw[2]).len == 0)
+		 exlex_trim(s->raw[1]).len == 0 || exlex_trim(s->raw[2]).len == 0)
 		read_problem(s->r, &s->at, EV_EX_LINE,
 		    "an entry of an address book needs Obj-class, Display-Name and Email-Address");
 }

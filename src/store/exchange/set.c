@@ -124,7 +124,7 @@ set_common_name(const struct exset_account *a, GHashTable *taken, struct buf *ou
 	for (unsigned n = 2;; n++) {
 		char *key = g_ascii_strdown(out->data, -1);
 
-		if (g_hash_table_add(taken, key))	/* takes the key, and frees a second one */
+		if (g_hash_table_add(taken, key)) /* takes the key, and frees a second one */
 			break;
 		out->len = len;
 		if (!buf_printf(out, "-%u", n))
@@ -195,8 +195,7 @@ set_user_line(
 
 /* The column of passwords stays empty: no secret is ever written (EM-46). */
 bool
-exset_users_text(
-    const struct exset *s, struct codepage *page, struct buf *out, struct exnotes *io)
+exset_users_text(const struct exset *s, struct codepage *page, struct buf *out, struct exnotes *io)
 {
 	const struct exset_account *user = s->user != NULL ? s->user : s->account;
 	size_t n = s->user != NULL ? s->n_users : s->n_accounts;

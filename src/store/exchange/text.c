@@ -1,6 +1,6 @@
 /* See text.h. A text is encoded first and looked at afterwards: what needs quotes is decided on the
- * octets that a reader will see. No accepted code page has a control, a quote, a comma or a semicolon
- * inside a character, and a backslash there only brings quotes that were not needed. */
+ * octets that a reader will see. No accepted code page has a control, a quote, a comma or a
+ * semicolon inside a character, and a backslash there only brings quotes that were not needed. */
 #include "store/exchange/text.h"
 
 #include <glib.h>
@@ -11,7 +11,7 @@
 
 enum {
 	TEXT_PIECE = 4096,
-	TEXT_ONE_MAX = EXFIELD_DATA_MAX / 4 - 16	/* quoting twice makes it four times as long */
+	TEXT_ONE_MAX = EXFIELD_DATA_MAX / 4 - 16 /* quoting twice makes it four times as long */
 };
 
 static const char text_must_quote[] = "#!,\\\"%.;";
@@ -82,7 +82,7 @@ text_edges(struct slice octets)
 	static const char blanks[] = " \t";
 
 	return octets.len > 0 && (memchr(blanks, octets.data[0], 2) != NULL ||
-	    memchr(blanks, octets.data[octets.len - 1], 2) != NULL);
+				     memchr(blanks, octets.data[octets.len - 1], 2) != NULL);
 }
 
 static bool
@@ -173,11 +173,11 @@ field_recip(struct exfield *f, struct codepage *page, const struct exrecip *r)
 	whole = text_encode(page, display, &f->one, &f->notes);
 	if (r->address.len > 0) {
 		whole = whole && buf_add_byte(&f->one, '[') &&
-		    text_encode(page, r->type.len > 0 ? r->type : slice_str("SMTP"), &f->one,
-			&f->notes) &&
-		    buf_add_byte(&f->one, ':') &&
-		    text_encode(page, r->address, &f->one, &f->notes) &&
-		    buf_add_byte(&f->one, ']');
+			text_encode(page, r->type.len > 0 ? r->type : slice_str("SMTP"), &f->one,
+			    &f->notes) &&
+			buf_add_byte(&f->one, ':') &&
+			text_encode(page, r->address, &f->one, &f->notes) &&
+			buf_add_byte(&f->one, ']');
 	}
 	if (!whole)
 		f->notes.left++;
@@ -186,11 +186,11 @@ field_recip(struct exfield *f, struct codepage *page, const struct exrecip *r)
 }
 
 /* The list in the form that may stand inside quotes: only values that hold ';' or '"' have quotes.
- * Returns how many values there are; *ret_whole: the field has to be quoted as a whole, because a value
- * holds ';' or because one value alone in quotes would be taken for such a field (2.1). */
+ * Returns how many values there are; *ret_whole: the field has to be quoted as a whole, because a
+ * value holds ';' or because one value alone in quotes would be taken for such a field (2.1). */
 static size_t
-field_list(struct exfield *f, struct codepage *page, const struct exrecip *list, size_t n,
-    bool *ret_whole)
+field_list(
+    struct exfield *f, struct codepage *page, const struct exrecip *list, size_t n, bool *ret_whole)
 {
 	size_t values = 0;
 	bool quoted = false, semicolon = false;
@@ -222,8 +222,7 @@ field_list(struct exfield *f, struct codepage *page, const struct exrecip *list,
 }
 
 void
-exfield_recips(
-    struct exfield *f, struct codepage *page, const struct exrecip *list, size_t n)
+exfield_recips(struct exfield *f, struct codepage *page, const struct exrecip *list, size_t n)
 {
 	bool whole;
 
@@ -301,13 +300,21 @@ expri_comment(struct codepage *page, int64_t time, const char *host, const char 
 	return buf_add_str(out, "\r\n");
 }
 
+bool
+expri_empty(struct codepage *page, struct slice folder, struct buf *out, struct exnotes *io)
+{
+	buf_add_str(out, "! folder ");
+	text_plain(page, folder, out, io);
+	return buf_add_str(out, " empty\r\n");
+}
+
 /* An owner is quoted only where a reader would stumble: samples leave its dots alone. */
 bool
 expri_heading(struct codepage *page, struct slice owner, struct buf *out, struct exnotes *io)
 {
 	struct buf octets;
 
-	buf_init(&octets, EXOWNER_MAX);
+	buf_init(&octets, TEXT_ONE_MAX);
 	text_plain(page, owner, &octets, io);
 	buf_add_str(out, "MAILMESSAGE,");
 	text_cell(buf_slice(&octets), "#!,\\\"%;", out);
@@ -341,8 +348,7 @@ exsec_heading(struct buf *out)
 }
 
 bool
-exrecord_head(
-    const struct exrecord *r, struct codepage *page, struct buf *out, struct exnotes *io)
+exrecord_head(const struct exrecord *r, struct codepage *page, struct buf *out, struct exnotes *io)
 {
 	bool named = r->type != EXRECORD_BODY && r->type != EXRECORD_OTHER;
 
@@ -377,8 +383,7 @@ excell(struct codepage *page, struct slice utf8, struct buf *out, struct exnotes
 }
 
 bool
-exdirectory_value(
-    struct codepage *page, struct slice utf8, struct buf *out, struct exnotes *io)
+exdirectory_value(struct codepage *page, struct slice utf8, struct buf *out, struct exnotes *io)
 {
 	struct buf escaped;
 
