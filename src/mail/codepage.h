@@ -21,9 +21,10 @@ int codepage_open(struct codepage **ret, unsigned number, struct err *err) WARN_
 void codepage_close(struct codepage **c);
 unsigned codepage_number(const struct codepage *c);
 
+/* Characters that the code page lacks, written '?', or as one that it has and that is much the same
+ * (U+301C in 932 comes back as U+FF5E). */
 struct codepage_lacks {
-	uint64_t count;		/* characters that the code page lacks, written '?', or as one that it has and that
-				 * is much the same (U+301C in 932 comes back as U+FF5E) */
+	uint64_t count;
 	uint32_t first;		/* the first of them, 0: none */
 };
 /* UTF-8 (octets that are not UTF-8 count as lacking U+FFFD) appended to `out`; false: out is full.
