@@ -240,7 +240,7 @@ fill_fields(struct exmessage *x, const struct exitem *item, struct rebuild *ret)
 }
 
 static int
-rebuild_parts(struct exmessage *x, struct exread *r, const struct rebuild *b, struct spool *out,
+rebuild_parts(struct exmessage *x, struct exread *r, struct rebuild *b, struct spool *out,
     bool *io_partly, struct exfault *ret_fault, struct err *err)
 {
 	spool_reset(out);
