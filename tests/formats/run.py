@@ -18,7 +18,8 @@ import certs                                                        # noqa: E402
 import tap                                                          # noqa: E402
 
 TIME_LIMIT = 240        # seconds for one test, times IMEX_SCALE
-MODULES = ["selftest_exchange", "selftest_mbox", "of_maildir"]
+MODULES = ["selftest_exchange", "selftest_mbox", "of_maildir", "of_mbox", "of_eml", "of_exchange",
+           "of_exchange_fields", "of_exchange_faults"]
 
 
 def tests():
