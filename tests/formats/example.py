@@ -116,7 +116,6 @@ SPOILT = {
     "LF alone at the ends": {**FILES, "00000001.PRI": PRI.replace(b"\r\n", b"\n")},
     "no last line end": {**FILES, "00000001.PRI": PRI[:-2]},
     "half a last line end": {**FILES, "00000001.PRI": PRI[:-1]},
-    "a blank before a field": changed("00000001.PRI", b"Drafts,", b" Drafts,"),
     "thirteen digits": changed("00000001.PRI", b"20000412093105", b"2000041209310"),
     "month 13": changed("00000001.PRI", b"20000412093105", b"20001312093105"),
     "priority 2": changed("00000001.PRI", b"20000412093140,1,", b"20000412093140,2,"),

@@ -91,7 +91,7 @@ def unfold(value):
 
 
 def one_line(text):
-    return re.sub(r"\s+", " ", text or "").strip()
+    return re.sub(r"[ \t\r\n]+", " ", text or "").strip(" ")
 
 
 def decoded(value):

@@ -25,7 +25,8 @@ def extracted(t, store, *args, **how):
 
 def mail_files(job):
     mail = os.path.join(job, "mail")
-    return {n: os.path.join(mail, n) for n in os.listdir(mail) if os.path.isfile(os.path.join(mail, n))}
+    names = os.listdir(mail) if os.path.isdir(mail) else []
+    return {n: os.path.join(mail, n) for n in names if os.path.isfile(os.path.join(mail, n))}
 
 
 def test_every_offset_and_length_is_right(t):
@@ -79,7 +80,7 @@ def test_EM_30_the_packing_list_is_written_last(t):
 def test_EM_30_a_run_that_is_killed_leaves_no_packing_list(t):
     needs(t, "exchange")
     lab = Lab(t, foldernames.small())
-    lab.server.fetch(uid=3, folder="Archive", reply=lambda f: [Stall(20)])
+    lab.server.fetch(uid=3, folder="Archive", reply=lambda f: [Stall(30), f.value])
     job, run = start(lab)
     t.must(lab.server.transcript.wait_for(r"EXAMINE \"?Archive", 30), "imex comes to the folder")
     time.sleep(1)

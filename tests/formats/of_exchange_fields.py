@@ -129,9 +129,9 @@ def test_EM_05_drafts_are_unsent(t):
 def test_priorities(t):
     _, _, messages = fields(t, foldernames.of_kinds(formats.priorities), "--full-source")
     for message in messages:
-        source = next(a.data for a in message.attachments if a.name == "message.eml").decode()
+        source = next(a.data for a in message.attachments if a.name == "message.eml")
         for headers, want in formats.PRIORITIES.items():
-            if f"\r\n{headers}\r\n\r\n" in source:
+            if source == formats.mail(headers=[headers]):
                 t.equal(message.priority or 0, want, headers)
 
 

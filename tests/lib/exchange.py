@@ -321,8 +321,6 @@ class _Primary:
         self.made.sections.append(self.section)
 
     def _line(self, text):
-        if text[:1] == " ":
-            raise Problem("a blank at the start of a line")
         section = self.section
         if section.kind == "DIRECTORY":
             self._directory(section, text)
