@@ -37,7 +37,7 @@ def probe(t):
     for name in FORMATS:
         place = os.path.join(t.tmpdir("probe"), "job")
         # Nobody listens at port 1: 69 says that the words were understood.
-        done = imexrun.run(t, "extract", "imaps://u@127.0.0.1:1/", "--to", place, "--format", name, "-n")
+        done = imexrun.run(t, "extract", "imaps://u@127.0.0.1:1/", "--to", place, "--format", name)
         if done.code != 64:
             OFFERED.add(name)
     for name in COMMANDS:

@@ -1,8 +1,14 @@
 """Rows of the fault table that are about losses: what a set cannot hold is told, never dropped."""
 
+import json
+import os
+import random
+import re
+
 import foldernames
 import formats
 import sets
+from expect import Place
 from lab import Lab, needs
 from store import Store
 
@@ -118,3 +124,62 @@ def test_EM_43_mail_flagged_deleted_keeps_its_folder(t):
     store["INBOX"].add(formats.mail(), ("\\Deleted", "\\Seen"))
     _, _, messages = extracted(t, store)
     t.equal([m.folder for m in messages], ["Inbox"], "its folder")
+
+
+def test_EM_26_quotes_enclose_one_value_each(t):
+    """Every mix of values that need quotes and of values that do not."""
+    needs(t, "exchange")
+    rng = random.Random(26)
+    people = ["a@localhost", "Bob <bob@localhost>", '"Lee, Bill" <bill@example.org>', '"x; y" <semi@localhost>',
+              '"\\"Q\\"" <q@localhost>', '"he said \\"hi\\", then" <h@example.org>', '"!" <bang@localhost>',
+              '"back\\\\" <b@localhost>', "Plain Name <p@localhost>", '"#1" <n@localhost>', '"5\\" disk" <d@localhost>']
+    store = Store()
+    for number in range(150):
+        some = rng.choices(people, k=rng.randrange(1, 6))
+        store["INBOX"].add(formats.mail(sender=rng.choice(people), to=", ".join(some), subject=f"mix {number}",
+                                        headers=["Cc: " + rng.choice(people)]))
+    lab = Lab(t, store)
+    job = lab.extract("exchange")
+    sets.compare(t, sets.read(t, job, 0).messages, store, Place())
+
+
+def test_EM_28_backslashes_in_the_directory_come_back(t):
+    for user in ("a\\r\\new", "dom\\user", "ends\\"):
+        needs(t, "exchange")
+        lab = Lab(t, foldernames.small(1), user=user)
+        made = sets.read(t, lab.extract("exchange"), 0)
+        told = [v for o in made.directory for values in o.values() for v in values]
+        t.ok(any(user in v for v in told), f"{user!r} is in a field of DIRECTORY", told)
+
+
+def test_EM_23_unknown_fields_stop_nothing(t):
+    store = Store()
+    store["INBOX"].add(formats.mail(headers=["X-\u0001: ?", "Weird Field: x", ":", "X" * 900 + ": y", "Token"]))
+    store["INBOX"].add(formats.mail(subject="next"))
+    _, _, messages = extracted(t, store)
+    t.equal(len(messages), 2, "messages")
+    t.ok("next" in {m.subject for m in messages}, "the one behind it too")
+
+
+def events(job):
+    with open(os.path.join(job, "events.jsonl"), encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def test_EM_34_no_error_is_told_when_all_arrived(t):
+    _, job, _ = extracted(t, foldernames.everything())
+    t.equal([e for e in events(job) if e["level"] == "error"], [], "events of level error")
+
+
+def test_EM_40_events_have_no_unfilled_inserts(t):
+    _, job, _ = extracted(t, foldernames.everything())
+    odd = [e["text"] for e in events(job) if re.search(r"%[0-9dszlu]", e["text"]) and "100%" not in e["text"]]
+    t.equal([x for x in odd if "%41" not in x and "%2f" not in x and "%3A" not in x], [], "texts")
+
+
+def test_EM_41_warnings_name_what_they_are_about(t):
+    _, job, _ = extracted(t, foldernames.everything())
+    warnings = [e for e in events(job) if e["level"] == "warning"]
+    t.ok(warnings, "there are warnings")
+    t.equal([e for e in warnings if not e.get("account")], [], "warnings without an account")
+    t.equal([e for e in warnings if e.get("uid") and not e.get("folder")], [], "a UID without its folder")

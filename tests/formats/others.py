@@ -8,7 +8,7 @@ import mboxrd
 from foldernames import utf7
 
 PLAIN = [s for s in formats.specimens(formats.plain, formats.structures, formats.charsets)
-         if "odd" not in s and s.raw.endswith(b"\r\n") and b"\nFrom " not in s.raw]
+         if "odd" not in s and s.raw.endswith(b"\r\n") and b"\r\n\r\n" in s.raw and b"\nFrom " not in s.raw]
 
 
 def letters(count, word="mail"):

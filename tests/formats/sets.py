@@ -17,6 +17,8 @@ def read(t, job, number=None):
         made = exchange.read_folder(os.path.join(job, "mail"))
     except exchange.Fault as fault:
         t.must(False, f"the set keeps to the format: {fault}")
+    except OSError as problem:
+        t.must(False, f"there is a set: {problem}")
     t.must(made, "there is a packing list", os.listdir(os.path.join(job, "mail")))
     return made if number is None else made[number]
 

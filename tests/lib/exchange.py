@@ -355,15 +355,14 @@ class _Primary:
         if len(raw) != self.columns and (self.columns is not None or len(raw) < 12):
             raise Problem(f"12 fields expected, {len(raw)} found")
         body, attachments = self._chain(raw[11])
-        lists = [[exfields.recipient(v) for v in self._values(f)] for f in raw[1:5]]
-        if len(lists[0]) > 1:
-            raise Problem("several senders")
+        lists = [[exfields.recipient(v) for v in self._values(f)] for f in raw[2:5]]
+        sender = self._text(raw[1])     # one recipient: a ';' in it parts nothing
         folder = self._text(raw[0])
         if folder and not all(folder.split("\\")):
             raise Problem(f"an empty level in a folder: {folder!r}")
         return Message(
             self.name, self.at, section.owner, folder or "Inbox",
-            lists[0][0] if lists[0] else None, lists[1], lists[2], lists[3], self._text(raw[5]),
+            exfields.recipient(sender) if sender else None, *lists, self._text(raw[5]),
             exfields.date14(raw[6]), exfields.date14(raw[7]),
             int(exfields.word(raw[8], ("-1", "0", "1", ""), "Priority")) if raw[8] else None,
             exfields.word(raw[9], ("TRUE", "FALSE"), "Unread") == "TRUE",
