@@ -25,7 +25,7 @@ from model import PASSWORD, Server                                  # noqa: E402
 TAP_HELPER = True
 CERTS = None                # made once by the runner, before it forks
 OFFERED = {"maildir"}       # what probe() found
-REQUIRED = {"maildir"}      # what may not be missing
+REQUIRED = {"maildir", "mbox", "eml", "exchange", "convert", "import"}     # what may not be missing
 FORMATS = ("maildir", "mbox", "eml", "exchange")
 COMMANDS = ("convert", "import")
 # A conversion may be told to an own table only when something was lost in it.
