@@ -124,9 +124,9 @@ visit(struct shelf_base *b, const struct shelf_step *at, struct err *err)
 		const char *child = shelf_dir_name(at->list, i);
 		AUTO(buf_done) struct buf name;
 
+		buf_init(&name, LINE_LOOK);
 		if (shelf_dir_kind(at->list, i) != DIR_DIR || child[0] == '.')
 			continue;
-		buf_init(&name, LINE_LOOK);
 		(void)buf_add(&name, at->name.data, at->name.len);
 		shelf_level_dir(b, slice_str(child), &name);
 		if (shelf_walk_into(b, at, child, buf_slice(&name), visit, err) < 0)
