@@ -42,8 +42,8 @@ line_fill(struct line_reader *r, struct err *err)
 		n = pread(r->fd, r->data + r->len, r->cap - r->len, (off_t)(r->at + r->len));
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return err_set_sys(err, ERR_FOLDER, "read at octet %llu",
-		    (unsigned long long)(r->at + r->len));
+		return err_set_sys(
+		    err, ERR_FOLDER, "read at octet %llu", (unsigned long long)(r->at + r->len));
 	r->len += (size_t)n;
 	r->end = n == 0;
 	return 0;

@@ -19,7 +19,8 @@ from_words(struct slice s, struct slice word[WORDS_MAX])
 	while (s.len > 0 && n < WORDS_MAX) {
 		size_t len = 0;
 
-		while (len < s.len && s.data[len] != ' ' && s.data[len] != '\t' && s.data[len] != '\r')
+		while (
+		    len < s.len && s.data[len] != ' ' && s.data[len] != '\t' && s.data[len] != '\r')
 			len++;
 		if (len > 0)
 			word[n++] = (struct slice){ s.data, len };
@@ -167,7 +168,8 @@ field_name_len(struct slice line)
 {
 	size_t len = 0;
 
-	while (len < line.len && line.data[len] > ' ' && line.data[len] < 0x7f && line.data[len] != ':')
+	while (len < line.len && line.data[len] > ' ' && line.data[len] < 0x7f &&
+	       line.data[len] != ':')
 		len++;
 	return len > 0 && len < line.len && line.data[len] == ':' ? len : 0;
 }
@@ -185,7 +187,8 @@ field_trim(struct slice s)
 		s.data++;
 		s.len--;
 	}
-	while (s.len > 0 && strchr(" \t\r\n", s.data[s.len - 1]) != NULL && s.data[s.len - 1] != '\0')
+	while (
+	    s.len > 0 && strchr(" \t\r\n", s.data[s.len - 1]) != NULL && s.data[s.len - 1] != '\0')
 		s.len--;
 	return s;
 }
@@ -250,11 +253,12 @@ static uint8_t
 mozilla_flags(struct slice value)
 {
 	static const char digits[] = "0123456789abcdef";
-	const char *at = value.len > 0 ? memchr(digits, value.data[value.len - 1] | 0x20, 16) : NULL;
+	const char *at =
+	    value.len > 0 ? memchr(digits, value.data[value.len - 1] | 0x20, 16) : NULL;
 	unsigned low = at != NULL ? (unsigned)(at - digits) : 0;
 
 	return (uint8_t)((low & 1 ? FLAG_SEEN : 0) | (low & 2 ? FLAG_ANSWERED : 0) |
-	    (low & 4 ? FLAG_FLAGGED : 0) | (low & 8 ? FLAG_DELETED : 0));
+			 (low & 4 ? FLAG_FLAGGED : 0) | (low & 8 ? FLAG_DELETED : 0));
 }
 
 static bool
@@ -285,7 +289,7 @@ flags_line(struct slice line, struct flag_set *set)
 	} else if ((v = mbox_field(line, "X-Mozilla-Status")).data != NULL) {
 		set->system |= mozilla_flags(v);
 	} else if ((v = mbox_field(line, "X-Keywords")).data != NULL ||
-	    (v = mbox_field(line, "X-Mozilla-Keys")).data != NULL) {
+		   (v = mbox_field(line, "X-Mozilla-Keys")).data != NULL) {
 		return keywords_add(v, set);
 	}
 	return true;

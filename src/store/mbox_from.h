@@ -14,8 +14,8 @@ bool mbox_is_field(struct slice line);
 /* The value without blanks around it when the field has that name; NULL data: another. */
 struct slice mbox_field(struct slice line, const char *name);
 
-/* Status and X-Status (mutt, UW, Dovecot), X-Keywords, X-Mozilla-Status and X-Mozilla-Keys: flags and
- * keywords of a header that ends at a blank line or the end. False: arena limit. */
+/* Status and X-Status (mutt, UW, Dovecot), X-Keywords, X-Mozilla-Status and X-Mozilla-Keys: flags
+ * and keywords of a header that ends at a blank line or the end. False: arena limit. */
 bool mbox_flags(struct slice header, struct arena *a, struct flags *ret);
 /* "X-IMAPbase: 1275660208 0000000012 ..." */
 bool mbox_base(struct slice value, uint32_t *ret_uidvalidity, uint32_t *ret_last);

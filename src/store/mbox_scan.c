@@ -233,8 +233,8 @@ scan_line(struct scanner *s, uint64_t next, struct err *err)
 	if (line.len >= 5 && memcmp(line.data, "From ", 5) == 0 && next - s->line_at < UINT32_MAX)
 		scan_from(s, line, next, &start);
 	if (start)
-		return scan_start(s, s->line_at, (uint32_t)(next - s->line_at), s->prev_blank,
-		    s->blank_at, err);
+		return scan_start(
+		    s, s->line_at, (uint32_t)(next - s->line_at), s->prev_blank, s->blank_at, err);
 	if (s->in_message && s->in_header && blank)
 		scan_header_end(s, next);
 	else if (s->in_message && s->in_header)
@@ -254,7 +254,7 @@ static bool
 scan_keeps(const struct scanner *s, char first)
 {
 	return !s->in_message || s->in_header || s->pending || first == 'F' || first == '>' ||
-	    first == '\n' || first == '\r';
+	       first == '\n' || first == '\r';
 }
 
 static int
@@ -306,8 +306,8 @@ scan_blocks(struct scanner *s, char *block, struct digest *d, struct cancel *sto
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return err_set_sys(err, ERR_FOLDER, "read at octet %llu",
-			    (unsigned long long)at);
+			return err_set_sys(
+			    err, ERR_FOLDER, "read at octet %llu", (unsigned long long)at);
 		if (n == 0)
 			return err_set(err, ERR_FOLDER, "it became shorter while it was read");
 		if (cancel_raised(stop))
@@ -396,7 +396,8 @@ mbox_starts(struct slice start)
 {
 	struct date ignored;
 
-	while (start.len > 0 && (*start.data == '\0' || *start.data == '\n' || *start.data == '\r')) {
+	while (
+	    start.len > 0 && (*start.data == '\0' || *start.data == '\n' || *start.data == '\r')) {
 		start.data++;
 		start.len--;
 	}

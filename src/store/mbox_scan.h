@@ -7,11 +7,11 @@
  *		and lines "From " stand unquoted inside messages: nothing is unquoted
  *	mboxcl	the lengths lead there, no unquoted ones inside: quoted as in mboxo
  *	mboxrd	there are lines ">>From ": each ">+From " loses one '>'
- *	mboxo	only ">From ": what it was before cannot be known (mboxrd writes the same); one '>' is
- *		taken away, which is right for all mboxrd files and for all but those lines of mboxo
- *		files that were ">From " in the mail already
- * A single Content-Length is believed over a start inside it only when all messages so far had one
- * that was right: mail that was sent with such a field must not swallow its neighbours. */
+ *	mboxo	only ">From ": what it was before cannot be known (mboxrd writes the same); one '>'
+ *is taken away, which is right for all mboxrd files and for all but those lines of mboxo files that
+ *were ">From " in the mail already A single Content-Length is believed over a start inside it only
+ *when all messages so far had one that was right: mail that was sent with such a field must not
+ *swallow its neighbours. */
 #ifndef STORE_MBOX_SCAN_H
 #define STORE_MBOX_SCAN_H
 
@@ -21,9 +21,9 @@
 #include "base/slice.h"
 
 struct mbox_entry {
-	uint64_t at, end;	/* of the From_ line; behind the last octet of the message */
-	uint32_t uid;		/* of X-UID, until numbers are given */
-	uint32_t from_len;	/* of the From_ line with its end */
+	uint64_t at, end; /* of the From_ line; behind the last octet of the message */
+	uint32_t uid; /* of X-UID, until numbers are given */
+	uint32_t from_len; /* of the From_ line with its end */
 };
 
 enum mbox_kind { MBOX_PLAIN, MBOX_O, MBOX_RD, MBOX_CL, MBOX_CL2 };
@@ -33,11 +33,11 @@ struct mbox_scan {
 	size_t len, cap;
 	enum mbox_kind kind;
 	bool unquote;
-	uint64_t junk;		/* octets before the first message that are not blank lines */
+	uint64_t junk; /* octets before the first message that are not blank lines */
 	uint64_t junk_at;
-	uint64_t weak;		/* lines "From " that were taken for text */
-	uint64_t internal;	/* pseudo messages of UW's programs, left out */
-	bool base_known;	/* X-IMAPbase or X-IMAP of the first message */
+	uint64_t weak; /* lines "From " that were taken for text */
+	uint64_t internal; /* pseudo messages of UW's programs, left out */
+	bool base_known; /* X-IMAPbase or X-IMAP of the first message */
 	uint32_t base_uidvalidity, base_last;
 };
 

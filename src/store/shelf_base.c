@@ -110,8 +110,8 @@ shelf_base_add(struct shelf_base *b, const struct shelf_folder *f, struct err *e
 	struct shelf_folder copy = *f;
 
 	if (b->len >= FOLDERS_MAX) {
-		(void)err_set(err, ERR_FOLDER, "'%s' holds more than %d folders", b->path,
-		    FOLDERS_MAX);
+		(void)err_set(
+		    err, ERR_FOLDER, "'%s' holds more than %d folders", b->path, FOLDERS_MAX);
 		err_widen(err, SCOPE_RUN);
 		return -1;
 	}
@@ -220,8 +220,7 @@ base_part_twins(struct shelf_base *b, unsigned round)
 
 		if (!slice_same(f->name, before->name))
 			continue;
-		char *name = arena_printf(
-		    &b->arena, "%.*s (%u)", SLICE_ARG(f->name), round + 1);
+		char *name = arena_printf(&b->arena, "%.*s (%u)", SLICE_ARG(f->name), round + 1);
 		if (name == NULL)
 			return changed;
 		shelf_note(b, EV_NAME_MAPPED, LEVEL_WARNING, 0,
@@ -244,8 +243,8 @@ shelf_base_sort(struct shelf_base *b, struct err *err)
 		if (b->len > 1)
 			qsort(b->folder, b->len, sizeof *b->folder, folder_cmp);
 		if (++round > ROUNDS_MAX)
-			return err_set(err, ERR_FOLDER,
-			    "'%s': more than %d folders have one name", b->path, ROUNDS_MAX);
+			return err_set(err, ERR_FOLDER, "'%s': more than %d folders have one name",
+			    b->path, ROUNDS_MAX);
 	} while (base_part_twins(b, round));
 	return 0;
 }
@@ -269,8 +268,8 @@ shelf_base_list(struct shelf_base *b, struct arena *a, struct folder_list *ret, 
 			.counts = f->counts };
 		if (l.folder[i].name.data == NULL) {
 			free(l.folder);
-			return err_set(err, ERR_FOLDER, "the folder names of '%s' are too long",
-			    b->path);
+			return err_set(
+			    err, ERR_FOLDER, "the folder names of '%s' are too long", b->path);
 		}
 	}
 	if (b->len > 0 && b->folder[0].ours)
@@ -419,7 +418,7 @@ shelf_uidvalidity(struct digest *d)
 	digest_end(d, sum);
 	for (size_t i = 0; i + 4 <= sizeof sum; i += 4) {
 		uint32_t v = (uint32_t)sum[i] << 24 | (uint32_t)sum[i + 1] << 16 |
-		    (uint32_t)sum[i + 2] << 8 | sum[i + 3];
+			     (uint32_t)sum[i + 2] << 8 | sum[i + 3];
 
 		if (v != 0)
 			return v;
@@ -477,20 +476,18 @@ shelf_walk_into(struct shelf_base *b, const struct shelf_step *at, const char *c
 		return -1;
 	}
 	if (++b->walked > SHELF_DIRS_MAX) {
-		(void)err_set(err, ERR_FOLDER, "'%s' has more than %d directories", b->path,
-		    SHELF_DIRS_MAX);
+		(void)err_set(
+		    err, ERR_FOLDER, "'%s' has more than %d directories", b->path, SHELF_DIRS_MAX);
 		err_widen(err, SCOPE_RUN);
 		return -1;
 	}
 	if (shelf_dir_open(at->dir, child, &dir, &why) < 0) {
-		shelf_note(b, EV_FILE_PASSED_OVER, LEVEL_WARNING, 0, "'%s': %s", path.data,
-		    why.text);
+		shelf_note(
+		    b, EV_FILE_PASSED_OVER, LEVEL_WARNING, 0, "'%s': %s", path.data, why.text);
 		return 0;
 	}
-	struct shelf_step in = { .dir = dir,
-		.path = path.data,
-		.name = name,
-		.depth = at->depth + 1,
-		.arg = at->arg };
+	struct shelf_step in = {
+		.dir = dir, .path = path.data, .name = name, .depth = at->depth + 1, .arg = at->arg
+	};
 	return walk_dir(b, &in, visit, err);
 }

@@ -11,20 +11,20 @@
 #include "store/sidecar_read.h"
 
 struct shelf_folder {
-	struct slice name;	/* octets of the wire */
-	const char *path;	/* directory below the place; "" the place itself */
-	const char *file;	/* the folder is this file in it; NULL: the directory */
+	struct slice name; /* octets of the wire */
+	const char *path; /* directory below the place; "" the place itself */
+	const char *file; /* the folder is this file in it; NULL: the directory */
 	char delim;
 	unsigned attrs;
 	const char *special_use;
-	bool ours;		/* has a sidecar */
-	bool is_older;		/* what is left of an older UIDVALIDITY, which is that in counts */
+	bool ours; /* has a sidecar */
+	bool is_older; /* what is left of an older UIDVALIDITY, which is that in counts */
 	struct folder_counts counts;
 };
 
 struct shelf_base {
-	const char *path;	/* of the place, for people; in the arena */
-	const char *file;	/* the place is this file in root; NULL: a directory */
+	const char *path; /* of the place, for people; in the arena */
+	const char *file; /* the place is this file in root; NULL: a directory */
 	int root;
 	bool ours;
 	struct cancel *stop;
@@ -32,15 +32,15 @@ struct shelf_base {
 	struct arena arena;
 	struct shelf_folder *folder;
 	size_t len, cap, walked;
-	const struct shelf_folder *at;	/* entered */
-	char *at_name;		/* its name without NUL, for notes */
+	const struct shelf_folder *at; /* entered */
+	char *at_name; /* its name without NUL, for notes */
 };
 
 /* Opens the directory at->path, or of a file the one it lies in. ERR_NO_INPUT. */
 int shelf_base_open(struct shelf_base *b, const struct shelf_place *at, struct cancel *stop,
     struct err *err) WARN_UNUSED;
 void shelf_base_done(struct shelf_base *b);
-void shelf_base_clear(struct shelf_base *b);	/* no folders */
+void shelf_base_clear(struct shelf_base *b); /* no folders */
 /* Copies everything. ERR_FOLDER scope run over FOLDERS_MAX. */
 int shelf_base_add(struct shelf_base *b, const struct shelf_folder *f, struct err *err) WARN_UNUSED;
 /* A folder with a sidecar: the current one under the name of its head, and one for each older
@@ -50,10 +50,10 @@ int shelf_base_add_ours(struct shelf_base *b, const struct sidecar_index *x, con
     struct slice fallback, const struct uidset *present, struct err *err) WARN_UNUSED;
 /* Sort and make names differ, once all are added. */
 int shelf_base_sort(struct shelf_base *b, struct err *err) WARN_UNUSED;
-struct shelf_folder *shelf_base_named(struct shelf_base *b, struct slice name);	/* NULL: none */
+struct shelf_folder *shelf_base_named(struct shelf_base *b, struct slice name); /* NULL: none */
 /* Give them, sorted. */
-int shelf_base_list(struct shelf_base *b, struct arena *a, struct folder_list *ret,
-    struct err *err) WARN_UNUSED;
+int shelf_base_list(
+    struct shelf_base *b, struct arena *a, struct folder_list *ret, struct err *err) WARN_UNUSED;
 /* Sets b->at; ERR_FOLDER: no such folder. */
 int shelf_base_enter(struct shelf_base *b, const struct folder *f, struct err *err) WARN_UNUSED;
 
@@ -62,7 +62,7 @@ void shelf_note(struct shelf_base *b, enum event_no no, enum event_level level, 
     const char *fmt, ...) PRINTF_LIKE(5, 6);
 /* The message that `w` has read to its end had both kinds of line ends: told once a folder. */
 void shelf_note_mixed(struct shelf_base *b, const struct wire *w, const char *shown, bool *io_told);
-int shelf_stopped(const struct shelf_base *b, struct err *err) WARN_UNUSED;	/* -1: interrupted */
+int shelf_stopped(const struct shelf_base *b, struct err *err) WARN_UNUSED; /* -1: interrupted */
 
 /* ---- names ---- */
 
@@ -84,11 +84,11 @@ uint32_t shelf_uidvalidity(struct digest *d);
 enum { SHELF_DIRS_MAX = 1000000 };
 
 struct shelf_step {
-	int dir;		/* open */
-	const char *path;	/* below the place */
-	struct slice name;	/* of the folder that the directory stands for; "" the place */
+	int dir; /* open */
+	const char *path; /* below the place */
+	struct slice name; /* of the folder that the directory stands for; "" the place */
 	unsigned depth;
-	const struct dir_list *list;	/* what is in it, sorted */
+	const struct dir_list *list; /* what is in it, sorted */
 	void *arg;
 };
 /* Called for a directory; goes on with shelf_walk_into. */

@@ -95,7 +95,7 @@ dir_kind_of(int dir, const struct dirent *e)
 	case DT_UNKNOWN: /* some file systems do not say */
 		if (fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 			mode = st.st_mode;
-		return S_ISREG(mode)	   ? DIR_FILE
+		return S_ISREG(mode)   ? DIR_FILE
 		       : S_ISDIR(mode) ? DIR_DIR
 		       : S_ISLNK(mode) ? DIR_LINK
 				       : DIR_OTHER;
@@ -137,7 +137,8 @@ dir_read_names(DIR *d, struct dir_list *l, struct cancel *stop, struct err *err)
 			continue;
 		if (l->len >= SHELF_MESSAGES_MAX)
 			return err_set(err, ERR_FOLDER,
-			    "the directory has more than %d names, which is more than one folder may",
+			    "the directory has more than %d names, which is more than one folder "
+			    "may",
 			    SHELF_MESSAGES_MAX);
 		if (l->len % STOP_EVERY == 0 && cancel_raised(stop))
 			return err_set(err, ERR_INTERRUPTED, "interrupted");
@@ -223,7 +224,8 @@ shelf_name_plain(struct slice name)
 {
 	if (name.len == 0 || name.len > NAME_MAX || slice_eq(name, ".") || slice_eq(name, ".."))
 		return false;
-	return memchr(name.data, '/', name.len) == NULL && memchr(name.data, '\0', name.len) == NULL;
+	return memchr(name.data, '/', name.len) == NULL &&
+	       memchr(name.data, '\0', name.len) == NULL;
 }
 
 static size_t

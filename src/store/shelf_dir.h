@@ -13,9 +13,9 @@ enum dir_kind { DIR_FILE = 'f', DIR_DIR = 'd', DIR_LINK = 'l', DIR_OTHER = 'o' }
 
 /* Names of a directory, sorted by octets, without "." and "..". */
 struct dir_list {
-	char *text;		/* kind and name, NUL between */
+	char *text; /* kind and name, NUL between */
 	size_t text_len, text_cap;
-	uint64_t *at;		/* of each kind octet in text */
+	uint64_t *at; /* of each kind octet in text */
 	size_t len, cap;
 };
 
@@ -38,10 +38,11 @@ enum dir_kind shelf_dir_has(const struct dir_list *l, const char *name);
 /* One more name (for what was renamed meanwhile); its number. */
 size_t shelf_dir_add(struct dir_list *l, enum dir_kind kind, const char *name);
 
-/* One component that leads nowhere else: not "", ".", "..", without '/' and NUL, up to 255 octets. */
+/* One component that leads nowhere else: not "", ".", "..", without '/' and NUL, up to 255 octets.
+ */
 bool shelf_name_plain(struct slice name);
 /* As people count: "2.eml" before "10.eml"; equal only when all octets are. */
 int shelf_name_natural(const char *a, const char *b);
-bool shelf_name_ends(const char *name, const char *suffix);	/* any case */
+bool shelf_name_ends(const char *name, const char *suffix); /* any case */
 
 #endif

@@ -1,7 +1,8 @@
-/* Single messages in files as a shelf. Of imex: the sidecar tells everything, the file has the octets
- * of the wire. Of others: the line ends are told as in shelf_wire.h, flags are what Status, X-Status
- * and X-Mozilla-Status say, and the internal date is the header's Date, else the newest Received,
- * else the time of the file; the header comes first because copying a tree renews the times. */
+/* Single messages in files as a shelf. Of imex: the sidecar tells everything, the file has the
+ * octets of the wire. Of others: the line ends are told as in shelf_wire.h, flags are what Status,
+ * X-Status and X-Mozilla-Status say, and the internal date is the header's Date, else the newest
+ * Received, else the time of the file; the header comes first because copying a tree renews the
+ * times. */
 #include "store/shelf_eml.h"
 
 #include <errno.h>
@@ -97,8 +98,8 @@ item_msg(struct shelf *s, const struct eml_item *it, struct arena *a, struct msg
 	struct header_facts facts;
 	struct arena room;
 	struct stat st;
-	AUTO(file_close) int fd =
-	    shelf_file_open(s->folder, shelf_dir_name(&s->names, it->name), &st);
+	AUTO(file_close)
+	int fd = shelf_file_open(s->folder, shelf_dir_name(&s->names, it->name), &st);
 
 	*m = (struct msg){ .uid = it->uid, .flags.keywords = "" };
 	if (fd < 0)
@@ -134,8 +135,9 @@ eml_list(struct shelf *s, uint32_t after, struct msg_page *ret, struct err *err)
 		return shelf_stopped(&s->base, err);
 	for (size_t k = item_above(s, after); k < s->len && shelf_page_room(ret); k++) {
 		if (!item_msg(s, &s->item[k], &ret->arena, &ret->msg[ret->len]))
-			return err_set(err, ERR_FOLDER, "the keywords of UID %" PRIu32
-			    " do not fit into memory", s->item[k].uid);
+			return err_set(err, ERR_FOLDER,
+			    "the keywords of UID %" PRIu32 " do not fit into memory",
+			    s->item[k].uid);
 		ret->len++;
 	}
 	return shelf_stopped(&s->base, err);
@@ -192,9 +194,9 @@ eml_begin(struct shelf *s, uint32_t uid, struct shelf_body *ret, struct err *err
 	else if (item < s->len && s->item[item].uid == uid)
 		begin_file(s, shelf_dir_name(&s->names, s->item[item].name), WIRE_TOLD, ret);
 	else
-		*ret = (struct shelf_body){ .verdict = VERDICT_GONE,
-			.absent = true,
-			.reason = "no message has this UID" };
+		*ret = (struct shelf_body){
+			.verdict = VERDICT_GONE, .absent = true, .reason = "no message has this UID"
+		};
 	return 0;
 }
 

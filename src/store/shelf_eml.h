@@ -7,19 +7,19 @@
 /* A message that no sidecar tells of. */
 struct eml_item {
 	uint32_t uid;
-	uint32_t name;		/* number in the list of names */
+	uint32_t name; /* number in the list of names */
 };
 
 struct shelf {
 	struct shelf_base base;
 	/* of the folder at hand */
 	int folder;
-	struct sidecar_index *index;	/* NULL: imex did not write it */
-	const struct sidecar_entry *entry;	/* of the UIDVALIDITY at hand */
+	struct sidecar_index *index; /* NULL: imex did not write it */
+	const struct sidecar_entry *entry; /* of the UIDVALIDITY at hand */
 	size_t n_entry;
 	uint32_t uidvalidity, uidnext;
 	struct dir_list names;
-	struct eml_item *item;	/* UIDs above those of the entries, ascending */
+	struct eml_item *item; /* UIDs above those of the entries, ascending */
 	size_t len;
 	bool mixed_told;
 	/* of the message at hand */

@@ -1,7 +1,7 @@
-/* Folders and messages of a tree of .eml files. In a tree of imex each directory with a sidecar is a
- * folder, and the sidecar tells which file is which message; a file that it does not tell of (put
- * there by somebody) is numbered behind the highest UID. Elsewhere each directory with .eml files is
- * a folder, numbered 1, 2, 3 ... in the natural order of names, so that "2.eml" comes before
+/* Folders and messages of a tree of .eml files. In a tree of imex each directory with a sidecar is
+ * a folder, and the sidecar tells which file is which message; a file that it does not tell of (put
+ * there by somebody) is numbered behind the highest UID. Elsewhere each directory with .eml files
+ * is a folder, numbered 1, 2, 3 ... in the natural order of names, so that "2.eml" comes before
  * "10.eml"; its UIDVALIDITY is a digest of names, sizes and times. Files in the place itself are
  * INBOX, or, when a directory has that name, a folder named after the place. */
 #include <errno.h>
@@ -46,7 +46,7 @@ root_name(const struct shelf_base *b, const struct dir_list *l, struct buf *name
 
 	for (size_t i = 0; i < l->len; i++)
 		inbox = inbox || (shelf_dir_kind(l, i) == DIR_DIR &&
-		    slice_eq_nocase(slice_str(shelf_dir_name(l, i)), "INBOX"));
+				     slice_eq_nocase(slice_str(shelf_dir_name(l, i)), "INBOX"));
 	while (len > 1 && b->path[len - 1] == '/')
 		len--;
 	for (from = len; from > 0 && b->path[from - 1] != '/'; from--)
@@ -87,8 +87,8 @@ visit(struct shelf_base *b, const struct shelf_step *at, struct err *err)
 
 		buf_init(&name, NAME_TEXT_MAX);
 		if (kind == DIR_LINK)
-			shelf_note(b, EV_FILE_PASSED_OVER, LEVEL_WARNING, 0, "'%s%s%s': %s", at->path,
-			    *at->path != '\0' ? "/" : "", child, shelf_file_words(ELOOP));
+			shelf_note(b, EV_FILE_PASSED_OVER, LEVEL_WARNING, 0, "'%s%s%s': %s",
+			    at->path, *at->path != '\0' ? "/" : "", child, shelf_file_words(ELOOP));
 		if (kind != DIR_DIR || child[0] == '.')
 			continue;
 		(void)buf_add(&name, at->name.data, at->name.len);
@@ -136,12 +136,13 @@ name_is_told(const struct shelf *s, const char *name)
 	if (strncmp(rest, ".V", 2) == 0) {
 		more = strspn(rest + 2, "0123456789");
 		return slice_u64((struct slice){ rest + 2, more }, UINT32_MAX, &uidvalidity) &&
-		    strcmp(rest + 2 + more, ".eml") == 0 &&
-		    sidecar_index_find(s->index, (uint32_t)uidvalidity, (uint32_t)uid) != NULL;
+		       strcmp(rest + 2 + more, ".eml") == 0 &&
+		       sidecar_index_find(s->index, (uint32_t)uidvalidity, (uint32_t)uid) != NULL;
 	}
 	if (strcmp(rest, ".eml") != 0)
 		return false;
-	if (sidecar_index_find(s->index, sidecar_index_folder(s->index)->uidvalidity, (uint32_t)uid))
+	if (sidecar_index_find(
+		s->index, sidecar_index_folder(s->index)->uidvalidity, (uint32_t)uid))
 		return true;
 	for (size_t i = 0; sidecar_index_older(s->index, i, &older); i++) {
 		if (sidecar_index_find(s->index, older, (uint32_t)uid) != NULL)
@@ -202,8 +203,8 @@ load_ours(struct shelf *s, struct err *err)
 {
 	const struct shelf_folder *f = s->base.at;
 
-	if (sidecar_index_read(
-		&s->index, s->folder, f->path, s->base.stop, &s->base.notes, err) < 0)
+	if (sidecar_index_read(&s->index, s->folder, f->path, s->base.stop, &s->base.notes, err) <
+	    0)
 		return -1;
 	if (s->index == NULL)
 		return err_set(err, ERR_FOLDER, "the sidecar in '%s' is gone", f->path);
@@ -214,8 +215,10 @@ load_ours(struct shelf *s, struct err *err)
 		items_make(s);
 	if (s->len > 0)
 		shelf_note(&s->base, EV_FOREIGN_CHANGE, LEVEL_WARNING, 0,
-		    "'%s' and %zu more files are not told of by the sidecar; they count as messages "
-		    "behind the highest UID", shelf_dir_name(&s->names, s->item[0].name), s->len - 1);
+		    "'%s' and %zu more files are not told of by the sidecar; they count as "
+		    "messages "
+		    "behind the highest UID",
+		    shelf_dir_name(&s->names, s->item[0].name), s->len - 1);
 	return items_number(s, s->n_entry > 0 ? s->entry[s->n_entry - 1].uid : 0, err);
 }
 

@@ -1,6 +1,6 @@
 /* What mail is at a path. A job of imex is known by its directory mail/ with accounts in it; all
- * else by a survey of the tree. When more than one kind is found nothing is guessed: the error names
- * the first of each. */
+ * else by a survey of the tree. When more than one kind is found nothing is guessed: the error
+ * names the first of each. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -134,7 +134,8 @@ account_name(struct shelf_found *f, struct shelf_place *p, const char *path)
 
 /* The one kind that was found; false: none, or *err is set for several. */
 static int
-survey_kind(const struct survey *s, const char *path, enum format *ret, bool *ret_found, struct err *err)
+survey_kind(
+    const struct survey *s, const char *path, enum format *ret, bool *ret_found, struct err *err)
 {
 	int first = -1;
 
@@ -143,8 +144,10 @@ survey_kind(const struct survey *s, const char *path, enum format *ret, bool *re
 			continue;
 		if (first >= 0)
 			return err_set(err, ERR_MALFORMED,
-			    "'%s' holds several formats: %s ('%s') and %s ('%s'); name the directory "
-			    "of one of them", path, kinds[first], s->first[first], kinds[k], s->first[k]);
+			    "'%s' holds several formats: %s ('%s') and %s ('%s'); name the "
+			    "directory "
+			    "of one of them",
+			    path, kinds[first], s->first[first], kinds[k], s->first[k]);
 		first = k;
 	}
 	*ret_found = first >= 0;
@@ -158,8 +161,8 @@ nothing_found(const struct survey *s, const char *path, struct err *err)
 {
 	if (s->others == 0)
 		return err_set(err, ERR_NO_INPUT, "'%s' holds no mail; %s", path, looked_for);
-	return err_set(err, ERR_MALFORMED, "'%s' holds %zu files but no mail that is known; %s", path,
-	    s->others, looked_for);
+	return err_set(err, ERR_MALFORMED, "'%s' holds %zu files but no mail that is known; %s",
+	    path, s->others, looked_for);
 }
 
 /* A directory with sidecars. Its folders may all be empty: then any format reads it. */
@@ -279,8 +282,9 @@ static bool
 is_job(struct arena *a, const char *path)
 {
 	return path_has(a, path, "mail", S_IFDIR) &&
-	    (path_has(a, path, "imex.db", S_IFREG) || path_has(a, path, "events.jsonl", S_IFREG) ||
-		path_has(a, path, "report.json", S_IFREG));
+	       (path_has(a, path, "imex.db", S_IFREG) ||
+		   path_has(a, path, "events.jsonl", S_IFREG) ||
+		   path_has(a, path, "report.json", S_IFREG));
 }
 
 /* Each packing list is a place of its own: a corrected run has a list that names only what is new.

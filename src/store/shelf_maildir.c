@@ -1,10 +1,10 @@
 /* A Maildir as a shelf. File names tell which messages there are and their system flags and keyword
- * letters; a sidecar tells the rest of what imex stored: internal date, RFC822.SIZE, digest, verdict,
- * and the keywords that have no letter. A message without a sidecar line has the date of its file,
- * as Dovecot and mutt take it.
+ * letters; a sidecar tells the rest of what imex stored: internal date, RFC822.SIZE, digest,
+ * verdict, and the keywords that have no letter. A message without a sidecar line has the date of
+ * its file, as Dovecot and mutt take it.
  *
- * Line ends: of a file of imex ",S=" and ",W=" tell them (equal: the octets of the wire; else LF for
- * CRLF); of others see shelf_wire.h. */
+ * Line ends: of a file of imex ",S=" and ",W=" tell them (equal: the octets of the wire; else LF
+ * for CRLF); of others see shelf_wire.h. */
 #include "store/shelf_maildir.h"
 
 #include <errno.h>
@@ -55,8 +55,7 @@ maildir_close(struct shelf **ref)
 }
 
 static int
-maildir_open(
-    struct shelf **ret, const struct shelf_place *at, struct cancel *stop, struct err *err)
+maildir_open(struct shelf **ret, const struct shelf_place *at, struct cancel *stop, struct err *err)
 {
 	struct shelf *s = mem_new(sizeof *s);
 
@@ -137,16 +136,17 @@ keyword_letter(const struct shelf *s, struct slice word)
 {
 	size_t i = 0;
 
-	while (i < KEYWORD_NAMES && (s->keyword[i] == NULL || !slice_eq_nocase(word, s->keyword[i])))
+	while (
+	    i < KEYWORD_NAMES && (s->keyword[i] == NULL || !slice_eq_nocase(word, s->keyword[i])))
 		i++;
 	return i;
 }
 
-/* Those of the sidecar that have no letter, or whose letter the name has, in the sidecar's spelling;
- * bits of `given` are told by it. */
+/* Those of the sidecar that have no letter, or whose letter the name has, in the sidecar's
+ * spelling; bits of `given` are told by it. */
 static bool
-keywords_told(
-    const struct shelf *s, const char *list, const char *letters, struct flag_set *set, uint32_t *given)
+keywords_told(const struct shelf *s, const char *list, const char *letters, struct flag_set *set,
+    uint32_t *given)
 {
 	while (*list != '\0') {
 		struct slice word = { list, strcspn(list, " ") };
@@ -165,8 +165,8 @@ keywords_told(
 
 /* The system flags of the name; `told` are the keywords of the sidecar. */
 static bool
-item_flags(const struct shelf *s, const char *name, const char *told, struct arena *a,
-    struct flags *ret)
+item_flags(
+    const struct shelf *s, const char *name, const char *told, struct arena *a, struct flags *ret)
 {
 	const char *letters = maildir_letters(name);
 	uint32_t given = 0;
@@ -189,8 +189,8 @@ item_flags(const struct shelf *s, const char *name, const char *told, struct are
 static const char *
 item_path(const struct shelf *s, const struct maildir_item *m, char ret[MAILDIR_NAME_MAX + 8])
 {
-	(void)snprintf(ret, MAILDIR_NAME_MAX + 8, "%s/%s", m->is_new ? "new" : "cur",
-	    maildir_item_name(s, m));
+	(void)snprintf(
+	    ret, MAILDIR_NAME_MAX + 8, "%s/%s", m->is_new ? "new" : "cur", maildir_item_name(s, m));
 	return ret;
 }
 
@@ -244,8 +244,9 @@ maildir_list(struct shelf *s, uint32_t after, struct msg_page *ret, struct err *
 		if (ret->arena.used_bytes > ret->arena.max_bytes / 2)
 			break; /* the rest is another page */
 		if (!item_msg(s, &s->item[i], &ret->arena, &ret->msg[ret->len]))
-			return err_set(err, ERR_FOLDER, "the keywords of UID %" PRIu32
-			    " do not fit into memory", s->item[i].uid);
+			return err_set(err, ERR_FOLDER,
+			    "the keywords of UID %" PRIu32 " do not fit into memory",
+			    s->item[i].uid);
 		ret->len++;
 	}
 	return shelf_stopped(&s->base, err);
@@ -268,7 +269,8 @@ item_renamed(struct shelf *s, struct maildir_item *m)
 			for (size_t i = 0; i < now[k].len && !found; i++) {
 				const char *name = shelf_dir_name(&now[k], i);
 
-				if (!slice_same((struct slice){ name, maildir_base_len(name) }, base))
+				if (!slice_same(
+					(struct slice){ name, maildir_base_len(name) }, base))
 					continue;
 				m->name = shelf_dir_add(&s->names[k], DIR_FILE, name) & 0x3fffffff;
 				m->is_new = k & 1;

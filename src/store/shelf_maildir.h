@@ -9,21 +9,21 @@
 /* A message: its UID and its file. */
 struct maildir_item {
 	uint32_t uid;
-	uint32_t name : 30;	/* number in the list of its directory */
-	uint32_t is_new : 1;	/* in new/, else in cur/ */
-	uint32_t ours : 1;	/* named by imex, of the UIDVALIDITY at hand */
+	uint32_t name : 30; /* number in the list of its directory */
+	uint32_t is_new : 1; /* in new/, else in cur/ */
+	uint32_t ours : 1; /* named by imex, of the UIDVALIDITY at hand */
 };
 
 struct shelf {
 	struct shelf_base base;
 	/* of the folder at hand */
-	int folder, part[2];	/* part: cur/ and new/; -1: not there */
-	struct sidecar_index *index;	/* NULL: imex did not write it */
+	int folder, part[2]; /* part: cur/ and new/; -1: not there */
+	struct sidecar_index *index; /* NULL: imex did not write it */
 	uint32_t uidvalidity, uidnext;
-	struct dir_list names[2];	/* of cur/ and new/ */
+	struct dir_list names[2]; /* of cur/ and new/ */
 	struct maildir_item *item;
 	size_t len, cap;
-	struct arena arena;		/* names of keywords */
+	struct arena arena; /* names of keywords */
 	const char *keyword[KEYWORD_NAMES];
 	bool mixed_told;
 	/* of the message at hand */
@@ -41,7 +41,7 @@ int maildir_find_folders(struct shelf *s, struct err *err) WARN_UNUSED;
 /* shelf_maildir_enter.c: everything of the folder at hand up to `uidnext`. */
 int maildir_load(struct shelf *s, struct err *err) WARN_UNUSED;
 /* The names of cur/ and new/; what is no regular file is noted. */
-int maildir_read_names(struct shelf *s, int folder, struct dir_list names[2],
-    struct err *err) WARN_UNUSED;
+int maildir_read_names(
+    struct shelf *s, int folder, struct dir_list names[2], struct err *err) WARN_UNUSED;
 
 #endif

@@ -1,9 +1,9 @@
 /* Which messages a Maildir folder has, and under which UIDs.
  *
- * File names tell what is there. A name of imex holds its UID. To what other programs delivered into
- * a folder of imex, dovecot-uidlist gives the UID when it goes on with imex's UIDVALIDITY (Dovecot
- * has served the folder); else it is numbered behind the highest, in order of names. Such numbers
- * can change when another program removes some of that mail, so they are good for one run.
+ * File names tell what is there. A name of imex holds its UID. To what other programs delivered
+ * into a folder of imex, dovecot-uidlist gives the UID when it goes on with imex's UIDVALIDITY
+ * (Dovecot has served the folder); else it is numbered behind the highest, in order of names. Such
+ * numbers can change when another program removes some of that mail, so they are good for one run.
  *
  * A folder that imex did not write takes UIDs and UIDVALIDITY from dovecot-uidlist or
  * courierimapuiddb, and numbers from UIDNEXT on for what the list does not have; without a list it
@@ -106,8 +106,8 @@ items_make(struct shelf *s)
 	s->len = 0;
 	for (size_t k = 0; k < 2; k++) {
 		for (size_t i = 0; i < s->names[k].len; i++)
-			s->item[s->len++] = (struct maildir_item){ .name = i & 0x3fffffff,
-				.is_new = k & 1 };
+			s->item[s->len++] =
+			    (struct maildir_item){ .name = i & 0x3fffffff, .is_new = k & 1 };
 	}
 	qsort_r(s->item, s->len, sizeof *s->item, item_cmp_name, s);
 }
@@ -130,7 +130,7 @@ has_own_folder(const struct shelf *s, uint32_t uidvalidity)
 
 struct ours {
 	size_t taken_back, twins;
-	uint32_t known_older;	/* the last one asked for, and whether it has its own folder */
+	uint32_t known_older; /* the last one asked for, and whether it has its own folder */
 	bool older_has;
 };
 
@@ -188,10 +188,12 @@ ours_note(struct shelf *s, const struct ours *o)
 	size_t told = sidecar_index_count(s->index, s->uidvalidity, &highest), have = 0;
 
 	for (size_t i = 0; i < s->len; i++)
-		have += s->item[i].ours && sidecar_index_find(s->index, s->uidvalidity, s->item[i].uid) != NULL;
+		have += s->item[i].ours &&
+			sidecar_index_find(s->index, s->uidvalidity, s->item[i].uid) != NULL;
 	if (told > have)
 		shelf_note(&s->base, EV_FOREIGN_CHANGE, LEVEL_WARNING, 0,
-		    "%zu messages of the sidecar have no file any more: another program removed them",
+		    "%zu messages of the sidecar have no file any more: another program removed "
+		    "them",
 		    told - have);
 	if (o->taken_back > 0)
 		shelf_note(&s->base, EV_FILE_PASSED_OVER, LEVEL_WARNING, 0,
@@ -207,7 +209,7 @@ ours_note(struct shelf *s, const struct ours *o)
 
 struct numbering {
 	struct shelf *s;
-	uint32_t above;		/* a list's UIDs count from here on */
+	uint32_t above; /* a list's UIDs count from here on */
 	uint32_t highest;
 };
 
@@ -380,7 +382,8 @@ load_others(struct shelf *s, struct err *err)
 		if (number_rest(s, u.uidnext - 1 > n.highest ? u.uidnext - 1 : n.highest))
 			return 0;
 		shelf_note(&s->base, EV_FILE_DAMAGED, LEVEL_WARNING, 0,
-		    "'%s' leaves no UIDs for the messages that it does not have; they are numbered anew",
+		    "'%s' leaves no UIDs for the messages that it does not have; they are numbered "
+		    "anew",
 		    u.file);
 	}
 	items_forget(s, 0);
@@ -412,8 +415,8 @@ maildir_load(struct shelf *s, struct err *err)
 
 	if (shelf_dir_open(s->base.root, f->path, &s->folder, err) < 0)
 		return -1;
-	if (f->ours && sidecar_index_read(&s->index, s->folder, f->path, s->base.stop,
-			   &s->base.notes, err) < 0)
+	if (f->ours && sidecar_index_read(
+			   &s->index, s->folder, f->path, s->base.stop, &s->base.notes, err) < 0)
 		return -1;
 	if (f->is_older && s->index == NULL)
 		return err_set(err, ERR_FOLDER, "the sidecar in '%s' is gone", f->path);

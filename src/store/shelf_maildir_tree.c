@@ -23,7 +23,7 @@ static bool
 is_maildir(const struct dir_list *l)
 {
 	return shelf_dir_has(l, "cur") == DIR_DIR ||
-	    (shelf_dir_has(l, "new") == DIR_DIR && shelf_dir_has(l, "tmp") == DIR_DIR);
+	       (shelf_dir_has(l, "new") == DIR_DIR && shelf_dir_has(l, "tmp") == DIR_DIR);
 }
 
 /* UIDVALIDITYs in the names of the files. */
@@ -163,8 +163,8 @@ visit(struct shelf_base *b, const struct shelf_step *at, struct err *err)
 
 		buf_init(&name, NAME_MAX_TEXT);
 		if (kind == DIR_LINK)
-			shelf_note(b, EV_FILE_PASSED_OVER, LEVEL_WARNING, 0, "'%s%s%s': %s", at->path,
-			    *at->path != '\0' ? "/" : "", child, shelf_file_words(ELOOP));
+			shelf_note(b, EV_FILE_PASSED_OVER, LEVEL_WARNING, 0, "'%s%s%s': %s",
+			    at->path, *at->path != '\0' ? "/" : "", child, shelf_file_words(ELOOP));
 		if (kind != DIR_DIR || (maildir && is_part(child)) || !child_name(at, child, &name))
 			continue;
 		if (shelf_walk_into(b, at, child, buf_slice(&name), visit, err) < 0)
@@ -188,7 +188,8 @@ subscribed_as(struct shelf *s, struct slice line, char delim)
 	return f;
 }
 
-/* Dovecot's version 2 has TABs between levels; version 1 and Courier the delimiter of the server. */
+/* Dovecot's version 2 has TABs between levels; version 1 and Courier the delimiter of the server.
+ */
 static void
 subscription(struct shelf *s, struct slice line)
 {

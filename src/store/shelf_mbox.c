@@ -104,7 +104,7 @@ static bool
 header_ends(struct slice text)
 {
 	return memmem(text.data, text.len, "\n\n", 2) != NULL ||
-	    memmem(text.data, text.len, "\n\r\n", 3) != NULL;
+	       memmem(text.data, text.len, "\n\r\n", 3) != NULL;
 }
 
 /* The From_ line and the header behind it, as far as HEADER_MAX. */
@@ -195,10 +195,11 @@ mbox_list(struct shelf *s, uint32_t after, struct msg_page *ret, struct err *err
 		size_t i = scanned_above(scan, after);
 
 		for (; i < scan->len && shelf_page_room(ret); i++) {
-			if (!entry_msg(s, &s->file[k], &scan->entry[i], &ret->arena,
-				&ret->msg[ret->len]))
-				return err_set(err, ERR_FOLDER, "the keywords of UID %" PRIu32
-				    " do not fit into memory", scan->entry[i].uid);
+			if (!entry_msg(
+				s, &s->file[k], &scan->entry[i], &ret->arena, &ret->msg[ret->len]))
+				return err_set(err, ERR_FOLDER,
+				    "the keywords of UID %" PRIu32 " do not fit into memory",
+				    scan->entry[i].uid);
 			ret->len++;
 		}
 		if (i < scan->len)
@@ -274,8 +275,8 @@ begin_told(struct shelf *s, const struct sidecar_entry *e, struct shelf_body *re
 }
 
 static void
-begin_scanned(struct shelf *s, const struct mbox_file *f, const struct mbox_entry *e,
-    struct shelf_body *ret)
+begin_scanned(
+    struct shelf *s, const struct mbox_file *f, const struct mbox_entry *e, struct shelf_body *ret)
 {
 	int sys = mbox_open_file(s, f->name);
 
@@ -308,9 +309,9 @@ mbox_begin(struct shelf *s, uint32_t uid, struct shelf_body *ret, struct err *er
 	else if (e != NULL)
 		begin_scanned(s, f, e, ret);
 	else
-		*ret = (struct shelf_body){ .verdict = VERDICT_GONE,
-			.absent = true,
-			.reason = "no message has this UID" };
+		*ret = (struct shelf_body){
+			.verdict = VERDICT_GONE, .absent = true, .reason = "no message has this UID"
+		};
 	return 0;
 }
 
@@ -342,8 +343,8 @@ mbox_where(struct shelf *s, uint32_t uid, struct buf *out, struct err *err)
 		return err_set(err, ERR_MESSAGE, "no message has the UID %" PRIu32, uid);
 	if (sidecar_index_line(s->index, told, &s->arena, &s->line, err) < 0)
 		return -1;
-	(void)buf_printf(out, "%s at %" PRIu64, s->line.file != NULL ? s->line.file : "(no file)",
-	    s->line.at);
+	(void)buf_printf(
+	    out, "%s at %" PRIu64, s->line.file != NULL ? s->line.file : "(no file)", s->line.at);
 	return 0;
 }
 

@@ -10,16 +10,16 @@
 /* A file of the folder at hand. Of imex: scan has what other programs appended. */
 struct mbox_file {
 	char name[NAME_MAX + 1];
-	struct mbox_scan scan;	/* entries with their UIDs */
-	uint64_t covered;	/* octets before the scanned ones */
+	struct mbox_scan scan; /* entries with their UIDs */
+	uint64_t covered; /* octets before the scanned ones */
 };
 
 struct shelf {
 	struct shelf_base base;
 	/* of the folder at hand */
 	int folder;
-	struct sidecar_index *index;	/* NULL: imex did not write it */
-	const struct sidecar_entry *entry;	/* of the UIDVALIDITY at hand */
+	struct sidecar_index *index; /* NULL: imex did not write it */
+	const struct sidecar_entry *entry; /* of the UIDVALIDITY at hand */
 	size_t n_entry;
 	uint32_t uidvalidity, uidnext;
 	struct mbox_file *file;
@@ -28,7 +28,7 @@ struct shelf {
 	/* of the message at hand */
 	struct wire wire;
 	int fd;
-	char fd_name[NAME_MAX + 1];	/* kept open from message to message */
+	char fd_name[NAME_MAX + 1]; /* kept open from message to message */
 	uint64_t fd_size;
 	struct arena arena;
 	struct sidecar_line line;
@@ -36,12 +36,12 @@ struct shelf {
 	/* of stray */
 	size_t stray_file;
 	uint64_t stray_at;
-	struct mbox_place *place;
+	struct mbox_told *place;
 	size_t n_place, cap_place;
 };
 
 /* Where a line of the sidecar says that a message lies. */
-struct mbox_place {
+struct mbox_told {
 	uint64_t at, stored;
 };
 
@@ -54,8 +54,8 @@ int mbox_open_file(struct shelf *s, const char *name);
 /* Length of the From_ line at `at` of s->fd with its end; 0: there is none. */
 uint32_t mbox_from_len(struct shelf *s, uint64_t at);
 /* A scanned message; NULL: none has the UID. */
-const struct mbox_entry *mbox_entry_of(
-    const struct shelf *s, uint32_t uid, const struct mbox_file **ret_file);
+const struct mbox_entry *
+mbox_entry_of(const struct shelf *s, uint32_t uid, const struct mbox_file **ret_file);
 /* All places in a file, by ascending octet, each once. */
 int mbox_read_places(struct shelf *s, const char *file, struct err *err) WARN_UNUSED;
 int mbox_stray(struct shelf *s, char ret_name[512], struct err *err);

@@ -5,8 +5,8 @@
  * scanning and numbered behind the highest UID.
  *
  * Other files are scanned as a whole. When their first message has X-IMAPbase, UIDs and UIDVALIDITY
- * are the server's that keeps them: X-UID as long as they ascend, behind that the next numbers. Else
- * 1, 2, 3 ... and the UIDVALIDITY is a digest of all octets, which are read anyway. */
+ * are the server's that keeps them: X-UID as long as they ascend, behind that the next numbers.
+ * Else 1, 2, 3 ... and the UIDVALIDITY is a digest of all octets, which are read anyway. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -95,12 +95,14 @@ file_notes(struct shelf *s, const struct mbox_file *f)
 
 	if (scan->junk > 0)
 		shelf_note(&s->base, EV_FILE_DAMAGED, LEVEL_WARNING, 0,
-		    "'%s': %" PRIu64 " octets from octet %" PRIu64 " on stand before the first line "
-		    "\"From \" and belong to no message", f->name, scan->junk, scan->junk_at);
+		    "'%s': %" PRIu64 " octets from octet %" PRIu64
+		    " on stand before the first line "
+		    "\"From \" and belong to no message",
+		    f->name, scan->junk, scan->junk_at);
 	if (scan->internal > 0)
 		shelf_note(&s->base, EV_FILE_TOLD, LEVEL_INFO, 0,
-		    "'%s': %" PRIu64 " pseudo message with folder internal data is left out", f->name,
-		    scan->internal);
+		    "'%s': %" PRIu64 " pseudo message with folder internal data is left out",
+		    f->name, scan->internal);
 	if (scan->weak > 0)
 		shelf_note(&s->base, EV_FILE_TOLD, LEVEL_INFO, 0,
 		    "'%s': %" PRIu64 " lines \"From \" without a date are taken for text", f->name,
@@ -136,14 +138,14 @@ see_place(void *arg, uint64_t at, uint64_t stored)
 		s->cap_place = s->cap_place > 0 ? 2 * s->cap_place : 256;
 		s->place = mem_resize(s->place, s->cap_place, sizeof *s->place);
 	}
-	s->place[s->n_place++] = (struct mbox_place){ at, stored };
+	s->place[s->n_place++] = (struct mbox_told){ at, stored };
 	return 0;
 }
 
 static int
 place_cmp(const void *a, const void *b)
 {
-	const struct mbox_place *x = a, *y = b;
+	const struct mbox_told *x = a, *y = b;
 
 	return x->at < y->at ? -1 : x->at > y->at;
 }
@@ -168,7 +170,7 @@ mbox_read_places(struct shelf *s, const char *file, struct err *err)
 
 struct last_place {
 	bool any;
-	struct mbox_place last;
+	struct mbox_told last;
 };
 
 static int
@@ -177,7 +179,7 @@ see_last(void *arg, uint64_t at, uint64_t stored)
 	struct last_place *l = arg;
 
 	if (!l->any || at > l->last.at)
-		l->last = (struct mbox_place){ at, stored };
+		l->last = (struct mbox_told){ at, stored };
 	l->any = true;
 	return 0;
 }
@@ -218,8 +220,10 @@ load_tail(struct shelf *s, const char *name, struct err *err)
 		return -1;
 	if (!known) {
 		shelf_note(&s->base, EV_FOREIGN_CHANGE, LEVEL_WARNING, 0,
-		    "'%s': the messages are not where the sidecar says; another program rewrote the "
-		    "file. Move the sidecars folder.jsonl away to have it read as it is now", name);
+		    "'%s': the messages are not where the sidecar says; another program rewrote "
+		    "the "
+		    "file. Move the sidecars folder.jsonl away to have it read as it is now",
+		    name);
 		return 0;
 	}
 	if (f->covered >= s->fd_size)
@@ -228,7 +232,8 @@ load_tail(struct shelf *s, const char *name, struct err *err)
 		return -1;
 	if (f->scan.len > 0)
 		shelf_note(&s->base, EV_FOREIGN_CHANGE, LEVEL_WARNING, 0,
-		    "'%s': from octet %" PRIu64 " on there are %zu messages that imex did not write",
+		    "'%s': from octet %" PRIu64
+		    " on there are %zu messages that imex did not write",
 		    name, f->covered, f->scan.len);
 	return 0;
 }
@@ -260,7 +265,8 @@ load_ours(struct shelf *s, struct err *err)
 	for (size_t k = 0; k < s->n_file; k++) {
 		for (size_t i = 0; i < s->file[k].scan.len; i++) {
 			if (last >= UINT32_MAX - 1)
-				return err_set(err, ERR_FOLDER, "no UIDs are left behind the highest");
+				return err_set(
+				    err, ERR_FOLDER, "no UIDs are left behind the highest");
 			s->file[k].scan.entry[i].uid = ++last;
 		}
 	}
@@ -324,8 +330,8 @@ mbox_load(struct shelf *s, struct err *err)
 		return -1;
 	if (!f->ours)
 		return load_others(s, err);
-	if (sidecar_index_read(
-		&s->index, s->folder, f->path, s->base.stop, &s->base.notes, err) < 0)
+	if (sidecar_index_read(&s->index, s->folder, f->path, s->base.stop, &s->base.notes, err) <
+	    0)
 		return -1;
 	if (s->index == NULL)
 		return err_set(err, ERR_FOLDER, "the sidecar in '%s' is gone", f->path);
@@ -334,8 +340,8 @@ mbox_load(struct shelf *s, struct err *err)
 
 /* ---- octets of no message ---- */
 
-/* The first octet from *io on that no line covers; *ret_end is where the next covered one is. False:
- * all is covered up to the octets that were scanned. */
+/* The first octet from *io on that no line covers; *ret_end is where the next covered one is.
+ * False: all is covered up to the octets that were scanned. */
 static bool
 gap_next(struct shelf *s, const struct mbox_file *f, uint64_t *io, uint64_t *ret_end)
 {
@@ -375,14 +381,14 @@ mbox_stray(struct shelf *s, char ret_name[512], struct err *err)
 		if (s->stray_at == 0 && mbox_read_places(s, f->name, err) < 0)
 			return -1;
 		if (mbox_open_file(s, f->name) == 0 && gap_next(s, f, &s->stray_at, &end)) {
-			(void)snprintf(ret_name, 512, "%s at %" PRIu64 ", %" PRIu64 " octets", f->name,
-			    s->stray_at, end - s->stray_at);
+			(void)snprintf(ret_name, 512, "%s at %" PRIu64 ", %" PRIu64 " octets",
+			    f->name, s->stray_at, end - s->stray_at);
 			s->stray_at = end;
 			return 0;
 		}
 		if (f->scan.junk > 0 && s->stray_at != UINT64_MAX) {
-			(void)snprintf(ret_name, 512, "%s at %" PRIu64 ", %" PRIu64 " octets", f->name,
-			    f->scan.junk_at, f->scan.junk);
+			(void)snprintf(ret_name, 512, "%s at %" PRIu64 ", %" PRIu64 " octets",
+			    f->name, f->scan.junk_at, f->scan.junk);
 			s->stray_at = UINT64_MAX;
 			return 0;
 		}

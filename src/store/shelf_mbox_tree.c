@@ -1,8 +1,8 @@
 /* The folders of a tree of mbox files. In a tree of imex each directory with a sidecar is one. Else
  * every file that begins as an mbox is one, named after it: "X.mbox" and "X" are X; the directories
  * "X.sbd" (Thunderbird) and "X" (UW, mutt, Dovecot) hold the folders below X; "X.mbox/mbox" (Apple)
- * is X. A file without octets is a folder when its name or an index beside it ("X.msf") says so. All
- * other files are passed over; how many is told. */
+ * is X. A file without octets is a folder when its name or an index beside it ("X.msf") says so.
+ * All other files are passed over; how many is told. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ enum { NAME_TEXT_MAX = 64 * 1024, START_OCTETS = 64 * 1024 };
 
 struct found {
 	size_t passed;
-	char first[256];	/* of what was passed over */
+	char first[256]; /* of what was passed over */
 	char *start;
 };
 
@@ -124,8 +124,8 @@ visit(struct shelf_base *b, const struct shelf_step *at, struct err *err)
 
 		buf_init(&name, NAME_TEXT_MAX);
 		if (kind == DIR_LINK)
-			shelf_note(b, EV_FILE_PASSED_OVER, LEVEL_WARNING, 0, "'%s%s%s': %s", at->path,
-			    *at->path != '\0' ? "/" : "", child, shelf_file_words(ELOOP));
+			shelf_note(b, EV_FILE_PASSED_OVER, LEVEL_WARNING, 0, "'%s%s%s': %s",
+			    at->path, *at->path != '\0' ? "/" : "", child, shelf_file_words(ELOOP));
 		if (kind == DIR_FILE && !ours && look_at_file(b, at, child, err) < 0)
 			return -1;
 		if (kind != DIR_DIR || child[0] == '.')

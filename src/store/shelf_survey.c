@@ -26,8 +26,7 @@ starts_as_message(struct slice start)
 {
 	const char *lf = memchr(start.data, '\n', start.len);
 
-	return lf != NULL &&
-	    mbox_is_field((struct slice){ start.data, (size_t)(lf - start.data) });
+	return lf != NULL && mbox_is_field((struct slice){ start.data, (size_t)(lf - start.data) });
 }
 
 static bool
@@ -42,7 +41,7 @@ kind_of(struct slice start, const char *name, enum format *ret)
 	else if (eml && starts_as_message(start))
 		*ret = FORMAT_EML;
 	else if (!eml && (shelf_name_ends(name, ".mbox") || shelf_name_ends(name, ".mbx")) &&
-	    mbox_starts_inside(start))
+		 mbox_starts_inside(start))
 		*ret = FORMAT_MBOX;
 	else
 		return false;
@@ -59,7 +58,8 @@ kind_read(int fd, const char *name, bool alone, enum format *ret)
 
 	if (!found && alone) {
 		found = mbox_starts_inside(start) || starts_as_message(start);
-		*ret = mbox_starts_inside(start) && !starts_as_message(start) ? FORMAT_MBOX : FORMAT_EML;
+		*ret = mbox_starts_inside(start) && !starts_as_message(start) ? FORMAT_MBOX
+									      : FORMAT_EML;
 	}
 	free(buffer);
 	return found;
@@ -98,7 +98,7 @@ static bool
 is_maildir(const struct dir_list *l)
 {
 	return shelf_dir_has(l, "cur") == DIR_DIR ||
-	    (shelf_dir_has(l, "new") == DIR_DIR && shelf_dir_has(l, "tmp") == DIR_DIR);
+	       (shelf_dir_has(l, "new") == DIR_DIR && shelf_dir_has(l, "tmp") == DIR_DIR);
 }
 
 static bool
@@ -143,7 +143,7 @@ worth_a_look(const struct shelf_step *at, const char *name)
 		return true;
 	(void)snprintf(cur, sizeof cur, "%s/cur", name);
 	return shelf_name_ends(name, ".directory") ||
-	    (fstatat(at->dir, cur, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode));
+	       (fstatat(at->dir, cur, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode));
 }
 
 static int

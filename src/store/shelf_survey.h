@@ -9,12 +9,12 @@
 enum { SURVEY_PATH_MAX = 512 };
 
 struct survey {
-	size_t found[FORMATS];		/* Maildirs, mbox files, eml files, packing lists */
-	char first[FORMATS][SURVEY_PATH_MAX];	/* below the directory, may be cut */
-	size_t sidecars;		/* folder.jsonl */
-	size_t others;			/* files that are none of these */
-	bool sidecar_here;		/* one lies in the directory itself */
-	size_t accounts, dirs;		/* directories in it, and those whose name has an '@' */
+	size_t found[FORMATS]; /* Maildirs, mbox files, eml files, packing lists */
+	char first[FORMATS][SURVEY_PATH_MAX]; /* below the directory, may be cut */
+	size_t sidecars; /* folder.jsonl */
+	size_t others; /* files that are none of these */
+	bool sidecar_here; /* one lies in the directory itself */
+	size_t accounts, dirs; /* directories in it, and those whose name has an '@' */
 };
 
 int survey_tree(const char *path, struct survey *ret, struct err *err) WARN_UNUSED;

@@ -43,7 +43,8 @@ static struct slice
 uidlist_word(struct slice *rest)
 {
 	const char *blank = memchr(rest->data, ' ', rest->len);
-	struct slice word = { rest->data, blank != NULL ? (size_t)(blank - rest->data) : rest->len };
+	struct slice word = { rest->data,
+		blank != NULL ? (size_t)(blank - rest->data) : rest->len };
 
 	rest->data += word.len + (blank != NULL);
 	rest->len -= word.len + (blank != NULL);
@@ -103,7 +104,8 @@ uidlist_line(struct slice line, unsigned version, uint32_t *io_last, struct slic
 	*io_last = uid;
 	*ret_base = line;
 	for (size_t i = line.len; i-- > 1;) {
-		if (i + 3 <= line.len && (line.data[i] == ':' || line.data[i] == ';' || line.data[i] == '!') &&
+		if (i + 3 <= line.len &&
+		    (line.data[i] == ':' || line.data[i] == ';' || line.data[i] == '!') &&
 		    line.data[i + 1] == '2' && line.data[i + 2] == ',') {
 			ret_base->len = i;
 			break;
@@ -199,8 +201,8 @@ keyword_names_read(int folder, struct arena *a, const char *ret[KEYWORD_NAMES])
 	if (fd < 0)
 		return errno == ENOENT;
 	line_reader_init(&r, fd, UIDLIST_LINE_MAX);
-	while (r.number < KEYWORDS_LINES_MAX &&
-	    (step = line_next(&r, &line, &at, &err)) > LINE_END) {
+	while (
+	    r.number < KEYWORDS_LINES_MAX && (step = line_next(&r, &line, &at, &err)) > LINE_END) {
 		if (step != LINE_LONG)
 			keyword_line(line, a, ret);
 	}

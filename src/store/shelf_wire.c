@@ -66,7 +66,7 @@ wire_fill(struct wire *w, size_t *ret_len, struct err *err)
 
 	if (w->run.hole_len > 0 && w->run.at == hole) {
 		w->run.at = w->run.hole_len < w->run.end - w->run.at ? w->run.at + w->run.hole_len
-								      : w->run.end;
+								     : w->run.end;
 		w->run.hole_len = 0;
 	}
 	left = w->run.end - w->run.at;
@@ -80,8 +80,8 @@ wire_fill(struct wire *w, size_t *ret_len, struct err *err)
 		    (off_t)w->run.at);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return err_set_sys(err, ERR_MESSAGE, "read at octet %llu",
-		    (unsigned long long)w->run.at);
+		return err_set_sys(
+		    err, ERR_MESSAGE, "read at octet %llu", (unsigned long long)w->run.at);
 	if (n == 0)
 		return err_set(err, ERR_MESSAGE,
 		    "the file became shorter: nothing at octet %llu, it went up to %llu",

@@ -124,7 +124,8 @@ folder_use(const json_t *o, struct arena *a, const char **ret)
 	json_array_foreach(list, i, v)
 	{
 		if (json_is_string(v) && json_string_length(v) > 0)
-			(void)buf_printf(&text, "%s%s", text.len > 0 ? " " : "", json_string_value(v));
+			(void)buf_printf(
+			    &text, "%s%s", text.len > 0 ? " " : "", json_string_value(v));
 	}
 	if (text.len == 0)
 		return true;
@@ -218,7 +219,8 @@ line_verdict(const json_t *o)
 	struct slice name = json_text_of(o, "verdict");
 
 	for (int v = 0; v < VERDICTS; v++) {
-		if (slice_eq(name, verdict_name((enum verdict)v)) && verdict_has_file((enum verdict)v))
+		if (slice_eq(name, verdict_name((enum verdict)v)) &&
+		    verdict_has_file((enum verdict)v))
 			return (enum verdict)v;
 	}
 	return VERDICT_STORED;
@@ -244,6 +246,14 @@ line_place(const json_t *o, struct arena *a, struct sidecar_line *l)
 	l->full_source = json_true_of(o, "full_source");
 	l->rebuilt = json_true_of(o, "rebuilt");
 	return true;
+}
+
+bool
+sidecar_json_flags(struct slice line, struct arena *a, struct flags *ret)
+{
+	AUTO(json_free) json_t *o = json_object_of(line);
+
+	return o != NULL && line_flags(o, a, ret);
 }
 
 bool

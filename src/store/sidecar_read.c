@@ -1,6 +1,7 @@
-/* See sidecar_read.h. Entries are appended as lines are met; when the array is full it is sorted and
- * what was overwritten leaves it before it may grow, so that its size follows the messages and not
- * the flag changes of years. Rejected: a hash table of UIDs, which takes three times the memory. */
+/* See sidecar_read.h. Entries are appended as lines are met; when the array is full it is sorted
+ * and what was overwritten leaves it before it may grow, so that its size follows the messages and
+ * not the flag changes of years. Rejected: a hash table of UIDs, which takes three times the
+ * memory. */
 #include "store/sidecar_read.h"
 
 #include <errno.h>
@@ -16,36 +17,17 @@
 #include "store/line_reader.h"
 #include "store/shelf.h"
 #include "store/shelf_dir.h"
+#include "store/sidecar_index.h"
 #include "store/sidecar_json.h"
 #include "store/sidecar_scan.h"
 
-enum { NUMBER_MAX = 9999, ENTRIES_FIRST = 256, NOTED_MAX = 20, STOP_EVERY = 4096, WINDOW = 64 * 1024 };
-
-struct sidecar_index {
-	int dir;
-	char *shown;
-	struct arena arena;
-	struct sidecar_folder folder;
-	struct sidecar_entry *entry;
-	size_t len, cap;
-	uint32_t *older;	/* UIDVALIDITYs, in the order they were met */
-	size_t n_older, last_older;
-	uint32_t last_uidvalidity;
-	unsigned noted, numbers;
-	uint64_t damaged;
-	/* the file that lines are read from, and a piece of it */
-	unsigned open_number;
-	int fd;
-	char *window;
-	uint64_t window_at;
-	size_t window_len;
-};
+enum { NUMBER_MAX = 9999, ENTRIES_FIRST = 256, NOTED_MAX = 20, STOP_EVERY = 4096 };
 
 /* ---- notes ---- */
 
 static void
-index_note(struct sidecar_index *x, struct notes *notes, unsigned number, uint64_t line,
-    const char *what)
+index_note(
+    struct sidecar_index *x, struct notes *notes, unsigned number, uint64_t line, const char *what)
 {
 	const struct event e = { .no = EV_FILE_DAMAGED, .level = LEVEL_WARNING };
 	char name[SIDECAR_NAME_MAX];
@@ -75,21 +57,56 @@ entry_cmp(const void *a, const void *b)
 	return x->at < y->at ? -1 : x->at > y->at;
 }
 
-/* In order, the last line of each UID only. */
+bool
+sidecar_entry_same(const struct sidecar_entry *a, const struct sidecar_entry *b)
+{
+	return a->uid == b->uid && a->older == b->older;
+}
+
+/* In order; of each UID the last line, and behind it the last one that amends it. */
 static void
 index_compact(struct sidecar_index *x)
 {
-	size_t kept = 0;
+	struct sidecar_entry *out = x->entry;
 
 	if (x->len > 1)
 		qsort(x->entry, x->len, sizeof *x->entry, entry_cmp);
 	for (size_t i = 0; i < x->len; i++) {
-		if (kept > 0 && x->entry[kept - 1].uid == x->entry[i].uid &&
-		    x->entry[kept - 1].older == x->entry[i].older)
-			kept--;
-		x->entry[kept++] = x->entry[i];
+		const struct sidecar_entry e = x->entry[i];
+		bool later = out > x->entry && sidecar_entry_same(&out[-1], &e);
+
+		if (later && e.amends && out[-1].removed)
+			continue;
+		if (later && e.amends && out[-1].amends)
+			out--;
+		while (!e.amends && out > x->entry && sidecar_entry_same(&out[-1], &e))
+			out--;
+		*out++ = e;
+	}
+	x->len = (size_t)(out - x->entry);
+}
+
+/* Amending lines leave the array; those that amend nothing are returned as a number. */
+static size_t
+index_part(struct sidecar_index *x)
+{
+	size_t kept = 0, n = 0, orphans = 0;
+
+	for (size_t i = 0; i < x->len; i++)
+		n += x->entry[i].amends;
+	x->amend = mem_resize(NULL, n + 1, sizeof *x->amend);
+	for (size_t i = 0; i < x->len; i++) {
+		const struct sidecar_entry e = x->entry[i];
+
+		if (!e.amends)
+			x->entry[kept++] = e;
+		else if (kept > 0 && sidecar_entry_same(&x->entry[kept - 1], &e))
+			x->amend[x->n_amend++] = e;
+		else
+			orphans++;
 	}
 	x->len = kept;
+	return orphans;
 }
 
 static int
@@ -97,7 +114,7 @@ index_add(struct sidecar_index *x, const struct sidecar_entry *e, struct err *er
 {
 	if (x->len == x->cap) {
 		index_compact(x);
-		if (x->len > SHELF_MESSAGES_MAX)
+		if (x->len / 2 > SHELF_MESSAGES_MAX)
 			return err_set(err, ERR_FOLDER,
 			    "'%s': the sidecar tells of more than %d messages", x->shown,
 			    SHELF_MESSAGES_MAX);
@@ -151,25 +168,33 @@ index_take(struct sidecar_index *x, struct notes *notes, unsigned number, uint64
 
 	sidecar_scan(line, &s);
 	if (s.kind == SIDECAR_BAD) {
-		index_note(x, notes, number, at_line,
-		    "it is no JSON object with \"uid\" or \"folder\"");
+		index_note(
+		    x, notes, number, at_line, "it is no JSON object with \"uid\" or \"folder\"");
 		return 0;
 	}
 	if (s.kind == SIDECAR_FOLDER) {
 		index_take_folder(x, notes, number, at_line, line);
 		return 0;
 	}
+	struct flags ignored;
+	arena_reset(&x->scratch);
+	if (s.kind == SIDECAR_AMENDED && !sidecar_json_flags(line, &x->scratch, &ignored)) {
+		index_note(x, notes, number, at_line, "its flags cannot be read");
+		return 0;
+	}
 	if (s.uidvalidity_known)
 		x->last_uidvalidity = s.uidvalidity;
 	size_t older = index_older(x, x->last_uidvalidity);
 	if (older == SIDECAR_OLDER_MAX) {
-		index_note(x, notes, number, at_line, "the folder had too many UIDVALIDITYs before");
+		index_note(
+		    x, notes, number, at_line, "the folder had too many UIDVALIDITYs before");
 		return 0;
 	}
 	const struct sidecar_entry e = { .uid = s.uid,
 		.older = (uint16_t)older,
 		.file = (uint16_t)(number & 0x3fff),
 		.removed = s.kind == SIDECAR_REMOVED,
+		.amends = s.kind == SIDECAR_AMENDED,
 		.at = at };
 	return index_add(x, &e, err);
 }
@@ -181,7 +206,7 @@ typedef int (*index_see)(struct sidecar_index *x, void *arg, unsigned number, ui
 struct index_pass {
 	index_see see;
 	void *arg;
-	struct notes *notes;	/* NULL: long lines are not told of */
+	struct notes *notes; /* NULL: long lines are not told of */
 	struct cancel *stop;
 	bool first;
 };
@@ -203,7 +228,8 @@ index_read_lines(struct sidecar_index *x, const struct index_pass *p, unsigned n
 		if (r->number % STOP_EVERY == 0 && cancel_raised(p->stop))
 			return err_set(err, ERR_INTERRUPTED, "interrupted");
 		if (step == LINE_LONG)
-			index_note(x, p->notes, number, r->number, "it is longer than a line may be");
+			index_note(
+			    x, p->notes, number, r->number, "it is longer than a line may be");
 		if (step != LINE_WHOLE)
 			continue;
 		int done = p->see(x, p->arg, number, r->number, at, line, err);
@@ -213,8 +239,8 @@ index_read_lines(struct sidecar_index *x, const struct index_pass *p, unsigned n
 }
 
 static int
-index_read_file(struct sidecar_index *x, const struct index_pass *p, unsigned number, bool *ret_there,
-    struct err *err)
+index_read_file(struct sidecar_index *x, const struct index_pass *p, unsigned number,
+    bool *ret_there, struct err *err)
 {
 	char name[SIDECAR_NAME_MAX];
 	struct line_reader r;
@@ -263,6 +289,12 @@ index_end(struct sidecar_index *x, struct notes *notes)
 	const struct event e = { .no = EV_FILE_DAMAGED, .level = LEVEL_WARNING };
 
 	index_compact(x);
+	size_t orphans = index_part(x);
+	if (notes != NULL && orphans > 0)
+		notes_add(notes, &e, true,
+		    "'%s': %zu lines of the sidecar change the flags of messages that no line "
+		    "tells of",
+		    x->shown, orphans);
 	if (!x->folder.known)
 		x->folder.uidvalidity = x->last_uidvalidity;
 	if (notes != NULL && x->damaged > NOTED_MAX)
@@ -282,6 +314,7 @@ sidecar_index_read(struct sidecar_index **ret, int folder, const char *shown, st
 	x->shown = mem_copy_str(shown);
 	x->folder = (struct sidecar_folder){ .name = { "", 0 } };
 	arena_init(&x->arena, 64 * 1024 * 1024);
+	arena_init(&x->scratch, 4 * SIDECAR_LINE_MAX);
 	*ret = NULL;
 	int done = shelf_dir_open(folder, "", &x->dir, err);
 	if (done == 0)
@@ -304,180 +337,14 @@ sidecar_index_free(struct sidecar_index **ref)
 	file_close(&x->fd);
 	file_close(&x->dir);
 	arena_done(&x->arena);
+	arena_done(&x->scratch);
 	free(x->shown);
 	free(x->entry);
+	free(x->amend);
 	free(x->older);
 	free(x->window);
 	free(x);
 	*ref = NULL;
-}
-
-/* ---- asking ---- */
-
-const struct sidecar_folder *
-sidecar_index_folder(const struct sidecar_index *x)
-{
-	return &x->folder;
-}
-
-/* First entry that is not below (older, uid). */
-static size_t
-index_place(const struct sidecar_index *x, size_t older, uint32_t uid)
-{
-	size_t from = 0, to = x->len;
-
-	while (from < to) {
-		size_t mid = from + (to - from) / 2;
-		const struct sidecar_entry *e = &x->entry[mid];
-
-		if (e->older < older || (e->older == older && e->uid < uid))
-			from = mid + 1;
-		else
-			to = mid;
-	}
-	return from;
-}
-
-const struct sidecar_entry *
-sidecar_index_of(const struct sidecar_index *x, uint32_t uidvalidity, size_t *ret_len)
-{
-	size_t older = 0;
-
-	*ret_len = 0;
-	while (older < x->n_older && x->older[older] != uidvalidity)
-		older++;
-	if (older == x->n_older)
-		return NULL;
-	size_t from = index_place(x, older, 0);
-	*ret_len = index_place(x, older + 1, 0) - from;
-	return &x->entry[from];
-}
-
-const struct sidecar_entry *
-sidecar_index_find(const struct sidecar_index *x, uint32_t uidvalidity, uint32_t uid)
-{
-	size_t n, from = 0;
-	const struct sidecar_entry *e = sidecar_index_of(x, uidvalidity, &n);
-
-	while (from < n) {
-		size_t mid = from + (n - from) / 2;
-
-		if (e[mid].uid == uid)
-			return &e[mid];
-		if (e[mid].uid < uid)
-			from = mid + 1;
-		else
-			n = mid;
-	}
-	return NULL;
-}
-
-size_t
-sidecar_index_count(const struct sidecar_index *x, uint32_t uidvalidity, uint32_t *ret_highest)
-{
-	size_t n, count = 0;
-	const struct sidecar_entry *e = sidecar_index_of(x, uidvalidity, &n);
-
-	*ret_highest = 0;
-	for (size_t i = 0; i < n; i++) {
-		if (e[i].removed)
-			continue;
-		count++;
-		*ret_highest = e[i].uid;
-	}
-	return count;
-}
-
-bool
-sidecar_index_older(const struct sidecar_index *x, size_t i, uint32_t *ret)
-{
-	size_t n = 0;
-
-	for (size_t k = 0; k < x->n_older; k++) {
-		if (x->older[k] != x->folder.uidvalidity && n++ == i) {
-			*ret = x->older[k];
-			return true;
-		}
-	}
-	return false;
-}
-
-/* ---- lines ---- */
-
-static int
-index_open(struct sidecar_index *x, unsigned number, struct err *err)
-{
-	char name[SIDECAR_NAME_MAX];
-	struct stat st;
-
-	if (x->fd >= 0 && x->open_number == number)
-		return 0;
-	file_close(&x->fd);
-	x->window_len = 0;
-	sidecar_name(number, name);
-	x->fd = shelf_file_open(x->dir, name, &st);
-	if (x->fd < 0)
-		return err_set(err, ERR_MESSAGE, "cannot read '%s/%s': %s", x->shown, name,
-		    shelf_file_words(errno));
-	x->open_number = number;
-	return 0;
-}
-
-/* The window starts at `at` and has at least `want` octets, or up to the end of the file. */
-static int
-index_window(struct sidecar_index *x, uint64_t at, size_t want, struct err *err)
-{
-	ssize_t n;
-
-	x->window = mem_resize(x->window, want, 1);
-	x->window_at = at;
-	x->window_len = 0;
-	do {
-		n = pread(x->fd, x->window + x->window_len, want - x->window_len,
-		    (off_t)(at + x->window_len));
-		if (n > 0)
-			x->window_len += (size_t)n;
-	} while ((n > 0 && x->window_len < want) || (n < 0 && errno == EINTR));
-	return n < 0 ? err_set_sys(err, ERR_MESSAGE, "read the sidecar in '%s'", x->shown) : 0;
-}
-
-static int
-index_line_at(struct sidecar_index *x, uint64_t at, struct slice *ret, struct err *err)
-{
-	for (size_t want = WINDOW;; want *= 2) {
-		bool inside = at >= x->window_at && at - x->window_at < x->window_len;
-		size_t skip = inside ? (size_t)(at - x->window_at) : 0;
-		const char *from = inside ? x->window + skip : NULL;
-		const char *lf = inside ? memchr(from, '\n', x->window_len - skip) : NULL;
-
-		if (lf != NULL) {
-			*ret = (struct slice){ from, (size_t)(lf - from) };
-			return 0;
-		}
-		if (want > 4 * (size_t)SIDECAR_LINE_MAX)
-			return err_set(err, ERR_MESSAGE,
-			    "the line at octet %" PRIu64 " of the sidecar in '%s' is not there any more", at,
-			    x->shown);
-		if (index_window(x, at, want, err) < 0)
-			return -1;
-	}
-}
-
-int
-sidecar_index_line(struct sidecar_index *x, const struct sidecar_entry *e, struct arena *a,
-    struct sidecar_line *ret, struct err *err)
-{
-	char name[SIDECAR_NAME_MAX];
-	struct slice line;
-
-	if (index_open(x, e->file, err) < 0 || index_line_at(x, e->at, &line, err) < 0)
-		return -1;
-	if (sidecar_json_line(line, a, ret) && ret->msg.uid == e->uid)
-		return 0;
-	sidecar_name(e->file, name);
-	return err_set(err, ERR_MESSAGE,
-	    "'%s/%s' at octet %" PRIu64 ": the line of UID %" PRIu32 " is damaged", x->shown, name,
-	    e->at, e->uid);
 }
 
 /* ---- places ---- */

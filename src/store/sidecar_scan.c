@@ -1,7 +1,7 @@
 /* What an index needs to know of a sidecar line, found without building a tree: a folder of a
- * million messages has as many lines, and each is parsed in full only when it is listed. A line that
- * is no object of strings, numbers, arrays and words, closed at its very end, is damaged; what is
- * inside the strings is looked at later. */
+ * million messages has as many lines, and each is parsed in full only when it is listed. A line
+ * that is no object of strings, numbers, arrays and words, closed at its very end, is damaged; what
+ * is inside the strings is looked at later. */
 #include "store/sidecar_scan.h"
 
 #include <string.h>
@@ -94,7 +94,8 @@ scan_value(struct scan *s, struct slice *ret)
 		if (!scan_nested(s))
 			return false;
 	} else {
-		while (s->p < s->end && memchr("-+.0123456789abcdefghijklmnopqrstuvwxyzE", *s->p, 40))
+		while (
+		    s->p < s->end && memchr("-+.0123456789abcdefghijklmnopqrstuvwxyzE", *s->p, 40))
 			s->p++;
 	}
 	*ret = (struct slice){ from, (size_t)(s->p - from) };
@@ -158,5 +159,7 @@ sidecar_scan(struct slice line, struct sidecar_scanned *ret)
 		x = (struct sidecar_scanned){ .kind = SIDECAR_BAD };
 	else if (x.kind == SIDECAR_MESSAGE && x.removed)
 		x.kind = SIDECAR_REMOVED;
+	else if (x.kind == SIDECAR_MESSAGE && x.file.data == NULL)
+		x.kind = SIDECAR_AMENDED;
 	*ret = x;
 }

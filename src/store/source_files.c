@@ -3,8 +3,8 @@
  * moment. What is put aside are messages whose file failed in the middle: they come last, with
  * metadata, as failed.
  *
- * Where the sidecar has a digest, the octets are compared with it while they pass. A difference is a
- * warning: the message is handed on as it is now, since there is no other copy to ask. */
+ * Where the sidecar has a digest, the octets are compared with it while they pass. A difference is
+ * a warning: the message is handed on as it is now, since there is no other copy to ask. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,13 +36,13 @@ struct source {
 	/* of the folder at hand */
 	struct folder_head head;
 	char *folder;
-	uint32_t after;	/* listed up to here */
+	uint32_t after; /* listed up to here */
 	uint64_t listed;
 	struct ask *first, **end;
 	struct aside *aside;
 	size_t n_aside, cap_aside;
 	struct arena reasons;
-	struct msg_page *page;	/* metadata of what was put aside */
+	struct msg_page *page; /* metadata of what was put aside */
 	/* of the message at hand; 0: none */
 	uint32_t uid;
 	struct digest *digest;
@@ -270,10 +270,9 @@ put_aside(struct source *s, const struct err *why)
 static void
 compare_digest(struct source *s)
 {
-	struct event e = { .no = EV_FILE_DAMAGED,
-		.level = LEVEL_WARNING,
-		.folder = s->folder,
-		.uid = s->uid };
+	struct event e = {
+		.no = EV_FILE_DAMAGED, .level = LEVEL_WARNING, .folder = s->folder, .uid = s->uid
+	};
 	uint8_t sum[SHA256_LEN];
 	char was[SHA256_HEX], is[SHA256_HEX];
 
@@ -286,7 +285,8 @@ compare_digest(struct source *s)
 	digest_hex(s->sum, was);
 	digest_hex(sum, is);
 	notes_add(s->ops->notes(s->shelf), &e, true,
-	    "the octets are not those that were stored: SHA-256 was %.16s..., is %.16s...; they are "
+	    "the octets are not those that were stored: SHA-256 was %.16s..., is %.16s...; they "
+	    "are "
 	    "taken as they are%s",
 	    was, is, s->differing == DIGEST_NOTES_MAX ? ", and so are further ones" : "");
 }

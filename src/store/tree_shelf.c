@@ -1,7 +1,7 @@
-/* What a sink stored, read back through the shelf of its format, for verify. The shelf knows where a
- * message lies and how to make its wire form; here it is looked at by UID, hashed and compared, and
- * what no row asked for is told. Metadata come from pages of the listing, since rows are looked at
- * in the order of UIDs. */
+/* What a sink stored, read back through the shelf of its format, for verify. The shelf knows where
+ * a message lies and how to make its wire form; here it is looked at by UID, hashed and compared,
+ * and what no row asked for is told. Metadata come from pages of the listing, since rows are looked
+ * at in the order of UIDs. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,8 +69,8 @@ tree_shelf_open(struct tree **ret, const char *account_dir, const char *path, en
 		.account_dir = t->account_dir,
 		.ours = true };
 	int done = stat(account_dir, &st) == 0
-	    ? 0
-	    : err_set_sys(err, ERR_NO_INPUT, "cannot open directory '%s'", account_dir);
+		       ? 0
+		       : err_set_sys(err, ERR_NO_INPUT, "cannot open directory '%s'", account_dir);
 	if (done == 0)
 		done = ops->open(&t->shelf, &at, NULL, err);
 	if (done == 0)
@@ -94,7 +94,8 @@ tree_folder(struct tree *t, const struct folder_rec *rec)
 		const struct folder *f = &t->folders.folder[i];
 		bool same = f->counts.uidvalidity == rec->uidvalidity;
 
-		if (same && (slice_eq(f->name, rec->name) || slice_same(f->name, buf_slice(&older))))
+		if (same &&
+		    (slice_eq(f->name, rec->name) || slice_same(f->name, buf_slice(&older))))
 			return f;
 	}
 	return NULL;

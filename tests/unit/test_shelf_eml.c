@@ -11,19 +11,20 @@
 #include "store/tree.h"
 
 #define HEAD(name, v)                                                                              \
-	"{\"folder\":\"" name "\",\"name\":\"" name "\",\"delim\":\"/\",\"uidvalidity\":" #v              \
+	"{\"folder\":\"" name "\",\"name\":\"" name "\",\"delim\":\"/\",\"uidvalidity\":" #v       \
 	",\"special_use\":[],\"subscribed\":false}\n"
 #define LINE(uid, v, file, n)                                                                      \
-	"{\"uid\":" #uid ",\"uidvalidity\":" #v ",\"file\":\"" file "\",\"flags\":[\"\\\\Seen\"],"           \
-	"\"keywords\":[],\"internaldate\":\"17-Jul-1996 02:44:25 -0700\",\"size\":null,\"wire\":" #n       \
-	",\"stored\":" #n ",\"verdict\":\"stored\"}\n"
+	"{\"uid\":" #uid ",\"uidvalidity\":" #v ",\"file\":\"" file "\",\"flags\":[\"\\\\Seen\"]," \
+	"\"keywords\":[],\"internaldate\":\"17-Jul-1996 02:44:25 "                                 \
+	"-0700\",\"size\":null,\"wire\":" #n ",\"stored\":" #n ",\"verdict\":\"stored\"}\n"
 
 static void
 what_imex_wrote_is_found_by_the_sidecar(void **state)
 {
 	(void)state;
 	put("t/INBOX/5.eml", "A: b\r\n\r\nx\ny\r\n");
-	put("t/INBOX/folder.jsonl", HEAD("INBOX", 7) LINE(5, 7, "5.eml", 13) LINE(6, 7, "6.eml", 2));
+	put("t/INBOX/folder.jsonl",
+	    HEAD("INBOX", 7) LINE(5, 7, "5.eml", 13) LINE(6, 7, "6.eml", 2));
 	put("t/A%3Fb/folder.jsonl", "damaged\n");
 	assert_int_equal(read_open(&shelf_eml, "t", true), 0);
 	assert_string_equal(read_names(), "INBOX A?b");
@@ -46,8 +47,9 @@ a_file_that_no_line_tells_of_is_a_message_behind_the_highest(void **state)
 	put("t/INBOX/other.eml", "O: 1\n\nx\n");
 	put("t/INBOX/100.eml", "O: 2\n\nx\n");
 	put("t/INBOX/5.V6.eml", "old\r\n");
-	put("t/INBOX/folder.jsonl", HEAD("INBOX", 6) LINE(5, 6, "5.V6.eml", 5) HEAD("INBOX", 7)
-	    LINE(5, 7, "5.eml", 8) "{\"uid\":9,\"uidvalidity\":7,\"removed\":true}\n");
+	put("t/INBOX/folder.jsonl",
+	    HEAD("INBOX", 6) LINE(5, 6, "5.V6.eml", 5) HEAD("INBOX", 7)
+		LINE(5, 7, "5.eml", 8) "{\"uid\":9,\"uidvalidity\":7,\"removed\":true}\n");
 	assert_int_equal(read_open(&shelf_eml, "t", true), 0);
 	assert_string_equal(read_names(), "INBOX INBOX (UIDVALIDITY 6)");
 	assert_int_equal(read_enter("INBOX"), 0);
@@ -160,7 +162,8 @@ verify_looks_at_files_through_the_sidecar(void **state)
 	(void)state;
 	put("t/INBOX/5.eml", "A: b\r\n\r\nx\r\n");
 	put("t/INBOX/stray.eml", "A: b\r\n\r\n");
-	put("t/INBOX/folder.jsonl", HEAD("INBOX", 7) LINE(5, 7, "5.eml", 11) LINE(6, 7, "6.eml", 2));
+	put("t/INBOX/folder.jsonl",
+	    HEAD("INBOX", 7) LINE(5, 7, "5.eml", 11) LINE(6, 7, "6.eml", 2));
 	assert_int_equal(tree_eml.open(&t, temp_path("t"), &err), 0);
 	assert_int_equal(tree_eml.enter(t, &none, &err), -1);
 	assert_int_equal(err.kind, ERR_NO_INPUT);

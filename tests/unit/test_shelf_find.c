@@ -9,7 +9,7 @@
 
 #define FROM "From a@b Mon Jan  1 00:00:10 2024\n"
 #define HEAD                                                                                       \
-	"{\"folder\":\"INBOX\",\"name\":\"INBOX\",\"delim\":\"/\",\"uidvalidity\":7,"                  \
+	"{\"folder\":\"INBOX\",\"name\":\"INBOX\",\"delim\":\"/\",\"uidvalidity\":7,"              \
 	"\"special_use\":[],\"subscribed\":false}\n"
 
 static struct shelf_found found;
@@ -43,7 +43,8 @@ a_job_gives_a_place_for_each_account(void **state)
 	(void)state;
 	put("job/imex.db", "x");
 	put("job/mail/usuario1%25ncc%25migracion@mail.example.org%3A1143/INBOX/folder.jsonl", HEAD);
-	put("job/mail/usuario1%25ncc%25migracion@mail.example.org%3A1143/INBOX/1.eml", "A: b\r\n\r\n");
+	put("job/mail/usuario1%25ncc%25migracion@mail.example.org%3A1143/INBOX/1.eml",
+	    "A: b\r\n\r\n");
 	put("job/mail/anna@%5B2001%3Adb8%3A%3A1%5D~2/INBOX/folder.jsonl", HEAD);
 	assert_int_equal(find("job"), 0);
 	assert_int_equal(found.len, 2);

@@ -8,12 +8,14 @@
 #include "shelf_help.h"
 
 #define HEAD(name, v)                                                                              \
-	"{\"folder\":\"" name "\",\"name\":\"" name "\",\"delim\":\".\",\"uidvalidity\":" #v              \
+	"{\"folder\":\"" name "\",\"name\":\"" name "\",\"delim\":\".\",\"uidvalidity\":" #v       \
 	",\"special_use\":[\"\\\\Sent\"],\"subscribed\":true}\n"
 #define LINE(uid, v, s, w, more)                                                                   \
-	"{\"uid\":" #uid ",\"uidvalidity\":" #v ",\"file\":\"1000.V" #v "U" #uid ".imex,S=" #s ",W=" #w       \
-	"\",\"flags\":[\"\\\\Seen\"],\"keywords\":[\"$Forwarded\",\"b&c\"],\"internaldate\":"            \
-	"\" 7-Jul-1996 02:44:25 -0700\",\"size\":12,\"wire\":" #w ",\"stored\":" #s ",\"verdict\":"      \
+	"{\"uid\":" #uid ",\"uidvalidity\":" #v ",\"file\":\"1000.V" #v "U" #uid ".imex,S=" #s     \
+	",W=" #w                                                                                   \
+	"\",\"flags\":[\"\\\\Seen\"],\"keywords\":[\"$Forwarded\",\"b&c\"],\"internaldate\":"      \
+	"\" 7-Jul-1996 02:44:25 -0700\",\"size\":12,\"wire\":" #w ",\"stored\":" #s                \
+	",\"verdict\":"                                                                            \
 	"\"stored\"" more "}\n"
 
 /* INBOX of imex: UID 1 as LF, UID 2 as it came. */
@@ -59,7 +61,8 @@ flags_that_another_program_changed_are_those_of_the_name(void **state)
 	(void)state;
 	put_ours();
 	assert_int_equal(rename(temp_path("t/cur/1000.V7U1.imex,S=4,W=6:2,Sa"),
-			     temp_path("t/new/1000.V7U1.imex,S=4,W=6:2,FTb")), 0);
+			     temp_path("t/new/1000.V7U1.imex,S=4,W=6:2,FTb")),
+	    0);
 	assert_int_equal(read_open(&shelf_maildir, "t", true), 0);
 	assert_int_equal(read_enter("INBOX"), 0);
 	assert_string_equal(read_flags(), "1:\\Deleted \\Flagged b&c later; 2:\\Seen b&c");
@@ -74,7 +77,8 @@ a_message_renamed_after_the_listing_is_still_read(void **state)
 	assert_int_equal(read_open(&shelf_maildir, "t", true), 0);
 	assert_int_equal(read_enter("INBOX"), 0);
 	assert_int_equal(rename(temp_path("t/cur/1000.V7U1.imex,S=4,W=6:2,Sa"),
-			     temp_path("t/new/1000.V7U1.imex,S=4,W=6:2,")), 0);
+			     temp_path("t/new/1000.V7U1.imex,S=4,W=6:2,")),
+	    0);
 	assert_true(body_is(1, "a\r\nb\r\n"));
 	assert_int_equal(unlink(temp_path("t/cur/1000.V7U2.imex,S=5,W=5:2,S")), 0);
 	assert_null(read_body(2));
@@ -149,8 +153,8 @@ what_is_left_of_an_older_uidvalidity_is_a_folder_of_its_own(void **state)
 {
 	(void)state;
 	put_maildir("t/");
-	put("t/folder.jsonl", HEAD("INBOX", 7) LINE(1, 7, 4, 6, "") LINE(2, 7, 2, 3, "")
-	    LINE(3, 7, 2, 3, "") "{\"uid\":2,\"uidvalidity\":7,\"removed\":true}\n");
+	put("t/folder.jsonl", HEAD("INBOX", 7) LINE(1, 7, 4, 6, "") LINE(2, 7, 2, 3, "") LINE(3, 7,
+				  2, 3, "") "{\"uid\":2,\"uidvalidity\":7,\"removed\":true}\n");
 	put("t/folder.jsonl.2", HEAD("INBOX", 9) LINE(1, 9, 2, 3, ""));
 	put("t/cur/1000.V7U1.imex,S=4,W=6:2,S", "a\nb\n");
 	put("t/cur/1000.V9U1.imex,S=2,W=3:2,", "n\n");
@@ -175,9 +179,11 @@ the_verdict_and_digest_of_the_sidecar_go_with_the_body(void **state)
 {
 	(void)state;
 	put_maildir("t/");
-	put("t/folder.jsonl", HEAD("INBOX", 7)
-	    "{\"uid\":1,\"uidvalidity\":7,\"wire\":3,\"stored\":2,\"verdict\":\"header-only\",\"sha256\":"
-	    "\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"}\n");
+	put("t/folder.jsonl",
+	    HEAD("INBOX",
+		7) "{\"uid\":1,\"uidvalidity\":7,\"file\":\"x\",\"wire\":3,\"stored\":2,"
+		   "\"verdict\":\"header-only\",\"sha256\":"
+		   "\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"}\n");
 	put("t/cur/1000.V7U1.imex,S=2,W=3:2,", "n\n");
 	assert_int_equal(read_open(&shelf_maildir, "t", true), 0);
 	assert_int_equal(read_enter("INBOX"), 0);
@@ -247,7 +253,8 @@ dovecot_uidlist_and_keywords_of_others_are_taken(void **state)
 	put("t/cur/20.b:2,c", "b\n");
 	put("t/cur/30.c:2,", "c\n");
 	put("t/dovecot-keywords", "0 work\n1 home\nx y\n99 z\n");
-	put("t/dovecot-uidlist", "3 V1234 N100 Gabc\n7 W3 S2 :10.a,S=2:2,S\n9 :20.b\n9 :30.c\nbad\n");
+	put("t/dovecot-uidlist",
+	    "3 V1234 N100 Gabc\n7 W3 S2 :10.a,S=2:2,S\n9 :20.b\n9 :30.c\nbad\n");
 	assert_int_equal(read_open(&shelf_maildir, "t", false), 0);
 	assert_int_equal(read_enter("INBOX"), 0);
 	assert_int_equal(rd.head.uidvalidity, 1234);
@@ -393,7 +400,8 @@ a_file_that_becomes_shorter_is_an_error_of_the_message(void **state)
 	assert_int_equal(rd.ops->read(rd.shelf, &part, &rd.err), 0);
 	assert_int_equal(rd.ops->read(rd.shelf, &part, &rd.err), -1);
 	assert_int_equal(rd.err.kind, ERR_MESSAGE);
-	assert_non_null(strstr(rd.err.text, "'cur/1:2,': the file became shorter: nothing at octet 1000"));
+	assert_non_null(
+	    strstr(rd.err.text, "'cur/1:2,': the file became shorter: nothing at octet 1000"));
 }
 
 static void

@@ -13,12 +13,14 @@
 
 #define FROM "From a@b Mon Jan  1 00:00:10 2024\n"
 #define HEAD(name, v)                                                                              \
-	"{\"folder\":\"" name "\",\"name\":\"" name "\",\"delim\":\"/\",\"uidvalidity\":" #v              \
+	"{\"folder\":\"" name "\",\"name\":\"" name "\",\"delim\":\"/\",\"uidvalidity\":" #v       \
 	",\"special_use\":[],\"subscribed\":false}\n"
 #define LINE(uid, v, at, stored, wire, more)                                                       \
-	"{\"uid\":" #uid ",\"uidvalidity\":" #v ",\"file\":\"folder.mbox\",\"at\":" #at                  \
-	",\"flags\":[\"\\\\Seen\"],\"keywords\":[\"kw\"],\"internaldate\":\"17-Jul-1996 02:44:25 -0700\""    \
-	",\"size\":" #wire ",\"wire\":" #wire ",\"stored\":" #stored ",\"verdict\":\"stored\"" more "}\n"
+	"{\"uid\":" #uid ",\"uidvalidity\":" #v ",\"file\":\"folder.mbox\",\"at\":" #at            \
+	",\"flags\":[\"\\\\Seen\"],\"keywords\":[\"kw\"],\"internaldate\":\"17-Jul-1996 02:44:25 " \
+	"-0700\""                                                                                  \
+	",\"size\":" #wire ",\"wire\":" #wire ",\"stored\":" #stored                               \
+	",\"verdict\":\"stored\"" more "}\n"
 
 static void
 enter_one(const char *file, const char *folder)
@@ -33,9 +35,10 @@ enter_one(const char *file, const char *folder)
 static void
 put_ours(void)
 {
-	put("t/INBOX/folder.mbox", FROM "A: b\n\n>From c\n>>From\n\n" FROM "C: d\r\n\r\nx\ny\r\n\n");
+	put("t/INBOX/folder.mbox",
+	    FROM "A: b\n\n>From c\n>>From\n\n" FROM "C: d\r\n\r\nx\ny\r\n\n");
 	put("t/INBOX/folder.jsonl", HEAD("INBOX", 7) LINE(1, 7, 0, 21, 25, ",\"eol\":\"lf\"")
-	    LINE(5, 7, 56, 13, 13, ",\"eol\":\"wire\""));
+					LINE(5, 7, 56, 13, 13, ",\"eol\":\"wire\""));
 }
 
 static void
@@ -61,8 +64,8 @@ fields_that_the_sink_inserted_are_left_out(void **state)
 {
 	(void)state;
 	put("t/INBOX/folder.mbox", FROM "A: b\nStatus: RO\nX-Keywords: k\n\nx\n\n");
-	put("t/INBOX/folder.jsonl", HEAD("INBOX", 7)
-	    LINE(1, 7, 0, 33, 11, ",\"eol\":\"lf\",\"status_at\":5,\"status_len\":25"));
+	put("t/INBOX/folder.jsonl", HEAD("INBOX", 7) LINE(1, 7, 0, 33, 11,
+					",\"eol\":\"lf\",\"status_at\":5,\"status_len\":25"));
 	assert_int_equal(read_open(&shelf_mbox, "t", true), 0);
 	assert_int_equal(read_enter("INBOX"), 0);
 	assert_true(body_is(1, "A: b\r\n\r\nx\r\n"));
@@ -73,7 +76,8 @@ what_another_program_appended_is_numbered_behind_the_highest(void **state)
 {
 	(void)state;
 	put_ours();
-	temp_write("t/INBOX/folder.mbox", FROM "N: 1\n\nnew\n\n", strlen(FROM "N: 1\n\nnew\n\n"), "ab");
+	temp_write(
+	    "t/INBOX/folder.mbox", FROM "N: 1\n\nnew\n\n", strlen(FROM "N: 1\n\nnew\n\n"), "ab");
 	put("t/INBOX/folder.mbox.2", FROM "N: 2\n\nother\n\n");
 	assert_int_equal(read_open(&shelf_mbox, "t", true), 0);
 	assert_int_equal(read_enter("INBOX"), 0);
@@ -89,11 +93,14 @@ a_place_outside_the_file_or_without_a_start_is_a_failed_message(void **state)
 {
 	(void)state;
 	put("t/INBOX/folder.mbox", FROM "A: b\n\nx\n\n");
-	put("t/INBOX/folder.jsonl", HEAD("INBOX", 7) LINE(1, 7, 9999, 2, 2, "")
-	    LINE(2, 7, 3, 2, 2, "") LINE(3, 7, 0, 999, 2, "")
-	    "{\"uid\":4,\"uidvalidity\":7,\"file\":\"../x\",\"at\":0,\"wire\":1,\"stored\":1}\n"
-	    "{\"uid\":5,\"uidvalidity\":7,\"file\":\"gone\",\"at\":0,\"wire\":1,\"stored\":1}\n"
-	    "{\"uid\":6,\"uidvalidity\":7,\"file\":\"folder.mbox\",\"wire\":1,\"stored\":1}\n");
+	put("t/INBOX/folder.jsonl",
+	    HEAD("INBOX", 7) LINE(1, 7, 9999, 2, 2, "") LINE(2, 7, 3, 2, 2, "")
+		LINE(3, 7, 0, 999, 2, "") "{\"uid\":4,\"uidvalidity\":7,\"file\":\"../"
+					  "x\",\"at\":0,\"wire\":1,\"stored\":1}\n"
+					  "{\"uid\":5,\"uidvalidity\":7,\"file\":\"gone\",\"at\":0,"
+					  "\"wire\":1,\"stored\":1}\n"
+					  "{\"uid\":6,\"uidvalidity\":7,\"file\":\"folder.mbox\","
+					  "\"wire\":1,\"stored\":1}\n");
 	assert_int_equal(read_open(&shelf_mbox, "t", true), 0);
 	assert_int_equal(read_enter("INBOX"), 0);
 	for (uint32_t uid = 1; uid <= 6; uid++) {
@@ -129,9 +136,10 @@ verify_finds_octets_that_no_line_covers(void **state)
 	struct msg row = { .uid = 1, .flags.keywords = "kw" };
 
 	(void)state;
-	put("t/INBOX/folder.mbox", FROM "A: b\n\nx\n\njunk\n" FROM "C: d\n\ny\n\n" FROM "E: f\n\nz\n\n");
+	put("t/INBOX/folder.mbox",
+	    FROM "A: b\n\nx\n\njunk\n" FROM "C: d\n\ny\n\n" FROM "E: f\n\nz\n\n");
 	put("t/INBOX/folder.jsonl", HEAD("INBOX", 7) LINE(1, 7, 0, 8, 11, ",\"eol\":\"lf\"")
-	    LINE(2, 7, 48, 8, 11, ",\"eol\":\"lf\""));
+					LINE(2, 7, 48, 8, 11, ",\"eol\":\"lf\""));
 	assert_int_equal(tree_mbox.open(&t, temp_path("t"), &err), 0);
 	assert_int_equal(tree_mbox.enter(t, &rec, &err), 0);
 	assert_int_equal(tree_mbox.look(t, &row, &s, &err), 0);
@@ -175,12 +183,13 @@ static void
 content_length_decides_where_all_messages_have_a_right_one(void **state)
 {
 	(void)state;
-	put("cl2", FROM "Content-Length: 53\n\nx\n\n" FROM "B: not\n\n>From q\n" "\n" FROM
-	    "Content-Length: 2\n\ny\n\n");
+	put("cl2", FROM "Content-Length: 53\n\nx\n\n" FROM "B: not\n\n>From q\n"
+			"\n" FROM "Content-Length: 2\n\ny\n\n");
 	enter_one("cl2", "cl2");
 	assert_int_equal(rd.head.exists, 2);
-	assert_true(body_is(1, "Content-Length: 53\r\n\r\nx\r\n\r\nFrom a@b Mon Jan  1 00:00:10 2024\r\n"
-	    "B: not\r\n\r\n>From q\r\n"));
+	assert_true(
+	    body_is(1, "Content-Length: 53\r\n\r\nx\r\n\r\nFrom a@b Mon Jan  1 00:00:10 2024\r\n"
+		       "B: not\r\n\r\n>From q\r\n"));
 	assert_true(body_is(2, "Content-Length: 2\r\n\r\ny\r\n"));
 	assert_true(noted("mboxcl2"));
 	put("cl", FROM "Content-Length: 8\n\n>From q\n\n" FROM "Content-Length: 2\n\ny\n\n");
@@ -194,7 +203,7 @@ one_message_with_a_content_length_does_not_swallow_its_neighbours(void **state)
 {
 	(void)state;
 	put("m", FROM "A: 1\n\nx\n\n" FROM "Content-Length: 46\n\ny\n\n" FROM "C: 3\n\nz\n\n" FROM
-	    "D: 4\n\nw\n\n");
+		      "D: 4\n\nw\n\n");
 	enter_one("m", "m");
 	assert_int_equal(rd.head.exists, 4);
 	assert_true(body_is(2, "Content-Length: 46\r\n\r\ny\r\n"));
@@ -225,11 +234,12 @@ static void
 a_from_line_without_a_date_starts_a_message_only_where_a_header_follows(void **state)
 {
 	(void)state;
-	put("m", "From \nA: 1\n\nFrom here on\nit is text\n\nFrom there\ntoo\n\nFrom - x\nB: 2\n\ny\n");
+	put("m",
+	    "From \nA: 1\n\nFrom here on\nit is text\n\nFrom there\ntoo\n\nFrom - x\nB: 2\n\ny\n");
 	enter_one("m", "m");
 	assert_int_equal(rd.head.exists, 2);
-	assert_true(body_is(1,
-	    "A: 1\r\n\r\nFrom here on\r\nit is text\r\n\r\nFrom there\r\ntoo\r\n"));
+	assert_true(
+	    body_is(1, "A: 1\r\n\r\nFrom here on\r\nit is text\r\n\r\nFrom there\r\ntoo\r\n"));
 	assert_true(body_is(2, "B: 2\r\n\r\ny\r\n"));
 	assert_true(noted("2 lines \"From \" without a date"));
 }
@@ -239,7 +249,8 @@ flags_come_from_the_fields_that_programs_keep_them_in(void **state)
 {
 	(void)state;
 	put("m", FROM "Status: RO\nX-Status: AF\nX-Keywords: b a   \n\nx\n\n" FROM
-	    "X-Mozilla-Status: 000d\nX-Mozilla-Keys: $label1\n\ny\n\n" FROM "Status: O\n\nStatus: R\n\n");
+		      "X-Mozilla-Status: 000d\nX-Mozilla-Keys: $label1\n\ny\n\n" FROM
+		      "Status: O\n\nStatus: R\n\n");
 	enter_one("m", "m");
 	assert_string_equal(read_flags(),
 	    "1:\\Answered \\Flagged \\Seen a b; 2:\\Deleted \\Flagged \\Seen $label1; 3:");
@@ -250,9 +261,10 @@ static void
 uids_of_dovecot_and_uw_are_taken_and_the_pseudo_message_left_out(void **state)
 {
 	(void)state;
-	put("m", FROM "Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\nX-IMAP: 1234 0000000020\n"
-	    "Status: RO\n\nThis text is part of the internal format.\n\n" FROM "X-UID: 3\n\nx\n\n" FROM
-	    "X-UID: 20\n\ny\n\n" FROM "N: 1\n\nz\n\n");
+	put("m", FROM
+	    "Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\nX-IMAP: 1234 0000000020\n"
+	    "Status: RO\n\nThis text is part of the internal format.\n\n" FROM
+	    "X-UID: 3\n\nx\n\n" FROM "X-UID: 20\n\ny\n\n" FROM "N: 1\n\nz\n\n");
 	enter_one("m", "m");
 	assert_int_equal(rd.head.uidvalidity, 1234);
 	assert_int_equal(rd.page->len, 3);
@@ -260,8 +272,8 @@ uids_of_dovecot_and_uw_are_taken_and_the_pseudo_message_left_out(void **state)
 	assert_non_null(read_msg(20));
 	assert_true(body_is(21, "N: 1\r\n\r\nz\r\n"));
 	assert_true(noted("1 pseudo message"));
-	put("d", FROM "X-IMAPbase: 77 0000000009 kw\nX-UID: 4\n\nx\n\n" FROM "X-UID: 2\n\ny\n\n" FROM
-	    "X-UID: 9\n\nz\n\n");
+	put("d", FROM "X-IMAPbase: 77 0000000009 kw\nX-UID: 4\n\nx\n\n" FROM
+		      "X-UID: 2\n\ny\n\n" FROM "X-UID: 9\n\nz\n\n");
 	enter_one("d", "d");
 	assert_int_equal(rd.head.uidvalidity, 77);
 	assert_string_equal(read_flags(), "4:; 10:; 11:");
@@ -290,7 +302,7 @@ the_internal_date_is_that_of_the_from_line_else_of_the_header_else_of_the_file(v
 {
 	(void)state;
 	put("m", FROM "Date: Tue, 2 Jan 2024 00:00:00 +0000\n\nx\n\n"
-	    "From \nDate: Tue, 2 Jan 2024 00:00:00 +0000\n\ny\n\nFrom -\nA: b\n\nz\n\n");
+		      "From \nDate: Tue, 2 Jan 2024 00:00:00 +0000\n\ny\n\nFrom -\nA: b\n\nz\n\n");
 	put_time("m", 4242);
 	enter_one("m", "m");
 	assert_int_equal(read_msg(1)->date.epoch, 1704067210);
@@ -312,7 +324,8 @@ dates_of_from_lines_come_in_many_forms(void **state)
 	(void)state;
 	assert_int_equal(from_date("From a Mon Jan  1 00:00:10 2024"), 1704067210);
 	assert_int_equal(from_date("From a  Mon Jan 1 00:00 2024"), 1704067200);
-	assert_int_equal(from_date("From \"Mon Day\" <a@b> Mon Jan 01 01:00:10 2024 +0100"), 1704067210);
+	assert_int_equal(
+	    from_date("From \"Mon Day\" <a@b> Mon Jan 01 01:00:10 2024 +0100"), 1704067210);
 	assert_int_equal(from_date("From a Mon Jan  1 01:00:10 MET 2024"), 1704067210);
 	assert_int_equal(from_date("From a Mon Jan  1 02:00:10 MET DST 2024"), 1704067210);
 	assert_int_equal(from_date("From a Mon, 1 Jan 2024 00:00:10 +0000"), 1704067210);
@@ -360,8 +373,8 @@ trees_of_thunderbird_apple_and_mutt_are_found(void **state)
 	put("t/Archive/Entw\xc3\xbcrfe", FROM "A: 1\n\nx\n\n");
 	put("t/Archive/.hidden", FROM "A: 1\n\nx\n\n");
 	assert_int_equal(read_open(&shelf_mbox, "t", false), 0);
-	assert_string_equal(read_names(),
-	    "INBOX Apple Archive/2024 Archive/Entw&APw-rfe Empty INBOX/Sub");
+	assert_string_equal(
+	    read_names(), "INBOX Apple Archive/2024 Archive/Entw&APw-rfe Empty INBOX/Sub");
 	assert_true(noted("are no mbox and were passed over"));
 	assert_int_equal(read_enter("Empty"), 0);
 	assert_int_equal(rd.head.exists, 0);

@@ -11,15 +11,17 @@
 #include "store/sidecar_scan.h"
 
 #define HEAD7                                                                                      \
-	"{\"folder\":\"A/Entwürfe\",\"name\":\"A/Entw&APw-rfe\",\"delim\":\"/\",\"uidvalidity\":7,"  \
+	"{\"folder\":\"A/Entwürfe\",\"name\":\"A/Entw&APw-rfe\",\"delim\":\"/"                    \
+	"\",\"uidvalidity\":7,"                                                                    \
 	"\"special_use\":[\"\\\\Drafts\",\"\\\\Important\"],\"subscribed\":true}\n"
 #define HEAD9                                                                                      \
-	"{\"folder\":\"A\",\"name\":\"A\",\"delim\":null,\"uidvalidity\":9,"                         \
+	"{\"folder\":\"A\",\"name\":\"A\",\"delim\":null,\"uidvalidity\":9,"                       \
 	"\"special_use\":[],\"subscribed\":false}\n"
 #define SHA "\"sha256\":\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\""
 #define LINE(uid, v, more)                                                                         \
-	"{\"uid\":" #uid ",\"uidvalidity\":" #v ",\"file\":\"" #uid ".eml\",\"flags\":[\"\\\\Seen\"]," \
-	"\"keywords\":[\"b\",\"a\"],\"internaldate\":\"17-Jul-1996 02:44:25 -0700\",\"size\":12,"    \
+	"{\"uid\":" #uid ",\"uidvalidity\":" #v ",\"file\":\"" #uid                                \
+	".eml\",\"flags\":[\"\\\\Seen\"],"                                                         \
+	"\"keywords\":[\"b\",\"a\"],\"internaldate\":\"17-Jul-1996 02:44:25 -0700\",\"size\":12,"  \
 	"\"wire\":10,\"stored\":9," SHA ",\"verdict\":\"stored\"" more "}\n"
 
 static int dir = -1;
@@ -80,7 +82,8 @@ static void
 a_line_comes_back_as_it_was_written(void **state)
 {
 	(void)state;
-	put("folder.jsonl", HEAD7 LINE(5, 7, ",\"at\":120,\"eol\":\"lf\",\"status_at\":3,\"status_len\":4"));
+	put("folder.jsonl",
+	    HEAD7 LINE(5, 7, ",\"at\":120,\"eol\":\"lf\",\"status_at\":3,\"status_len\":4"));
 	index_now();
 	struct sidecar_line l = line_of(7, 5);
 	assert_int_equal(l.msg.uid, 5);
@@ -136,9 +139,9 @@ the_last_line_of_a_uid_counts_and_a_removed_one_is_kept_as_such(void **state)
 
 	(void)state;
 	put("folder.jsonl",
-	    HEAD7 LINE(1, 7, "") LINE(2, 7, "") LINE(3, 7, "")
-	    "{\"uid\":1,\"uidvalidity\":7,\"wire\":99,\"stored\":99}\n"
-	    "{\"uid\":3,\"uidvalidity\":7,\"removed\":true}\n");
+	    HEAD7 LINE(1, 7, "") LINE(2, 7, "") LINE(
+		3, 7, "") "{\"uid\":1,\"uidvalidity\":7,\"file\":\"x\",\"wire\":99,\"stored\":99}\n"
+			  "{\"uid\":3,\"uidvalidity\":7,\"removed\":true}\n");
 	index_now();
 	assert_int_equal(line_of(7, 1).msg.wire_bytes, 99);
 	assert_int_equal(sidecar_index_count(x, 7, &highest), 2);
@@ -194,7 +197,8 @@ a_line_that_is_damaged_inside_is_an_error_of_that_message(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	put("folder.jsonl", HEAD7 "{\"uid\":2,\"uidvalidity\":7,\"x\":\"\\q\"}\n" LINE(3, 7, ""));
+	put("folder.jsonl",
+	    HEAD7 "{\"uid\":2,\"uidvalidity\":7,\"file\":\"x\",\"x\":\"\\q\"}\n" LINE(3, 7, ""));
 	index_now();
 	assert_int_equal(sidecar_index_line(x, sidecar_index_find(x, 7, 2), &arena, &l, &err), -1);
 	assert_int_equal(err.kind, ERR_MESSAGE);
@@ -231,12 +235,45 @@ many_changes_of_one_message_take_the_place_of_one(void **state)
 	(void)state;
 	fputs(HEAD7, out);
 	for (unsigned i = 0; i < 20000; i++)
-		fprintf(out, "{\"uid\":%u,\"uidvalidity\":7,\"wire\":%u,\"stored\":1}\n", i % 10 + 1, i);
+		fprintf(out,
+		    "{\"uid\":%u,\"uidvalidity\":7,\"file\":\"x\",\"wire\":%u,\"stored\":1}\n",
+		    i % 10 + 1, i);
 	fclose(out);
 	index_now();
 	assert_int_equal(sidecar_index_count(x, 7, &highest), 10);
 	assert_int_equal(line_of(7, 10).msg.wire_bytes, 19999);
 	assert_int_equal(line_of(7, 1).msg.wire_bytes, 19990);
+}
+
+#define AMEND(uid, v, flag)                                                                        \
+	"{\"uid\":" #uid ",\"uidvalidity\":" #v ",\"flags\":[\"\\\\" flag "\"],\"keywords\":[]}\n"
+
+static void
+a_line_without_a_file_changes_flags_and_keywords_alone(void **state)
+{
+	uint32_t highest;
+
+	(void)state;
+	put("folder.jsonl",
+	    HEAD7 AMEND(1, 7, "Draft") LINE(1, 7, "") LINE(2, 7, "") LINE(3, 7, "")
+		AMEND(1, 7, "Deleted") AMEND(2, 7, "Draft") AMEND(2, 7, "Flagged") LINE(3, 7, ""));
+	put("folder.jsonl.2",
+	    AMEND(1, 7, "Answered") LINE(4, 7, "") AMEND(4, 7, "Draft") LINE(4, 7, "") AMEND(9, 7,
+		"Draft") "{\"uid\":5,\"uidvalidity\":7,\"removed\":true}\n" AMEND(5, 7, "Draft"));
+	index_now();
+	struct sidecar_line l = line_of(7, 1);
+	assert_int_equal(l.msg.flags.system, FLAG_ANSWERED);
+	assert_string_equal(l.msg.flags.keywords, "");
+	assert_int_equal(l.msg.wire_bytes, 10);
+	assert_string_equal(l.file, "1.eml");
+	assert_int_equal(line_of(7, 2).msg.flags.system, FLAG_FLAGGED);
+	assert_int_equal(line_of(7, 3).msg.flags.system, FLAG_SEEN);
+	assert_int_equal(line_of(7, 4).msg.flags.system, FLAG_SEEN);
+	assert_null(sidecar_index_find(x, 7, 9));
+	assert_true(sidecar_index_find(x, 7, 5)->removed);
+	assert_int_equal(sidecar_index_count(x, 7, &highest), 4);
+	assert_int_equal(notes.len, 1);
+	assert_non_null(strstr(notes.note[0].text, "1 lines of the sidecar change the flags"));
 }
 
 static void
@@ -247,7 +284,9 @@ lines_beyond_the_window_are_read_in_any_order(void **state)
 	(void)state;
 	fputs(HEAD7, out);
 	for (unsigned i = 1; i <= 3000; i++)
-		fprintf(out, "{\"uid\":%u,\"uidvalidity\":7,\"wire\":%u,\"stored\":1,\"pad\":\"%0100u\"}\n",
+		fprintf(out,
+		    "{\"uid\":%u,\"uidvalidity\":7,\"file\":\"x\",\"wire\":%u,\"stored\":1,\"pad\":"
+		    "\"%0100u\"}\n",
 		    i, i, i);
 	fclose(out);
 	index_now();
@@ -260,11 +299,11 @@ static void
 a_file_name_that_leads_elsewhere_is_none(void **state)
 {
 	(void)state;
-	put("folder.jsonl", HEAD7
-	    "{\"uid\":1,\"uidvalidity\":7,\"wire\":1,\"stored\":1,\"file\":\"../x\"}\n"
-	    "{\"uid\":2,\"uidvalidity\":7,\"wire\":1,\"stored\":1,\"file\":\"..\"}\n"
-	    "{\"uid\":3,\"uidvalidity\":7,\"wire\":1,\"stored\":1,\"file\":\"\"}\n"
-	    "{\"uid\":4,\"uidvalidity\":7,\"wire\":1,\"stored\":1,\"file\":7}\n");
+	put("folder.jsonl",
+	    HEAD7 "{\"uid\":1,\"uidvalidity\":7,\"wire\":1,\"stored\":1,\"file\":\"../x\"}\n"
+		  "{\"uid\":2,\"uidvalidity\":7,\"wire\":1,\"stored\":1,\"file\":\"..\"}\n"
+		  "{\"uid\":3,\"uidvalidity\":7,\"wire\":1,\"stored\":1,\"file\":\"\"}\n"
+		  "{\"uid\":4,\"uidvalidity\":7,\"wire\":1,\"stored\":1,\"file\":7}\n");
 	index_now();
 	for (uint32_t uid = 1; uid <= 4; uid++)
 		assert_null(line_of(7, uid).file);
@@ -274,10 +313,12 @@ static void
 a_raw_date_that_is_no_date_is_kept(void **state)
 {
 	(void)state;
-	put("folder.jsonl", HEAD7
-	    "{\"uid\":1,\"uidvalidity\":7,\"wire\":1,\"stored\":1,\"internaldate\":\"00-Jan-0000\"}\n"
-	    "{\"uid\":2,\"uidvalidity\":7,\"wire\":1,\"stored\":1,\"internaldate\":\" 7-Jul-1996 02:44:25 -0700\"}\n"
-	    "{\"uid\":3,\"uidvalidity\":7,\"wire\":1,\"stored\":1,\"internaldate\":null,\"size\":null}\n");
+	put("folder.jsonl", HEAD7 "{\"uid\":1,\"uidvalidity\":7,\"file\":\"x\",\"wire\":1,"
+				  "\"stored\":1,\"internaldate\":\"00-Jan-0000\"}\n"
+				  "{\"uid\":2,\"uidvalidity\":7,\"file\":\"x\",\"wire\":1,"
+				  "\"stored\":1,\"internaldate\":\" 7-Jul-1996 02:44:25 -0700\"}\n"
+				  "{\"uid\":3,\"uidvalidity\":7,\"file\":\"x\",\"wire\":1,"
+				  "\"stored\":1,\"internaldate\":null,\"size\":null}\n");
 	index_now();
 	assert_false(line_of(7, 1).msg.date.known);
 	assert_string_equal(line_of(7, 1).msg.raw_date, "00-Jan-0000");
@@ -314,10 +355,11 @@ static void
 a_scan_takes_what_is_json_and_refuses_what_is_not(void **state)
 {
 	(void)state;
-	assert_int_equal(kind_of("{\"uid\":5}"), SIDECAR_MESSAGE);
-	assert_int_equal(kind_of(" { \"a\" : [ {\"b\":\"]}\"} ] , \"uid\" : 5 } "), SIDECAR_MESSAGE);
+	assert_int_equal(kind_of("{\"uid\":5}"), SIDECAR_AMENDED);
+	assert_int_equal(kind_of(" { \"a\" : [ {\"b\":\"]}\"} ] , \"uid\" : 5 , \"file\":\"\"} "),
+	    SIDECAR_MESSAGE);
 	assert_int_equal(kind_of("{\"uid\":5,\"removed\":true}"), SIDECAR_REMOVED);
-	assert_int_equal(kind_of("{\"uid\":5,\"removed\":false}"), SIDECAR_MESSAGE);
+	assert_int_equal(kind_of("{\"uid\":5,\"removed\":false,\"file\":\"x\"}"), SIDECAR_MESSAGE);
 	assert_int_equal(kind_of("{\"folder\":\"x\"}"), SIDECAR_FOLDER);
 	assert_int_equal(kind_of(""), SIDECAR_BAD);
 	assert_int_equal(kind_of("{}"), SIDECAR_BAD);
@@ -347,6 +389,7 @@ main(void)
 		T(a_line_that_is_damaged_inside_is_an_error_of_that_message),
 		T(a_line_that_is_too_long_is_passed_over),
 		T(many_changes_of_one_message_take_the_place_of_one),
+		T(a_line_without_a_file_changes_flags_and_keywords_alone),
 		T(lines_beyond_the_window_are_read_in_any_order),
 		T(a_file_name_that_leads_elsewhere_is_none),
 		T(a_raw_date_that_is_no_date_is_kept),

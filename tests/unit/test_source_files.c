@@ -10,7 +10,7 @@
 #include "store/source.h"
 
 #define HEAD                                                                                       \
-	"{\"folder\":\"INBOX\",\"name\":\"INBOX\",\"delim\":\"/\",\"uidvalidity\":7,"                  \
+	"{\"folder\":\"INBOX\",\"name\":\"INBOX\",\"delim\":\"/\",\"uidvalidity\":7,"              \
 	"\"special_use\":[],\"subscribed\":false}\n"
 
 static struct source *src;
@@ -115,10 +115,12 @@ put_three(void)
 	put("t/INBOX/1.eml", "A: 1\r\n\r\n");
 	put("t/INBOX/2.eml", "A: 2\r\n\r\n");
 	put("t/INBOX/3.eml", "A: 3\r\n\r\n");
-	put("t/INBOX/folder.jsonl", HEAD
-	    "{\"uid\":1,\"uidvalidity\":7,\"file\":\"1.eml\",\"wire\":8,\"stored\":8,\"verdict\":\"stored\"}\n"
-	    "{\"uid\":2,\"uidvalidity\":7,\"file\":\"2.eml\",\"wire\":8,\"stored\":8,\"verdict\":\"stored\"}\n"
-	    "{\"uid\":3,\"uidvalidity\":7,\"file\":\"3.eml\",\"wire\":8,\"stored\":8,\"verdict\":\"stored\"}\n");
+	put("t/INBOX/folder.jsonl", HEAD "{\"uid\":1,\"uidvalidity\":7,\"file\":\"1.eml\",\"wire\":"
+					 "8,\"stored\":8,\"verdict\":\"stored\"}\n"
+					 "{\"uid\":2,\"uidvalidity\":7,\"file\":\"2.eml\",\"wire\":"
+					 "8,\"stored\":8,\"verdict\":\"stored\"}\n"
+					 "{\"uid\":3,\"uidvalidity\":7,\"file\":\"3.eml\",\"wire\":"
+					 "8,\"stored\":8,\"verdict\":\"stored\"}\n");
 }
 
 static void
@@ -223,8 +225,10 @@ a_digest_that_does_not_agree_is_a_standing_warning(void **state)
 	put("t/INBOX/1.eml", "A: 1\r\n\r\n");
 	put("t/INBOX/2.eml", "A: 2\r\n\r\n");
 	snprintf(line, sizeof line,
-	    HEAD "{\"uid\":1,\"uidvalidity\":7,\"file\":\"1.eml\",\"wire\":8,\"stored\":8,\"sha256\":\"%s\"}\n"
-		 "{\"uid\":2,\"uidvalidity\":7,\"file\":\"2.eml\",\"wire\":8,\"stored\":8,\"sha256\":\"%s\"}\n",
+	    HEAD "{\"uid\":1,\"uidvalidity\":7,\"file\":\"1.eml\",\"wire\":8,\"stored\":8,"
+		 "\"sha256\":\"%s\"}\n"
+		 "{\"uid\":2,\"uidvalidity\":7,\"file\":\"2.eml\",\"wire\":8,\"stored\":8,"
+		 "\"sha256\":\"%s\"}\n",
 	    hex, hex);
 	put("t/INBOX/folder.jsonl", line);
 	open_eml("t");
@@ -238,7 +242,8 @@ a_digest_that_does_not_agree_is_a_standing_warning(void **state)
 	assert_int_equal(source_files.notes(src)->len, 1);
 	assert_true(source_files.notes(src)->note[0].standing);
 	assert_int_equal(source_files.notes(src)->note[0].event.uid, 2);
-	assert_non_null(strstr(source_files.notes(src)->note[0].text, "not those that were stored"));
+	assert_non_null(
+	    strstr(source_files.notes(src)->note[0].text, "not those that were stored"));
 }
 
 static void
