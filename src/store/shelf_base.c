@@ -18,7 +18,8 @@ enum { BASE_TEXT_MAX = 256 * 1024 * 1024, NAME_TEXT_MAX = 64 * 1024, ROUNDS_MAX 
 
 /* ---- the place ---- */
 
-/* The place itself may be reached through links: the user named it. */
+/* The place itself may be reached through links: the user named it. Of a file the place is where
+ * it really lies, for further on no link is followed. */
 static int
 base_open_root(struct shelf_base *b, struct err *err)
 {
@@ -26,6 +27,10 @@ base_open_root(struct shelf_base *b, struct err *err)
 
 	if (stat(b->path, &st) < 0)
 		return err_set_sys(err, ERR_NO_INPUT, "'%s'", b->path);
+	char *real = S_ISDIR(st.st_mode) ? NULL : realpath(b->path, NULL);
+	if (real != NULL)
+		b->path = arena_copy(&b->arena, slice_str(real));
+	free(real);
 	const char *slash = strrchr(b->path, '/');
 	const char *dir = b->path;
 	if (!S_ISDIR(st.st_mode))
@@ -310,6 +315,17 @@ shelf_base_enter(struct shelf_base *b, const struct folder *f, struct err *err)
 	if (b->at_name == NULL)
 		abort();
 	return 0;
+}
+
+int
+shelf_base_index(struct shelf_base *b, int folder, struct sidecar_index **ret, struct err *err)
+{
+	size_t from = b->notes.len;
+	int done = sidecar_index_read(ret, folder, b->at->path, b->stop, &b->notes, err);
+
+	for (size_t i = from; i < b->notes.len; i++)
+		b->notes.note[i].event.folder = arena_copy(&b->notes.arena, slice_str(b->at_name));
+	return done;
 }
 
 /* ---- names ---- */

@@ -54,6 +54,9 @@ struct shelf_folder *shelf_base_named(struct shelf_base *b, struct slice name); 
 /* Give them, sorted. */
 int shelf_base_list(
     struct shelf_base *b, struct arena *a, struct folder_list *ret, struct err *err) WARN_UNUSED;
+/* The sidecars of the folder entered, NULL when there are none; notes tell its name. */
+int shelf_base_index(
+    struct shelf_base *b, int folder, struct sidecar_index **ret, struct err *err) WARN_UNUSED;
 /* Sets b->at; ERR_FOLDER: no such folder. */
 int shelf_base_enter(struct shelf_base *b, const struct folder *f, struct err *err) WARN_UNUSED;
 

@@ -203,8 +203,7 @@ load_ours(struct shelf *s, struct err *err)
 {
 	const struct shelf_folder *f = s->base.at;
 
-	if (sidecar_index_read(&s->index, s->folder, f->path, s->base.stop, &s->base.notes, err) <
-	    0)
+	if (shelf_base_index(&s->base, s->folder, &s->index, err) < 0)
 		return -1;
 	if (s->index == NULL)
 		return err_set(err, ERR_FOLDER, "the sidecar in '%s' is gone", f->path);

@@ -175,6 +175,9 @@ item_flags(
 	flag_set_init(&set, a);
 	if (!keywords_told(s, told, letters, &set, &given))
 		return false;
+	/* Forwarded by mbsync, KMail and others; imex and Dovecot have a keyword for it. */
+	if (strchr(letters, 'P') != NULL && !flag_set_add(&set, slice_str("$Forwarded")))
+		return false;
 	for (const char *c = letters; *c != '\0'; c++) {
 		size_t n = (size_t)(*c - 'a');
 

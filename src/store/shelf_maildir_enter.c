@@ -114,24 +114,22 @@ items_make(struct shelf *s)
 
 /* ---- of imex ---- */
 
-/* Has the UIDVALIDITY a folder of its own beside the one at hand? */
-static bool
-has_own_folder(const struct shelf *s, uint32_t uidvalidity)
+/* UIDVALIDITYs that have a folder of their own beside the one at hand. */
+static void
+find_own_folders(const struct shelf *s, struct uidset *ret)
 {
 	for (size_t i = 0; i < s->base.len; i++) {
 		const struct shelf_folder *f = &s->base.folder[i];
 
-		if (f->is_older && f->counts.uidvalidity == uidvalidity &&
-		    strcmp(f->path, s->base.at->path) == 0)
-			return true;
+		if (f->is_older && strcmp(f->path, s->base.at->path) == 0)
+			(void)uidset_add(ret, f->counts.uidvalidity, f->counts.uidvalidity);
 	}
-	return false;
+	uidset_sort(ret);
 }
 
 struct ours {
 	size_t taken_back, twins;
-	uint32_t known_older; /* the last one asked for, and whether it has its own folder */
-	bool older_has;
+	struct uidset own; /* UIDVALIDITYs with a folder of their own */
 };
 
 /* False: the message does not belong here. */
@@ -144,13 +142,8 @@ ours_take(struct shelf *s, struct maildir_item *m, struct ours *o)
 	m->uid = 0;
 	if (!maildir_parse(slice_str(maildir_item_name(s, m)), &e) || e.uid == 0)
 		return !is_older;
-	if (e.uidvalidity != s->uidvalidity) {
-		if (!is_older && e.uidvalidity != o->known_older) {
-			o->known_older = e.uidvalidity;
-			o->older_has = has_own_folder(s, e.uidvalidity);
-		}
-		return !is_older && !o->older_has;
-	}
+	if (e.uidvalidity != s->uidvalidity)
+		return !is_older && !uidset_has(&o->own, e.uidvalidity);
 	const struct sidecar_entry *line = sidecar_index_find(s->index, e.uidvalidity, e.uid);
 	if (line != NULL && line->removed) {
 		o->taken_back++;
@@ -316,11 +309,13 @@ load_ours(struct shelf *s, struct err *err)
 	size_t kept = 0;
 
 	s->uidvalidity = s->base.at->counts.uidvalidity;
+	find_own_folders(s, &o.own);
 	for (size_t i = 0; i < s->len; i++) {
 		if (ours_take(s, &s->item[i], &o))
 			s->item[kept++] = s->item[i];
 	}
 	s->len = kept;
+	uidset_done(&o.own);
 	ours_part_twins(s, &o);
 	ours_note(s, &o);
 	struct numbering n = { .s = s, .above = ours_highest(s) };
@@ -415,8 +410,7 @@ maildir_load(struct shelf *s, struct err *err)
 
 	if (shelf_dir_open(s->base.root, f->path, &s->folder, err) < 0)
 		return -1;
-	if (f->ours && sidecar_index_read(
-			   &s->index, s->folder, f->path, s->base.stop, &s->base.notes, err) < 0)
+	if (f->ours && shelf_base_index(&s->base, s->folder, &s->index, err) < 0)
 		return -1;
 	if (f->is_older && s->index == NULL)
 		return err_set(err, ERR_FOLDER, "the sidecar in '%s' is gone", f->path);

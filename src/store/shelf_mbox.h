@@ -7,11 +7,18 @@
 #include "store/mbox_scan.h"
 #include "store/shelf_base.h"
 
+/* Where a line of the sidecar says that a message lies. */
+struct mbox_told {
+	uint64_t at, stored;
+};
+
 /* A file of the folder at hand. Of imex: scan has what other programs appended. */
 struct mbox_file {
 	char name[NAME_MAX + 1];
 	struct mbox_scan scan; /* entries with their UIDs */
 	uint64_t covered; /* octets before the scanned ones */
+	bool told; /* by a line of the sidecar; the last place of it */
+	struct mbox_told last;
 };
 
 struct shelf {
@@ -38,11 +45,6 @@ struct shelf {
 	uint64_t stray_at;
 	struct mbox_told *place;
 	size_t n_place, cap_place;
-};
-
-/* Where a line of the sidecar says that a message lies. */
-struct mbox_told {
-	uint64_t at, stored;
 };
 
 /* shelf_mbox_tree.c */

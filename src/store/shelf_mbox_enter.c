@@ -18,7 +18,7 @@
 #include "base/mem.h"
 #include "store/shelf_mbox.h"
 
-enum { FROM_LINE_MAX = 4096, PLACES_MAX = 64 * 1024 * 1024 };
+enum { FROM_LINE_MAX = 4096, PLACES_MAX = 64 * 1024 * 1024, FILES_MAX = 10000 };
 
 int
 mbox_open_file(struct shelf *s, const char *name)
@@ -127,13 +127,19 @@ file_scan(struct shelf *s, struct mbox_file *f, struct digest *d, struct err *er
 
 /* ---- of imex ---- */
 
-static int
-see_place(void *arg, uint64_t at, uint64_t stored)
-{
-	struct shelf *s = arg;
+struct of_file {
+	struct shelf *s;
+	const char *file;
+};
 
-	if (s->n_place == PLACES_MAX)
-		return 1;
+static int
+see_place(void *arg, struct slice file, uint64_t at, uint64_t stored)
+{
+	const struct of_file *o = arg;
+	struct shelf *s = o->s;
+
+	if (!slice_eq(file, o->file) || s->n_place == PLACES_MAX)
+		return 0;
 	if (s->n_place == s->cap_place) {
 		s->cap_place = s->cap_place > 0 ? 2 * s->cap_place : 256;
 		s->place = mem_resize(s->place, s->cap_place, sizeof *s->place);
@@ -153,10 +159,11 @@ place_cmp(const void *a, const void *b)
 int
 mbox_read_places(struct shelf *s, const char *file, struct err *err)
 {
+	struct of_file o = { s, file };
 	size_t kept = 0;
 
 	s->n_place = 0;
-	if (sidecar_index_places(s->index, file, see_place, s, err) < 0)
+	if (sidecar_index_places(s->index, s->base.stop, see_place, &o, err) < 0)
 		return -1;
 	if (s->n_place > 1)
 		qsort(s->place, s->n_place, sizeof *s->place, place_cmp);
@@ -168,62 +175,57 @@ mbox_read_places(struct shelf *s, const char *file, struct err *err)
 	return 0;
 }
 
-struct last_place {
-	bool any;
-	struct mbox_told last;
-};
-
+/* The last place of each file. */
 static int
-see_last(void *arg, uint64_t at, uint64_t stored)
+see_last(void *arg, struct slice file, uint64_t at, uint64_t stored)
 {
-	struct last_place *l = arg;
+	struct shelf *s = arg;
 
-	if (!l->any || at > l->last.at)
-		l->last = (struct mbox_told){ at, stored };
-	l->any = true;
+	for (size_t k = 0; k < s->n_file; k++) {
+		struct mbox_file *f = &s->file[k];
+
+		if (!slice_eq(file, f->name))
+			continue;
+		if (!f->told || at > f->last.at)
+			f->last = (struct mbox_told){ at, stored };
+		f->told = true;
+		break;
+	}
 	return 0;
 }
 
-/* The first octet behind the last message that the sidecar tells of, and behind its blank line. */
-static int
-file_covered(struct shelf *s, struct mbox_file *f, bool *ret_known, struct err *err)
+/* The first octet behind the last message that the sidecar tells of, and behind its blank line.
+ * False: there is no message where it says. */
+static bool
+file_covered(struct shelf *s, struct mbox_file *f)
 {
-	struct last_place l = { .any = false };
-	int sys = mbox_open_file(s, f->name);
-
-	*ret_known = true;
-	if (sys != 0)
-		return err_set(err, ERR_FOLDER, "'%s': %s", f->name, shelf_file_words(sys));
-	if (sidecar_index_places(s->index, f->name, see_last, &l, err) < 0)
-		return -1;
-	if (!l.any)
-		return 0;
-	uint32_t from_len = mbox_from_len(s, l.last.at);
-	*ret_known = from_len > 0 && l.last.stored <= s->fd_size - l.last.at - from_len;
-	if (!*ret_known)
-		return 0;
-	f->covered = l.last.at + from_len + l.last.stored;
 	char text[4];
+
+	if (!f->told)
+		return true;
+	uint32_t from_len = mbox_from_len(s, f->last.at);
+	if (from_len == 0 || f->last.stored > s->fd_size - f->last.at - from_len)
+		return false;
+	f->covered = f->last.at + from_len + f->last.stored;
 	ssize_t n = pread(s->fd, text, sizeof text, (off_t)f->covered);
 	for (ssize_t i = 0; i < n && (text[i] == '\r' || text[i] == '\n'); i++)
 		f->covered++;
-	return 0;
+	return true;
 }
 
 static int
-load_tail(struct shelf *s, const char *name, struct err *err)
+load_tail(struct shelf *s, struct mbox_file *f, struct err *err)
 {
-	struct mbox_file *f = file_add(s, name);
-	bool known;
+	int sys = mbox_open_file(s, f->name);
 
-	if (file_covered(s, f, &known, err) < 0)
-		return -1;
-	if (!known) {
+	if (sys != 0)
+		return err_set(err, ERR_FOLDER, "'%s': %s", f->name, shelf_file_words(sys));
+	if (!file_covered(s, f)) {
 		shelf_note(&s->base, EV_FOREIGN_CHANGE, LEVEL_WARNING, 0,
 		    "'%s': the messages are not where the sidecar says; another program rewrote "
 		    "the "
 		    "file. Move the sidecars folder.jsonl away to have it read as it is now",
-		    name);
+		    f->name);
 		return 0;
 	}
 	if (f->covered >= s->fd_size)
@@ -234,7 +236,7 @@ load_tail(struct shelf *s, const char *name, struct err *err)
 		shelf_note(&s->base, EV_FOREIGN_CHANGE, LEVEL_WARNING, 0,
 		    "'%s': from octet %" PRIu64
 		    " on there are %zu messages that imex did not write",
-		    name, f->covered, f->scan.len);
+		    f->name, f->covered, f->scan.len);
 	return 0;
 }
 
@@ -247,10 +249,19 @@ load_tails(struct shelf *s, struct err *err)
 	for (size_t i = 0; done == 0 && i < list.len; i++) {
 		const char *name = shelf_dir_name(&list, i);
 
-		if (shelf_dir_kind(&list, i) == DIR_FILE && strncmp(name, "folder.mbox", 11) == 0)
-			done = load_tail(s, name, err);
+		if (shelf_dir_kind(&list, i) != DIR_FILE || strncmp(name, "folder.mbox", 11) != 0)
+			continue;
+		if (s->n_file == FILES_MAX)
+			done = err_set(
+			    err, ERR_FOLDER, "it has more than %d files folder.mbox.N", FILES_MAX);
+		else
+			(void)file_add(s, name);
 	}
 	shelf_dir_done(&list);
+	if (done == 0)
+		done = sidecar_index_places(s->index, s->base.stop, see_last, s, err);
+	for (size_t k = 0; done == 0 && k < s->n_file; k++)
+		done = load_tail(s, &s->file[k], err);
 	return done;
 }
 
@@ -330,8 +341,7 @@ mbox_load(struct shelf *s, struct err *err)
 		return -1;
 	if (!f->ours)
 		return load_others(s, err);
-	if (sidecar_index_read(&s->index, s->folder, f->path, s->base.stop, &s->base.notes, err) <
-	    0)
+	if (shelf_base_index(&s->base, s->folder, &s->index, err) < 0)
 		return -1;
 	if (s->index == NULL)
 		return err_set(err, ERR_FOLDER, "the sidecar in '%s' is gone", f->path);

@@ -350,8 +350,7 @@ sidecar_index_free(struct sidecar_index **ref)
 /* ---- places ---- */
 
 struct places {
-	const char *file;
-	int (*see)(void *arg, uint64_t at, uint64_t stored);
+	int (*see)(void *arg, struct slice file, uint64_t at, uint64_t stored);
 	void *arg;
 };
 
@@ -368,17 +367,18 @@ index_see_place(struct sidecar_index *x, void *arg, unsigned number, uint64_t at
 	(void)at;
 	(void)err;
 	sidecar_scan(line, &s);
-	if (s.kind != SIDECAR_MESSAGE || !s.at_known || !slice_eq(s.file, p->file))
+	if (s.kind != SIDECAR_MESSAGE || !s.at_known)
 		return 0;
-	return p->see(p->arg, s.at, s.stored);
+	return p->see(p->arg, s.file, s.at, s.stored);
 }
 
 int
-sidecar_index_places(struct sidecar_index *x, const char *file,
-    int (*see)(void *arg, uint64_t at, uint64_t stored), void *arg, struct err *err)
+sidecar_index_places(struct sidecar_index *x, struct cancel *stop,
+    int (*see)(void *arg, struct slice file, uint64_t at, uint64_t stored), void *arg,
+    struct err *err)
 {
-	struct places p = { file, see, arg };
-	const struct index_pass pass = { index_see_place, &p, NULL, NULL, false };
+	struct places p = { see, arg };
+	const struct index_pass pass = { index_see_place, &p, NULL, stop, false };
 
 	return index_read_all(x, &pass, err);
 }

@@ -78,9 +78,10 @@ bool sidecar_index_older(const struct sidecar_index *x, size_t i, uint32_t *ret)
 int sidecar_index_line(struct sidecar_index *x, const struct sidecar_entry *e, struct arena *a,
     struct sidecar_line *ret, struct err *err) WARN_UNUSED;
 
-/* Every line that tells where octets of `file` lie, overwritten and removed ones too, in the order
- * of the sidecars: (at, stored). Returns early with what `see` returns when that is not 0. */
-int sidecar_index_places(struct sidecar_index *x, const char *file,
-    int (*see)(void *arg, uint64_t at, uint64_t stored), void *arg, struct err *err) WARN_UNUSED;
+/* Every line that tells where in a file octets lie, overwritten and removed ones too, in the order
+ * of the sidecars. Returns early with what `see` returns when that is not 0. */
+int sidecar_index_places(struct sidecar_index *x, struct cancel *stop,
+    int (*see)(void *arg, struct slice file, uint64_t at, uint64_t stored), void *arg,
+    struct err *err) WARN_UNUSED;
 
 #endif

@@ -15,7 +15,7 @@
 #include "store/shelf.h"
 #include "store/source.h"
 
-enum { REASONS_MAX = 16 * 1024 * 1024, DIGEST_NOTES_MAX = 20 };
+enum { REASONS_MAX = 16 * 1024 * 1024, FOLDER_TEXT_MAX = 256 * 1024 * 1024, DIGEST_NOTES_MAX = 20 };
 
 struct ask {
 	struct ask *next;
@@ -33,6 +33,7 @@ struct source {
 	const struct shelf_ops *ops;
 	struct shelf *shelf;
 	struct server_facts facts;
+	bool found; /* the folders of the place are known to the shelf */
 	/* of the folder at hand */
 	struct folder_head head;
 	char *folder;
@@ -113,13 +114,34 @@ files_open(struct source **ret, const struct source_place *at, struct cancel *st
 static int
 files_folders(struct source *s, struct arena *a, struct folder_list *ret, struct err *err)
 {
-	return s->ops->folders(s->shelf, a, ret, err);
+	if (s->ops->folders(s->shelf, a, ret, err) < 0)
+		return -1;
+	s->found = true;
+	return 0;
+}
+
+/* A further lane enters folders that the first one has listed: its own shelf must find them, too.
+ * What there is to tell the first lane has told. */
+static int
+files_find(struct source *s, struct err *err)
+{
+	struct folder_list list = { .len = 0 };
+	struct arena a;
+
+	arena_init(&a, FOLDER_TEXT_MAX);
+	int done = files_folders(s, &a, &list, err);
+	folder_list_done(&list);
+	arena_done(&a);
+	notes_clear(s->ops->notes(s->shelf));
+	return done;
 }
 
 static int
 files_enter(struct source *s, const struct folder *f, struct folder_head *ret, struct err *err)
 {
 	files_forget(s);
+	if (!s->found && files_find(s, err) < 0)
+		return -1;
 	if (s->ops->enter(s->shelf, f, &s->head, err) < 0)
 		return -1;
 	s->folder = strndup(f->name.data, f->name.len);

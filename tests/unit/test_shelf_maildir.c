@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "mailtree.h"
 #include "shelf_help.h"
 
 #define HEAD(name, v)                                                                              \
@@ -192,6 +193,42 @@ the_verdict_and_digest_of_the_sidecar_go_with_the_body(void **state)
 	assert_int_equal(rd.b.sha256[2], 0x22);
 }
 
+static void
+what_the_sink_writes_is_what_the_shelf_reads(void **state)
+{
+	static const char *const wire[] = { "A: 1\r\n\r\nx\r\n", "B: 2\n\nbare\r\n", "",
+		"C\r\r\n" };
+	uint8_t sum[SHA256_LEN];
+
+	(void)state;
+	tree_init();
+	assert_int_equal(tree_open(&rd.err), 0);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_int_equal(tree_add(10 * i + 1, FLAG_SEEN, i == 1 ? "$Forwarded a(b" : "",
+				     wire[i], &rd.err),
+		    0);
+	assert_int_equal(tree_seal(TREE_COMMIT, &rd.err), 0);
+	tree_close();
+	assert_int_equal(read_open(&shelf_maildir, "u@h", true), 0);
+	assert_int_equal(read_enter("INBOX"), 0);
+	assert_int_equal(rd.head.uidvalidity, tree.rec.uidvalidity);
+	assert_int_equal(rd.head.exists, 4);
+	for (uint32_t i = 0; i < 4; i++) {
+		const struct msg *m = read_msg(10 * i + 1), *row = tree_row(10 * i + 1);
+
+		assert_non_null(m);
+		assert_int_equal(m->date.epoch, row->date.epoch);
+		assert_int_equal(m->date.zone_min, row->date.zone_min);
+		assert_null(m->raw_date);
+		assert_int_equal(m->size, row->size);
+		assert_true(flags_equal(&m->flags, &row->flags));
+		assert_true(body_is(10 * i + 1, wire[i]));
+		digest_once(wire[i], strlen(wire[i]), sum);
+		assert_memory_equal(rd.b.sha256, sum, sizeof sum);
+	}
+	assert_int_equal(rd.ops->notes(rd.shelf)->len, 0);
+}
+
 /* ---- of others ---- */
 
 static void
@@ -203,12 +240,12 @@ a_maildir_of_others_is_numbered_in_order_of_names(void **state)
 	put_maildir("t/");
 	put("t/cur/20.b:2,S", "b\n");
 	put("t/new/10.a", "a\r\n");
-	put("t/cur/30.c;2,F", "c\n");
+	put("t/cur/30.c;2,FP", "c\n");
 	put_time("t/cur/20.b:2,S", 777);
 	assert_int_equal(read_open(&shelf_maildir, "t", false), 0);
 	assert_string_equal(read_names(), "INBOX");
 	assert_int_equal(read_enter("INBOX"), 0);
-	assert_string_equal(read_flags(), "1:; 2:\\Seen; 3:\\Flagged");
+	assert_string_equal(read_flags(), "1:; 2:\\Seen; 3:\\Flagged $Forwarded");
 	assert_true(body_is(1, "a\r\n"));
 	assert_true(body_is(2, "b\r\n"));
 	assert_int_equal(read_msg(2)->date.epoch, 777);
@@ -441,6 +478,7 @@ main(void)
 		T(two_files_of_one_uid_are_two_messages),
 		T(what_is_left_of_an_older_uidvalidity_is_a_folder_of_its_own),
 		T(the_verdict_and_digest_of_the_sidecar_go_with_the_body),
+		T(what_the_sink_writes_is_what_the_shelf_reads),
 		T(a_maildir_of_others_is_numbered_in_order_of_names),
 		T(line_ends_are_those_that_the_first_line_has),
 		T(dovecot_uidlist_and_keywords_of_others_are_taken),

@@ -381,6 +381,23 @@ trees_of_thunderbird_apple_and_mutt_are_found(void **state)
 }
 
 static void
+a_place_that_is_a_link_to_a_file_is_read_but_links_below_a_place_are_not(void **state)
+{
+	(void)state;
+	put("away/real", FROM "A: 1\n\nx\n\n");
+	assert_int_equal(symlink("away/real", temp_path("link")), 0);
+	enter_one("link", "real");
+	assert_true(body_is(1, "A: 1\r\n\r\nx\r\n"));
+	put("t/here", FROM "A: 1\n\nx\n\n");
+	assert_int_equal(symlink("../away/real", temp_path("t/link")), 0);
+	assert_int_equal(symlink("../away", temp_path("t/dir")), 0);
+	assert_int_equal(read_open(&shelf_mbox, "t", false), 0);
+	assert_string_equal(read_names(), "here");
+	assert_true(noted("'link': it is a symbolic link"));
+	assert_true(noted("'dir': it is a symbolic link"));
+}
+
+static void
 an_endless_line_takes_no_memory(void **state)
 {
 	struct rusage before, after;
@@ -428,6 +445,7 @@ main(void)
 		T(dates_of_from_lines_come_in_many_forms),
 		T(what_stands_before_the_first_message_is_told_of),
 		T(trees_of_thunderbird_apple_and_mutt_are_found),
+		T(a_place_that_is_a_link_to_a_file_is_read_but_links_below_a_place_are_not),
 		T(an_endless_line_takes_no_memory),
 	};
 

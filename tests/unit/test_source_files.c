@@ -281,6 +281,35 @@ a_folder_can_be_entered_again(void **state)
 }
 
 static void
+a_further_lane_enters_without_listing_the_folders(void **state)
+{
+	const struct source_place at = { .shelf = &place };
+	const struct folder inbox = { .name = slice_str("INBOX") };
+
+	(void)state;
+	put_three();
+	open_eml("t");
+	source_files.close(&src);
+	assert_int_equal(source_files.open(&src, &at, NULL, &err), 0);
+	assert_int_equal(source_files.enter(src, &inbox, &head, &err), 0);
+	assert_int_equal(head.exists, 3);
+	assert_int_equal(source_files.notes(src)->len, 0);
+}
+
+static void
+damaged_lines_are_noted_with_the_folder(void **state)
+{
+	(void)state;
+	put_three();
+	temp_write("t/INBOX/folder.jsonl", "damaged\n", 8, "ab");
+	open_eml("t");
+	assert_int_equal(source_files.notes(src)->len, 1);
+	assert_string_equal(source_files.notes(src)->note[0].event.folder, "INBOX");
+	assert_non_null(
+	    strstr(source_files.notes(src)->note[0].text, "'INBOX/folder.jsonl' line 5"));
+}
+
+static void
 a_folder_that_is_not_there_is_an_error_of_the_folder(void **state)
 {
 	const struct folder gone = { .name = slice_str("Gone") };
@@ -310,6 +339,8 @@ main(void)
 		T(a_digest_that_does_not_agree_is_a_standing_warning),
 		T(a_lesser_verdict_of_the_extraction_goes_on),
 		T(a_folder_can_be_entered_again),
+		T(a_further_lane_enters_without_listing_the_folders),
+		T(damaged_lines_are_noted_with_the_folder),
 		T(a_folder_that_is_not_there_is_an_error_of_the_folder),
 	};
 
