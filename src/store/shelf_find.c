@@ -242,6 +242,17 @@ add_accounts(struct shelf_found *f, const char *mail, const char *job, const str
 	return 0;
 }
 
+/* imex.PKL, which later runs continue as imex-2.PKL. */
+static const char *
+first_list(const struct shelf_found *lists)
+{
+	for (size_t i = 0; i < lists->len; i++) {
+		if (shelf_name_ends(lists->place[i].path, "/imex.pkl"))
+			return lists->place[i].path;
+	}
+	return lists->place[0].path;
+}
+
 /* mail/ of a job, or one that was copied. */
 static int
 find_accounts(struct shelf_found *f, const char *mail, const char *job, struct err *err)
@@ -258,7 +269,7 @@ find_accounts(struct shelf_found *f, const char *mail, const char *job, struct e
 		const char *list = NULL;
 
 		if (add_lists(&lists, mail, &l, dir))
-			list = arena_copy(&f->arena, slice_str(lists.place[0].path));
+			list = arena_copy(&f->arena, slice_str(first_list(&lists)));
 		done = add_accounts(f, mail, job, &l, list, err);
 		if (done == 0 && list != NULL && f->len == 0)
 			(void)add_lists(f, mail, &l, dir);

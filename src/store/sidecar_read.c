@@ -69,7 +69,11 @@ index_compact(struct sidecar_index *x)
 {
 	struct sidecar_entry *out = x->entry;
 
-	if (x->len > 1)
+	size_t sorted = 1; /* as a rule they are */
+
+	while (sorted < x->len && entry_cmp(&x->entry[sorted - 1], &x->entry[sorted]) < 0)
+		sorted++;
+	if (sorted < x->len)
 		qsort(x->entry, x->len, sizeof *x->entry, entry_cmp);
 	for (size_t i = 0; i < x->len; i++) {
 		const struct sidecar_entry e = x->entry[i];

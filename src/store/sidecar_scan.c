@@ -36,17 +36,19 @@ scan_string(struct scan *s, struct slice *ret)
 	if (!scan_char(s, '"'))
 		return false;
 	const char *from = s->p;
-	for (; s->p < s->end && *s->p != '"'; s->p++) {
-		if ((unsigned char)*s->p < ' ')
+	for (;;) {
+		const char *quote = memchr(s->p, '"', (size_t)(s->end - s->p));
+		const char *slash =
+		    quote != NULL ? memchr(s->p, '\\', (size_t)(quote - s->p)) : NULL;
+
+		if (quote == NULL || (slash != NULL && s->end - slash < 2))
 			return false;
-		if (*s->p == '\\' && ++s->p == s->end)
-			return false;
+		s->p = slash != NULL ? slash + 2 : quote + 1;
+		if (slash == NULL) {
+			*ret = (struct slice){ from, (size_t)(quote - from) };
+			return true;
+		}
 	}
-	if (s->p == s->end)
-		return false;
-	*ret = (struct slice){ from, (size_t)(s->p - from) };
-	s->p++;
-	return true;
 }
 
 /* An array or object that begins here. */
@@ -80,6 +82,14 @@ scan_nested(struct scan *s)
 	return false;
 }
 
+/* Of a number, or of true, false, null. */
+static bool
+scan_is_word(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '-' || c == '+' ||
+	       c == '.' || c == 'E';
+}
+
 /* Anything; *ret is it, of a string the inside. */
 static bool
 scan_value(struct scan *s, struct slice *ret)
@@ -94,8 +104,7 @@ scan_value(struct scan *s, struct slice *ret)
 		if (!scan_nested(s))
 			return false;
 	} else {
-		while (
-		    s->p < s->end && memchr("-+.0123456789abcdefghijklmnopqrstuvwxyzE", *s->p, 40))
+		while (s->p < s->end && scan_is_word(*s->p))
 			s->p++;
 	}
 	*ret = (struct slice){ from, (size_t)(s->p - from) };
@@ -107,27 +116,40 @@ scan_take(struct sidecar_scanned *x, struct slice key, struct slice value)
 {
 	uint64_t n = 0;
 
-	if (slice_eq(key, "folder")) {
-		x->kind = SIDECAR_FOLDER;
-	} else if (slice_eq(key, "uid")) {
-		if (!slice_u64(value, UINT32_MAX, &n) || n == 0)
-			return false;
-		x->uid = (uint32_t)n;
-	} else if (slice_eq(key, "uidvalidity")) {
-		if (!slice_u64(value, UINT32_MAX, &n))
-			return false;
-		x->uidvalidity = (uint32_t)n;
-		x->uidvalidity_known = true;
-	} else if (slice_eq(key, "removed")) {
-		x->removed = slice_eq(value, "true");
-	} else if (slice_eq(key, "at")) {
-		x->at_known = slice_u64(value, INT64_MAX, &x->at);
-	} else if (slice_eq(key, "stored")) {
-		(void)slice_u64(value, INT64_MAX, &x->stored);
-	} else if (slice_eq(key, "file")) {
-		x->file = value;
+	switch (key.len > 0 ? key.data[0] : '\0') { /* a line has a dozen keys */
+	case 'f':
+		if (slice_eq(key, "folder"))
+			x->kind = SIDECAR_FOLDER;
+		else if (slice_eq(key, "file"))
+			x->file = value;
+		return true;
+	case 'u':
+		if (slice_eq(key, "uid")) {
+			if (!slice_u64(value, UINT32_MAX, &n) || n == 0)
+				return false;
+			x->uid = (uint32_t)n;
+		} else if (slice_eq(key, "uidvalidity")) {
+			if (!slice_u64(value, UINT32_MAX, &n))
+				return false;
+			x->uidvalidity = (uint32_t)n;
+			x->uidvalidity_known = true;
+		}
+		return true;
+	case 'r':
+		if (slice_eq(key, "removed"))
+			x->removed = slice_eq(value, "true");
+		return true;
+	case 'a':
+		if (slice_eq(key, "at"))
+			x->at_known = slice_u64(value, INT64_MAX, &x->at);
+		return true;
+	case 's':
+		if (slice_eq(key, "stored"))
+			(void)slice_u64(value, INT64_MAX, &x->stored);
+		return true;
+	default:
+		return true;
 	}
-	return true;
 }
 
 static bool

@@ -83,6 +83,7 @@ each_format_of_imex_is_known(void **state)
 	assert_int_equal(found.format, FORMAT_MBOX);
 	put("e/imex.db", "");
 	put("e/mail/imex.PKL", "1252\r\n\r\nFilename,Filetype\r\n00000001.PRI,Primary\r\n");
+	put("e/mail/imex-2.PKL", "1252\r\n\r\nFilename,Filetype\r\n00000002.PRI,Primary\r\n");
 	put("e/mail/00000001.PRI", "MAILMESSAGE,SMTP:a@b\r\n");
 	put("e/mail/a@b/INBOX/folder.jsonl", HEAD);
 	assert_int_equal(find("e"), 0);
