@@ -425,5 +425,5 @@ def test_nested_messages_keep_their_octets(t):
 
 
 if __name__ == "__main__":
-    PROGRAM = sys.argv.pop(1)
+    PROGRAM = os.path.abspath(sys.argv.pop(1))
     tap.main(globals())
