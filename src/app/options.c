@@ -487,7 +487,9 @@ options_fit(const struct options *o, struct err *err)
 		const char *name, *words;
 		unsigned formats;
 	} rows[] = {
-		{ &o->eol, "eol", "maildir and mbox", MAILDIR | MBOX },
+		/* What keeps the octets of the wire has these ends. */
+		{ &o->eol, "eol", "maildir and mbox",
+		    o->eol == EOL_CRLF ? UINT_MAX : MAILDIR | MBOX },
 		{ &o->mbox_status, "mbox-status", "mbox", MBOX },
 		{ &o->windows_names, "windows-names", "mbox, eml and exchange", MBOX | EML | EXCHANGE },
 		{ &o->full_source, "full-source", "exchange", EXCHANGE },

@@ -125,16 +125,19 @@ drop_all_superseded(struct lane *l, struct err *err)
 	return 0;
 }
 
-/* Each kind of loss is one standing warning of the folder, replaced when its numbers grow. */
+/* Each kind of loss is one standing warning of the folder, replaced when its numbers grow. They are
+ * complete when the messages are durable, not before. */
 static void
-tell_losses(struct lane *l, const struct loss_book *losses)
+tell_losses(struct lane *l)
 {
+	struct folder_notes n = { 0 };
 	struct buf words;
 
+	l->sink_ops->notes(l->at, &n);
 	buf_init(&words, 64 * 1024);
-	for (int kind = 0; kind < LOSS_KINDS; kind++) {
+	for (int kind = 0; n.losses != NULL && kind < LOSS_KINDS; kind++) {
 		buf_reset(&words);
-		loss_words(losses, (enum loss_kind)kind, &words);
+		loss_words(n.losses, (enum loss_kind)kind, &words);
 		if (words.len > 0)
 			lane_warn(l, (enum event_no)(EV_LOSS_HEADER + kind), 0, "%s", words.data);
 	}
@@ -153,8 +156,6 @@ tell_sink_notes(struct lane *l)
 		lane_warn(l, EV_KEYWORDS_LEFT, 0,
 		    "keywords of %llu messages (first: '%s') are in the sidecar only",
 		    (unsigned long long)n.keywords_left, n.keyword);
-	if (n.losses != NULL)
-		tell_losses(l, n.losses);
 }
 
 /* All verdicts are given: the proof is taken, the rest waits for lane_close_folders. */
@@ -199,6 +200,7 @@ finish_folder(struct lane *l, struct closing *c, struct err *err)
 	if (drop_all_superseded(l, err) < 0 ||
 	    l->sink_ops->finish(l->sink, l->at, &l->rec, &feed, err) < 0)
 		return -1;
+	tell_losses(l);
 	/* The mark is the sink's to tell, with the seal. */
 	l->rec.mark = NULL;
 	batch_folder(l->batch, &l->rec);

@@ -35,9 +35,13 @@ take_notes(struct inventory *v)
 {
 	struct notes *notes = source_files.notes(v->source);
 
-	for (size_t i = 0; notes != NULL && i < notes->len; i++)
-		if (notes->note[i].event.level >= LEVEL_WARNING)
-			trouble(v, TROUBLE_NOTE, notes->note[i].event.uid, notes->note[i].text);
+	for (size_t i = 0; notes != NULL && i < notes->len; i++) {
+		const struct note *n = &notes->note[i];
+
+		if (n->event.level >= LEVEL_WARNING)
+			trouble(v, n->event.level == LEVEL_ERROR ? TROUBLE_UNREADABLE : TROUBLE_NOTE,
+			    n->event.uid, n->text);
+	}
 	if (notes != NULL)
 		notes_clear(notes);
 }
@@ -136,9 +140,16 @@ read_folder(struct inventory *v, const struct folder *f, struct err *err)
 		if (read_page(v, err) < 0)
 			return -1;
 	}
-	if (source_files.ask_rest(v->source, err) < 0)
+	if (source_files.ask_rest(v->source, err) < 0 || take_answers(v, err) < 0)
 		return -1;
-	return take_answers(v, err);
+
+	struct folder_proof proof;
+
+	if (source_files.leave(v->source, &proof, err) < 0)
+		return -1;
+	if (!proof.proved)
+		trouble(v, TROUBLE_UNREADABLE, 0, proof.why);
+	return 0;
 }
 
 static int

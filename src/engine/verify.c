@@ -166,7 +166,17 @@ static int
 verify_tree(struct verify *v, const char *account_dir, struct err *err)
 {
 	struct tree *t = NULL;
-	int rc = v->tree->open(&t, account_dir, err);
+	struct err why = { 0 };
+	int rc = v->tree->open(&t, account_dir, &why);
+
+	/* What should be there and is not is a difference like any other. */
+	if (rc < 0 && why.kind == ERR_NO_INPUT) {
+		set_display(v, slice_str(""));
+		differ(v, DIFF_FILE_MISSING, false, 0, "%s", why.text);
+		return 0;
+	}
+	if (rc < 0)
+		*err = why;
 
 	for (size_t i = 0; rc == 0 && i < v->n_recs; i++) {
 		v->now = &v->rec[i];

@@ -73,8 +73,8 @@ static const struct page_refusal {
 };
 
 static const char page_accepted[] =
-    "accepted are for example 437, 850, 932, 936, 949, 950, 1250 to "
-    "1258, 10000, 20127, 20866, 28591 to 28606 and 65001 (UTF-8)";
+    "1252 is usual; accepted are for example 437, 850, 932, 936, 949, 950, 1250 to 1258, 10000, "
+    "20127, 20866, 28591 to 28606 and 65001 (UTF-8)";
 
 size_t
 utf8_char(struct slice text, uint32_t *ret)

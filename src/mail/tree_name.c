@@ -149,8 +149,16 @@ is_device(struct slice text)
 struct places {
 	size_t eml, folder, cut, twin; /* the length of the text: none */
 	size_t end; /* from here on dots and blanks */
-	bool device;
+	bool device, maildir;
 };
+
+/* Directories of these names beside each other would make a Maildir of the tree. */
+static bool
+is_maildir_part(struct slice text)
+{
+	return slice_eq_nocase(text, "cur") || slice_eq_nocase(text, "new") ||
+	       slice_eq_nocase(text, "tmp");
+}
 
 static void
 places_find(struct places *p, struct slice text, bool windows)
@@ -166,6 +174,7 @@ places_find(struct places *p, struct slice text, bool windows)
 	    windows && p->end > 0 && (text.data[p->end - 1] == '.' || text.data[p->end - 1] == ' '))
 		p->end--;
 	p->device = windows && is_device(text);
+	p->maildir = is_maildir_part(text);
 }
 
 static bool
@@ -177,7 +186,7 @@ octet_is_plain(const struct places *p, struct slice text, size_t at, bool window
 		return false;
 	if (windows && strchr("<>:\"\\|?*", c) != NULL)
 		return false;
-	if (at == 0 && (c == '.' || p->device))
+	if (at == 0 && (c == '.' || p->device || p->maildir))
 		return false;
 	return at != p->eml && at != p->folder && at != p->cut && at != p->twin && at < p->end;
 }
@@ -433,7 +442,8 @@ component_valid(struct slice c)
 	struct places p;
 
 	places_find(&p, c, false);
-	if (c.len == 0 || c.len > 255 || *c.data == '.' || p.eml < c.len || p.folder < c.len)
+	if (c.len == 0 || c.len > 255 || *c.data == '.' || p.eml < c.len || p.folder < c.len ||
+	    p.maildir)
 		return false;
 	for (size_t i = 0; i < c.len; i++) {
 		if ((unsigned char)c.data[i] < ' ' || c.data[i] == 0x7f)

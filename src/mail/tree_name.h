@@ -6,8 +6,8 @@
  * starts with no dot, holds no "/" nor control octet, and is none of the files that imex writes
  * into such a directory. It takes these forms:
  *	%25		an octet: `%`, `/`, control octets, DEL, a leading dot, octets that are not
- *			UTF-8; the dot of *.eml and of folder.*, in any case; a `~` that looks like
- *			those below
+ *			UTF-8; the dot of *.eml and of folder.*, in any case; the first letter of
+ *			cur, new and tmp, in any case; a `~` that looks like those below
  *	%		alone: a level without text ("A//B", "A/")
  *	Entwürfe%	came as octets that are not modified UTF-7 (raw UTF-8, "A&B"): the same text
  *			may come in that, too

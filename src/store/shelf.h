@@ -96,6 +96,8 @@ struct shelf_ops {
 	/* What lies in the folder and belongs to no message, with its name or octet; each call
 	 * gives one, 0 and ret_name "" at the end. */
 	int (*stray)(struct shelf *s, char ret_name[512], struct err *err);
+	/* Of the folder at hand: is there mail that cannot even be listed? Why, or NULL. NULL: never. */
+	const char *(*unlisted)(struct shelf *s);
 };
 
 /* "INBOX (UIDVALIDITY 7)": the folder of what is left of an older UIDVALIDITY of `name`. */

@@ -359,6 +359,21 @@ exshelf_read(struct shelf *s, struct slice *ret, struct err *err)
 	return 0;
 }
 
+/* Of a line that can be read, its records too. */
+static void
+where_records(struct shelf *s, const struct sidecar_entry *told, struct buf *out)
+{
+	struct shelf_body body = { .verdict = VERDICT_NONE };
+	struct err ignored = { 0 };
+	struct exitem item;
+	size_t set;
+
+	if (told_item(s, told, &set, &item, &body, &ignored) == 0 && set != SIZE_MAX &&
+	    item.has_body)
+		(void)buf_printf(out, " and %.*s at octet %" PRIu64, SLICE_ARG(item.body.name),
+		    item.body.offset);
+}
+
 static int
 exshelf_where(struct shelf *s, uint32_t uid, struct buf *out, struct err *err)
 {
@@ -371,6 +386,7 @@ exshelf_where(struct shelf *s, uint32_t uid, struct buf *out, struct err *err)
 			return -1;
 		(void)buf_printf(out, "%s at octet %" PRIu64,
 		    s->line.file != NULL ? s->line.file : "(no file)", s->line.at);
+		where_records(s, told, out);
 	} else if (line != NULL) {
 		const struct exfile *f = exread_file(s->lists.set[line->set], line->place.file);
 
@@ -468,6 +484,15 @@ exshelf_notes(struct shelf *s)
 	return &s->base.notes;
 }
 
+/* Sections that were skipped and files that are not there may have held anything: INBOX answers for
+ * them. */
+static const char *
+exshelf_unlisted(struct shelf *s)
+{
+	return s->lost[0] != '\0' && s->at != NULL && strcmp(s->at->name, "INBOX") == 0 ? s->lost
+											 : NULL;
+}
+
 const struct shelf_ops shelf_exchange = {
 	.name = "exchange",
 	.open = exshelf_open,
@@ -480,4 +505,5 @@ const struct shelf_ops shelf_exchange = {
 	.notes = exshelf_notes,
 	.close = exshelf_close,
 	.check = exshelf_check,
+	.unlisted = exshelf_unlisted,
 };

@@ -31,6 +31,7 @@ struct shelf {
 	struct exset_folder *folder;
 	size_t n_folders, folders_cap;
 	bool indexed;
+	char lost[640];	/* first fault of the set that may hide messages; "" */
 	uint32_t uidvalidity;	/* of all of them */
 	/* of the folder at hand */
 	const struct exset_folder *at;

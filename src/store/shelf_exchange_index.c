@@ -130,6 +130,8 @@ note_problems(struct shelf *s, const struct exread *r)
 		const struct exfault *f = exread_problem(r, i);
 
 		shelf_note(&s->base, f->event, event_default_level(f->event), 0, "%s", f->text);
+		if (event_default_level(f->event) == LEVEL_ERROR && s->lost[0] == '\0')
+			(void)snprintf(s->lost, sizeof(s->lost), "%s", f->text);
 	}
 }
 

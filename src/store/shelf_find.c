@@ -7,12 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
 #include "mail/names.h"
+#include "store/exchange/lists.h"
 #include "store/shelf.h"
 #include "store/shelf_base.h"
 #include "store/shelf_survey.h"
@@ -253,6 +255,43 @@ first_list(const struct shelf_found *lists)
 	return lists->place[0].path;
 }
 
+static bool
+owner_is_there(const struct shelf_found *f, const char *login)
+{
+	for (size_t i = 0; i < f->len; i++) {
+		if (strcasecmp(f->place[i].login, login) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A set without sidecars holds the mail of its owners: each is an account. `path`: a packing list, or the
+ * directory of several, which continue each other. */
+static int
+add_owners(struct shelf_found *f, const char *path, struct err *err)
+{
+	const char *list = arena_copy(&f->arena, slice_str(path));
+	struct exlists l;
+	size_t before = f->len;
+
+	if (exlists_open(&l, path, err) < 0)
+		return -1;
+	for (size_t i = 0; list != NULL && i < l.len; i++) {
+		for (size_t k = 0; k < exread_owners(l.set[i]); k++) {
+			const char *login = arena_copy(&f->arena,
+			    slice_str(exlists_login(exread_owner(l.set[i], k)->address)));
+
+			if (login != NULL && !owner_is_there(f, login))
+				place_add(f, FORMAT_EXCHANGE, list)->login = login;
+		}
+	}
+	/* What is wrong with a set that nobody owns is to be told all the same. */
+	if (list != NULL && f->len == before)
+		place_add(f, FORMAT_EXCHANGE, list)->login = name_of(&f->arena, path);
+	exlists_close(&l);
+	return 0;
+}
+
 /* mail/ of a job, or one that was copied. */
 static int
 find_accounts(struct shelf_found *f, const char *mail, const char *job, struct err *err)
@@ -272,7 +311,7 @@ find_accounts(struct shelf_found *f, const char *mail, const char *job, struct e
 			list = arena_copy(&f->arena, slice_str(first_list(&lists)));
 		done = add_accounts(f, mail, job, &l, list, err);
 		if (done == 0 && list != NULL && f->len == 0)
-			(void)add_lists(f, mail, &l, dir);
+			done = add_owners(f, mail, err);
 	}
 	file_close(&dir);
 	shelf_dir_done(&l);
@@ -298,19 +337,28 @@ is_job(struct arena *a, const char *path)
 		   path_has(a, path, "report.json", S_IFREG));
 }
 
-/* Each packing list is a place of its own: a corrected run has a list that names only what is new.
- */
 static int
 find_lists(struct shelf_found *f, const char *path, struct err *err)
 {
 	struct dir_list l = { 0 };
+	struct shelf_found lists = { .len = 0 };
 	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int done = dir < 0 ? err_set_sys(err, ERR_NO_INPUT, "cannot open '%s'", path)
 			   : shelf_dir_read(dir, &l, NULL, err);
 
-	if (done == 0 && !add_lists(f, path, &l, dir))
+	arena_init(&lists.arena, FOUND_TEXT_MAX);
+	shelf_dir_sort(&l);
+
+	bool below = done == 0 && shelf_dir_has(&l, "mail") == DIR_DIR;
+
+	if (done == 0 && add_lists(&lists, path, &l, dir))
+		done = add_owners(f, path, err);
+	else if (below)
+		done = find_accounts(f, arena_printf(&f->arena, "%s/mail", path), NULL, err);
+	else if (done == 0)
 		done = err_set(err, ERR_MALFORMED,
 		    "'%s': the packing list lies in a directory below; name that one", path);
+	shelf_found_done(&lists);
 	file_close(&dir);
 	shelf_dir_done(&l);
 	return done;
@@ -356,6 +404,8 @@ find_file(struct shelf_found *f, const char *path, struct err *err)
 	if (!survey_content(fd, name, &format, &empty))
 		return err_set(err, empty ? ERR_NO_INPUT : ERR_MALFORMED, "'%s' %s; %s", path,
 		    empty ? "has no octets" : "is no file of mail", looked_for);
+	if (format == FORMAT_EXCHANGE)
+		return add_owners(f, path, err);
 	place_add(f, format, path)->login = name_of(&f->arena, path);
 	return 0;
 }

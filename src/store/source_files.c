@@ -356,6 +356,10 @@ files_leave(struct source *s, struct folder_proof *ret, struct err *err)
 		.at_ms = clock_wall_ms() };
 	if (!ret->proved)
 		ret->why = "not all messages that were found were listed";
+	if (s->ops->unlisted != NULL && s->ops->unlisted(s->shelf) != NULL) {
+		ret->proved = false;
+		ret->why = s->ops->unlisted(s->shelf);
+	}
 	return 0;
 }
 

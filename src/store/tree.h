@@ -21,7 +21,7 @@ struct stored {
 	char why[512];		/* it is there but cannot be read as a whole; the digest says nothing then */
 	bool rebuilt;		/* the octets are put together from pieces, not those of the wire: what
 				 * counts is whether the stored ones are still those of the sidecar */
-	bool stored_known, stored_agrees;	/* digest of the stored octets in the sidecar */
+	bool stored_known, stored_agrees;	/* the sidecar has a digest of the stored octets */
 };
 
 struct tree_ops {

@@ -200,7 +200,7 @@ tree_look_body(struct tree *t, const struct msg *row, struct stored *ret, struct
 	}
 	if (tree_read(t, ret, err) < 0)
 		return -1;
-	if (body.rebuilt && t->ops->check != NULL)
+	if (t->ops->check != NULL)
 		return t->ops->check(
 		    t->shelf, row->uid, &ret->stored_known, &ret->stored_agrees, err);
 	return 0;

@@ -110,6 +110,7 @@ names_that_meet_are_numbered_whatever_the_order_of_the_list(void **arg)
 	snprintf(first[0], 32, "%s", named("a\\b"));
 	snprintf(first[1], 32, "%s", named("a_b"));
 	snprintf(first[2], 32, "%s", named("A_B"));
+	assert_false(changed);
 	assert_string_not_equal(first[0], first[1]);
 	assert_string_not_equal(first[1], first[2]);
 	exfolders_survey(names, two, COUNT_OF(two));

@@ -27,7 +27,7 @@ struct excompose {
 	struct digest *digest;
 	struct spool *part, *coded;
 	struct exfield field[FIELDS];
-	struct buf head, body, piece;
+	struct buf head, body, piece, one;
 	struct exrecip *recip;
 	size_t recip_cap;
 	/* of the message */
@@ -51,6 +51,7 @@ excompose_new(const struct excompose_how *how)
 	buf_init(&c->head, HEAD_MAX);
 	buf_init(&c->body, 1024);
 	buf_init(&c->piece, 8 * STEP);
+	buf_init(&c->one, HEAD_MAX * 8);
 	return c;
 }
 
@@ -69,6 +70,7 @@ excompose_free(struct excompose **ref)
 	buf_done(&c->head);
 	buf_done(&c->body);
 	buf_done(&c->piece);
+	buf_done(&c->one);
 	free(c->recip);
 	free(c);
 	*ref = NULL;
@@ -286,11 +288,25 @@ people(struct excompose *c, enum which w, const struct mail_address *who, size_t
 	exfield_recips(&c->field[w], c->how.page, c->recip, n);
 }
 
+/* Not a list: it is quoted as one value. */
+static void
+sender(struct excompose *c, const struct mail_address *who, size_t n)
+{
+	bool has_address = n > 0 && who[0].address[0] != '\0';
+	const char *name = n == 0 ? "" : who[0].name[0] != '\0' ? who[0].name : who[0].address;
+
+	buf_reset(&c->one);
+	(void)buf_add_str(&c->one, name);
+	if (has_address)
+		(void)buf_printf(&c->one, "[SMTP:%s]", who[0].address);
+	exfield_text(&c->field[SENDER], c->how.page, buf_slice(&c->one));
+}
+
 static void
 make_fields(struct excompose *c, const struct mail_parts *p, const char *folder)
 {
 	exfield_text(&c->field[FOLDER], c->how.page, slice_str(folder));
-	people(c, SENDER, p->from, p->n_from > 0 ? 1 : 0);
+	sender(c, p->from, p->n_from);
 	people(c, TO, p->to, p->n_to);
 	people(c, CC, p->cc, p->n_cc);
 	people(c, BCC, p->bcc, p->n_bcc);

@@ -19,7 +19,7 @@ struct named {
 
 struct exfolders {
 	GHashTable *by_wire;	/* wire name -> struct named */
-	GHashTable *taken;	/* folded name -> "" */
+	GHashTable *taken, *folded;	/* names; in one case of letters */
 };
 
 static void
@@ -37,6 +37,7 @@ exfolders_clear(struct exfolders *f)
 {
 	f->by_wire = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, named_free);
 	f->taken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	f->folded = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
 
 static void
@@ -44,6 +45,7 @@ exfolders_drop(struct exfolders *f)
 {
 	g_hash_table_destroy(f->by_wire);
 	g_hash_table_destroy(f->taken);
+	g_hash_table_destroy(f->folded);
 }
 
 struct exfolders *
@@ -154,22 +156,23 @@ plain_name(struct slice wire, char delim, const char *special, struct buf *out)
 	return changed;
 }
 
-/* Keep it apart from those before it. */
+/* Keep it apart from those before it. One that differs in the case of letters alone keeps its name, but
+ * Exchange takes both for one folder: that is told. */
 static char *
 take_name(struct exfolders *f, const char *plain, bool *io_changed)
 {
-	char *name = g_strdup(plain);
+	char *name = g_strdup(plain), *valid;
 
-	for (unsigned n = 2;; n++) {
-		char *valid = g_utf8_make_valid(name, -1), *folded = g_utf8_casefold(valid, -1);
-
-		g_free(valid);
-		if (g_hash_table_add(f->taken, folded))
-			return name;
+	for (unsigned n = 2; g_hash_table_contains(f->taken, name); n++) {
 		g_free(name);
 		name = g_strdup_printf("%s (%u)", plain, n);
 		*io_changed = true;
 	}
+	(void)g_hash_table_add(f->taken, g_strdup(name));
+	valid = g_utf8_make_valid(name, -1);
+	*io_changed |= !g_hash_table_add(f->folded, g_utf8_casefold(valid, -1));
+	g_free(valid);
+	return name;
 }
 
 static struct named *

@@ -1,7 +1,8 @@
 /* Folders as migration files name them (exchange-migration 4.4): levels separated by '\'; INBOX is
  * "Inbox", and where special use says so "Sent Items" and "Deleted Items"; what lies below those keeps
  * its name. No escape exists: a '\' in a name becomes '_', and of names that would meet
- * (in any case of letters) all but one get " (2)", " (3)" ... in the order of their wire names. */
+ * all but one get " (2)", " (3)" ... in the order of their wire names. Names that differ in the case of
+ * letters alone stay, and count as changed: Exchange takes them for one folder. */
 #ifndef STORE_EXCHANGE_FOLDERS_H
 #define STORE_EXCHANGE_FOLDERS_H
 
