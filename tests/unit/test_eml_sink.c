@@ -286,8 +286,8 @@ a_change_of_flags_is_a_line_of_the_sidecar(void **state)
 	assert_int_equal(before.st_ino, after.st_ino);
 	assert_int_equal(before.st_mtime, after.st_mtime);
 	char *lines = temp_read(LINES, NULL);
-	assert_non_null(strstr(lines, "{\"uid\":1,\"uidvalidity\":9,\"flags\":[\"\\\\Flagged\"],"
-				      "\"keywords\":[\"new\"]}\n"));
+	assert_non_null(strstr(lines, "{\"uid\":1,\"uidvalidity\":9,\"file\":\"1.eml\","
+				      "\"flags\":[\"\\\\Flagged\"],\"keywords\":[\"new\"],"));
 	free(lines);
 }
 

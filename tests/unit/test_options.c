@@ -199,7 +199,7 @@ options_that_make_no_sense_together_say_so(void **state)
 	fits_not(WORDS("--codepage=1252", "--format=mbox"), "exchange");
 	fits_not(WORDS("--full-source"), "exchange");
 	fits_not(WORDS("--smtp-address=a@b"), "exchange");
-	fits_not(WORDS("--eol=crlf", "--format=eml"), "maildir and mbox");
+	fits_not(WORDS("--eol=lf", "--format=eml"), "maildir and mbox");
 	fits_not(WORDS("--eol=lf", "--format=exchange"), "maildir and mbox");
 	fits_not(WORDS("--since=2003-11-07", "--before=2003-11-07"), "--since is not before --before");
 	o = parsed("extract", WORDS("--eol=crlf", "--format=mbox", "--mbox-status"), &rc);

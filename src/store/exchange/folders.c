@@ -199,6 +199,25 @@ by_wire_name(const void *a, const void *b)
 	return slice_cmp((*x)->name, (*y)->name);
 }
 
+/* Who comes first has the name: INBOX and what Exchange knows, at the top before elsewhere, then names
+ * that need no change. */
+enum { TURNS = 4 };
+static int
+turn_of(const struct folder *one)
+{
+	struct slice name = below_prefix(one->name, one->prefix);
+	bool top = one->delim == '\0' || memchr(name.data, one->delim, name.len) == NULL;
+	struct buf plain;
+
+	if (is_inbox(name) || special_name(one->special_use) != NULL)
+		return top ? 0 : 1;
+	buf_init(&plain, NAME_MAX_OCTETS);
+	int turn = plain_name(name, one->delim, NULL, &plain) ? 3 : 2;
+
+	buf_done(&plain);
+	return turn;
+}
+
 void
 exfolders_survey(struct exfolders *f, const struct folder *list, size_t n)
 {
@@ -209,17 +228,11 @@ exfolders_survey(struct exfolders *f, const struct folder *list, size_t n)
 	for (size_t i = 0; i < n; i++)
 		sorted[i] = &list[i];
 	qsort(sorted, n, sizeof(*sorted), by_wire_name);
-	/* INBOX and the special folders have the names that Exchange knows: they come first. */
-	for (int turn = 0; turn < 2; turn++) {
-		for (size_t i = 0; i < n; i++) {
-			const char *special = special_name(sorted[i]->special_use);
-			bool known = special != NULL || is_inbox(sorted[i]->name);
-
-			if (known == (turn == 0) && !(sorted[i]->attrs & FOLDER_NOSELECT))
+	for (int turn = 0; turn < TURNS; turn++)
+		for (size_t i = 0; i < n; i++)
+			if (turn_of(sorted[i]) == turn && !(sorted[i]->attrs & FOLDER_NOSELECT))
 				(void)name_one(f, sorted[i]->name, sorted[i]->prefix,
-				    sorted[i]->delim, special);
-		}
-	}
+				    sorted[i]->delim, special_name(sorted[i]->special_use));
 	free(sorted);
 }
 
