@@ -64,18 +64,21 @@ base64_add(struct buf *b, struct slice octets)
 		b->full = true;
 		return;
 	}
-	for (size_t left = octets.len; left > 0; left -= left < 3 ? left : 3, p += 3) {
+	char *to = b->data + b->len;
+	for (size_t left = octets.len; left > 0; left -= left < 3 ? left : 3, p += 3, to += 4) {
 		uint32_t v = (uint32_t)p[0] << 16;
 
 		if (left > 1)
 			v |= (uint32_t)p[1] << 8;
 		if (left > 2)
 			v |= p[2];
-		char four[4] = { digit[v >> 18], digit[v >> 12 & 63],
-			left > 1 ? digit[v >> 6 & 63] : '=', left > 2 ? digit[v & 63] : '=' };
-
-		buf_add(b, four, 4);
+		to[0] = digit[v >> 18];
+		to[1] = digit[v >> 12 & 63];
+		to[2] = left > 1 ? digit[v >> 6 & 63] : '=';
+		to[3] = left > 2 ? digit[v & 63] : '=';
 	}
+	b->len = (size_t)(to - b->data);
+	*to = '\0';
 }
 
 static void

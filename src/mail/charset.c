@@ -106,6 +106,10 @@ charset_start(struct charset *c, struct slice name)
 	char lower[CHARSET_NAME_MAX + 1];
 
 	*c = (struct charset){ .kind = CHARSET_MIXED };
+	while (name.len > 1 && *name.data == '\'' && name.data[name.len - 1] == '\'') {
+		name.data++; /* what some take for quotes */
+		name.len -= 2;
+	}
 	if (name.len > CHARSET_NAME_MAX)
 		return false;
 	for (size_t i = 0; i < name.len; i++) {

@@ -422,10 +422,11 @@ text_put(struct parts_text *t, struct spool *out, struct err *err)
 		utf8 = text_after_mark(utf8);
 		t->started = true;
 	}
-	if (!t->is_html)
-		return text_lines_add(&t->lines, utf8, out, err);
 	buf_reset(&t->made);
-	html_text_step(&t->html, utf8);
+	if (t->is_html)
+		html_text_step(&t->html, utf8);
+	else
+		text_lines_add(&t->lines, utf8, &t->made);
 	return spool_add(out, buf_slice(&t->made), err);
 }
 

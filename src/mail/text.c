@@ -1,20 +1,22 @@
-/* Line ends (see text.h). What is right already, which is nearly all text, goes on in one piece. */
+/* Line ends (see text.h). Runs of lines that are right already, which is nearly all text, are
+ * copied in one piece. */
 #include "mail/text.h"
 
 #include <string.h>
 
-int
-text_lines_add(struct text_lines *t, struct slice piece, struct spool *out, struct err *err)
+void
+text_lines_add(struct text_lines *t, struct slice piece, struct buf *out)
 {
 	const char *from = piece.data, *p = from, *end = p + piece.len;
-	static const struct slice crlf = { "\r\n", 2 };
 
 	if (t->cr && p < end) {
 		from = p += *p == '\n';
 		t->cr = false;
 	}
+	const char *lf = p; /* the next one at or behind p; it is not looked for twice */
 	while (p < end) {
-		const char *lf = memchr(p, '\n', (size_t)(end - p));
+		if (lf != NULL && (lf < p || *lf != '\n'))
+			lf = memchr(p, '\n', (size_t)(end - p));
 		const char *stop = lf != NULL ? lf : end;
 		const char *cr = memchr(p, '\r', (size_t)(stop - p));
 
@@ -26,11 +28,10 @@ text_lines_add(struct text_lines *t, struct slice piece, struct spool *out, stru
 			stop = cr;
 		if (stop == end)
 			break;
-		if (spool_add(out, (struct slice){ from, (size_t)(stop - from) }, err) < 0 ||
-		    spool_add(out, crlf, err) < 0)
-			return -1;
+		buf_add(out, from, (size_t)(stop - from));
+		buf_add(out, "\r\n", 2);
 		from = p = stop + 1;
 		t->cr = cr != NULL && p == end;
 	}
-	return spool_add(out, (struct slice){ from, (size_t)(end - from) }, err);
+	buf_add(out, from, (size_t)(end - from));
 }

@@ -1,18 +1,17 @@
 /* Text on its way to people: line ends made CRLF, or HTML made text. Input and output are UTF-8,
- * piece by piece into a spool. */
+ * piece by piece. */
 #ifndef MAIL_TEXT_H
 #define MAIL_TEXT_H
 
 #include "base/buf.h"
-#include "base/spool.h"
 
 /* CR, LF and CRLF become CRLF. */
 struct text_lines {
 	bool cr; /* the last piece ended in CR, already written as CRLF */
 };
 
-int text_lines_add(
-    struct text_lines *t, struct slice piece, struct spool *out, struct err *err) WARN_UNUSED;
+/* Added to `out`: at most twice the octets of `piece`. */
+void text_lines_add(struct text_lines *t, struct slice piece, struct buf *out);
 
 enum { HTML_NAME_MAX = 16, HTML_ENTITY_MAX = 12, HTML_LINES_MAX = 3 };
 
