@@ -47,32 +47,6 @@ field_folds(struct slice rest)
 	return rest.len > 0 && (*rest.data == ' ' || *rest.data == '\t');
 }
 
-bool
-field_next(struct slice *rest, struct field *ret)
-{
-	while (rest->len > 0) {
-		struct slice line = field_line(rest);
-
-		if (line.len == 0)
-			return false;
-		while (field_folds(*rest)) {
-			struct slice more = field_line(rest);
-
-			line.len = (size_t)(more.data + more.len - line.data);
-		}
-		const char *colon = memchr(line.data, ':', line.len);
-		if (colon == NULL)
-			continue;
-		size_t name = (size_t)(colon - line.data);
-		ret->value = (struct slice){ colon + 1, line.len - name - 1 };
-		while (name > 0 && (line.data[name - 1] == ' ' || line.data[name - 1] == '\t'))
-			name--;
-		ret->name = (struct slice){ line.data, name };
-		return true;
-	}
-	return false;
-}
-
 /* "name:", also with blanks before the colon. A line that starts with "--" is no field whatever
  * follows: it is the boundary of a part without a blank line. */
 static bool
@@ -99,6 +73,67 @@ field_is_mbox_line(struct slice line)
 	       (line.len >= 5 && memcmp(line.data, from + 1, 5) == 0);
 }
 
+/* Is it a line of a header beyond doubt? */
+static bool
+field_is_known(struct slice line)
+{
+	static const char *const names[] = { "Bcc", "Cc", "Content-Disposition", "Content-ID",
+		"Content-Transfer-Encoding", "Content-Type", "Date", "From", "Importance",
+		"In-Reply-To", "Message-ID", "MIME-Version", "Received", "References", "Reply-To",
+		"Return-Path", "Sender", "Subject", "To", "X-Mailer", "X-Priority" };
+	const char *colon = line.len > 0 ? memchr(line.data, ':', line.len) : NULL;
+
+	if (colon == NULL)
+		return false;
+	struct slice name = { line.data, (size_t)(colon - line.data) };
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		if (slice_eq_nocase(name, names[i]))
+			return true;
+	}
+	return false;
+}
+
+/* A field that a bad mailer has broken without a blank: what follows the rest of it is a field
+ * again. `rest` is at the line in question. */
+static bool
+field_is_broken(struct slice rest)
+{
+	struct slice line = field_line(&rest);
+
+	if (line.len == 0 || field_begins(line) || field_is_mbox_line(line) ||
+	    (line.len >= 2 && memcmp(line.data, "--", 2) == 0))
+		return false;
+	return field_is_known(field_line(&rest));
+}
+
+bool
+field_next(struct slice *rest, struct field *ret)
+{
+	while (rest->len > 0) {
+		struct slice line = field_line(rest);
+
+		if (line.len == 0)
+			return false;
+		if (field_is_mbox_line(line))
+			continue;
+		while (rest->len > 0 && (field_folds(*rest) || field_is_broken(*rest))) {
+			struct slice more = field_line(rest);
+
+			line.len = (size_t)(more.data + more.len - line.data);
+		}
+		const char *colon = memchr(line.data, ':', line.len);
+		if (colon == NULL)
+			continue;
+		size_t name = (size_t)(colon - line.data);
+		ret->value = (struct slice){ colon + 1, line.len - name - 1 };
+		while (name > 0 && (line.data[name - 1] == ' ' || line.data[name - 1] == '\t'))
+			name--;
+		ret->name = (struct slice){ line.data, name };
+		return true;
+	}
+	return false;
+}
+
 bool
 field_header_len(struct slice data, size_t *ret)
 {
@@ -116,10 +151,12 @@ field_header_len(struct slice data, size_t *ret)
 		}
 		if (before.data > data.data && field_folds(before))
 			continue;
-		if (!field_begins(line) && !field_is_mbox_line(line)) {
-			*ret = data.len - before.len;
-			return true;
-		}
+		if (field_begins(line) || field_is_mbox_line(line))
+			continue;
+		if (before.data > data.data && field_is_broken(before))
+			continue;
+		*ret = data.len - before.len;
+		return true;
 	}
 	return false;
 }
@@ -285,7 +322,8 @@ words_decode(struct slice s, struct word w, struct buf *out)
 	return at;
 }
 
-/* Raw text up to the next encoded word; folds are taken out, their blank stays. */
+/* Raw text up to the next encoded word; folds are taken out, their blank stays, and is made where a
+ * line was broken without one. */
 static void
 words_literal(struct slice s, struct buf *out)
 {
@@ -298,12 +336,15 @@ words_literal(struct slice s, struct buf *out)
 		while (run < s.len && s.data[run] != '\r' && s.data[run] != '\n')
 			run++;
 		charset_step(&c, (struct slice){ s.data, run }, out);
+		bool ends = run < s.len;
 		s.data += run;
 		s.len -= run;
 		while (s.len > 0 && (*s.data == '\r' || *s.data == '\n')) {
 			s.data++;
 			s.len--;
 		}
+		if (ends && s.len > 0 && !field_blank(*s.data))
+			charset_step(&c, (struct slice){ " ", 1 }, out);
 	}
 	charset_end(&c, out);
 }

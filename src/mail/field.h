@@ -11,11 +11,12 @@ struct field {
 	struct slice name, value; /* value: with its folds, without the last line end */
 };
 
-/* The next field off *rest; lines that are none are passed over. False at the blank line or the
- * end. */
+/* The next field off *rest; lines that are none are passed over, but one that stands between fields
+ * is taken for the rest of the one before it, broken without a blank. False at the blank line or
+ * the end. */
 bool field_next(struct slice *rest, struct field *ret);
 /* Octets of the header at the start of `data`, the blank line included: it ends there, or before
- * the first line that can be no field (the blank line is missing, the body begins). An mbox line
+ * the first line that can be no part of it (the blank line is missing, the body begins). An mbox line
  * ("From x", ">From x") does not end it. False: `data` ends before the header does. */
 bool field_header_len(struct slice data, size_t *ret);
 

@@ -60,14 +60,15 @@ check_texts(const struct mail_parts *p)
 			abort();
 	}
 	for (size_t i = 0; i < p->n_to; i++) {
-		if (!utf8_valid(slice_str(p->to[i].name)) || !utf8_valid(slice_str(p->to[i].address)))
+		if (!utf8_valid(slice_str(p->to[i].name)) ||
+		    !utf8_valid(slice_str(p->to[i].address)))
 			abort();
 	}
 	for (size_t i = 0; i < p->n_parts; i++) {
 		const char *name = p->part[i].name;
 
-		if (name[0] == '\0' || strlen(name) > PARTS_NAME_MAX || strpbrk(name, "/\\\r\n") != NULL ||
-		    !utf8_valid(slice_str(name)))
+		if (name[0] == '\0' || strlen(name) > PARTS_NAME_MAX ||
+		    strpbrk(name, "/\\\r\n") != NULL || !utf8_valid(slice_str(name)))
 			abort();
 	}
 }
@@ -142,7 +143,8 @@ check_rebuilt(struct mail_parts *p)
 		abort();
 	for (size_t i = 0; i < files; i++) {
 		spool_reset(again);
-		if (parts_octets(&q, i, again, &err) < 0 || q.part[i].damaged || !same(file[i], again))
+		if (parts_octets(&q, i, again, &err) < 0 || q.part[i].damaged ||
+		    !same(file[i], again))
 			abort();
 	}
 	rebuild(&q, files, again);

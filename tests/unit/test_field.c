@@ -139,9 +139,28 @@ a_header_ends_at_a_blank_line_or_where_it_cannot_go_on(void **state)
 	ENDS("body\r\n", 0);
 	ENDS(" a: b\r\n\r\n", 0);
 	ENDS("From x@y Mon\r\na : b\r\n>From z\r\nc:\r\n\r\n", 36);
+	ENDS("Subject: a\r\nbroken\r\nFrom: x\r\n\r\n", 31);
+	ENDS("Subject: a\r\nbody\r\nNote: x\r\n", 12);
+	ENDS("broken\r\nFrom: x\r\n\r\n", 0);
 	assert_false(field_header_len(slice_str(""), &len));
 	assert_false(field_header_len(slice_str("a: b\r\n"), &len));
 	assert_false(field_header_len(slice_str("a: b\r\nc"), &len));
+}
+
+static void
+a_field_broken_without_a_blank_is_whole(void **state)
+{
+	struct slice rest = slice_str("Subject: a\r\nb c\r\nFrom: x\r\n>From y\r\nTo: z\r\n\r\nCc: body");
+	struct field f;
+
+	(void)state;
+	assert_true(field_next(&rest, &f));
+	assert_string_equal(text_of(f.value), "a b c");
+	assert_true(field_next(&rest, &f));
+	assert_string_equal(text_of(f.value), "x");
+	assert_true(field_next(&rest, &f));
+	assert_true(slice_eq(f.name, "To"));
+	assert_false(field_next(&rest, &f));
 }
 
 /* ---- dates ---- */
@@ -341,6 +360,7 @@ main(void)
 		cmocka_unit_test(one_mebibyte_of_words_takes_no_time),
 		cmocka_unit_test(long_names_of_charsets_do_no_harm),
 		cmocka_unit_test(a_header_ends_at_a_blank_line_or_where_it_cannot_go_on),
+		cmocka_unit_test(a_field_broken_without_a_blank_is_whole),
 		cmocka_unit_test(dates_of_mail_are_read_alike_with_and_without_gmime),
 		cmocka_unit_test(em_20_names_are_found_in_every_form),
 		cmocka_unit_test(tokens_lose_their_comments),
