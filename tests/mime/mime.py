@@ -4,8 +4,7 @@ Python's email package. Where both should agree they must: the parts in their or
 names and octets, the text, the subject, the addresses, the date. Each message is read twice, from
 memory and through files, with the same result.
 
-The generator is seeded: a failure can be repeated. What fails is kept in a directory that the
-output names.
+The generator is seeded (MIME_SEED), so a failure can be repeated; KEEP=1 leaves the messages there.
 """
 
 import base64
