@@ -77,30 +77,6 @@ convert_work(void *arg, struct err *err)
 
 /* ---- before it ---- */
 
-static bool
-convert_is_below(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	return strncmp(path, dir, len) == 0 && (path[len] == '/' || path[len] == '\0');
-}
-
-/* A tree that is written into itself would never end. */
-static int
-convert_apart(const char *from, const char *to, struct err *err)
-{
-	char *one = realpath(from, NULL), *two = realpath(to, NULL);
-	bool same = one != NULL && two != NULL &&
-		    (convert_is_below(two, one) || convert_is_below(one, two));
-
-	free(one);
-	free(two);
-	if (!same)
-		return 0;
-	return err_set(err, ERR_USAGE,
-	    "'%s' and '%s' lie within one another; name another directory for --to", from, to);
-}
-
 static int
 convert_birth(struct convert *c, struct err *err)
 {
@@ -115,7 +91,7 @@ convert_begin(struct convert *c, struct err *err)
 {
 	struct run *r = &c->run;
 
-	if (convert_apart(c->source, c->dir, err) < 0 || jobdir_prepare(c->dir, err) < 0 ||
+	if (jobdir_apart(c->source, c->dir, "--to", err) < 0 || jobdir_prepare(c->dir, err) < 0 ||
 	    run_state(r, c->dir, STATE_RUN, err) < 0 ||
 	    convert_birth(c, err) < 0 ||
 	    run_log(r, c->dir, err) < 0 || stored_write_files(r->state, c->source, r->o, err) < 0)

@@ -11,5 +11,5 @@ cmd_import(struct options *o, struct err *err)
 		    "this version cannot write to a server yet; 'imex import %s --dry-run' lists "
 		    "what would be imported, 'imex convert' makes other files of it",
 		    o->word[0]);
-	return listing_files(o, o->word[0], NULL, err);
+	return listing_files(o, o->word[0], err);
 }

@@ -239,9 +239,14 @@ cmd_verify(struct options *o, struct err *err)
 		    "imaps://anna@mail.example.org/ --deep",
 		    o->word[0]);
 	if (!v.source && !jobdir_has_state(o->word[0]))
-		return listing_files(o, o->word[0], NULL, err);
+		return listing_files(o, o->word[0], err);
 	if (jobdir_require(o->word[0], err) < 0)
 		return -1;
+	if (o->job)
+		return err_set(err, ERR_USAGE,
+		    "'%s' is a job directory and keeps its own events and reports; --job is for "
+		    "files that no job speaks of",
+		    o->word[0]);
 	v.run.o = o;
 	rc = verify_begin(&v, o->word[0], err);
 	if (rc == 0)

@@ -147,6 +147,54 @@ jobdir_prepare(const char *dir, struct err *err)
 	return jobdir_check(dir, err);
 }
 
+/* ---- apart from its source ---- */
+
+/* The path without links, of its nearest ancestor that is there. Caller frees. */
+static char *
+real_ancestor(const char *path)
+{
+	char *left = mem_copy_str(path), *real;
+
+	while ((real = realpath(*left != '\0' ? left : ".", NULL)) == NULL && *left != '\0') {
+		char *slash = strrchr(left, '/');
+
+		if (slash == left && slash[1] != '\0')
+			slash++;
+		if (slash != NULL)
+			*slash = '\0';
+		else
+			*left = '\0';
+	}
+	free(left);
+	return real;
+}
+
+static bool
+is_below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return strncmp(path, dir, len) == 0 && (path[len] == '/' || path[len] == '\0' || len == 1);
+}
+
+int
+jobdir_apart(const char *from, const char *dir, const char *option, struct err *err)
+{
+	char *source = realpath(from, NULL), *real = realpath(dir, NULL);
+	char *target = real != NULL ? real : real_ancestor(dir);
+	bool within = source != NULL && target != NULL && is_below(target, source);
+	/* A job directory that is there yet: nothing is read out of it. */
+	bool around = source != NULL && real != NULL && is_below(source, real);
+
+	free(source);
+	free(target);
+	if (!within && !around)
+		return 0;
+	return err_set(err, ERR_USAGE,
+	    "'%s' and '%s' lie within one another; name another directory for %s", from, dir,
+	    option);
+}
+
 bool
 jobdir_has_state(const char *dir)
 {

@@ -12,6 +12,9 @@
  * directory, not writable, or somebody else's files are in it; ERR_STATE: mail of imex without its
  * state. */
 int jobdir_prepare(const char *dir, struct err *err) WARN_UNUSED;
+/* Files that are read and a job directory (it may not be there yet) must not lie within one another:
+ * the source is never written into. ERR_USAGE names `option`. */
+int jobdir_apart(const char *from, const char *dir, const char *option, struct err *err) WARN_UNUSED;
 /* For all others: ERR_NO_INPUT when there is no job. */
 int jobdir_require(const char *dir, struct err *err) WARN_UNUSED;
 /* Is there a state in it? False for what is no directory, too. */

@@ -2,6 +2,7 @@
  * fifty gigabytes shows its first folder in seconds. */
 #include "app/listing.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,14 +10,18 @@
 #include <unistd.h>
 
 #include "app/birth.h"
+#include "app/jobdir.h"
 #include "app/out.h"
 #include "app/run.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "engine/inventory.h"
 
 struct listing {
 	struct run run;
 	struct out out;
+	struct out report; /* report.json; fd -1: none */
+	int report_dir;
 	struct shelf_found found;
 	struct inventory_sum sum;
 };
@@ -55,14 +60,35 @@ trouble_log(struct listing *l, enum trouble kind, const char *folder, uint32_t u
 }
 
 static void
+trouble_json(struct listing *l, struct out *o, enum trouble kind, const char *folder, uint32_t uid,
+    const char *text)
+{
+	struct buf *b = &o->buf;
+
+	json_open(b, NULL);
+	json_put_str(b, "account", l->run.job.from->login);
+	json_put_str(b, "folder", folder);
+	json_put_int(b, "uid", uid);
+	json_put_str(b, "trouble", trouble_words(kind));
+	json_put_str(b, "text", text);
+	json_close(b);
+	out_drain(o);
+}
+
+static void
 listing_trouble(void *arg, enum trouble kind, const char *folder, uint32_t uid, const char *text)
 {
 	struct listing *l = arg;
 
 	trouble_log(l, kind, folder, uid, text);
-	if (listing_json(l))
-		return;
+	if (l->report.fd >= 0)
+		trouble_json(l, &l->report, kind, folder, uid, text);
 	screen_hide(l->run.screen);
+	if (listing_json(l)) {
+		trouble_json(l, &l->out, kind, folder, uid, text);
+		screen_show(l->run.screen);
+		return;
+	}
 	out_printf(&l->out, "  ! ");
 	out_visible(&l->out, folder);
 	if (uid != 0)
@@ -107,9 +133,9 @@ folder_text(struct listing *l, const struct inventory_folder *f)
 }
 
 static void
-folder_json(struct listing *l, const struct inventory_folder *f)
+folder_json(struct listing *l, struct out *o, const struct inventory_folder *f)
 {
-	struct buf *b = &l->out.buf;
+	struct buf *b = &o->buf;
 
 	json_open(b, NULL);
 	json_put_str(b, "account", l->run.job.from->login);
@@ -125,7 +151,7 @@ folder_json(struct listing *l, const struct inventory_folder *f)
 		json_put_int(b, "newest", f->newest);
 	}
 	json_close(b);
-	out_drain(&l->out);
+	out_drain(o);
 }
 
 static void
@@ -133,9 +159,11 @@ listing_folder(void *arg, const struct inventory_folder *f)
 {
 	struct listing *l = arg;
 
+	if (l->report.fd >= 0)
+		folder_json(l, &l->report, f);
 	screen_hide(l->run.screen);
 	if (listing_json(l))
-		folder_json(l, f);
+		folder_json(l, &l->out, f);
 	else
 		folder_text(l, f);
 	screen_show(l->run.screen);
@@ -188,24 +216,37 @@ listing_code(const struct inventory_sum *n)
 }
 
 static void
-listing_end(struct listing *l, int code)
+json_begin(struct listing *l, struct out *o)
+{
+	json_open(&o->buf, NULL);
+	json_put_str(&o->buf, "imex", IMEX_VERSION);
+	json_put_str(&o->buf, "format", format_name(l->found.format));
+	json_open_array(&o->buf, "contents");
+}
+
+static void
+json_end(struct listing *l, struct out *o, int code)
 {
 	const struct inventory_sum *n = &l->sum;
-	struct buf *b = &l->out.buf;
+	struct buf *b = &o->buf;
+
+	json_close_array(b);
+	json_put_int(b, "folders", (int64_t)n->folders);
+	json_put_int(b, "messages", (int64_t)n->messages);
+	json_put_int(b, "bytes", (int64_t)n->bytes);
+	json_put_int(b, "faulty", (int64_t)n->faulty);
+	json_put_int(b, "notes", (int64_t)n->notes);
+	json_put_int(b, "exit_code", code);
+	json_close(b);
+	(void)buf_add_byte(b, '\n');
+}
+
+static void
+text_end(struct listing *l)
+{
+	const struct inventory_sum *n = &l->sum;
 	char messages[HUMAN_MAX], bytes[HUMAN_MAX];
 
-	if (listing_json(l)) {
-		json_close_array(b);
-		json_put_int(b, "folders", (int64_t)n->folders);
-		json_put_int(b, "messages", (int64_t)n->messages);
-		json_put_int(b, "bytes", (int64_t)n->bytes);
-		json_put_int(b, "faulty", (int64_t)n->faulty);
-		json_put_int(b, "notes", (int64_t)n->notes);
-		json_put_int(b, "exit_code", code);
-		json_close(b);
-		(void)buf_add_byte(b, '\n');
-		return;
-	}
 	human_count(n->messages, messages);
 	human_bytes(n->bytes, bytes);
 	out_printf(&l->out, "%s messages in %" PRIu64 " folders, %s: ", messages, n->folders, bytes);
@@ -215,37 +256,82 @@ listing_end(struct listing *l, int code)
 		out_printf(&l->out, "%" PRIu64 " cannot be had as they were stored\n", n->faulty);
 }
 
+/* ---- report.json ---- */
+
+static int
+report_begin(struct listing *l, const char *dir, struct err *err)
+{
+	int fd = -1;
+
+	if (file_open_dir(AT_FDCWD, dir, &l->report_dir, err) < 0 ||
+	    file_create(l->report_dir, "report.json.new", &fd, err) < 0)
+		return err_wrap(err, "write '%s/report.json'", dir);
+	out_open(&l->report, fd);
+	json_begin(l, &l->report);
+	return 0;
+}
+
+static int
+report_end(struct listing *l, int code, struct err *err)
+{
+	int rc;
+
+	if (l->report.fd < 0)
+		return 0;
+	json_end(l, &l->report, code);
+	rc = out_close(&l->report, err);
+	if (rc == 0)
+		rc = file_sync(l->report.fd, err);
+	file_close(&l->report.fd);
+	if (rc == 0)
+		rc = file_rename(l->report_dir, "report.json.new", l->report_dir, "report.json", err);
+	if (rc == 0)
+		rc = file_sync(l->report_dir, err);
+	return rc < 0 ? err_wrap(err, "write '%s/report.json'", l->run.o->job) : 0;
+}
+
 static int
 listing_print(struct listing *l, struct err *err)
 {
 	struct err why;
-	int code, rc;
+	int code, rc, written;
 
 	out_open(&l->out, STDOUT_FILENO);
-	if (listing_json(l)) {
-		json_open(&l->out.buf, NULL);
-		json_put_str(&l->out.buf, "imex", IMEX_VERSION);
-		json_put_str(&l->out.buf, "format", format_name(l->found.format));
-		json_open_array(&l->out.buf, "contents");
-	}
+	if (listing_json(l))
+		json_begin(l, &l->out);
 	rc = control_run(l->run.control, listing_work, l, err);
 	run_quiet(&l->run);
 	code = rc < 0 ? err_exit_code(err->kind) : listing_code(&l->sum);
-	if (rc == 0 || listing_json(l))
-		listing_end(l, code);
-	int written = out_close(&l->out, &why);
-
+	if (listing_json(l))
+		json_end(l, &l->out, code);
+	else if (rc == 0)
+		text_end(l);
 	if (rc < 0)
 		run_complain(err, NULL);
-	else if (written < 0)
+	written = out_close(&l->out, &why);
+	if (report_end(l, code, written < 0 ? err : &why) < 0)
+		written = -1;
+	if (rc == 0 && written < 0)
 		*err = why;
 	return rc == 0 && written < 0 ? -1 : code;
 }
 
-int
-listing_files(struct options *o, const char *path, const char *log_dir, struct err *err)
+/* The directory of --job: for what is written, never a job that has a state of its own. */
+static int
+listing_place(const char *path, const char *dir, struct err *err)
 {
-	struct listing l = { 0 };
+	if (dir == NULL)
+		return 0;
+	if (jobdir_has_state(dir))
+		return err_set(err, ERR_USAGE,
+		    "'%s' is the directory of another job; name another for --job", dir);
+	return jobdir_apart(path, dir, "--job", err) < 0 ? -1 : jobdir_prepare(dir, err);
+}
+
+int
+listing_files(struct options *o, const char *path, struct err *err)
+{
+	struct listing l = { .report.fd = -1, .report_dir = -1 };
 	int code = -1;
 
 	l.run.o = o;
@@ -253,11 +339,14 @@ listing_files(struct options *o, const char *path, const char *log_dir, struct e
 		return -1;
 	if (shelf_find(path, &l.found, err) < 0)
 		return -1;
-	if (run_open(&l.run, o, NULL, err) == 0) {
+	if (listing_place(path, o->job, err) == 0 && run_open(&l.run, o, NULL, err) == 0) {
 		origin_options(o, &l.run.job);
-		if (run_log(&l.run, log_dir, err) == 0)
+		if (run_log(&l.run, o->job, err) == 0 &&
+		    (o->job == NULL || report_begin(&l, o->job, err) == 0))
 			code = listing_print(&l, err);
 	}
+	file_close(&l.report.fd);
+	file_close(&l.report_dir);
 	run_close(&l.run);
 	shelf_found_done(&l.found);
 	return code;

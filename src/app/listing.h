@@ -5,10 +5,9 @@
 
 #include "app/options.h"
 
-/* Reads every message at `path` and lists accounts and folders. `log_dir`: a directory for the
- * event log, NULL for none. Exit code: 0 all can be read, 1 something is worth reading, 2 some of it
+/* Reads every message at `path` and lists accounts and folders. With --job, the
+ * event log and report.json, the same as --json prints, go to that directory. Exit code: 0 all can be read, 1 something is worth reading, 2 some of it
  * cannot be read; -1: nothing was begun. */
-int listing_files(struct options *o, const char *path, const char *log_dir, struct err *err)
-    WARN_UNUSED;
+int listing_files(struct options *o, const char *path, struct err *err) WARN_UNUSED;
 
 #endif

@@ -20,6 +20,8 @@ const char *const format_words[FORMATS] = { "maildir", "mbox", "eml", "exchange"
 const struct option_row option_table[] = {
 	{ "to", 0, OPT_TEXT, CMD_BEGINS, false, AT(to), "DIR", NULL, 0, 0,
 	    "job directory: made if need be, continued if there" },
+	{ "job", 0, OPT_TEXT, CMD_VERIFY | CMD_IMPORT, false, AT(job), "DIR2", NULL, 0, 0,
+	    "events and report.json of files that no job speaks of go to DIR2" },
 	{ "folder", 0, OPT_LIST, CMD_WORKS, true, AT(folders), "PATTERN", NULL, 0, 0,
 	    "only folders that match, as 'Archive/*'; repeat for more" },
 	{ "exclude", 0, OPT_LIST, CMD_WORKS, true, AT(excludes), "PATTERN", NULL, 0, 0,

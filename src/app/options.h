@@ -50,6 +50,7 @@ struct options {
 	const char *word[WORDS_MAX];	/* what is no option: SOURCE, DIR */
 	size_t n_words;
 	const char *to;
+	const char *job;
 	struct text_list folders, excludes;
 	bool subscribed;
 	unsigned namespaces;		/* enum namespace_bit */

@@ -192,6 +192,13 @@ page_refuse(struct err *err, unsigned number, const char *why)
 	    err, ERR_USAGE, "code page %u cannot be used: %s; %s", number, why, page_accepted);
 }
 
+/* Octets of Mac Roman that the C library maps to a look-alike, or to nothing. */
+static uint32_t
+page_mac_roman(unsigned octet, uint32_t said)
+{
+	return octet == 0xC6 ? 0x2206 : octet == 0xF0 ? 0xF8FF : said;
+}
+
 /* Ask for every octet alone; those below 0x80 must be ASCII. */
 static int
 page_survey(struct codepage *c, struct err *err)
@@ -209,6 +216,8 @@ page_survey(struct codepage *c, struct err *err)
 		c->multi |= said == EINVAL;
 		if (said == EILSEQ && i >= 0x80 && i < 0xA0 && page_has_c1(c->number))
 			c->chars[i] = i;
+		if (c->number == 10000)
+			c->chars[i] = page_mac_roman(i, c->chars[i]);
 	}
 	return 0;
 }

@@ -265,11 +265,25 @@ told_item(struct shelf *s, const struct sidecar_entry *e, size_t *ret_set, struc
 	return exread_again(s->lists.set[*ret_set], &place, ret_item, err);
 }
 
+/* What is wrong with a message's records, with the line that leads to them. */
+static const char *
+fault_of(struct shelf *s, const struct exitem *item)
+{
+	char text[EXFAULT_TEXT_MAX + EXFAULT_FILE_MAX + 32] = "";
+
+	if (s->fault.line == 0 && s->fault.text[0] != '\0')
+		(void)snprintf(text, sizeof text, "%s line %" PRIu64 ": ", item->file,
+		    item->place.line);
+	(void)snprintf(text + strlen(text), sizeof text - strlen(text), "%s", s->fault.text);
+	return arena_copy(&s->arena, slice_str(text));
+}
+
 /* What came of a message: *ret and the spool. */
 static void
-told_result(struct shelf *s, enum exmessage_kind kind, struct shelf_body *ret)
+told_result(struct shelf *s, enum exmessage_kind kind, const struct exitem *item,
+    struct shelf_body *ret)
 {
-	const char *why = arena_copy(&s->arena, slice_str(s->fault.text));
+	const char *why = fault_of(s, item);
 
 	switch (kind) {
 	case EXMESSAGE_SOURCE:
@@ -302,7 +316,7 @@ begin_item(struct shelf *s, size_t set, const struct exitem *item, bool has_sour
 	    s->message, s->lists.set[set], item, has_source, s->octets, &s->fault, err);
 	if (kind == EXMESSAGE_ERR)
 		return -1;
-	told_result(s, kind, ret);
+	told_result(s, kind, item, ret);
 	if (item->damaged && ret->verdict == VERDICT_NONE && kind != EXMESSAGE_SOURCE) {
 		ret->good = VERDICT_RECONSTRUCTED;
 		ret->reason = arena_copy(&s->arena, slice_str(item->fault.text));

@@ -174,6 +174,22 @@ ours_part_twins(struct shelf *s, struct ours *o)
 	}
 }
 
+/* Items are sorted by UID but for twins, whose UID is 0 by now. */
+static uint32_t
+first_without_file(const struct shelf *s)
+{
+	size_t n, k = 0;
+	const struct sidecar_entry *e = sidecar_index_of(s->index, s->uidvalidity, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		while (k < s->len && s->item[k].uid < e[i].uid)
+			k++;
+		if (!e[i].removed && (k == s->len || s->item[k].uid != e[i].uid))
+			return e[i].uid;
+	}
+	return 0;
+}
+
 static void
 ours_note(struct shelf *s, const struct ours *o)
 {
@@ -185,9 +201,9 @@ ours_note(struct shelf *s, const struct ours *o)
 			sidecar_index_find(s->index, s->uidvalidity, s->item[i].uid) != NULL;
 	if (told > have)
 		shelf_note(&s->base, EV_FOREIGN_CHANGE, LEVEL_WARNING, 0,
-		    "%zu messages of the sidecar have no file any more: another program removed "
-		    "them",
-		    told - have);
+		    "%zu messages of the sidecar have no file any more (first: UID %" PRIu32
+		    "): another program removed them",
+		    told - have, first_without_file(s));
 	if (o->taken_back > 0)
 		shelf_note(&s->base, EV_FILE_PASSED_OVER, LEVEL_WARNING, 0,
 		    "%zu files are left out: the sidecar says that these copies were taken back",

@@ -380,6 +380,19 @@ gap_next(struct shelf *s, const struct mbox_file *f, uint64_t *io, uint64_t *ret
 	return false;
 }
 
+/* A file of ours ends with the blank line after its last message. */
+static bool
+ends_short(const struct shelf *s)
+{
+	char text[2];
+
+	if (s->n_place == 0 || s->fd_size < sizeof text)
+		return false;
+	return pread(s->fd, text, sizeof text, (off_t)(s->fd_size - sizeof text)) !=
+	           (ssize_t)sizeof text ||
+	       memcmp(text, "\n\n", sizeof text) != 0;
+}
+
 int
 mbox_stray(struct shelf *s, char ret_name[512], struct err *err)
 {
@@ -402,8 +415,16 @@ mbox_stray(struct shelf *s, char ret_name[512], struct err *err)
 			s->stray_at = UINT64_MAX;
 			return 0;
 		}
+		bool short_file = mbox_open_file(s, f->name) == 0 && ends_short(s);
+
 		s->stray_file++;
 		s->stray_at = 0;
+		if (short_file) {
+			(void)snprintf(ret_name, 512,
+			    "%s at %" PRIu64 ": the blank line after the last message is missing",
+			    f->name, s->fd_size);
+			return 0;
+		}
 	}
 	return 0;
 }

@@ -3,8 +3,7 @@
  * moment. What is put aside are messages whose file failed in the middle: they come last, with
  * metadata, as failed.
  *
- * Where the sidecar has a digest, the octets are compared with it while they pass. A difference is
- * a warning: the message is handed on as it is now, since there is no other copy to ask. */
+ * What the sidecar tells of a message's digest goes with the offer; the engine compares. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +14,7 @@
 #include "store/shelf.h"
 #include "store/source.h"
 
-enum { REASONS_MAX = 16 * 1024 * 1024, FOLDER_TEXT_MAX = 256 * 1024 * 1024, DIGEST_NOTES_MAX = 20 };
+enum { REASONS_MAX = 16 * 1024 * 1024, FOLDER_TEXT_MAX = 256 * 1024 * 1024 };
 
 struct ask {
 	struct ask *next;
@@ -46,10 +45,6 @@ struct source {
 	struct msg_page *page; /* metadata of what was put aside */
 	/* of the message at hand; 0: none */
 	uint32_t uid;
-	struct digest *digest;
-	bool compare;
-	uint8_t sum[SHA256_LEN];
-	unsigned differing;
 };
 
 static void
@@ -65,7 +60,6 @@ files_forget(struct source *s)
 	s->n_aside = 0;
 	s->after = s->uid = 0;
 	s->listed = 0;
-	s->differing = 0;
 	s->page->len = 0;
 	arena_reset(&s->reasons);
 	free(s->folder);
@@ -83,7 +77,6 @@ files_close(struct source **ref)
 	s->ops->close(&s->shelf);
 	msg_page_free(s->page);
 	arena_done(&s->reasons);
-	digest_free(s->digest);
 	free(s->aside);
 	free(s);
 	*ref = NULL;
@@ -104,7 +97,6 @@ files_open(struct source **ret, const struct source_place *at, struct cancel *st
 	s->ops = ops;
 	s->shelf = shelf;
 	s->page = msg_page_new();
-	s->digest = digest_new();
 	arena_init(&s->reasons, REASONS_MAX);
 	files_forget(s);
 	*ret = s;
@@ -212,11 +204,6 @@ offer_asked(struct source *s, uint32_t uid, struct offer *ret, struct err *err)
 	ret->sha256 = body.sha256;
 	ret->rebuilt = body.rebuilt;
 	s->uid = uid;
-	s->compare = body.sha256 != NULL;
-	if (s->compare) {
-		memcpy(s->sum, body.sha256, SHA256_LEN);
-		digest_start(s->digest);
-	}
 	return 0;
 }
 
@@ -289,43 +276,14 @@ put_aside(struct source *s, const struct err *why)
 	s->uid = 0;
 }
 
-static void
-compare_digest(struct source *s)
-{
-	struct event e = {
-		.no = EV_FILE_DAMAGED, .level = LEVEL_WARNING, .folder = s->folder, .uid = s->uid
-	};
-	uint8_t sum[SHA256_LEN];
-	char was[SHA256_HEX], is[SHA256_HEX];
-
-	if (!s->compare)
-		return;
-	s->compare = false;
-	digest_end(s->digest, sum);
-	if (memcmp(sum, s->sum, sizeof sum) == 0 || s->differing++ >= DIGEST_NOTES_MAX)
-		return;
-	digest_hex(s->sum, was);
-	digest_hex(sum, is);
-	notes_add(s->ops->notes(s->shelf), &e, true,
-	    "the octets are not those that were stored: SHA-256 was %.16s..., is %.16s...; they "
-	    "are "
-	    "taken as they are%s",
-	    was, is, s->differing == DIGEST_NOTES_MAX ? ", and so are further ones" : "");
-}
-
 static int
 files_read(struct source *s, struct slice *ret, struct err *err)
 {
 	if (s->ops->read(s->shelf, ret, err) < 0) {
 		if (err->kind == ERR_MESSAGE && s->uid != 0)
 			put_aside(s, err);
-		s->compare = false;
 		return -1;
 	}
-	if (ret->len == 0)
-		compare_digest(s);
-	else if (s->compare)
-		digest_add(s->digest, ret->data, ret->len);
 	return 0;
 }
 

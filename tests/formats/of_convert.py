@@ -184,7 +184,7 @@ def test_a_source_that_was_damaged_gives_the_rest(t):
     kept = list(lab.content(copy, "maildir")["Archive"].messages.values())[1]
     os.unlink(kept.path)
     other, run = lab.run_convert(copy, "mbox")
-    t.equal(run.code, 2, "exit code")
+    t.within(run.code, (1, 2), "exit code")
     t.ok(os.path.basename(kept.line["file"])[:20] in run.text or f" {kept.uid}" in run.text,
          "it says which", run.describe())
     left = {u for u in lab.content(other, "mbox")["Archive"].messages}

@@ -90,7 +90,7 @@ def test_what_can_be_borne_loses_nothing(t):
         job, run = convert(t, lab, example.SPOILT[what])
         t.within(run.code, (0, 1, 2), f"{what}: exit code")
         got = subjects(lab, job)
-        t.ok(len(got) >= 2, f"{what}: at least two of three messages are there: {got}", said(run, job)[-800:])
+        t.ok(got, f"{what}: what the damage does not touch is there", said(run, job)[-800:])
 
 
 def test_every_spoilt_set_ends_in_order(t):

@@ -223,7 +223,9 @@ def test_a_tree_of_eml_files(t):
         others.eml(path, {"": want[:3], "Work": want[3:9], "Work/Deep er": want[9:]})
         others.put(os.path.join(path, "Work", "readme.txt"), b"no mail\n")
     _, _, content = converted(t, build)
-    t.ok(wires(content) == sorted(want), "octets are those of the files")
+    # LF alone is how a file of this system ends its lines; they become those of mail.
+    mail = [w if b"\r\n" in w or b"\n" not in w else w.replace(b"\n", b"\r\n") for w in want]
+    t.equal([w for w in sorted(mail) if w not in wires(content)], [], "octets are those of the files")
     t.equal({len(f.messages) for f in content.values() if f.messages}, {3, 6, len(want) - 9},
             f"folders: {sorted(people(content))}")
 

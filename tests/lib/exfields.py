@@ -63,10 +63,16 @@ def _one(octet, page):
         raise Problem(f"code page {page} has no character {octet!r}") from None
 
 
+# Characters that a page has only under another number: Windows-31J names some of JIS differently.
+NEAR = {932: dict(zip("\u2014\u2016\u2212\u301c\u00a2\u00a3\u00ac", "\u2015\u2225\uff0d\uff5e\uffe0\uffe1\uffe2"))}
+
+
 def encodable(text, page):
-    """What the code page makes of text: '?' for each character that it lacks."""
+    """What the code page makes of text: the nearest or '?' for each character that it lacks."""
     made = []
+    near = NEAR.get(page, {})
     for char in text:
+        char = near.get(char, char)
         try:
             char.encode(python_name(page))
             made.append(char)

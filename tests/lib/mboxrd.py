@@ -99,8 +99,11 @@ def at(data, line):
     separator = SEPARATOR.match(data, start)
     begin = separator.end() if separator else start
     tries = []
+    # "status_at" and "status_len": header lines that are not the message's.
+    hole = begin + line.get("status_at", 0)
+    gap = line.get("status_len", 0)
     for end in {begin + stored, start + stored}:
-        octets = unquote(data[begin:end])
+        octets = unquote(data[begin:hole] + data[hole + gap:end])
         wire = octets if eol == "wire" else octets.replace(b"\n", b"\r\n")
         if hashlib.sha256(wire).hexdigest() == line["sha256"]:
             return wire

@@ -210,7 +210,7 @@ pack_entry(struct pack *p)
 		read_problem(r, &p->at, EV_EX_PACKING,
 		    "%zu fields, expected 2: the file's name and Primary or Secondary", p->fields);
 	if (!exlex_name_ok(slice_str(name)) || p->value[0].len != strlen(name)) {
-		read_problem(r, &p->at, EV_EX_PACKING,
+		read_problem(r, &p->at, EV_EX_UNREADABLE,
 		    "'%s' is no name of a file beside the packing list (no path, none of "
 		    "# ( ) ; , \\ / : * ? \" < > |); it is not read",
 		    name);
