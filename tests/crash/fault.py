@@ -52,7 +52,7 @@ def faulty(number, fs, second=False, many=1, only=()):
         failed = survived = unstruck = 0
         for at in each(len(copy.done.calls), f"fault {number} {fs}"):
             job = lab.changed(fs=fs) if second else lab.job()
-            there = lib.visible(job) if second else set()
+            there = lab.form.visible(job) if second else set()
             done = lab.extract(job, do="fail", at=at, errno=number, fs=fs, many=many, only=only)
             if not done.struck:
                 unstruck += 1
@@ -68,8 +68,8 @@ def faulty(number, fs, second=False, many=1, only=()):
             failed += 1
             judged(t, done, what, full)
             rows = lib.committed(job)
-            t.ok(rows <= lib.visible(job), f"{what}: what is committed is there")
-            t.ok(there - lib.visible(job) <= {(1700000002, 5)}, f"{what}: what was there is there")
+            t.ok(rows <= lab.form.visible(job), f"{what}: what is committed is there")
+            t.ok(there - lab.form.visible(job) <= {(1700000002, 5)}, f"{what}: what was there is there")
             lab.resume(copy, job, what, fs=fs)
         t.note(f"{failed} runs failed, {survived} lived with it, {unstruck} met none")
         t.ok(failed >= 5 and failed > survived, "faults struck", failed, survived)

@@ -1,13 +1,17 @@
 """SIGKILL before, after and in the middle of file-changing calls, after lines of the server, and
 at any time; then the same command again, and all is as if nothing had happened."""
 
+import os
 import random
 import time
 
+import forms
 import shim
+import trees
+from forms import EML, EXCHANGE, MAILDIR, MBOX, SOURCE
 from imexrun import Job
-from lab import Lab, change, committed, mailbox, renumber, visible
-from plan import POINTS, each
+from lab import Convert, Lab, change, committed, renumber
+from plan import HOWS, POINTS, all_calls, each, few
 from scene import Scene
 from store import imap_date
 
@@ -22,12 +26,12 @@ class Seen:
         self.undecided = 0      # files were visible whose rows were not committed
         self.partly = 0         # some messages were committed, not all
 
-    def look(self, job, done, total):
+    def look(self, lab, job, done, total):
         self.kills += done.killed
         if done.struck:
             self.ops.add(done.struck.op)
         rows = committed(job)
-        self.undecided += bool(visible(job) - rows)
+        self.undecided += bool(lab.form.visible(job) - rows)
         self.partly += 0 < len(rows) < total
 
     def __str__(self):
@@ -39,60 +43,51 @@ class Seen:
 def enough(t, seen):
     t.ok(seen.kills >= seen.points * 0.8 > 5, f"it was killed: {seen}")
     t.ok(seen.undecided >= 1, f"also between rename and commit: {seen}")
-    t.ok(seen.partly >= seen.points // 5, f"and between two commits: {seen}")
+    t.ok(seen.partly >= min(1, seen.points // 5), f"and between two commits: {seen}")
 
 
 def messages(lab):
     return sum(len(f) for f in lab.server.store)
 
 
-def killed_at_calls(t, lab, copy, how, fs, before=None, total=None):
-    """One kill for each number; before: makes a job to begin with; total: messages at the end."""
+def killed_at(t, lab, copy, places, fs, before=None):
+    """One kill for each place; before: makes a job to begin with."""
     seen = Seen()
-    total = total or messages(lab)
-    for number in each(len(copy.done.calls), how):
+    total = messages(lab)
+    for how, place in places:
         seen.points += 1
         job = before() if before else lab.job()
-        done = lab.extract(job, do=how, at=number, fs=fs)
-        what = f"{how} {done.struck or number}"
+        done = lab.extract(job, do=how, fs=fs, **place)
+        what = f"{how} {done.struck or place}"
         if not done.killed:
             # Threads and time: another run may need some calls less.
-            t.ok(number > len(copy.done.calls) * 0.8 and done.code == lab.code,
-                 f"{what}: it was not killed", done)
+            t.ok(("like" in place or place["at"] > len(copy.done.calls) * 0.8) and
+                 done.code == lab.code, f"{what}: it was not killed", done)
             continue
-        seen.look(job, done, total)
+        seen.look(lab, job, done, total)
         lab.resume(copy, job, what, fs=fs)
     t.note(str(seen))
     return seen
 
 
-def first_run(how, fs):
+def first_run(make, places, fs, ops=5):
+    """ops: so many kinds of calls must have been struck."""
     def test(t):
-        lab = Lab(t)
+        lab = make(t)
         copy = lab.undisturbed(fs=fs)
-        seen = killed_at_calls(t, lab, copy, how, fs)
+        seen = killed_at(t, lab, copy, places(copy.done.calls), fs)
         enough(t, seen)
-        t.ok(len(seen.ops) >= 5, f"before calls of many kinds: {seen}")
+        t.ok(len(seen.ops) >= ops, f"before calls of many kinds: {seen}")
     return test
 
 
-def second_run(how, fs, changes=change, code=0):
+def second_run(make, places, fs, changes=change, code=None):
     """A run that finds new mail, changed flags and a message less, or other UIDs, is killed."""
     def test(t):
-        lab = Lab(t)
+        lab = make(t)
         copy = lab.undisturbed(changes, code, fs=fs)
-        seen = killed_at_calls(t, lab, copy, how, fs, lambda: lab.changed(fs=fs))
-        t.ok(len(copy.done.calls) > 150, "the second run found changes", len(copy.done.calls))
-        enough(t, seen)
-    return test
-
-
-def banyan(how, fs):
-    """Where reading sets \\Seen for good, no kill leaves a flag changed on the source."""
-    def test(t):
-        lab = Lab.banyan(t)
-        copy = lab.undisturbed(fs=fs)
-        seen = killed_at_calls(t, lab, copy, how, fs)
+        seen = killed_at(t, lab, copy, places(copy.done.calls), fs, lambda: lab.changed(fs=fs))
+        t.ok(len(copy.done.calls) > 100, "the second run found changes", len(copy.done.calls))
         enough(t, seen)
     return test
 
@@ -105,28 +100,38 @@ def flagged(store):
     store["INBOX"].add(b"Subject: new\r\n\r\nnew mail\r\n", ("Later",), imap_date(1200000000))
 
 
-def server_changes(how, fs):
+def complete(t, lab, job):
+    """The job holds all that the server has, once, in whatever order it came."""
+    if lab.form is MAILDIR:
+        check = Scene(t)
+        check.complete(Job(t, job), lab.server)
+        check.no_doubles(Job(t, job))
+        return
+    t.equal(lab.form.sound(job), [], "an independent reader finds all of it, once")
+    content = trees.read(os.path.join(job, "mail"), lab.form.name)
+    t.equal(trees.against_store(content, lab.server.store), [], "what the server has")
+
+
+def server_changes(make, places, fs):
     """What was stored and not committed must not stay beside what the next run stores."""
     def test(t):
-        lab = Lab(t)
-        check = Scene(t)
+        lab = make(t)
         copy = lab.undisturbed(fs=fs)
         total, seen = messages(lab), Seen()
-        for number in each(len(copy.done.calls), how):
+        for how, place in places(copy.done.calls):
             seen.points += 1
-            lab.server.store = mailbox()
+            lab.reset()
             job = lab.job()
-            done = lab.extract(job, do=how, at=number, fs=fs)
+            done = lab.extract(job, do=how, fs=fs, **place)
             if not done.killed:
                 continue
-            seen.look(job, done, total)
+            seen.look(lab, job, done, total)
             flagged(lab.server.store)
             before = lab.sources()
             again = lab.extract(job, fs=fs)
             said = len(t.failures)
             t.equal(again.code, lab.code, "exit code of the next run")
-            check.complete(Job(t, job), lab.server)
-            check.no_doubles(Job(t, job))
+            complete(t, lab, job)
             t.equal(lab.imex("verify", job).code, 0, "exit code of verify")
             t.equal(lab.sources(), before, "the source")
             if len(t.failures) > said:
@@ -180,38 +185,96 @@ def at_random(t):
     t.ok(kills >= POINTS // 4, "it was killed", kills)
 
 
-def twice(t):
+def twice(make, places):
     """Killed, and killed again while it recovers."""
-    lab = Lab(t)
-    copy = lab.undisturbed()
-    total = len(copy.done.calls)
-    rng = random.Random(11)
-    twice_killed = 0
-    for number in each(total, "twice"):
-        job = lab.job()
-        first = lab.extract(job, do="kill-before", at=number)
-        at = rng.randrange(1, total)
-        second = lab.extract(job, do=rng.choice(("kill-before", "kill-half", "kill-after")), at=at)
-        twice_killed += first.killed and second.killed
-        lab.resume(copy, job, f"killed before {first.struck}, then at {second.struck}")
-    t.note(f"{twice_killed} times")
-    t.ok(twice_killed >= POINTS // 5, "it was killed twice in a row", twice_killed)
+    def test(t):
+        lab = make(t)
+        copy = lab.undisturbed()
+        total, both = len(copy.done.calls), places(copy.done.calls)
+        rng = random.Random(11)
+        twice_killed = 0
+        for how, place in both:
+            job = lab.job()
+            first = lab.extract(job, do=how, **place)
+            second = lab.extract(job, do=rng.choice(HOWS), at=rng.randrange(1, total))
+            twice_killed += first.killed and second.killed
+            lab.resume(copy, job, f"{how} {first.struck}, then at {second.struck}")
+        t.note(f"{twice_killed} times")
+        t.ok(twice_killed >= len(both) // 5, "it was killed twice in a row", twice_killed)
+    return test
 
 
-def tests():
+EXT4 = shim.EXT4, "one sync for all"
+OVERLAY = shim.OVERLAY, "each file synced"
+
+
+def only(*hows):
+    """Many places for the format that is used most."""
+    return lambda calls: all_calls(calls, hows)
+
+
+def some(kind, *how, **more):
+    return lambda calls: few(calls, kind, *how, **more)
+
+
+def of(form):
+    return lambda t: Lab(t, form)
+
+
+def of_maildir():
     found = []
-    for how in ("kill-before", "kill-half", "kill-after"):
-        for fs, words in ((shim.EXT4, "one sync for all"), (shim.OVERLAY, "each file synced")):
-            found.append((f"first run, {how}, {words}", first_run(how, fs)))
-            found.append((f"second run, {how}, {words}", second_run(how, fs)))
-        found.append((f"UIDVALIDITY changes, {how}", second_run(how, shim.EXT4, renumber, 1)))
-    for fs, words in ((shim.EXT4, "one sync for all"), (shim.OVERLAY, "each file synced")):
+    for how in HOWS:
+        for fs, words in (EXT4, OVERLAY):
+            found.append((f"first run, {how}, {words}", first_run(Lab, only(how), fs)))
+            found.append((f"second run, {how}, {words}", second_run(Lab, only(how), fs)))
+        found.append((f"UIDVALIDITY changes, {how}",
+                      second_run(Lab, only(how), shim.EXT4, renumber, 1)))
+    for fs, words in (EXT4, OVERLAY):
         found.append((f"killed, then the server changes, {words}",
-                      server_changes("kill-before", fs)))
+                      server_changes(Lab, only("kill-before"), fs)))
+    # Where reading sets \Seen for good, no kill leaves a flag changed on the source.
     for how in ("kill-before", "kill-half"):
-        found.append((f"flags owed to the source, {how}", banyan(how, shim.EXT4)))
+        found.append((f"flags owed to the source, {how}",
+                      first_run(Lab.banyan, only(how), shim.EXT4)))
     found.append(("killed after a line of the server", after_lines(Lab)))
     found.append(("killed after a line, flags owed", after_lines(Lab.banyan)))
     found.append(("killed at random times", at_random))
-    found.append(("killed twice in a row", twice))
+    found.append(("killed twice in a row", twice(Lab, only("kill-before"))))
     return found
+
+
+def of_others():
+    """Between them the first runs of a format are killed at each kind of call."""
+    found = []
+    for form in (MBOX, EML, EXCHANGE):
+        make = of(form)
+        for number, (fs, words) in enumerate((EXT4, OVERLAY)):
+            found.append((f"{form}: first run, {words}", first_run(
+                make, some(f"{form} first", 24, kinds=(number, 2)), fs)))
+        found.append((f"{form}: second run", second_run(make, some(f"{form} second"), shim.EXT4)))
+        found.append((f"{form}: UIDVALIDITY changes", second_run(
+            make, some(f"{form} renumbered"), shim.OVERLAY, renumber, 1)))
+        found.append((f"{form}: killed, then the server changes", server_changes(
+            of(SOURCE) if form is EXCHANGE else make, some(f"{form} changes"), shim.EXT4)))
+        found.append((f"{form}: killed twice in a row", twice(make, some(f"{form} twice"))))
+    return found
+
+
+def of_convert():
+    found = []
+    for number, (one, other) in enumerate(((MAILDIR, MBOX), (MAILDIR, SOURCE), (MBOX, EML))):
+        words = f"{one} to {other}"
+        make = converting(one, other)
+        fs = (shim.EXT4, shim.OVERLAY)[number % 2]
+        found.append((f"{words}: first run", first_run(make, some(words, 12), fs, 4)))
+        found.append((f"{words}: second run", second_run(make, some(f"{words} second"), fs)))
+        found.append((f"{words}: killed twice in a row", twice(make, some(f"{words} twice"))))
+    return found
+
+
+def converting(one, other):
+    return lambda t: Convert(t, one, other)
+
+
+def tests():
+    return of_maildir() + of_others() + of_convert()

@@ -8,7 +8,6 @@ that is what it was (rules.md 4.6).
 
 import json
 import os
-import re
 import resource
 import shutil
 import signal
@@ -19,7 +18,9 @@ import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "dialogue"), os.path.join(HERE, "..", "lib")]
+sys.path.append(os.path.join(HERE, "..", "formats"))       # its lab.py is another
 
+import forms                                                        # noqa: E402
 import imexrun                                                      # noqa: E402
 import maildir                                                      # noqa: E402
 import shim                                                         # noqa: E402
@@ -50,6 +51,14 @@ def mailbox():
     store.add("Archive/2003", 9)
     store.add("Entw&APw-rfe", 5)
     store.add("Empty")
+    return store
+
+
+def many():
+    """The same and so many folders that also the batches of formats without a file a message are several."""
+    store = mailbox()
+    for number in range(8):
+        store.add(f"Lists/{number:02}", 2)
     return store
 
 
@@ -95,16 +104,18 @@ class Done:
 
 
 class Lab:
-    """code: the exit code of a run that nothing disturbs."""
+    """form: what is written; mailbox: makes what the server has; code: see Form."""
 
-    def __init__(self, t, server=None, password=PASSWORD, code=0):
+    def __init__(self, t, form=forms.MAILDIR, server=None, password=PASSWORD, code=None):
         self.t = t
-        self.code = code
+        self.form = form
+        self.code = code = form.code if code is None else code
+        self.mailbox = many if form.made[0] == shim.WRITE else mailbox
         self.password = password
         self.place = t.tmpdir("crash")
         # imex inherits it: with so few descriptors even this mailbox takes several batches.
         resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
-        self.server = server or Server(mailbox(), tls="implicit")
+        self.server = server or Server(self.mailbox(), tls="implicit")
         self.server.certs = CERTS
         self.victim = None
         self.change = None
@@ -118,7 +129,7 @@ class Lab:
     @classmethod
     def banyan(cls, t):
         """The server of the story: reading sets \\Seen there, imex takes it away again."""
-        return cls(t, Banyan(banyan_mailbox(5)), BANYAN_PASSWORD, 1)
+        return cls(t, forms.MAILDIR, Banyan(banyan_mailbox(5)), BANYAN_PASSWORD, 1)
 
     # -- running --------------------------------------------------------------
 
@@ -128,20 +139,29 @@ class Lab:
         return os.path.join(self.place, f"{self._number}", "job")
 
     def extract(self, job, **how):
-        """`imex extract`, under the shim; how: see shim.environment()."""
+        """The command of the lab, under the shim; how: see shim.environment()."""
         return self.imex(*self.command(job), job=job, **how)
 
-    def command(self, job):
+    def command(self, job, form=None):
         tls = ["--tls-ca", CERTS.ca_file] if self.server.tls else ["--insecure-plaintext"]
-        return ["extract", self.server.url(), "--to", job, *tls]
+        return ["extract", self.server.url(), "--to", job, *tls,
+                *(form or self.form).args]
+
+    def reset(self):
+        """The source has what it had at first."""
+        self.server.store = self.mailbox()
+
+    def alter(self, change):
+        """The source has what change makes of that."""
+        change(self.server.store)
 
     def changed(self, **how):
-        """A job directory with all of the first mailbox; the server has the changed one."""
+        """A job directory with all of the first mailbox; the source has the changed one."""
         job = self.job()
-        self.server.store = mailbox()
+        self.reset()
         done = self.extract(job, **how)
         self.t.must(done.code == self.first_code, "the first run succeeds", done)
-        self.change(self.server.store)
+        self.alter(self.change)
         return job
 
     def imex(self, *args, job=None, **how):
@@ -191,15 +211,16 @@ class Lab:
         if change:
             self.change = change
             self.code = self.code if code is None else code
-            change(self.server.store)
+            self.alter(change)
             done = self.extract(job, **how)
             self.t.must(done.code == self.code, "the undisturbed second run succeeds", done)
         self.before = self.sources()
+        self.t.equal(self.form.sound(job), [], "an independent reader finds all of it")
         return Copy(self, job, done)
 
     def same(self, copy, job, what):
         """Is job what the undisturbed copy is? One failure that says all otherwise."""
-        problems = copy.differences(Copy(self, job, None))
+        problems = copy.differences(Copy(self, job, None)) + self.form.sound(job)
         done = self.imex("verify", job)
         if done.code:
             problems.append(str(done))
@@ -213,6 +234,7 @@ class Lab:
 
     def resume(self, copy, job, what, **how):
         """The same command again, undisturbed, and the comparison."""
+        self.t.equal(self.form.halted(job), [], f"{what}: what is left")
         done = self.extract(job, **how)
         if done.code != self.code:
             return self.t.fail(f"{what}: then the same command exits {done.code}", done)
@@ -222,13 +244,53 @@ class Lab:
         return ok
 
 
+class Convert(Lab):
+    """`imex convert` of a job directory that `imex extract` made in another format.
+
+    The server has its messages too, so that both labs tell the same of what there is.
+    """
+
+    def __init__(self, t, of, form):
+        super().__init__(t, form)
+        self.of = of
+        self.source = os.path.join(self.place, "source")
+        self.kept = {}      # None, or a change -> the source as it is then
+        self.reset()
+
+    def command(self, job, form=None):
+        return ["convert", self.source, "--to", job, *self.form.args]
+
+    def sources(self):
+        return forms.whole(self.source)
+
+    def reset(self):
+        super().reset()
+        self._put(None)
+
+    def alter(self, change):
+        super().alter(change)
+        self._put(change)
+
+    def _put(self, change):
+        if change not in self.kept:
+            self._extract()
+            self.kept[change] = os.path.join(self.place, f"source-{len(self.kept)}")
+            shutil.copytree(self.source, self.kept[change])
+        shutil.rmtree(self.source)
+        shutil.copytree(self.kept[change], self.source)
+
+    def _extract(self):
+        done = self.imex(*Lab.command(self, self.source, self.of))
+        self.t.must(done.code in (0, 1), "the source of the conversion is made", done)
+
+
 class Copy:
     """What a job directory holds, as far as two runs must agree."""
 
     def __init__(self, lab, job, done):
         self.done = done
         self.job = job
-        self.tree = maildir.tree(os.path.join(job, "mail"))
+        self.tree = lab.form.tree(job)
         report = lab.imex("report", job, "--format", "json")
         lab.t.equal(report.code, 0, "imex report succeeds")
         self.report = lasting(json.loads(report.out or "null"))
@@ -290,14 +352,6 @@ def committed(job):
         return set()
     finally:
         shutil.rmtree(place)
-
-
-def visible(job):
-    """{(uidvalidity, uid)} of the message files in cur/."""
-    names = (n for base, _, names in os.walk(os.path.join(job, "mail"))
-             if os.path.basename(base) == "cur" for n in names)
-    return {(int(m[1]), int(m[2])) for m in (re.match(r"\d+\.V(\d+)U(\d+)\.imex", n) for n in names)
-            if m}
 
 
 class Lines:

@@ -6,9 +6,15 @@ CRASH_EVERY=7 each seventh; CRASH_POINTS=n so many of each test.
 """
 
 import os
+import re
 import zlib
 
+import shim
+
 POINTS = int(os.environ.get("CRASH_POINTS", "25"))
+WAL = "imex.db-wal"
+HOWS = ("kill-before", "kill-half", "kill-after")
+FEW = int(os.environ.get("CRASH_POINTS", "8"))
 EVERY = int(os.environ.get("CRASH_EVERY", "0"))
 
 
@@ -16,3 +22,59 @@ def each(total, kind, points=None):
     """Numbers from 1 to total."""
     step = EVERY or max(1, -(-total // (points or POINTS)))
     return range(1 + zlib.crc32(kind.encode()) % step, total + 1, step)
+
+
+def all_calls(calls, hows=HOWS):
+    """[(how, place)], how and where to strike (shim.environment()), as each() takes them."""
+    return [(how, {"at": number}) for how in hows for number in each(len(calls), how)]
+
+
+def few(calls, kind, points=FEW, kinds=None):
+    """The same, but few of them, each how in turn, and not by chance alone.
+
+    First when all is in the files and nothing of it committed; then calls of different kinds;
+    then any. kinds: (n, of): instead of a few kinds the n-th part of all.
+    """
+    if EVERY or "CRASH_POINTS" in os.environ:
+        return all_calls(calls)
+    turn = zlib.crc32(kind.encode())
+    found = decisive(calls, turn)[:max(1, points // 4)]
+    by_kind = sorted(of_kinds(calls).items(), key=lambda item: item[0])
+    if kinds:
+        by_kind = by_kind[kinds[0]::kinds[1]]
+    else:
+        wanted = points // 2
+        by_kind = [by_kind[(turn + n * len(by_kind) // wanted) % len(by_kind)]
+                   for n in range(wanted)]
+    found += [{"at": 1 + turn % len(numbers), "only": (op,), "like": like}
+              for (op, like), numbers in by_kind]
+    left = max(points - len(found), 1)
+    step = -(-len(calls) // left)
+    found += [{"at": n} for n in range(1 + turn % step, len(calls) + 1, step)]
+    return [(HOWS[(turn + n) % len(HOWS)], place) for n, place in enumerate(found)]
+
+
+def decisive(calls, turn):
+    """Places in commits that stand behind a barrier: of the last one, when a part is committed for
+    sure, and of others."""
+    wals = [c for c in calls if c.op == shim.WRITE and c.path.endswith(WAL)]
+    ready = [n for n, c in enumerate(wals, 1) if barrier(calls[c.number - 2])]
+    order = ready[-1:] + ready[turn % max(1, len(ready)):-1] + ready[:turn % max(1, len(ready))]
+    return [{"at": n, "only": (shim.WRITE,), "like": WAL} for n in dict.fromkeys(order)]
+
+
+def barrier(call):
+    return call.op == shim.SYNC_ALL or call.op == shim.SYNC and call.path.startswith("job/mail/")
+
+
+def of_kinds(calls):
+    """(op, what the names of such files have in common) -> their numbers."""
+    found = {}
+    for call in calls:
+        name = os.path.basename(call.other or call.path)
+        like = re.split(r"\d", name)[-1]
+        like = "/" + name if like == name else like
+        if not like or call.op in (shim.MKDIR, shim.RMDIR) or "/" not in call.path:
+            like = "/"
+        found.setdefault((call.op, like), []).append(call.number)
+    return found

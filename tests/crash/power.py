@@ -97,7 +97,7 @@ def cut(t, lab, copy, number, loss, fs, seen, begun):
     seen.cuts += 1
     seen.lost += {p: e and e[1] for p, e in view.items()} != \
         {p: e and e[1] for p, e in model.view(Now()).items()}
-    seen.undecided += bool(lib.visible(job) - rows)
+    seen.undecided += bool(lab.form.visible(job) - rows)
     seen.partly += bool(rows)
     disk.put(model, view, place)
     if rows:

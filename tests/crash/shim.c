@@ -8,6 +8,8 @@
  *                takes half. Other or none: only count
  *   CRASH_AT     the number; CRASH_MANY: also the ones after it, so many in all
  *   CRASH_ONLY   of these only calls of these kinds (bits 1 << op; 0: all)
+ *   CRASH_LIKE   text: CRASH_AT counts only calls of these kinds with the text in a path, so that the
+ *                n-th one is met in every run, whatever order threads take
  *   CRASH_ERRNO  of the failure
  *   CRASH_FS     f_type that fstatfs tells of the directory (hex)
  *   CRASH_DATA   "1": the log holds what was written too
@@ -74,9 +76,9 @@ struct call {
 
 static pthread_mutex_t shim_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct {
-	const char *root, *what;
+	const char *root, *what, *like;
 	size_t root_len;
-	unsigned long at, many, only, count;
+	unsigned long at, many, only, count, alike;
 	int fault, log;
 	unsigned long fs;
 	bool data;
@@ -98,6 +100,7 @@ shim_start(void)
 	shim.root = getenv("CRASH_ROOT");
 	shim.root_len = shim.root != NULL ? strlen(shim.root) : 0;
 	shim.what = getenv("CRASH_DO") != NULL ? getenv("CRASH_DO") : "";
+	shim.like = getenv("CRASH_LIKE");
 	shim.at = shim_number("CRASH_AT", 10, 0);
 	shim.many = shim_number("CRASH_MANY", 10, 1);
 	shim.only = shim_number("CRASH_ONLY", 10, 0);
@@ -189,6 +192,21 @@ shim_does(const char *what)
 	return strcmp(shim.what, what) == 0;
 }
 
+static bool
+shim_strikes(const struct call *c)
+{
+	unsigned long number = c->number;
+
+	if (shim.only != 0 && (shim.only >> c->op & 1) == 0)
+		return false;
+	if (shim.like != NULL) {
+		if (strstr(c->path, shim.like) == NULL && strstr(c->other, shim.like) == NULL)
+			return false;
+		number = ++shim.alike;
+	}
+	return shim.at > 0 && number >= shim.at && number - shim.at < shim.many;
+}
+
 /* Counts the call if it is below the root; then the mutex is held until shim_leave. */
 static void
 shim_enter(struct call *c, enum op op)
@@ -201,8 +219,7 @@ shim_enter(struct call *c, enum op op)
 		return;
 	pthread_mutex_lock(&shim_mutex);
 	c->number = ++shim.count;
-	c->struck = shim.at > 0 && c->number >= shim.at && c->number - shim.at < shim.many &&
-	    (shim.only == 0 || (shim.only >> op & 1));
+	c->struck = shim_strikes(c);
 	if (c->struck && (shim_does("kill-before") || (shim_does("kill-half") && op != OP_WRITE)))
 		shim_die(c);
 }

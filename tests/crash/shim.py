@@ -40,7 +40,7 @@ class Call:
 @functools.lru_cache(None)
 def shim_path():
     """The shim under a path without blanks, which LD_PRELOAD would split at."""
-    built = os.environ["CRASH_SHIM"]
+    built = os.path.abspath(os.environ["CRASH_SHIM"])
     if " " not in built and ":" not in built:
         return built
     folder = tempfile.mkdtemp(prefix="imex-shim-", dir="/tmp")
@@ -48,9 +48,10 @@ def shim_path():
     return shutil.copy(built, folder)
 
 
-def environment(root, log, do="", at=0, many=1, only=(), errno=0, fs=EXT4, data=False):
+def environment(root, log, do="", at=0, many=1, only=(), like=None, errno=0, fs=EXT4, data=False):
     """The variables that make imex run under the shim."""
-    return {"LD_PRELOAD": shim_path(), "CRASH_ROOT": root, "CRASH_LOG": log,
+    more = {"CRASH_LIKE": like} if like else {}
+    return {**more, "LD_PRELOAD": shim_path(), "CRASH_ROOT": root, "CRASH_LOG": log,
             "CRASH_DO": do, "CRASH_AT": str(at), "CRASH_MANY": str(many),
             "CRASH_ONLY": str(sum(1 << op for op in only)),
             "CRASH_ERRNO": str(errno), "CRASH_FS": fs, "CRASH_DATA": "1" if data else "0"}

@@ -68,6 +68,18 @@ def _line(made, line):
         made.lines[key] = line
 
 
+def whole_lines(path):
+    """The message lines of one file as far as they are whole: a kill may have torn the last ones."""
+    with open(path, "rb") as file:
+        for text in file.read().split(b"\n")[:-1]:
+            try:
+                line = json.loads(text)
+            except ValueError:
+                continue
+            if "uid" in line:
+                yield line
+
+
 def folders(account):
     """name on the wire -> Folder, for all sidecars below a directory."""
     found = {}
