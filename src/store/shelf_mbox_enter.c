@@ -384,13 +384,13 @@ gap_next(struct shelf *s, const struct mbox_file *f, uint64_t *io, uint64_t *ret
 static bool
 ends_short(const struct shelf *s)
 {
-	char text[2];
+	char text[3];
+	size_t len = sizeof text;
 
-	if (s->n_place == 0 || s->fd_size < sizeof text)
+	if (s->n_place == 0 || s->fd_size < len)
 		return false;
-	return pread(s->fd, text, sizeof text, (off_t)(s->fd_size - sizeof text)) !=
-	           (ssize_t)sizeof text ||
-	       memcmp(text, "\n\n", sizeof text) != 0;
+	return pread(s->fd, text, len, (off_t)(s->fd_size - len)) != (ssize_t)len ||
+	       (memcmp(text + 1, "\n\n", 2) != 0 && memcmp(text, "\n\r\n", 3) != 0);
 }
 
 int

@@ -129,10 +129,10 @@ entries_that_cannot_be_are_said_and_the_others_read(void **state)
 	assert_true(
 	    set_has_problem(EV_EX_PACKING, "line 7: 'a.pri' and 'A.PRI' are the same file"));
 	assert_true(
-	    set_has_problem(EV_EX_PACKING, "line 8: '..\\B.PRI' is no name of a file beside"));
-	assert_true(set_has_problem(EV_EX_PACKING, "line 9: 'sub/B.PRI' is no name"));
-	assert_true(set_has_problem(EV_EX_PACKING, "line 10: '..' is no name"));
-	assert_true(set_has_problem(EV_EX_PACKING, "line 11: '' is no name"));
+	    set_has_problem(EV_EX_UNREADABLE, "line 8: '..\\B.PRI' is no name of a file beside"));
+	assert_true(set_has_problem(EV_EX_UNREADABLE, "line 9: 'sub/B.PRI' is no name"));
+	assert_true(set_has_problem(EV_EX_UNREADABLE, "line 10: '..' is no name"));
+	assert_true(set_has_problem(EV_EX_UNREADABLE, "line 11: '' is no name"));
 	assert_true(set_has_problem(
 	    EV_EX_UNREADABLE, "line 12: 'gone.SEC' cannot be read: it is not there"));
 	assert_true(
