@@ -334,7 +334,7 @@ ctl_reports(const struct ctl *c, struct err *err)
 	struct report r;
 	int rc;
 
-	if (jobdir_require(c->dir, err) < 0 || state_open(&t, c->dir, STATE_READ, err) < 0)
+	if (jobdir_require(c->dir, err) < 0 || state_open(&t, c->dir, STATE_RUN, err) < 0)
 		return -1;
 	rc = report_open(&r, t, c->dir, c->o->no_subjects, err);
 	if (rc == 0) {

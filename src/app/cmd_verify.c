@@ -240,6 +240,11 @@ cmd_verify(struct options *o, struct err *err)
 		    o->word[0]);
 	if (!v.source && !jobdir_has_state(o->word[0]))
 		return listing_files(o, o->word[0], err);
+	if (v.source && access(o->word[0], R_OK) == 0 && !jobdir_has_state(o->word[0]))
+		return err_set(err, ERR_NO_INPUT,
+		    "'%s' has no imex.db that could be compared with the server; imex verify "
+		    "without SOURCE reads what lies there",
+		    o->word[0]);
 	if (jobdir_require(o->word[0], err) < 0)
 		return -1;
 	if (o->job)

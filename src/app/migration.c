@@ -145,6 +145,7 @@ account_options(struct options *o, const struct user_row *row, struct err *err)
 	o->command = command_find("extract");
 	o->password = row->password;
 	o->password_from = "the list of users";
+	o->ex_mailbox = row->ex_mailbox;
 	return options_set(
 	    o, option_find("smtp-address", CMD_EXTRACT), FROM_JOB, row->smtp_address, err);
 }

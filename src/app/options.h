@@ -61,6 +61,7 @@ struct options {
 	bool windows_names, mbox_status, full_source, drafts_by_flag;
 	unsigned codepage;
 	const char *smtp_address;
+	const char *ex_mailbox;		/* of the list of users; NULL: none */
 	const char *timezone;		/* NULL: the job's, or the machine's */
 	const char *dest;		/* an IMAP URL; nothing takes one yet */
 	const char *password_file, *password_command;

@@ -91,6 +91,7 @@ origin_options(const struct options *o, struct job *ret)
 		.drafts_by_flag = o->drafts_by_flag,
 		.codepage = o->codepage,
 		.zone = clock_zone_name(),
-		.smtp_address = o->smtp_address };
+		.smtp_address = o->smtp_address,
+		.ex_mailbox = o->ex_mailbox };
 	ret->no_subjects = o->no_subjects;
 }

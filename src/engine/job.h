@@ -38,6 +38,7 @@ struct writing {
 	unsigned codepage;
 	const char *zone; /* of the process; a name */
 	const char *smtp_address; /* owner of the account's section; NULL: made from the login */
+	const char *ex_mailbox; /* target mailbox, for the list of users; NULL: not known */
 };
 
 struct job {

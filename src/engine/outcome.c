@@ -148,7 +148,7 @@ lane_good(struct lane *l, const struct msg *m, enum verdict old)
 		    l, EV_MESSAGE_GONE, "UID %u was expunged before it could be read", m->uid);
 	if (m->verdict != VERDICT_STORED)
 		return;
-	if (m->size_known && m->size != m->wire_bytes)
+	if (m->size_known && !m->rebuilt && m->size != m->wire_bytes)
 		lane_warn(l, EV_SIZE_DIFFERS, m->uid,
 		    "the server states %llu octets, the message has %llu; stored as it came",
 		    (unsigned long long)m->size, (unsigned long long)m->wire_bytes);

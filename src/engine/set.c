@@ -1,6 +1,7 @@
 /* The note "exchange" of the state:
  *	{"next":3,"set":2,"accounts":[{"dir":"anna@h","number":1,"time":1732561321,"open":false,
- *	 "login":"anna","host":"h","port":"993","tls":true,"smtp":"anna@example.org"}]}
+ *	 "login":"anna","host":"h","port":"993","tls":true,"smtp":"anna@example.org",
+ *	 "mailbox":"anna"}]}
  * next: the first number not given yet; set: of the packing list that is written next; open: its
  * files belong to that list. A run that ends early leaves everything open and is gone on with. */
 #include "engine/set.h"
@@ -72,10 +73,11 @@ set_add(const struct job *job, json_t *note, const char *dir, const struct excha
 {
 	json_int_t next = json_integer_value(json_object_get(note, "next"));
 	const char *port = job->from != NULL ? job->from->port : job->source.port;
-	json_t *one = json_pack("{s:s, s:I, s:I, s:b, s:s, s:s, s:s, s:b, s:s}", "dir", dir, "number",
+	json_t *one = json_pack("{s:s, s:I, s:I, s:b, s:s, s:s, s:s, s:b, s:s, s:s}", "dir", dir, "number",
 	    next, "time", (json_int_t)(clock_wall_ms() / SEC), "open", 1, "login", x->login, "host",
 	    x->host, "port", port, "tls", job->source.tls == TLS_FROM_START, "smtp",
-	    x->smtp_address);
+	    x->smtp_address, "mailbox",
+	    job->writing.ex_mailbox != NULL ? job->writing.ex_mailbox : "");
 
 	if (one == NULL || next < 1 || next > 99999999)
 		return json_decref(one), set_damaged(err);
@@ -169,6 +171,7 @@ fill_lists(int dir, json_t *accounts, struct lists *l)
 			.port = entry_text(one, "port"),
 			.tls = json_is_true(json_object_get(one, "tls")),
 			.smtp_address = entry_text(one, "smtp"),
+			.alias = entry_text(one, "mailbox"),
 		};
 		bool pri;
 
