@@ -6,6 +6,7 @@
  * files belong to that list. A run that ends early leaves everything open and is gone on with. */
 #include "engine/set.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -67,6 +68,21 @@ set_open_entry(json_t *note, const char *dir)
 	return NULL;
 }
 
+static bool
+set_has_closed(json_t *note, const char *dir)
+{
+	size_t i;
+	json_t *one;
+
+	json_array_foreach(json_object_get(note, "accounts"), i, one) {
+		const char *name = json_string_value(json_object_get(one, "dir"));
+
+		if (!json_is_true(json_object_get(one, "open")) && name && strcmp(name, dir) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int
 set_add(const struct job *job, json_t *note, const char *dir, const struct exchange_place *x,
     json_t **ret, struct err *err)
@@ -87,6 +103,34 @@ set_add(const struct job *job, json_t *note, const char *dir, const struct excha
 	return set_write(job, note, err);
 }
 
+/* Killed behind its packing list, a run may find more now: what the list names is not whole any more. */
+static int
+set_drop_list(json_t *note, int dir, struct err *err)
+{
+	char name[EXSET_NAME_MAX];
+
+	exset_list_name((unsigned)json_integer_value(json_object_get(note, "set")), name);
+	if (unlinkat(dir, name, 0) == 0)
+		return file_sync(dir, err);
+	return errno == ENOENT ? 0 : err_set_sys(err, ERR_DISK, "remove '%s'", name);
+}
+
+/* The number of a run that has not ended. If it wrote nothing, the set begins now. */
+static int
+set_again(const struct job *job, json_t *note, json_t *one, const char *place, struct err *err)
+{
+	AUTO(file_close) int dir = -1;
+	char name[EXSET_NAME_MAX];
+
+	if (file_open_dir(AT_FDCWD, place, &dir, err) < 0 || set_drop_list(note, dir, err) < 0)
+		return -1;
+	exset_pri_name((unsigned)json_integer_value(json_object_get(one, "number")), name);
+	if (faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	json_object_set_new(one, "time", json_integer((json_int_t)(clock_wall_ms() / SEC)));
+	return set_write(job, note, err);
+}
+
 int
 set_number(const struct job *job, const char *account_dir, struct exchange_place *io,
     struct err *err)
@@ -99,9 +143,12 @@ set_number(const struct job *job, const char *account_dir, struct exchange_place
 	one = set_open_entry(note, account_dir);
 	if (one == NULL)
 		rc = set_add(job, note, account_dir, io, &one, err);
+	else
+		rc = set_again(job, note, one, io->dir, err);
 	if (rc == 0) {
 		io->number = (unsigned)json_integer_value(json_object_get(one, "number"));
 		io->time = json_integer_value(json_object_get(one, "time"));
+		io->later = set_has_closed(note, account_dir);
 	}
 	json_decref(note);
 	return rc;

@@ -18,8 +18,6 @@ struct exsink {
 	struct exwriter *writer;
 	struct exfolders *folders;
 	struct spool *spool;	/* of the message that was begun */
-	char sidecar_file[32];
-	bool any_before;	/* an earlier run has written files of the account */
 };
 
 /* What a folder needs for its messages. */
@@ -29,15 +27,6 @@ struct exfolder {
 };
 
 /* ---- the account ---- */
-
-static bool
-account_has_marks(const struct sink_place *at)
-{
-	for (size_t i = 0; i < at->n_known; i++)
-		if (at->known[i].mark != NULL && strstr(at->known[i].mark, "\npri") != NULL)
-			return true;
-	return false;
-}
 
 static int
 exchange_open_format(struct sink *s, struct err *err)
@@ -49,7 +38,6 @@ exchange_open_format(struct sink *s, struct err *err)
 
 	s->own = x;
 	x->folders = exfolders_new();
-	x->any_before = account_has_marks(&s->place);
 	(void)snprintf(word[0], sizeof word[0], "pri%u", at->number);
 	(void)snprintf(word[1], sizeof word[1], "sec%u", at->number);
 	bool has_pri = files_mark_latest(&s->place, word[0], &pri);
@@ -236,7 +224,19 @@ exchange_mark(const struct sink *s, const struct files_dir *d, struct buf *out)
 
 /* ---- the end of a folder, of the account ---- */
 
-/* An empty folder has no line; a comment says that it was there (exchange-migration 10.8). */
+/* Has an earlier run come to the end of the folder? Its record and what the sink wrote then were one
+ * commit. */
+static bool
+folder_is_finished(const struct sink *s, const struct folder_at *at)
+{
+	for (size_t i = 0; i < s->place.n_known; i++)
+		if (s->place.known[i].id == at->id)
+			return s->place.known[i].proof.at_ms != 0;
+	return false;
+}
+
+/* An empty folder has no line; a comment in the account's first set says that it was there
+ * (exchange-migration 10.8). */
 static int
 exchange_finish(struct sink *s, struct folder_at *at, const struct folder_rec *rec,
     const struct row_feed *rows, struct err *err)
@@ -246,7 +246,8 @@ exchange_finish(struct sink *s, struct folder_at *at, const struct folder_rec *r
 	char text[512];
 
 	(void)rows;
-	if (rec->listed > 0 || x->any_before || strstr(at->mark, "\npri") != NULL)
+	if (rec->messages > 0 || rec->listed > 0 || s->place.exchange->later ||
+	    folder_is_finished(s, at))
 		return 0;
 	if (exwriter_drain(x->writer, err) < 0 || exchange_tell(s, err) < 0 ||
 	    exwriter_begin_files(x->writer, err) < 0)
@@ -265,7 +266,7 @@ exchange_finish_account(struct sink *s, const struct folder *list, size_t len, s
 
 	(void)list;
 	(void)len;
-	if (x->any_before || exwriter_has_files(x->writer))
+	if (s->place.exchange->later || exwriter_has_files(x->writer))
 		return 0;
 	if (exwriter_begin_files(x->writer, err) < 0 || exwriter_drain(x->writer, err) < 0)
 		return -1;

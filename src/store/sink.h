@@ -46,6 +46,7 @@ struct sink_place {
 struct exchange_place {
 	const char *dir;	/* mail/, where the set lies */
 	unsigned number;	/* of this account's files: 0000000N.PRI */
+	bool later;		/* a set that is closed has files of the account */
 	const char *login, *host, *smtp_address;
 	unsigned codepage;
 	const char *zone;	/* name of the process's time zone, for the comment line */

@@ -60,6 +60,7 @@ struct exwriter {
 	struct buf out;		/* of the .SEC, likewise */
 	uint64_t sec_len;	/* with what is in `out` */
 	bool pri_dirty, sec_dirty, unclean;
+	char marks[2 * (GROWN_MARK_MAX + 24)];	/* as of the last drain */
 	int done_fd[FDS_MAX];	/* secondary files that are full, to be synced */
 	size_t n_done_fds;
 	/* the ring */
@@ -282,7 +283,7 @@ exwriter_begin_files(struct exwriter *w, struct err *err)
 bool
 exwriter_has_files(const struct exwriter *w)
 {
-	return w->pri_fd >= 0;
+	return w->marks[0] != '\0';
 }
 
 const char *
@@ -304,6 +305,24 @@ exwriter_comment(struct exwriter *w, const char *text)
 			w->lines.data[i] = ' ';
 	(void)buf_add_str(&w->lines, "\r\n");
 	w->pri_dirty = true;
+}
+
+/* The thread may be opening files, or the next part, whenever it is not drained. */
+static void
+tell_marks(struct exwriter *w)
+{
+	char text[GROWN_MARK_MAX];
+	int n;
+
+	if (w->pri_fd < 0)
+		return;
+	grown_mark_text(&w->pri, text);
+	n = snprintf(w->marks, sizeof w->marks, "pri%u %s\n", w->place.number, text);
+	if (w->sec_fd < 0)
+		return;
+	grown_mark_text(&w->sec, text);
+	(void)snprintf(w->marks + n, sizeof w->marks - (size_t)n, "sec%u %s\n", w->place.number,
+	    text);
 }
 
 /* ---- the composing thread ---- */
@@ -394,6 +413,7 @@ set_up(struct exwriter *w, int spools, const struct grown_mark *pri, const struc
 	if ((pri != NULL && open_pri(w, pri, err) < 0) ||
 	    (sec != NULL && open_sec(w, sec, err) < 0))
 		return -1;
+	tell_marks(w);
 	w->started = pthread_create(&w->thread, NULL, composer, w) == 0;
 	return w->started ? 0 : err_set(err, ERR_CREATE, "cannot start a thread");
 }
@@ -518,6 +538,7 @@ exwriter_drain(struct exwriter *w, struct err *err)
 		return -1;
 	if (w->sec_dirty && grown_look(&w->sec, w->sec_fd, w->sec_len, err) < 0)
 		return err_wrap(err, "'%s'", w->sec_name);
+	tell_marks(w);
 	return 0;
 }
 
@@ -566,14 +587,5 @@ exwriter_dirty(struct exwriter *w, int *ret_fd, struct err *err)
 void
 exwriter_marks(const struct exwriter *w, struct buf *out)
 {
-	char text[GROWN_MARK_MAX];
-
-	if (w->pri_fd < 0)
-		return;
-	grown_mark_text(&w->pri, text);
-	(void)buf_printf(out, "pri%u %s\n", w->place.number, text);
-	if (w->sec_fd < 0)
-		return;
-	grown_mark_text(&w->sec, text);
-	(void)buf_printf(out, "sec%u %s\n", w->place.number, text);
+	(void)buf_add_str(out, w->marks);
 }

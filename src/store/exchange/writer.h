@@ -47,10 +47,10 @@ int exwriter_dirty(struct exwriter *w, int *ret_fd, struct err *err) WARN_UNUSED
 void exwriter_comment(struct exwriter *w, const char *text);
 /* Make the files if there are none yet: an account without messages has a section too. */
 int exwriter_begin_files(struct exwriter *w, struct err *err) WARN_UNUSED;
-bool exwriter_has_files(const struct exwriter *w);
+bool exwriter_has_files(const struct exwriter *w);	/* as of the last drain */
 const char *exwriter_pri_name(const struct exwriter *w);
-/* After a drain, lines for a mark: "priN MARK" and "secN MARK", N the number of the files; none while
- * there are no files. */
+/* As of the last drain, lines for a mark: "priN MARK" and "secN MARK", N the number of the files; none
+ * while there are no files. */
 void exwriter_marks(const struct exwriter *w, struct buf *out);
 
 #endif
