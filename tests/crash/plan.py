@@ -55,12 +55,25 @@ def few(calls, kind, points=FEW, kinds=None):
 
 
 def decisive(calls, turn):
-    """Places in commits that stand behind a barrier: of the last one, when a part is committed for
-    sure, and of others."""
+    """Places in commits that stand behind a barrier: the first one, which has messages for sure, the
+    last one, when a part is committed for sure, and others."""
     wals = [c for c in calls if c.op == shim.WRITE and c.path.endswith(WAL)]
     ready = [n for n, c in enumerate(wals, 1) if barrier(calls[c.number - 2])]
-    order = ready[-1:] + ready[turn % max(1, len(ready)):-1] + ready[:turn % max(1, len(ready))]
+    turn = turn % max(1, len(ready))
+    order = ready[:1] + ready[-1:] + ready[turn:] + ready[:turn]
     return [{"at": n, "only": (shim.WRITE,), "like": WAL} for n in dict.fromkeys(order)]
+
+
+def few_syncs(calls, kind, points):
+    """Places before syncs of these calls: commits behind a barrier, then any."""
+    syncs = [c for c in calls if c.op in (shim.SYNC, shim.SYNC_ALL)]
+    if EVERY or "CRASH_POINTS" in os.environ:
+        return [{"at": syncs[n - 1].number} for n in each(len(syncs), kind)]
+    logs = [c for c in syncs if c.path.endswith(WAL)]
+    ready = [n for n, (a, b) in enumerate(zip(logs, logs[1:]), 2)
+             if any(barrier(c) for c in calls[a.number:b.number])]
+    found = [{"at": n, "only": (shim.SYNC,), "like": WAL} for n in ready[:1] + ready[1:][-1:]]
+    return found + [{"at": syncs[n - 1].number} for n in each(len(syncs), kind, points - len(found))]
 
 
 def barrier(call):

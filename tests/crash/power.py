@@ -14,9 +14,11 @@ import disk
 import lab as lib
 import shim
 from disk import Disk, Now
-from lab import Lab, change
-from plan import each
+from forms import EML, EXCHANGE, MAILDIR, MBOX, SOURCE
+from lab import Convert, Lab, change
+from plan import each, few_syncs
 
+FEW = 6
 _STATE = ("job/imex.db", "job/imex.db-wal", "job/imex.db-journal")
 
 
@@ -72,7 +74,7 @@ def killed(lab, fs):
     calls = lab.first_calls
     made = [c.number for before, c in zip(calls, calls[1:])
             if before.op == shim.MKDIR and c.op == shim.SYNC]
-    placed = [c.number + 1 for c in calls if c.op == shim.RENAME and "/cur/" in c.other][-3:]
+    placed = [c.number + 1 for c in calls if lab.form.placing(c)][-3:]
     anywhere = [lab.rng.randrange(60, len(calls))]
     job = lab.job()
     done = lab.extract(job, do="kill-before", at=lab.rng.choice(
@@ -80,14 +82,16 @@ def killed(lab, fs):
     return job, Disk().play(done.calls).copy
 
 
-def cut(t, lab, copy, number, loss, fs, seen, begun):
-    """One power cut before call `number`, and the run after it."""
+def cut(t, lab, copy, where, loss, fs, seen, begun):
+    """One power cut before the call at a place, and the run after it."""
     job, begin = begun(lab, fs)
     place = os.path.dirname(job)
-    done = lab.extract(job, do="kill-before", at=number, fs=fs, data=True)
+    done = lab.extract(job, do="kill-before", fs=fs, data=True, **where)
     if not done.killed:
-        t.ok(number > len(copy.done.calls) * 0.8 or begun is killed, "it was not killed", done)
+        t.ok("like" in where or where["at"] > len(copy.done.calls) * 0.8 or begun is killed,
+             "it was not killed", done)
         return
+    number = done.struck.number
     what = f"power cut before {done.struck}: {loss}"
     calls = done.calls
     model = begin().play(calls)
@@ -108,18 +112,21 @@ def cut(t, lab, copy, number, loss, fs, seen, begun):
     lab.resume(copy, job, what, fs=fs)
 
 
-def cuts(loss, fs, begun):
+def cuts(loss, fs, begun, make=Lab, most=None):
+    """most: so many cuts by default."""
     def test(t):
-        lab = Lab(t)
+        lab = make(t)
         lab.rng = random.Random(loss + fs)
         copy = lab.undisturbed(change if begun is second else None, fs=fs)
         lab.first_calls = copy.done.calls
         seen = Seen()
-        points = syncs(copy.done.calls)
-        for index in each(len(points), loss):
-            cut(t, lab, copy, points[index - 1], loss, fs, seen, begun)
+        calls = copy.done.calls
+        points = few_syncs(calls, loss, most) if most else \
+            [{"at": syncs(calls)[index - 1]} for index in each(len(syncs(calls)), loss)]
+        for where in points:
+            cut(t, lab, copy, where, loss, fs, seen, begun)
         t.note(str(seen))
-        wanted = len(each(len(points), loss))
+        wanted = len(points)
         # After a kill there is less to do, and a part of the numbers does not come.
         t.ok(seen.cuts >= wanted * (0.4 if begun is killed else 0.8) > 2, f"cuts: {seen}")
         t.ok(seen.partly >= wanted // 5, f"also when a part was committed: {seen}")
@@ -128,10 +135,14 @@ def cuts(loss, fs, begun):
     return test
 
 
+def labs(t):
+    return [(Lab(t, form), fs) for form in (MAILDIR, MBOX, EML, EXCHANGE)
+            for fs in (shim.EXT4, shim.OVERLAY)]
+
+
 def the_model_repeats(t):
     """All calls repeated give the very directory: the shim sees everything, the model all of it."""
-    for fs in (shim.EXT4, shim.OVERLAY):
-        lab = Lab(t)
+    for lab, fs in labs(t):
         job = lab.job()
         done = lab.extract(job, fs=fs, data=True)
         t.equal(done.code, lab.code, "imex succeeds")
@@ -140,21 +151,20 @@ def the_model_repeats(t):
         want = {p: e and e[0] for p, e in disk.read(os.path.dirname(job)).items()}
         got = {p: e and e[1] for p, e in model.view(Now()).items()}
         differing = sorted(p for p in want.keys() | got.keys() if want.get(p, 0) != got.get(p, 0))
-        t.equal(differing, [], "files that differ from what the model says")
+        t.equal(differing, [], f"{lab.form}: files that differ from what the model says")
         t.ok(len(done.calls) > 200, f"{len(done.calls)} calls")
 
 
 def the_end_is_durable(t):
     """When imex has ended, nothing that it said is stored can be lost."""
-    for fs in (shim.EXT4, shim.OVERLAY):
-        lab = Lab(t)
+    for lab, fs in labs(t):
         job = lab.job()
         done = lab.extract(job, fs=fs, data=True)
         model = Disk().play(done.calls)
         now, safe = model.view(Now()), model.view(disk.Nothing())
         gone = sorted(p for p in now if p.startswith("job/mail/") and
                       (p not in safe or (now[p] or [0, 0])[1:] != (safe[p] or [0, 0])[1:]))
-        t.equal(gone, [], "what a power cut after the end would take of mail/")
+        t.equal(gone, [], f"{lab.form}: what a power cut after the end would take of mail/")
 
 
 def tests():
@@ -167,4 +177,27 @@ def tests():
         for loss in losses:
             for fs, how in ((shim.EXT4, "one sync for all"), (shim.OVERLAY, "each file synced")):
                 found.append((f"{words}, {loss}, {how}", cuts(loss, fs, begun)))
+    return found + of_others()
+
+
+def of_others():
+    """Few cuts of each format; which barrier goes with which loss is all the same."""
+    found = []
+    for form in (MBOX, EML, EXCHANGE):
+        def make(t, form=form):
+            return Lab(t, form)
+        for number, (words, begun, loss) in enumerate((
+                ("power cut", fresh, "nothing after the sync"),
+                ("power cut", fresh, "any mixture"),
+                ("power cut", fresh, "sizes without data"),
+                ("power cut in a second run", second, "any mixture"),
+                ("power cut after a kill", killed, "all up to a moment"),
+                ("power cut after a kill", killed, "any mixture"))):
+            fs = (shim.EXT4, shim.OVERLAY)[number % 2]
+            found.append((f"{form}: {words}, {loss}", cuts(loss, fs, begun, make, FEW)))
+    for one, other in ((MAILDIR, MBOX), (MAILDIR, SOURCE), (MBOX, EML)):
+        def converting(t, one=one, other=other):
+            return Convert(t, one, other)
+        found.append((f"{one} to {other}: power cut", cuts("any mixture", shim.OVERLAY, fresh,
+                                                           converting, FEW)))
     return found

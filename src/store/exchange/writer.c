@@ -60,6 +60,7 @@ struct exwriter {
 	struct buf out;		/* of the .SEC, likewise */
 	uint64_t sec_len;	/* with what is in `out` */
 	bool pri_dirty, sec_dirty, unclean;
+	bool dir_dirty;	/* a file was made: its name is to be durable too */
 	char marks[2 * (GROWN_MARK_MAX + 24)];	/* as of the last drain */
 	int done_fd[FDS_MAX];	/* secondary files that are full, to be synced */
 	size_t n_done_fds;
@@ -160,8 +161,10 @@ open_file(struct exwriter *w, struct grown *g, const struct grown_mark *mark, bo
 
 	if (grown_open(g, w->dir, &kind, mark, w->unclean, ret_fd, &found, err) < 0)
 		return -1;
-	if (found != GROWN_LEFT)
+	if (found != GROWN_LEFT) {
+		w->dir_dirty |= g->len == 0 || w->unclean;
 		return 0;
+	}
 	/* A pointer that leads into a file of another name cannot be mended. */
 	kind.name(w, g->number, name);
 	(void)unlinkat(w->dir, name, 0);
@@ -269,6 +272,7 @@ next_sec(struct exwriter *w, struct err *err)
 	if (ftruncate(w->sec_fd, 0) < 0 || fstat(w->sec_fd, &st) < 0)
 		return err_set_sys(err, ERR_DISK, "begin '%s'", name);
 	w->sec = (struct grown){ .number = w->sec.number + 1, .inode = st.st_ino };
+	w->dir_dirty = true;
 	memcpy(w->sec_name, name, sizeof(name));
 	begin_sec(w);
 	return 0;
@@ -568,19 +572,26 @@ exwriter_next(struct exwriter *w, struct exwritten *ret)
 int
 exwriter_dirty(struct exwriter *w, int *ret_fd, struct err *err)
 {
-	bool *dirty = w->pri_dirty ? &w->pri_dirty : &w->sec_dirty;
+	const struct {
+		bool *dirty;
+		int fd;
+	} file[] = { { &w->pri_dirty, w->pri_fd }, { &w->sec_dirty, w->sec_fd },
+		{ &w->dir_dirty, w->dir } };
 
 	*ret_fd = -1;
 	if (w->n_done_fds > 0) {
 		*ret_fd = w->done_fd[--w->n_done_fds];
 		return 0;
 	}
-	if (!*dirty)
+	for (size_t i = 0; i < COUNT_OF(file); i++) {
+		if (!*file[i].dirty)
+			continue;
+		*ret_fd = fcntl(file[i].fd, F_DUPFD_CLOEXEC, 0);
+		if (*ret_fd < 0)
+			return err_set_sys(err, ERR_DISK, "duplicate a descriptor");
+		*file[i].dirty = false;
 		return 0;
-	*ret_fd = fcntl(w->pri_dirty ? w->pri_fd : w->sec_fd, F_DUPFD_CLOEXEC, 0);
-	if (*ret_fd < 0)
-		return err_set_sys(err, ERR_DISK, "duplicate a descriptor");
-	*dirty = false;
+	}
 	return 0;
 }
 

@@ -40,8 +40,8 @@ int exwriter_drain(struct exwriter *w, struct err *err) WARN_UNUSED;
 /* The next message that is in the files, false: none now. To be asked before each exwriter_put, and
  * after a drain until there is none. */
 bool exwriter_next(struct exwriter *w, struct exwritten *ret);
-/* After a drain: a file that was written to since it was last given, as a descriptor to be synced and
- * closed by the caller; *ret_fd -1: no more. */
+/* After a drain: a file that was written to since it was last given, or the directory in which one was
+ * made, as a descriptor to be synced and closed by the caller; *ret_fd -1: no more. */
 int exwriter_dirty(struct exwriter *w, int *ret_fd, struct err *err) WARN_UNUSED;
 /* A comment line in the .PRI ("! folder X empty"); between messages. */
 void exwriter_comment(struct exwriter *w, const char *text);
