@@ -162,7 +162,7 @@ mbox_turn_to(struct mbox *box, struct files_dir *d, struct err *err)
 		struct mbox_dir *before = box->of->own;
 
 		if (mbox_out_flush(&box->out, err) < 0)
-			return err_wrap(err, "folder directory '%s'", box->of->path);
+			return err_wrap(err, "the rest of '%s/" MBOX_FILE "'", box->of->path);
 		before->len = mbox_out_len(&box->out);
 	}
 	mbox_out_file(&box->out, m->fd, m->len);

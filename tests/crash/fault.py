@@ -7,8 +7,9 @@ import re
 
 import lab as lib
 import shim
-from lab import Lab, change
-from plan import each
+from forms import EML, EXCHANGE, MAILDIR, MBOX, SOURCE
+from lab import Convert, Lab, change
+from plan import each, few
 
 # What needs room on a disk.
 ROOM = (shim.CREATE, shim.WRITE, shim.MKDIR, shim.RENAME)
@@ -31,6 +32,11 @@ def names_file(text, call):
                                    "directory of"))
 
 
+def said(done):
+    """What imex said of the fault: warnings of what a format cannot hold are others."""
+    return [line for line in done.err.splitlines() if line and not line.startswith("warning: ")]
+
+
 def judged(t, done, what, full):
     """Exit code and words of a run that met a fault it could not live with."""
     call = done.struck
@@ -38,22 +44,28 @@ def judged(t, done, what, full):
     if not full and call.op not in MAKES and not HARMLESS.search(call.path):
         allowed = {74}
     t.within(done.code, allowed, f"{what}: exit code: {done.err}")
-    lines = [line for line in done.err.splitlines() if line]
+    lines = said(done)
     t.equal(len(lines), 1, f"{what}: the error is one line: {lines}")
     t.ok(full or names_file(done.err, call), f"{what}: the error names the file", done.err)
 
 
-def faulty(number, fs, second=False, many=1, only=()):
+def faulty(number, fs, second=False, many=1, only=(), make=Lab, most=None):
+    """most: so many faults by default."""
     full = number in (errno.ENOSPC, errno.EDQUOT)
 
+    def places(calls, kind):
+        if most and not only:
+            return [place for _, place in few(calls, kind, most)]
+        return [{"at": at, "only": only} for at in each(len(calls), kind, most)]
+
     def test(t):
-        lab = Lab(t)
+        lab = make(t)
         copy = lab.undisturbed(change if second else None, fs=fs)
         failed = survived = unstruck = 0
-        for at in each(len(copy.done.calls), f"fault {number} {fs}"):
+        for place in places(copy.done.calls, f"fault {number} {fs} {lab.form if most else ''}".strip()):
             job = lab.changed(fs=fs) if second else lab.job()
             there = lab.form.visible(job) if second else set()
-            done = lab.extract(job, do="fail", at=at, errno=number, fs=fs, many=many, only=only)
+            done = lab.extract(job, do="fail", errno=number, fs=fs, many=many, **place)
             if not done.struck:
                 unstruck += 1
                 continue
@@ -62,7 +74,7 @@ def faulty(number, fs, second=False, many=1, only=()):
                 survived += 1
                 may = HARMLESS.search(done.struck.path) or done.struck.op == shim.MKDIR or \
                     done.struck.path == "job"
-                t.ok(may and not done.err, f"{what}: nothing was said", done)
+                t.ok(may and not said(done), f"{what}: nothing was said", done)
                 lab.same(copy, job, f"{what}, which did no harm")
                 continue
             failed += 1
@@ -76,13 +88,16 @@ def faulty(number, fs, second=False, many=1, only=()):
     return test
 
 
-def short_writes(t):
+def short_writes(make, most=None):
+    return lambda t: shortened(t, make(t), most)
+
+
+def shortened(t, lab, most):
     """A write that takes half is gone on with."""
-    lab = Lab(t)
     copy = lab.undisturbed()
     struck = 0
     writes = [c.number for c in copy.done.calls if c.op == shim.WRITE]
-    for index in each(len(writes), "short"):
+    for index in each(len(writes), "short", most):
         job = lab.job()
         done = lab.extract(job, do="short", at=writes[index - 1], only=(shim.WRITE,), many=3)
         struck += done.struck is not None
@@ -106,5 +121,24 @@ def tests():
     for second in (False, True):
         found.append((f"the disk is full from one call on, {'second' if second else 'first'} run",
                       faulty(errno.ENOSPC, shim.EXT4, second, 10 ** 9, ROOM)))
-    found.append(("short writes", short_writes))
+    found.append(("short writes", short_writes(Lab)))
+    return found + of_others()
+
+
+def of_others():
+    found = []
+    for form in (MBOX, EML, EXCHANGE):
+        def make(t, form=form):
+            return Lab(t, form)
+        found.append((f"{form}: a call fails", faulty(errno.EIO, shim.OVERLAY, make=make, most=16)))
+        found.append((f"{form}: a call fails in a second run",
+                      faulty(errno.EIO, shim.EXT4, True, make=make, most=10)))
+        found.append((f"{form}: the disk is full from one call on",
+                      faulty(errno.ENOSPC, shim.EXT4, False, 10 ** 9, ROOM, make, 10)))
+        found.append((f"{form}: short writes", short_writes(make, 6)))
+    for one, other in ((MAILDIR, MBOX), (MAILDIR, SOURCE), (MBOX, EML)):
+        def converting(t, one=one, other=other):
+            return Convert(t, one, other)
+        found.append((f"{one} to {other}: a call fails",
+                      faulty(errno.EIO, shim.EXT4, make=converting, most=8)))
     return found

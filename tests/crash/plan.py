@@ -32,7 +32,7 @@ def all_calls(calls, hows=HOWS):
 def few(calls, kind, points=FEW, kinds=None):
     """The same, but few of them, each how in turn, and not by chance alone.
 
-    First when all is in the files and nothing of it committed; then calls of different kinds;
+    First when much is in the files and not committed; then calls of different kinds;
     then any. kinds: (n, of): instead of a few kinds the n-th part of all.
     """
     if EVERY or "CRASH_POINTS" in os.environ:
@@ -55,29 +55,35 @@ def few(calls, kind, points=FEW, kinds=None):
 
 
 def decisive(calls, turn):
-    """Places in commits that stand behind a barrier: the first one, which has messages for sure, the
-    last one, when a part is committed for sure, and others."""
-    wals = [c for c in calls if c.op == shim.WRITE and c.path.endswith(WAL)]
-    ready = [n for n, c in enumerate(wals, 1) if barrier(calls[c.number - 2])]
+    """Places in commits of what stands in the files: the first one, the last one, when a part is
+    committed for sure, and others."""
+    ready = commits(calls, shim.WRITE)
     turn = turn % max(1, len(ready))
     order = ready[:1] + ready[-1:] + ready[turn:] + ready[:turn]
     return [{"at": n, "only": (shim.WRITE,), "like": WAL} for n in dict.fromkeys(order)]
 
 
+def commits(calls, op):
+    """Which of such calls on the state's log are the first behind lines of a sidecar."""
+    found, number, lines = [], 0, False
+    for call in calls:
+        lines = lines or call.op == shim.WRITE and "/folder.jsonl" in call.path
+        if call.op == op and call.path.endswith(WAL):
+            number += 1
+            if lines:
+                found.append(number)
+            lines = False
+    return found
+
+
 def few_syncs(calls, kind, points):
-    """Places before syncs of these calls: commits behind a barrier, then any."""
+    """Places before syncs of these calls: of commits as decisive() has them, then any."""
     syncs = [c for c in calls if c.op in (shim.SYNC, shim.SYNC_ALL)]
     if EVERY or "CRASH_POINTS" in os.environ:
         return [{"at": syncs[n - 1].number} for n in each(len(syncs), kind)]
-    logs = [c for c in syncs if c.path.endswith(WAL)]
-    ready = [n for n, (a, b) in enumerate(zip(logs, logs[1:]), 2)
-             if any(barrier(c) for c in calls[a.number:b.number])]
+    ready = commits(calls, shim.SYNC)
     found = [{"at": n, "only": (shim.SYNC,), "like": WAL} for n in ready[:1] + ready[1:][-1:]]
     return found + [{"at": syncs[n - 1].number} for n in each(len(syncs), kind, points - len(found))]
-
-
-def barrier(call):
-    return call.op == shim.SYNC_ALL or call.op == shim.SYNC and call.path.startswith("job/mail/")
 
 
 def of_kinds(calls):
