@@ -109,12 +109,18 @@ grown_claim(int fd, const struct grown_kind *kind, uint64_t at, bool unclean, en
     struct err *err)
 {
 	AUTO(mem_free_str) char *start = mem_resize(NULL, kind->start_max + 1, 1);
+	bool ours;
 	size_t len;
 
 	if (pio_read(fd, at, start, kind->start_max, &len, err) < 0)
 		return -1;
 	*ret = len == 0 ? GROWN_OURS
 			: kind->claim(kind->arg, (struct slice){ start, len }, at, unclean);
+	if (len == 0 || *ret != GROWN_OURS || kind->look == NULL)
+		return 0;
+	if (kind->look(kind->arg, fd, at, unclean, &ours, err) < 0)
+		return -1;
+	*ret = ours ? GROWN_OURS : GROWN_FOREIGN;
 	return 0;
 }
 

@@ -50,6 +50,10 @@ struct grown_kind {
 	 * them: at the start of a file without a mark (`at` 0, never empty), or, if the kind says
 	 * so, behind the committed length. */
 	enum grown_claim (*claim)(const void *arg, struct slice start, uint64_t at, bool unclean);
+	/* All of it, once the start is claimed as ours: others may have written behind what a run
+	 * left that was killed. NULL: the start is enough. */
+	int (*look)(const void *arg, int fd, uint64_t at, bool unclean, bool *ret_ours,
+	    struct err *err);
 	size_t start_max;
 	bool ask_surplus;	/* claim also what is behind the mark; else it is ours */
 	const void *arg;

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "store/files_sink.h"
 #include "store/mbox_out.h"
+#include "store/surplus.h"
 
 #define MBOX_FILE "folder.mbox"
 
@@ -55,8 +56,27 @@ mbox_claim(const void *arg, struct slice start, uint64_t at, bool unclean)
 	return unclean && (same || torn) ? GROWN_OURS : GROWN_FOREIGN;
 }
 
+/* No line of a message begins with "From ", since it is quoted. */
+static bool
+mbox_line_is_ours(const void *arg, const struct surplus_line *line)
+{
+	(void)arg;
+	return !surplus_starts(line, "From ") || surplus_starts(line, MBOX_FROM);
+}
+
+static int
+mbox_look(const void *arg, int fd, uint64_t at, bool unclean, bool *ret_ours, struct err *err)
+{
+	bool nul;
+
+	(void)arg;
+	(void)unclean;
+	return surplus_look(fd, at, mbox_line_is_ours, NULL, ret_ours, &nul, err);
+}
+
 static const struct grown_kind mbox_kind = { .name = mbox_name,
 	.claim = mbox_claim,
+	.look = mbox_look,
 	.start_max = sizeof MBOX_FROM - 1,
 	.ask_surplus = true,
 	.arg = MBOX_FILE };

@@ -644,6 +644,19 @@ mail_that_others_appended_is_never_cut(void **state)
 	expect_left(FROM("1") "one\n\nFrom anna@example.org Thu Jan  1\n\nx\n\n");
 }
 
+static void
+nor_is_it_behind_what_a_kill_left(void **state)
+{
+	static const char both[] = FROM("2") "two\n\nFrom anna@example.org Thu Jan  1\n\nx\n\n";
+
+	(void)state;
+	begin_with_one();
+	temp_write(BOX, both, sizeof both - 1, "ab");
+	tree.place.unclean = true;
+	OK(tree_open(&err));
+	expect_left(FROM("1") "one\n\n" FROM("2") "two\n\nFrom anna@example.org Thu Jan  1\n\nx\n\n");
+}
+
 /* A returned mail has our From_ line; when nobody was killed it cannot be ours. */
 static void
 a_bounce_that_came_after_a_clean_end_is_never_cut(void **state)
@@ -1022,6 +1035,7 @@ main(void)
 		WITH_DIR(a_kill_before_the_first_commit_starts_the_file_anew),
 		WITH_DIR(what_a_power_cut_tore_is_cut_off),
 		WITH_DIR(mail_that_others_appended_is_never_cut),
+		WITH_DIR(nor_is_it_behind_what_a_kill_left),
 		WITH_DIR(a_bounce_that_came_after_a_clean_end_is_never_cut),
 		WITH_DIR(a_changed_file_is_left),
 		WITH_DIR(a_file_that_was_there_before_is_left),

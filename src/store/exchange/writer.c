@@ -19,6 +19,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "store/exchange/claim.h"
 #include "store/exchange/compose.h"
 #include "store/exchange/set.h"
 #include "store/exchange/text.h"
@@ -114,61 +115,25 @@ job_new(struct spool *spool, const struct msg *m, const char *folder, bool draft
 
 /* ---- files ---- */
 
-static void
-pri_file_name(const void *arg, unsigned number, char ret[GROWN_NAME_MAX])
-{
-	const struct exwriter *w = arg;
-	char name[EXSET_NAME_MAX];
-
-	exset_pri_name(w->place.number, name);
-	grown_name(name, number, ret);
-}
-
-static void
-sec_file_name(const void *arg, unsigned number, char ret[GROWN_NAME_MAX])
-{
-	const struct exwriter *w = arg;
-	char name[EXSET_NAME_MAX];
-
-	exset_sec_name(w->place.number, number, name);
-	(void)snprintf(ret, GROWN_NAME_MAX, "%s", name);
-}
-
-/* A file that no mark speaks of was begun by a run that committed nothing of it: it begins as ours do. */
-static enum grown_claim
-file_claim(const void *arg, struct slice start, uint64_t at, bool unclean)
-{
-	static const char comment[] = "! extracted ", heading[] = "Type,Length,";
-	size_t len = start.len < sizeof(comment) - 1 ? start.len : sizeof(comment) - 1;
-
-	(void)arg;
-	(void)at;
-	if (memcmp(start.data, comment, len) == 0 || memcmp(start.data, heading, len) == 0)
-		return GROWN_OURS;
-	return unclean && memchr(start.data, '\0', start.len) != NULL ? GROWN_OURS : GROWN_FOREIGN;
-}
-
 static int
 open_file(struct exwriter *w, struct grown *g, const struct grown_mark *mark, bool pri, int *ret_fd,
     struct err *err)
 {
-	const struct grown_kind kind = { .name = pri ? pri_file_name : sec_file_name,
-		.claim = file_claim,
-		.start_max = 12,
-		.arg = w };
+	struct exclaim claim;
 	enum grown_found found;
 	char name[GROWN_NAME_MAX];
 
-	if (grown_open(g, w->dir, &kind, mark, w->unclean, ret_fd, &found, err) < 0)
+	(pri ? exclaim_pri : exclaim_sec)(&claim, w->place.number);
+	if (grown_open(g, w->dir, &claim.kind, mark, w->unclean, ret_fd, &found, err) < 0)
 		return -1;
 	if (found != GROWN_LEFT) {
 		w->dir_dirty |= g->len == 0 || w->unclean;
 		return 0;
 	}
 	/* A pointer that leads into a file of another name cannot be mended. */
-	kind.name(w, g->number, name);
+	claim.kind.name(&claim, g->number, name);
 	(void)unlinkat(w->dir, name, 0);
-	kind.name(w, mark != NULL ? mark->number : 1, name);
+	claim.kind.name(&claim, mark != NULL ? mark->number : 1, name);
 	return err_set(err, ERR_CONFIG,
 	    "'%s/%s' is not as imex left it: another program changed it. Put it back, or use "
 	    "another directory", w->place.dir, name);
@@ -210,10 +175,28 @@ open_pri(struct exwriter *w, const struct grown_mark *mark, struct err *err)
 	return w->pri.len == 0 ? begin_pri(w, err) : 0;
 }
 
+/* Parts behind the one that is gone on with were never committed. They may not be reached again, when the
+ * source has less now, and would be named by the packing list. */
+static int
+drop_later_parts(struct exwriter *w, struct err *err)
+{
+	char name[EXSET_NAME_MAX];
+
+	for (unsigned part = w->sec.number + 1; w->unclean; part++) {
+		exset_sec_name(w->place.number, part, name);
+		if (unlinkat(w->dir, name, 0) == 0)
+			continue;
+		return errno == ENOENT ? 0 : err_set_sys(err, ERR_DISK, "remove '%s'", name);
+	}
+	return 0;
+}
+
 static int
 open_sec(struct exwriter *w, const struct grown_mark *mark, struct err *err)
 {
 	if (open_file(w, &w->sec, mark, false, &w->sec_fd, err) < 0)
+		return -1;
+	if (drop_later_parts(w, err) < 0)
 		return -1;
 	w->sec_len = w->sec.len;
 	exset_sec_name(w->place.number, w->sec.number, w->sec_name);
