@@ -265,15 +265,21 @@ loss_words_name(const struct loss *l, bool first, struct buf *out)
 void
 loss_words(const struct loss_book *b, enum loss_kind kind, struct buf *out)
 {
-	uint64_t messages = 0;
+	uint64_t messages = 0, others = 0;
 	size_t named;
 	bool first = true;
 
 	(void)loss_end(b, kind, &named);
 	for (size_t i = 0; i < b->len; i++) {
-		if (b->loss[i].kind == kind && b->loss[i].messages > messages)
-			messages = b->loss[i].messages;
+		const struct loss *l = &b->loss[i];
+		/* The one without a name may hold a message once for each name it stands for. */
+		uint64_t *most = l->name[0] != '\0' ? &messages : &others;
+
+		if (l->kind == kind && l->messages > *most)
+			*most = l->messages;
 	}
+	if (messages == 0)
+		messages = others;
 	if (messages == 0)
 		return;
 	(void)buf_printf(out, "%s%" PRIu64 " message%s %s", named > 1 ? "at least " : "", messages,

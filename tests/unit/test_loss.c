@@ -226,6 +226,21 @@ a_sentence_tells_one_kind(void **state)
 	}
 }
 
+/* One message with a thousand names is one message, not a thousand. */
+static void
+others_do_not_count_as_messages_where_names_do(void **state)
+{
+	char name[16];
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		snprintf(name, sizeof(name), "n%d", i);
+		add(LOSS_HEADER, name, 1, 1);
+	}
+	assert_non_null(strstr(words_of(LOSS_HEADER), "others (976)"));
+	assert_int_equal(strncmp(words_of(LOSS_HEADER), "at least 1 message has ", 23), 0);
+}
+
 #define WITH_BOOK(f) cmocka_unit_test_setup_teardown(f, loss_test_begin, loss_test_end)
 
 int
@@ -241,6 +256,7 @@ main(void)
 		WITH_BOOK(what_is_no_such_line_is_refused_and_changes_nothing),
 		WITH_BOOK(hostile_lines_do_no_harm),
 		WITH_BOOK(a_sentence_tells_one_kind),
+		WITH_BOOK(others_do_not_count_as_messages_where_names_do),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
