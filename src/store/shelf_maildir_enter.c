@@ -54,7 +54,10 @@ part_clean(struct shelf *s, const char *part, struct dir_list *l)
 		else if (passed++ == 0)
 			first = l->at[i];
 	}
-	if (passed > 0)
+	if (passed == 1)
+		shelf_note(&s->base, EV_FILE_PASSED_OVER, LEVEL_WARNING, 0,
+		    "'%s' in '%s' is no regular file", l->text + first + 1, part);
+	else if (passed > 1)
 		shelf_note(&s->base, EV_FILE_PASSED_OVER, LEVEL_WARNING, 0,
 		    "'%s' in '%s' and %zu more are no regular files", l->text + first + 1, part,
 		    passed - 1);

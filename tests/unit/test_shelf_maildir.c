@@ -388,7 +388,7 @@ links_and_special_files_are_not_opened(void **state)
 	assert_int_equal(read_enter("INBOX"), 0);
 	assert_int_equal(rd.page->len, 1);
 	assert_true(body_is(1, "ok\r\n"));
-	assert_true(noted("are no regular files"));
+	assert_true(noted("and 1 more are no regular files"));
 }
 
 static void
