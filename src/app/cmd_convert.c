@@ -128,6 +128,7 @@ convert_reports(struct convert *c, struct err *err)
 
 	if (report_open(&r, c->run.state, c->dir, o->no_subjects, err) < 0)
 		return -1;
+	s.fresh_known = r.n_accounts == 1;
 	rc = report_files(&r, err);
 	if (rc == 0 && o->json)
 		rc = report_print(&r, REPORT_JSON, STDOUT_FILENO, err);

@@ -126,7 +126,8 @@ extract_summary(const struct extract *x, struct report *r, struct err *err)
 		.again = "imex extract",
 		.source = x->source,
 		.code = x->code,
-		.fresh = atomic_load(&x->run.progress.messages_new) };
+		.fresh = atomic_load(&x->run.progress.messages_new),
+		.fresh_known = true };
 
 	if (!a || atomic_load(&x->run.progress.folders_total) == 0)
 		return 0;

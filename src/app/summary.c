@@ -9,7 +9,7 @@ summary_not_good(const struct tally *sum, struct out *o)
 {
 	for (int v = 0; v < VERDICTS; v++)
 		if (!verdict_good((enum verdict)v) && sum->verdicts[v] > 0)
-			out_printf(o, "  %-10s%" PRIu64 " of the messages\n",
+			out_printf(o, "  %-9s %" PRIu64 " of the messages\n",
 			    v ? verdict_name((enum verdict)v) : "undecided", sum->verdicts[v]);
 }
 
@@ -25,8 +25,10 @@ summary_numbers(const struct summary *s, const struct account_rec *a, const stru
 	human_bytes(sum->bytes, bytes);
 	out_printf(o, "  folders   %" PRIu64 " of %" PRIu64 " proved complete\n", sum->proved,
 	    sum->folders);
-	out_printf(o, "  messages  %s of %s stored, %s; %s of them by this run\n", stored, listed,
-	    bytes, fresh);
+	out_printf(o, "  messages  %s of %s stored, %s", stored, listed, bytes);
+	if (s->fresh_known)
+		out_printf(o, "; %s of them by this run", fresh);
+	out_str(o, "\n");
 	if (sum->verdicts[VERDICT_EXCLUDED] > 0) {
 		human_count(sum->verdicts[VERDICT_EXCLUDED], listed);
 		out_printf(o, "  excluded  %s by the selection\n", listed);

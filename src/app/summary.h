@@ -8,7 +8,8 @@ struct summary {
 	const char *dir, *source;	/* as the user wrote them */
 	const char *again;		/* the command, "imex extract" */
 	int code;			/* the exit code to come */
-	uint64_t fresh;			/* messages stored by this run */
+	uint64_t fresh;			/* messages stored by this run, if known of one account */
+	bool fresh_known;
 	bool verified;			/* the files have been read back and are right */
 };
 

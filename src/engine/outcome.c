@@ -50,6 +50,46 @@ lane_event(struct lane *l, enum event_no no, const char *fmt, ...)
 	evlog_put(l->job->log, &e, "%s", text);
 }
 
+static bool
+note_alike(const struct note *a, const struct note *b)
+{
+	return b->standing && a->event.no == b->event.no && a->event.uid == b->event.uid &&
+	       strcmp(a->event.folder ? a->event.folder : "",
+		   b->event.folder ? b->event.folder : "") == 0;
+}
+
+/* The state keeps one warning per event, folder and message: notes that share these are one
+ * warning with all their texts, as far as there is room. Told with the first of them. */
+static void
+keep_note(const struct notes *notes, size_t at, const char *display, struct batch *b)
+{
+	enum { ROOM = 4096 };
+	const struct note *n = &notes->note[at];
+	struct buf text;
+	size_t left = 0;
+
+	for (size_t i = 0; i < at; i++)
+		if (note_alike(n, &notes->note[i]))
+			return;
+	buf_init(&text, ROOM + ERR_TEXT_MAX + 64);
+	buf_add_str(&text, n->text);
+	for (size_t i = at + 1; i < notes->len; i++) {
+		if (!note_alike(n, &notes->note[i]))
+			continue;
+		if (left > 0 || text.len + strlen(notes->note[i].text) > ROOM)
+			left++;
+		else
+			buf_printf(&text, "; %s", notes->note[i].text);
+	}
+	if (left > 0)
+		buf_printf(&text, "; and %zu more, see events.jsonl", left);
+	batch_warning(b, &(struct warning){ .event = (int)n->event.no,
+			     .folder = display,
+			     .uid = n->event.uid,
+			     .text = text.data });
+	buf_done(&text);
+}
+
 static void
 tell_notes(struct lane *l, struct batch *b)
 {
@@ -58,20 +98,17 @@ tell_notes(struct lane *l, struct batch *b)
 	if (notes == NULL)
 		return;
 	for (size_t i = 0; i < notes->len; i++) {
-		struct note *n = &notes->note[i];
+		struct event e = notes->note[i].event;
 		struct buf shown;
 
 		buf_init(&shown, 64 * 1024);
-		if (n->event.folder != NULL)
-			folder_display(slice_str(n->event.folder), &shown);
-		n->event.account = l->account;
-		n->event.folder = n->event.folder ? shown.data : NULL;
-		evlog_put(l->job->log, &n->event, "%s", n->text);
-		if (n->standing && b != NULL)
-			batch_warning(b, &(struct warning){ .event = (int)n->event.no,
-					     .folder = n->event.folder ? n->event.folder : "",
-					     .uid = n->event.uid,
-					     .text = n->text });
+		if (e.folder != NULL)
+			folder_display(slice_str(e.folder), &shown);
+		e.account = l->account;
+		e.folder = e.folder ? shown.data : NULL;
+		evlog_put(l->job->log, &e, "%s", notes->note[i].text);
+		if (notes->note[i].standing && b != NULL)
+			keep_note(notes, i, e.folder ? e.folder : "", b);
 		buf_done(&shown);
 	}
 	if (notes->dropped > 0) {
@@ -148,9 +185,11 @@ lane_good(struct lane *l, const struct msg *m, enum verdict old)
 		    l, EV_MESSAGE_GONE, "UID %u was expunged before it could be read", m->uid);
 	if (m->verdict != VERDICT_STORED)
 		return;
-	if (m->size_known && !m->rebuilt && m->size != m->wire_bytes)
+	/* What is put together from pieces has another size; that is told once a folder. */
+	if (m->size_known && m->size != m->wire_bytes && !m->rebuilt)
 		lane_warn(l, EV_SIZE_DIFFERS, m->uid,
-		    "the server states %llu octets, the message has %llu; stored as it came",
+		    "%s states %llu octets, the message has %llu; stored as it came",
+		    l->job->from != NULL ? "the sidecar" : "the server",
 		    (unsigned long long)m->size, (unsigned long long)m->wire_bytes);
 	if (!m->date.known || m->date.epoch < 0)
 		lane_warn(l, EV_BAD_DATE, m->uid,

@@ -149,6 +149,7 @@ def test_an_exchange_set_without_the_source_gives_rebuilt_messages(t):
     there = lab.content(other, "maildir")
     t.equal({n: sorted(f.messages) for n, f in there.items()},
             {n: sorted(f.messages) for n, f in lab.content(job, "maildir").items()}, "every UID is there")
+    t.ok("octets, the message has" not in lab.report_text(other), "no warning of the size of each", run.text[:2000])
     t.ok(all(k.line.get("rebuilt") for f in there.values() for k in f.messages.values()),
          "each is marked as rebuilt")
     flags = {(n, u): k.flags for n, f in there.items() for u, k in f.messages.items()}
@@ -164,6 +165,52 @@ def test_another_kind_of_job_is_refused(t):
     _, run = lab.run_convert(job, "mbox", job=job)
     t.within(run.code, (64, 78), "into itself")
     lab.holds(other, "mbox")
+
+
+def test_a_target_inside_of_the_source_is_refused(t):
+    """Also one that is not there yet: it would be part of the source from then on."""
+    needs(t, "convert")
+    lab, job = started(t, "mbox", foldernames.small(1))
+    before = maildir.tree(os.path.join(job, "mail"))
+    for name in ("", "sub", "mail/x/y", "mail"):
+        _, run = lab.run_convert(job, "eml", job=os.path.join(job, name))
+        t.equal(run.code, 64, f"into DIR/{name}")
+    t.equal(maildir.differences(before, maildir.tree(os.path.join(job, "mail"))), [], "the mail of the source")
+    t.ok(not os.path.exists(os.path.join(job, "sub")), "nothing was made in the source")
+
+
+def others_maildir(lab):
+    """A Maildir of another program, with one message."""
+    place = lab.path()
+    for part in ("cur", "new", "tmp"):
+        os.makedirs(os.path.join(place, part))
+    with open(os.path.join(place, "cur", "1.a:2,S"), "wb") as file:
+        file.write(b"Subject: one\r\n\r\nbody\r\n")
+    return place
+
+
+def test_two_warnings_of_one_kind_are_both_in_the_report(t):
+    needs(t, "convert", "eml")
+    lab = Lab(t)
+    place = others_maildir(lab)
+    for name in (".First", ".Second"):
+        os.symlink("/etc", os.path.join(place, name))
+    job = lab.convert(place, "eml", codes=(1,))
+    told = lab.report_text(job)
+    for name in (".First", ".Second"):
+        t.ok(f"'{name}'" in told, f"the report tells of {name}", told)
+
+
+def test_the_summary_of_two_accounts_does_not_give_one_what_is_the_others(t):
+    needs(t, "convert", "eml")
+    lab = Lab(t)
+    first = lab.run_convert(others_maildir(lab), "eml")
+    t.ok(b"1 of them by this run" in first[1].out, "one account", first[1].describe())
+    twin = os.path.join(os.path.dirname(lab.path()), "other")
+    os.rename(others_maildir(lab), twin)
+    _, run = lab.run_convert(twin, "eml", job=first[0])
+    t.equal(run.code, 0, "exit code")
+    t.ok(b"by this run" not in run.out, "two accounts", run.describe())
 
 
 def test_a_source_that_is_not_there(t):
