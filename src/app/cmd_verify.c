@@ -130,8 +130,8 @@ verify_end_text(struct verify *v)
 
 	human_count(n->messages, messages);
 	human_bytes(n->bytes, bytes);
-	out_printf(&v->out, "%s messages in %" PRIu64 " folders (%s) compared with the state%s%s: ",
-	    messages, n->folders, bytes, v->source ? " and the server" : "",
+	out_printf(&v->out, "%s message%s in %" PRIu64 " folder%s (%s) compared with the state%s%s: ",
+	    messages, n->messages == 1 ? "" : "s", n->folders, n->folders == 1 ? "" : "s", bytes, v->source ? " and the server" : "",
 	    v->run.o->deep ? ", byte for byte" : "");
 	if (n->differences + n->recognised == 0)
 		out_str(&v->out, "equal\n");
@@ -140,7 +140,7 @@ verify_end_text(struct verify *v)
 		    n->differences, n->recognised);
 	if (n->not_good > 0)
 		out_printf(&v->out,
-		    "%" PRIu64 " messages without a good verdict were not compared; "
+		    "%" PRIu64 " without a good verdict were not compared; "
 		    "imex report names them\n",
 		    n->not_good);
 }

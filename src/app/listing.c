@@ -249,7 +249,8 @@ text_end(struct listing *l)
 
 	human_count(n->messages, messages);
 	human_bytes(n->bytes, bytes);
-	out_printf(&l->out, "%s messages in %" PRIu64 " folders, %s: ", messages, n->folders, bytes);
+	out_printf(&l->out, "%s message%s in %" PRIu64 " folder%s, %s: ", messages,
+	    n->messages == 1 ? "" : "s", n->folders, n->folders == 1 ? "" : "s", bytes);
 	if (n->faulty == 0)
 		out_str(&l->out, "all can be read\n");
 	else

@@ -112,6 +112,12 @@ account_status_name(enum account_status s)
 	return names[s];
 }
 
+bool
+report_has_eol(const struct report *r)
+{
+	return strcmp(r->birth.format, "maildir") == 0 || strcmp(r->birth.format, "mbox") == 0;
+}
+
 const char *
 account_words(const struct account_rec *a, const struct tally *sum)
 {

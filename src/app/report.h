@@ -47,6 +47,8 @@ uint64_t tally_not_good(const struct tally *t);		/* listed ones without a good v
 const char *account_words(const struct account_rec *a, const struct tally *sum);
 /* 0, 1 or 2 of this account alone (rules.md 5). */
 int account_code(const struct account_rec *a, const struct tally *sum);
+/* Has the format line ends that one can choose? */
+bool report_has_eol(const struct report *r);
 /* For programs: new, running, done, failed, stopped. */
 const char *account_status_name(enum account_status s);
 /* UTF-8 of a wire name, in scratch. */

@@ -327,8 +327,10 @@ report_html(struct report *r, struct out *o, struct err *err)
 	out_str(o, head);
 	out_printf(o, "<h1>imex report: <span class=\"%s\">%s</span></h1>\n",
 	    outcome_class(r->exit_code), outcome[r->exit_code]);
-	out_printf(o, "<p>imex " IMEX_VERSION ", %s to %s, line ends %s.</p>\n", r->birth.command,
-	    r->birth.format, r->birth.eol);
+	out_printf(o, "<p>imex " IMEX_VERSION ", %s to %s", r->birth.command, r->birth.format);
+	if (report_has_eol(r))
+		out_printf(o, ", line ends %s", r->birth.eol);
+	out_str(o, ".</p>\n");
 	for (size_t i = 0; i < r->n_accounts && rc == 0; i++)
 		rc = html_account(r, &r->account[i], o, err);
 	out_str(o, "</body>\n</html>\n");

@@ -223,7 +223,9 @@ text_heading(const struct report *r, const struct account_rec *a, const struct a
 	out_str(o, "  in ");
 	out_visible(o, r->dir);
 	out_str(o, "/mail/");
-	out_visible(o, a->dir);
+	/* An Exchange set holds all accounts; what has the account's name are its sidecars. */
+	if (strcmp(r->birth.format, "exchange") != 0)
+		out_visible(o, a->dir);
 	out_str(o, "\n");
 }
 
@@ -255,9 +257,12 @@ report_text(struct report *r, struct out *o, struct err *err)
 
 	out_str(o, "imex " IMEX_VERSION ", job ");
 	out_visible(o, r->dir);
-	out_printf(o, ": %s\n%s to %s, line ends %s\n",
+	out_printf(o, ": %s\n%s to %s",
 	    r->n_accounts == 0 ? "nothing done yet" : outcome[r->exit_code], r->birth.command,
-	    r->birth.format, r->birth.eol);
+	    r->birth.format);
+	if (report_has_eol(r))
+		out_printf(o, ", line ends %s", r->birth.eol);
+	out_str(o, "\n");
 	for (size_t i = 0; i < r->n_accounts && rc == 0; i++)
 		rc = text_account(r, &r->account[i], o, err);
 	return rc;
