@@ -213,6 +213,18 @@ def test_the_summary_of_two_accounts_does_not_give_one_what_is_the_others(t):
     t.ok(b"by this run" not in run.out, "two accounts", run.describe())
 
 
+def test_the_report_names_the_place_of_the_mail(t):
+    needs(t, "convert", "exchange", "mbox")
+    lab = Lab(t)
+    place = others_maildir(lab)
+    for format, tail, ends in (("exchange", "/mail/", False), ("mbox", f"/mail/{os.path.basename(place)}", True)):
+        job = lab.convert(place, format)
+        text = lab.imex("report", job).text
+        t.ok(f"  in {job}{tail}\n" in text, f"{format}: where it is", text)
+        html = lab.imex("report", job, "--format", "html").text
+        t.equal(["line ends" in text, "line ends" in html], [ends, ends], f"{format}: line ends")
+
+
 def test_a_source_that_is_not_there(t):
     needs(t, "convert")
     lab = Lab(t)
