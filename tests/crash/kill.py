@@ -42,8 +42,9 @@ class Seen:
 
 def enough(t, seen):
     t.ok(seen.kills >= seen.points * 0.8 > 5, f"it was killed: {seen}")
-    t.ok(seen.undecided >= 1, f"also between rename and commit: {seen}")
-    t.ok(seen.partly >= min(1, seen.points // 5), f"and between two commits: {seen}")
+    # A few kills may all miss the short windows; that many cannot.
+    t.ok(seen.undecided >= min(1, seen.points // 40), f"also between rename and commit: {seen}")
+    t.ok(seen.partly >= min(1, seen.points // 40), f"and between two commits: {seen}")
 
 
 def messages(lab):
