@@ -16,6 +16,7 @@ import lab                                                          # noqa: E402
 import certs                                                        # noqa: E402
 import fault                                                        # noqa: E402
 import kill                                                         # noqa: E402
+import later                                                        # noqa: E402
 import power                                                        # noqa: E402
 import shim                                                         # noqa: E402
 import stop                                                         # noqa: E402
@@ -31,7 +32,7 @@ def main():
             sys.exit(2)
     if "CRASH_SHIM" in os.environ:
         shim.shim_path()        # before the tests fork
-    tests = kill.tests() + power.tests() + fault.tests() + stop.tests()
+    tests = kill.tests() + later.tests() + power.tests() + fault.tests() + stop.tests()
     # One directory for all, so that a killed test leaves nothing behind either.
     tempfile.tempdir = tempfile.mkdtemp(prefix="imex-crash-")
     try:
