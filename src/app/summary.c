@@ -35,7 +35,7 @@ summary_numbers(const struct summary *s, const struct account_rec *a, const stru
 	}
 	summary_not_good(sum, o);
 	if (s->verified)
-		out_str(o, "  verified  every file was read back and is right\n");
+		out_str(o, "  verified  every file that was stored was read back and is right\n");
 	if (a->warnings > 0)
 		out_printf(o, "  warnings  %" PRIu64 " (imex report tells them)\n", a->warnings);
 }

@@ -64,6 +64,8 @@ read_body(struct inventory *v, const struct offer *o, struct err *err)
 	digest_end(v->digest, sum);
 	v->folder.bytes += octets;
 	v->folder.rebuilt += o->rebuilt;
+	if (!verdict_good(o->good))
+		trouble(v, TROUBLE_UNREADABLE, o->uid, o->reason ? o->reason : "");
 	if (o->sha256 != NULL && memcmp(sum, o->sha256, SHA256_LEN) != 0)
 		trouble(v, TROUBLE_DIFFERS, o->uid,
 		    "its SHA-256 is not the one that the sidecar tells");

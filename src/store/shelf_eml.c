@@ -171,7 +171,9 @@ begin_told(struct shelf *s, const struct sidecar_entry *e, struct shelf_body *re
 		shelf_body_failed(ret, &s->arena, "%s", why.text);
 		return;
 	}
-	if (l->file == NULL) {
+	size_t len = l->file != NULL ? strlen(l->file) : 0;
+
+	if (len < 5 || strcasecmp(l->file + len - 4, ".eml") != 0) {
 		shelf_body_failed(ret, &s->arena, "its sidecar line names no file of this folder");
 		return;
 	}

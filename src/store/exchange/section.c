@@ -449,6 +449,9 @@ scan_file(struct exread *r, uint32_t file)
 		read_problem(r, &at, EV_EX_UNREADABLE, "cannot be read: %s", why);
 		return;
 	}
+	if (size == 0)
+		read_problem(r, &at, EV_EX_UNREADABLE,
+		    "has 0 octets, expected a section; it was cut, take it from another copy");
 	s.lex = exlex_new(fd, r->file[file].name, r->page);
 	s.at = at;
 	if (scan_lines(&s, &err) < 0)
