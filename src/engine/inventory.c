@@ -178,6 +178,18 @@ take_folder(struct inventory *v, const struct planned *p, struct err *err)
 	return 0;
 }
 
+static void
+note_unmatched(struct inventory *v, const struct plan *plan)
+{
+	struct buf text;
+
+	buf_init(&text, NO_FOLDER_MAX);
+	v->folder = (struct inventory_folder){ .name = "" };
+	if (plan_unmatched(plan, &v->job->selection, &text))
+		trouble(v, TROUBLE_NOTE, 0, text.data);
+	buf_done(&text);
+}
+
 int
 job_inventory(const struct job *job, const struct inventory_out *out, struct inventory_sum *io,
     struct err *err)
@@ -196,6 +208,8 @@ job_inventory(const struct job *job, const struct inventory_out *out, struct inv
 		rc = source_files.folders(v.source, &plan.arena, &list, err);
 	if (rc == 0)
 		rc = plan_make(&plan, &job->selection, &list, err);
+	if (rc == 0)
+		note_unmatched(&v, &plan);
 	for (size_t i = 0; rc == 0 && i < plan.len; i++)
 		rc = take_folder(&v, &plan.folder[i], err);
 	source_files.close(&v.source);

@@ -39,6 +39,7 @@ struct run {
 	struct folder_rec *known;
 	size_t n_known;
 	struct arena arena;
+	struct buf no_folder; /* plan_unmatched */
 	bool address_made; /* nobody told the account's address */
 	unsigned unparsed; /* lines of the folder list that could not be read */
 	size_t next; /* folder to take; shared.mutex */
@@ -391,6 +392,7 @@ make_plan(struct run *r, struct lane *l, struct err *err)
 	if (plan_make(&r->plan, &r->job->selection, &list, err) < 0 ||
 	    check_source(r, l, product, err) < 0)
 		return -1;
+	(void)plan_unmatched(&r->plan, &r->job->selection, &r->no_folder);
 	lane_survey(l, &r->plan);
 	/* A folder that seems to be gone may be one whose line was garbled. */
 	if (r->unparsed == 0)
@@ -435,6 +437,8 @@ run_account(struct run *r, struct runner *u, struct err *err)
 		batch_warning(l->batch,
 		    &(struct warning){ .event = EV_INSECURE, .folder = "", .text = text });
 	}
+	if (r->no_folder.len > 0)
+		lane_warn(l, EV_NO_FOLDER, 0, "%s", r->no_folder.data);
 	if (r->address_made)
 		lane_warn(l, EV_NO_ADDRESS, 0,
 		    "no SMTP address was given (--smtp-address); the set files the account under "
@@ -591,6 +595,7 @@ job_copy(const struct job *job, struct err *err)
 	pthread_cond_init(&r.shared.learnt, NULL);
 	arena_init(&r.arena, 512 * 1024 * 1024);
 	plan_init(&r.plan);
+	buf_init(&r.no_folder, NO_FOLDER_MAX);
 	if (claim(&r, err) < 0 ||
 	    (job->from == NULL &&
 		state_server_get(job->state, host_port, &r.shared.facts, err) < 0))
@@ -602,6 +607,7 @@ out:
 	free(r.mail_dir);
 	free(r.set_dir);
 	plan_done(&r.plan);
+	buf_done(&r.no_folder);
 	arena_done(&r.arena);
 	pthread_cond_destroy(&r.shared.learnt);
 	pthread_mutex_destroy(&r.shared.mutex);

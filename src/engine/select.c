@@ -95,6 +95,24 @@ out:
 	return rc;
 }
 
+bool
+plan_unmatched(const struct plan *p, const struct selection *sel, struct buf *out)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < sel->n_folders; i++) {
+		bool found = false;
+
+		for (size_t k = 0; k < p->len && !found; k++)
+			found = pattern_matches(sel->folders[i], p->folder[k].display);
+		if (!found)
+			(void)buf_printf(out, "%s'%s'", any ? ", " : "no folder matches --folder ",
+			    sel->folders[i]);
+		any |= !found;
+	}
+	return any;
+}
+
 /* "before --since 2003-11-07T00:00:00Z" */
 static bool
 excluded_by_date(const char *words, int64_t limit, char *ret_why)

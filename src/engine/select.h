@@ -5,6 +5,8 @@
 #include "engine/job.h"
 #include "imap/session.h"
 
+enum { NO_FOLDER_MAX = 8192 }; /* octets of the sentence */
+
 struct planned {
 	struct folder folder;
 	const char *display; /* UTF-8, INBOX in capitals */
@@ -28,6 +30,9 @@ void plan_done(struct plan *p);
 /* Takes over *list (its names are in p->arena already). */
 int plan_make(struct plan *p, const struct selection *sel, struct folder_list *list,
     struct err *err) WARN_UNUSED;
+/* Patterns of --folder that no folder of the plan has, as one sentence; false: none. A mistyped name
+ * must not look like an account without mail. */
+bool plan_unmatched(const struct plan *p, const struct selection *sel, struct buf *out);
 bool pattern_matches(const char *pattern, const char *display);
 /* Does the selection leave a listed message out? Then ret_why says by which part of it. */
 enum { EXCLUDED_WHY_MAX = 64 };

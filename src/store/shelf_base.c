@@ -486,8 +486,10 @@ shelf_walk_into(struct shelf_base *b, const struct shelf_step *at, const char *c
 	if (shelf_stopped(b, err) < 0)
 		return -1;
 	if (at->depth + 1 >= SHELF_DEPTH_MAX || path.full) {
-		(void)err_set(err, ERR_FOLDER, "'%s' lies deeper than %d directories", at->path,
-		    SHELF_DEPTH_MAX);
+		(void)err_set(err, ERR_FOLDER,
+		    "'%s' lies deeper than %d directories; move it elsewhere, or name a directory "
+		    "within it",
+		    at->path, SHELF_DEPTH_MAX);
 		err_widen(err, SCOPE_RUN);
 		return -1;
 	}
