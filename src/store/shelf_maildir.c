@@ -163,10 +163,23 @@ keywords_told(const struct shelf *s, const char *list, const char *letters, stru
 	return true;
 }
 
+/* Once for each letter: who set it knew a name for it. */
+static void
+letter_nameless(struct shelf *s, const char *name, size_t n)
+{
+	if ((s->nameless >> n & 1) != 0)
+		return;
+	s->nameless |= UINT32_C(1) << n;
+	shelf_note(&s->base, EV_FOREIGN_CHANGE, LEVEL_WARNING, 0,
+	    "'%s' and maybe others are marked with the letter '%c', to which 'dovecot-keywords' "
+	    "gives no name; this keyword is left out",
+	    name, 'a' + (int)n);
+}
+
 /* The system flags of the name; `told` are the keywords of the sidecar. */
 static bool
 item_flags(
-    const struct shelf *s, const char *name, const char *told, struct arena *a, struct flags *ret)
+    struct shelf *s, const char *name, const char *told, struct arena *a, struct flags *ret)
 {
 	const char *letters = maildir_letters(name);
 	uint32_t given = 0;
@@ -181,6 +194,8 @@ item_flags(
 	for (const char *c = letters; *c != '\0'; c++) {
 		size_t n = (size_t)(*c - 'a');
 
+		if (n < KEYWORD_NAMES && s->keyword[n] == NULL)
+			letter_nameless(s, name, n);
 		if (n < KEYWORD_NAMES && s->keyword[n] != NULL && (given >> n & 1) == 0 &&
 		    !flag_set_add(&set, slice_str(s->keyword[n])))
 			return false;

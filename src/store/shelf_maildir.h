@@ -25,6 +25,7 @@ struct shelf {
 	size_t len, cap;
 	struct arena arena; /* names of keywords */
 	const char *keyword[KEYWORD_NAMES];
+	uint32_t nameless; /* letters without a name that were told */
 	bool mixed_told;
 	/* of the message at hand */
 	struct wire wire;

@@ -433,6 +433,7 @@ maildir_load(struct shelf *s, struct err *err)
 		return -1;
 	if (f->is_older && s->index == NULL)
 		return err_set(err, ERR_FOLDER, "the sidecar in '%s' is gone", f->path);
+	s->nameless = 0;
 	if (!keyword_names_read(s->folder, &s->arena, s->keyword))
 		shelf_note(&s->base, EV_FILE_DAMAGED, LEVEL_WARNING, 0,
 		    "'dovecot-keywords' cannot be read; keywords of other programs are missing");

@@ -298,6 +298,7 @@ dovecot_uidlist_and_keywords_of_others_are_taken(void **state)
 	assert_string_equal(read_flags(), "7:\\Seen home work; 9:; 100:");
 	assert_int_equal(rd.head.uidnext, 101);
 	assert_true(noted("'dovecot-uidlist': 2 lines cannot be used, the first is line 4"));
+	assert_true(noted("marked with the letter 'c', to which 'dovecot-keywords' gives no name"));
 }
 
 static void
