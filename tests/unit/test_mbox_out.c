@@ -210,20 +210,21 @@ many_keywords_are_folded_and_bounded(void **state)
 	check_file(w, &place);
 }
 
+#define W(octets) { octets, sizeof(octets) - 1 }
 static const struct wire nasty[] = {
-	{ "", 0 },
-	{ "\r", 1 },
-	{ "\n", 1 },
-	{ "\r\r\n", 3 },
-	{ "From ", 5 },
-	{ ">From \r\n", 8 },
-	{ "A: b\r\n\r\nFrom x\r\n>From y\r\n>>Fro\r\n\r\n", 36 },
-	{ "A: b\r\nFrom c\r\n\r\nx\r\nFrom y\nz\r\n", 31 },
-	{ "A: b\r\nFrom c\r\n\r\nx\r\nFrom y\rFrom z", 33 },
-	{ "A: b\r\n\r\nFrom\r", 13 },
-	{ "A: b\r\n\r", 7 },
-	{ "A: b\n\nFrom x\n\nFrom y\n", 21 },
-	{ "nul \0From\0\r\nFrom \0\r\n\x80\xff\r\n", 25 },
+	W(""),
+	W("\r"),
+	W("\n"),
+	W("\r\r\n"),
+	W("From "),
+	W(">From \r\n"),
+	W("A: b\r\n\r\nFrom x\r\n>From y\r\n>>Fro\r\n\r\n"),
+	W("A: b\r\nFrom c\r\n\r\nx\r\nFrom y\nz\r\n"),
+	W("A: b\r\nFrom c\r\n\r\nx\r\nFrom y\rFrom z"),
+	W("A: b\r\n\r\nFrom\r"),
+	W("A: b\r\n\r"),
+	W("A: b\n\nFrom x\n\nFrom y\n"),
+	W("nul \0From\0\r\nFrom \0\r\n\x80\xff\r\n"),
 };
 
 static void
