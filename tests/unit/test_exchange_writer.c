@@ -90,15 +90,16 @@ write_all(uint64_t sec_max)
 static void
 body_is_there(const char *line, const char *end, unsigned uid)
 {
-	char name[64], path[80], want[BODY + 2];
-	unsigned long at;
+	char path[80], want[BODY + 2];
 	size_t len;
 	const char *hash = end;
 
 	while (hash > line && *hash != '#')
 		hash--;
-	assert_int_equal(sscanf(hash, "#%63[^(](%lu)", name, &at), 2);
-	(void)snprintf(path, sizeof path, "mail/%s", name);
+	const char *open = strchr(hash, '(');
+	assert_non_null(open);
+	unsigned long at = strtoul(open + 1, NULL, 10);
+	(void)snprintf(path, sizeof path, "mail/%.*s", (int)(open - hash - 1), hash + 1);
 	char *sec = temp_read(path, &len);
 	assert_non_null(sec);
 	assert_true(at < len);
