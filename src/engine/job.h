@@ -8,6 +8,7 @@
 #include "engine/progress.h"
 #include "imap/endpoint.h"
 #include "mail/folder.h"
+#include "mail/mapping.h"
 #include "state/state.h"
 #include "store/format.h"
 #include "store/shelf.h"
@@ -41,11 +42,21 @@ struct writing {
 	const char *ex_mailbox; /* target mailbox, for the list of users; NULL: not known */
 };
 
+/* The server that mail goes to. */
+struct dest {
+	struct endpoint server;
+	struct mapping_rules rules;
+	int64_t doubt_wait_ms; /* --doubt-wait (rules.md 2.3) */
+	const char *spool_dir; /* --spool; NULL: the job directory */
+	bool acl, metadata; /* carry them where both sides have them */
+};
+
 struct job {
 	const char *dir; /* job directory; NULL for check */
 	struct endpoint source;
 	const struct shelf_place *from; /* the source is files; NULL: a server */
 	struct selection selection;
+	const struct dest *dest; /* messages go to a server; NULL: to files, in `format` */
 	enum format format;
 	struct writing writing;
 	bool no_source_writes; /* skip body forms that set \Seen */
@@ -97,6 +108,50 @@ struct check_result {
 int job_check(const struct job *job, struct check_result *ret, struct err *err) WARN_UNUSED;
 void check_result_done(struct check_result *r);
 
+/* ---- the way of folders to another server ---- */
+struct map_row {
+	const char *from, *to; /* UTF-8 */
+	enum mapped_how how;
+	const char *why; /* words; NULL: nothing to say */
+	bool excluded, exists;
+	uint32_t messages, there; /* on the source; in the folder it goes to */
+	uint64_t bytes; /* 0: unknown */
+};
+struct map_result {
+	struct arena arena; /* holds everything below */
+	struct map_row *row;
+	size_t n;
+	const char *product; /* of the target */
+	const char *useful, *missing; /* its capabilities, as in check_result */
+	uint64_t append_limit; /* octets; 0: none told (RFC 7889) */
+	uint64_t quota_used, quota_limit; /* octets; limit 0: none told (RFC 9208) */
+	uint64_t messages, bytes; /* of what would go */
+};
+/* Log into both, look, change nothing. ERR_USAGE: the rules send two folders to one; both sides are
+ * the same account (rules.md 2.6). */
+int job_map(const struct job *job, struct map_result *ret, struct err *err) WARN_UNUSED;
+void map_result_done(struct map_result *r);
+
+/* ---- undo ---- */
+struct undo_item {
+	const char *folder; /* of the target, UTF-8 */
+	uint32_t uid; /* of the target */
+	enum undo_what { UNDO_REMOVE, UNDO_CHANGED, UNDO_GONE, UNDO_NOT_OURS } what;
+	const char *subject, *date; /* "" when unknown */
+};
+struct undo_out {
+	void (*put)(void *arg, const struct undo_item *i);
+	void *arg;
+};
+struct undo_counts {
+	uint64_t ours, removed, changed, gone;
+};
+/* Messages that imex itself put on the target (recorded UID, equal digest); without `remove` they
+ * are only listed. What is removed leaves the state in the same way: its row is forgotten, so that a
+ * later run copies it again. */
+int job_undo(const struct job *job, bool remove, const struct undo_out *out,
+    struct undo_counts *ret, struct err *err) WARN_UNUSED;
+
 /* ---- verify ---- */
 enum difference_kind {
 	DIFF_FILE_MISSING,
@@ -136,6 +191,12 @@ struct difference_out {
  * `deep`: bytes too. */
 int job_verify(const struct job *job, bool with_source, bool deep, const struct difference_out *out,
     struct verify_counts *ret, struct err *err) WARN_UNUSED;
+/* The state against the target of the job, and with_source the source too, both read at the same
+ * time: counts, sizes, flags, dates as instants; `deep`: digests of the octets on both sides. What
+ * the server itself causes (headers added, line ends changed: mail/identity.h) is a recognised
+ * difference. */
+int job_verify_dest(const struct job *job, bool with_source, bool deep,
+    const struct difference_out *out, struct verify_counts *ret, struct err *err) WARN_UNUSED;
 const char *difference_words(enum difference_kind k);
 
 #endif

@@ -50,6 +50,8 @@ struct state_backend_ops {
 	    size_t *ret_len, struct err *err);
 	int (*debts)(struct backend *b, int64_t folder, struct arena *a, uint32_t **ret,
 	    size_t *ret_len, struct err *err);
+	int (*intents)(struct backend *b, int64_t folder, struct arena *a, struct intent **ret,
+	    size_t *ret_len, struct err *err);
 
 	int (*server_get)(
 	    struct backend *b, const char *host_port, struct server_facts *ret, struct err *err);

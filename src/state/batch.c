@@ -215,3 +215,20 @@ batch_debt_paid(struct batch *b, int64_t folder, uint32_t uid)
 {
 	(void)batch_op(b, OP_DEBT_PAID, folder, uid);
 }
+
+void
+batch_intent(struct batch *b, int64_t folder, const struct intent *i)
+{
+	struct intent *copy = batch_take(b, sizeof *copy);
+
+	if (copy == NULL)
+		return;
+	*copy = *i;
+	batch_op(b, OP_INTENT, folder, i->uid)->intent = copy;
+}
+
+void
+batch_intent_done(struct batch *b, int64_t folder, uint32_t uid)
+{
+	(void)batch_op(b, OP_INTENT_DONE, folder, uid);
+}

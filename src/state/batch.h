@@ -17,7 +17,9 @@ enum op_kind {
 	OP_FOLDER,
 	OP_MARK,
 	OP_DEBT,
-	OP_DEBT_PAID
+	OP_DEBT_PAID,
+	OP_INTENT,
+	OP_INTENT_DONE
 };
 
 struct op {
@@ -31,6 +33,7 @@ struct op {
 		struct warning *warning;	/* OP_WARNING_GONE: without text */
 		struct folder_rec *rec;
 		const char *mark;
+		struct intent *intent;
 	};
 };
 

@@ -35,6 +35,7 @@ struct state {
 	pthread_mutex_t mutex; /* all below; when reading, the backend too */
 	pthread_cond_t answered; /* a request was answered or a batch ended */
 	unsigned under_way;
+	uint64_t put; /* batches given away so far; those that have ended are put - under_way */
 	struct err failed; /* latched; ERR_NONE: none */
 	struct evlog *log;
 };
@@ -117,6 +118,8 @@ state_serve(struct state *t, struct request *r, struct err *err)
 		return ops->warnings(b, r->id, r->arena, r->warnings, r->ret_len, err);
 	case REQUEST_DEBTS:
 		return ops->debts(b, r->id, r->arena, r->debts, r->ret_len, err);
+	case REQUEST_INTENTS:
+		return ops->intents(b, r->id, r->arena, r->intents, r->ret_len, err);
 	case REQUEST_SERVER_GET:
 		return ops->server_get(b, r->server.name, r->server.ret, err);
 	case REQUEST_SERVER_SET:
@@ -294,8 +297,10 @@ state_put(struct state *t, const struct lease *l, struct batch **b, struct err *
 	bool failed = t->failed.kind != ERR_NONE;
 	if (failed)
 		*err = t->failed;
-	else
+	else {
 		t->under_way++;
+		t->put++;
+	}
 	pthread_mutex_unlock(&t->mutex);
 	if (failed) {
 		batch_free(b);
@@ -315,4 +320,26 @@ int
 state_barrier(struct state *t, struct err *err)
 {
 	return state_ask(t, &(struct request){ .kind = REQUEST_BARRIER }, err);
+}
+
+uint64_t
+state_ticket(struct state *t)
+{
+	pthread_mutex_lock(&t->mutex);
+	uint64_t ticket = t->put;
+	pthread_mutex_unlock(&t->mutex);
+	return ticket;
+}
+
+int
+state_wait(struct state *t, uint64_t ticket, struct err *err)
+{
+	pthread_mutex_lock(&t->mutex);
+	while (t->put - t->under_way < ticket && t->failed.kind == ERR_NONE)
+		pthread_cond_wait(&t->answered, &t->mutex);
+	bool failed = t->failed.kind != ERR_NONE;
+	if (failed)
+		*err = t->failed;
+	pthread_mutex_unlock(&t->mutex);
+	return failed ? -1 : 0;
 }

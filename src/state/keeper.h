@@ -22,6 +22,7 @@ enum request_kind {
 	REQUEST_PROBLEMS,
 	REQUEST_WARNINGS,
 	REQUEST_DEBTS,
+	REQUEST_INTENTS,
 	REQUEST_SERVER_GET,
 	REQUEST_SERVER_SET,
 	REQUEST_OUTCOME
@@ -70,6 +71,7 @@ struct request {
 		struct problem **problems;
 		struct warning **warnings;
 		uint32_t **debts;
+		struct intent **intents;
 		struct {
 			const char *name;
 			struct server_facts *ret;

@@ -64,6 +64,14 @@ static const char *const schema_steps[] = {
 	"INTEGER NOT NULL,"
 	" works_form INTEGER NOT NULL, quirks INTEGER NOT NULL, connections INTEGER NOT NULL) "
 	"WITHOUT ROWID;",
+	/* 2: copies on another server */
+	"ALTER TABLE message ADD COLUMN dest_uid INTEGER;"
+	"ALTER TABLE message ADD COLUMN dest_own INTEGER;"
+	"CREATE TABLE intent(folder INTEGER NOT NULL, uid INTEGER NOT NULL, size INTEGER, date "
+	"INTEGER,"
+	" dest_uidvalidity INTEGER NOT NULL, dest_uidnext INTEGER NOT NULL, at_ms INTEGER NOT "
+	"NULL,"
+	" PRIMARY KEY(folder, uid)) WITHOUT ROWID;",
 };
 
 const int schema_version = (int)COUNT_OF(schema_steps);

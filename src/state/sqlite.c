@@ -392,6 +392,7 @@ const struct state_backend_ops state_sqlite = {
 	.problems = sqlite_problems,
 	.warnings = sqlite_warnings,
 	.debts = sqlite_debts,
+	.intents = sqlite_intents,
 	.server_get = sqlite_server_get,
 	.server_set = sqlite_server_set,
 	.outcome = sqlite_outcome,

@@ -166,6 +166,8 @@ row_bind(struct query *q, const struct op *op)
 	else
 		query_null(q);
 	query_int(q, m->expunged);
+	query_int_if(q, m->dest_uid != 0, m->dest_uid);
+	query_int_if(q, m->dest_own, 1);
 }
 
 /* Put the row; *ret_put says whether it was: MESSAGE_ADD leaves a row that is there. */
@@ -373,6 +375,22 @@ apply_mark(struct apply *a, const struct op *op, struct err *err)
 }
 
 static int
+apply_intent(struct apply *a, const struct op *op, struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(a->b, STMT_INTENT_ADD);
+	const struct intent *i = op->intent;
+
+	query_int(&q, op->folder);
+	query_int(&q, i->uid);
+	query_int_if(&q, i->size_known, (int64_t)i->size);
+	query_int_if(&q, i->date_known, i->date);
+	query_int(&q, i->dest_uidvalidity);
+	query_int(&q, i->dest_uidnext);
+	query_int(&q, i->at_ms);
+	return query_run(&q, err);
+}
+
+static int
 apply_op(struct apply *a, const struct op *op, struct err *err)
 {
 	switch (op->kind) {
@@ -400,6 +418,10 @@ apply_op(struct apply *a, const struct op *op, struct err *err)
 		return apply_plain(a, STMT_DEBT_ADD, op, err);
 	case OP_DEBT_PAID:
 		return apply_plain(a, STMT_DEBT_DELETE, op, err);
+	case OP_INTENT:
+		return apply_intent(a, op, err);
+	case OP_INTENT_DONE:
+		return apply_plain(a, STMT_INTENT_DELETE, op, err);
 	}
 	abort(); /* no other kinds are made */
 }

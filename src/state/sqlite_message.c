@@ -1,4 +1,4 @@
-/* Rows of messages by pages, and what is said of single messages: problems, warnings, debts. */
+/* Rows of messages by pages, and what is said of single messages: problems, warnings, debts, intents. */
 #include <string.h>
 
 #include "state/sqlite.h"
@@ -28,6 +28,8 @@ msg_read(const struct query *q, struct arena *a, struct msg *ret, struct err *er
 		.wire_bytes = (uint64_t)col_int(q, 10),
 		.file_bytes = (uint64_t)col_int(q, 11),
 		.expunged = col_int(q, 13) != 0,
+		.dest_uid = (uint32_t)col_int(q, 14),
+		.dest_own = col_int(q, 15) != 0,
 	};
 	if (m.flags.keywords == NULL)
 		m.flags.keywords = "";
@@ -188,5 +190,31 @@ sqlite_debts(struct backend *b, int64_t folder, struct arena *a, uint32_t **ret,
 	query_int(&q, folder);
 	while ((rc = query_row(&q, err)) > 0)
 		*(uint32_t *)rows_add(&rows) = (uint32_t)col_int(&q, 0);
+	return rc < 0 ? -1 : rows_end(&rows, a, false, ret, ret_len, err);
+}
+
+int
+sqlite_intents(struct backend *b, int64_t folder, struct arena *a, struct intent **ret,
+    size_t *ret_len, struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(b, STMT_INTENTS);
+	AUTO(rows_done) struct rows rows = { .each = sizeof **ret };
+	int rc;
+
+	query_int(&q, folder);
+	while ((rc = query_row(&q, err)) > 0) {
+		struct intent *i = rows_add(&rows);
+
+		*i = (struct intent){
+			.uid = (uint32_t)col_int(&q, 0),
+			.size_known = sqlite3_column_type(q.stmt, 1) != SQLITE_NULL,
+			.size = (uint64_t)col_int(&q, 1),
+			.date_known = sqlite3_column_type(q.stmt, 2) != SQLITE_NULL,
+			.date = col_int(&q, 2),
+			.dest_uidvalidity = (uint32_t)col_int(&q, 3),
+			.dest_uidnext = (uint32_t)col_int(&q, 4),
+			.at_ms = col_int(&q, 5),
+		};
+	}
 	return rc < 0 ? -1 : rows_end(&rows, a, false, ret, ret_len, err);
 }

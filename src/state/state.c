@@ -238,6 +238,19 @@ state_debts(struct state *t, int64_t folder, struct arena *a, uint32_t **ret, si
 	return state_ask(t, &r, err);
 }
 
+int
+state_intents(struct state *t, int64_t folder, struct arena *a, struct intent **ret,
+    size_t *ret_len, struct err *err)
+{
+	struct request r = { .kind = REQUEST_INTENTS,
+		.id = folder,
+		.arena = a,
+		.intents = ret,
+		.ret_len = ret_len };
+
+	return state_ask(t, &r, err);
+}
+
 /* ---- servers ---- */
 
 int

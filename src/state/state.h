@@ -85,6 +85,18 @@ struct warning {
 	const char *text;
 };
 
+/* A message that is about to be sent to the server it goes to (rules.md 2.2): durable before its
+ * first octet, gone in the commit that tells what became of it. What is found of them when a folder
+ * is opened is in doubt: it may be there or not. */
+struct intent {
+	uint32_t uid; /* on the source */
+	bool size_known, date_known;
+	uint64_t size; /* RFC822.SIZE as the source states it */
+	int64_t date; /* INTERNALDATE, seconds since 1970 */
+	uint32_t dest_uidvalidity, dest_uidnext; /* of the folder it goes to, before it was sent */
+	int64_t at_ms; /* wall time of the intent */
+};
+
 /* Facts learnt about one server, kept under host:port (rules.md 4.7). */
 struct server_facts {
 	char product[128];
@@ -121,6 +133,8 @@ void batch_mark(struct batch *b, int64_t folder, const char *mark);
 /* UIDs whose \Seen imex's own fetch may set; committed before the fetch (rules.md 1.4). */
 void batch_debt(struct batch *b, int64_t folder, uint32_t uid);
 void batch_debt_paid(struct batch *b, int64_t folder, uint32_t uid);
+void batch_intent(struct batch *b, int64_t folder, const struct intent *i); /* replaces */
+void batch_intent_done(struct batch *b, int64_t folder, uint32_t uid);
 /* An older row whose digest a new one has (UIDVALIDITY changed, state_superseded): drop the old
  * row. It is remembered that a copy of this digest has found its new one, so that a later
  * pairing does not give it another. */
@@ -196,6 +210,9 @@ int state_warnings(struct state *t, int64_t account, struct arena *a, struct war
 /* Unpaid debts, ascending. */
 int state_debts(struct state *t, int64_t folder, struct arena *a, uint32_t **ret, size_t *ret_len,
     struct err *err) WARN_UNUSED;
+/* Intents without an outcome, by UID. */
+int state_intents(struct state *t, int64_t folder, struct arena *a, struct intent **ret,
+    size_t *ret_len, struct err *err) WARN_UNUSED;
 /* One-to-one pairs (old row, new row) of equal digest between an older UIDVALIDITY and the
  * current one, both with a file and not expunged; the page holds the old rows. Pairs are made by
  * the first call, each further one for the same two folders gives the next page, until one is
@@ -207,6 +224,10 @@ int state_superseded(struct state *t, int64_t old_folder, int64_t new_folder, st
 /* Takes *b, also when it fails. Waits while three batches are under way (bounded descriptors). */
 int
 state_put(struct state *t, const struct lease *l, struct batch **b, struct err *err) WARN_UNUSED;
+/* The number of batches put so far; state_wait returns when so many are durable. Batches end in
+ * the order in which they were put. */
+uint64_t state_ticket(struct state *t);
+int state_wait(struct state *t, uint64_t ticket, struct err *err) WARN_UNUSED;
 /* Everything put so far is durable on return. */
 int state_barrier(struct state *t, struct err *err) WARN_UNUSED;
 int state_server_get(struct state *t, const char *host_port, struct server_facts *ret,
