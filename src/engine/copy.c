@@ -69,8 +69,10 @@ ask_for(struct lane *l, struct live *v, struct err *err)
 			atomic_fetch_add(&l->job->progress->bytes_total, m->size);
 	}
 
-	int rc = l->source_ops->ask(l->source, want, n, err);
+	int rc = lane_intends(l) && n > 0 ? lane_intend(l, v, err) : 0;
 
+	if (rc == 0)
+		rc = l->source_ops->ask(l->source, want, n, err);
 	free(want);
 	return rc;
 }
@@ -130,10 +132,11 @@ offered_message(struct lane *l, const struct offer *o, struct msg *ret, enum ver
 	struct live *v;
 	size_t at;
 	struct msg *m = live_find(l, o->uid, &v, &at), row;
+	struct msg *care = m == NULL ? lane_careful_meta(l, o->uid) : NULL;
 	bool there = false;
 
 	*ret_old = VERDICTS;
-	*ret = m ? *m : o->has_meta ? o->msg : (struct msg){ .flags.keywords = "" };
+	*ret = m ? *m : care ? *care : o->has_meta ? o->msg : (struct msg){ .flags.keywords = "" };
 	ret->uid = o->uid;
 	if (m != NULL) {
 		*ret_old = (enum verdict)v->old[at];
@@ -174,6 +177,8 @@ stream_body(struct lane *l, struct msg *m, struct buf *head, struct err *err)
 {
 	struct progress *p = l->job->progress;
 
+	if (lane_intends(l) && lane_wait_intents(l, err) < 0)
+		return -1;
 	if (l->sink_ops->begin(l->sink, l->at, m, err) < 0)
 		return -1;
 	digest_start(l->digest);
@@ -256,6 +261,7 @@ take_body(struct lane *l, const struct offer *o, struct err *err)
 	m.verdict = o->good;
 	m.reason = o->good == VERDICT_STORED ? NULL : o->reason;
 	m.rebuilt = o->rebuilt;
+	m.wire_bytes = o->octets;
 	bool less = is_less(o->good, old);
 
 	rc = less ? drop_body(l, err)
@@ -267,6 +273,12 @@ take_body(struct lane *l, const struct offer *o, struct err *err)
 	}
 	if (less && rc == 0)
 		goto out;
+	if (lane_intends(l)) {
+		if (rc == 0)
+			tell_origin(l, o, &m);
+		rc = rc < 0 ? -1 : lane_outcomes(l, false, err);
+		goto out;
+	}
 	if (rc < 0 || replace_older(l, m.uid, old, err) < 0) {
 		rc = -1;
 		goto out;
@@ -309,6 +321,7 @@ take_verdict(struct lane *l, const struct offer *o, struct err *err)
 		else
 			lane_lost(l, &m, old, o->reply, o->header);
 	}
+	lane_settled(l, m.uid);
 	if (l->job->progress != NULL)
 		atomic_fetch_add(&l->job->progress->messages_done, 1);
 	rc = lane_flush_if_full(l, err);
@@ -340,8 +353,8 @@ take_debt(struct lane *l, const struct offer *o, struct err *err)
 }
 
 /* Everything up to the end of one ask. */
-static int
-take_answers(struct lane *l, struct err *err)
+int
+lane_take_answers(struct lane *l, struct err *err)
 {
 	for (;;) {
 		struct offer o = { 0 };
@@ -379,7 +392,7 @@ copy_pages(struct lane *l, struct err *err)
 			return -1;
 		if (ahead == NULL && l->source_ops->ask_rest(l->source, err) < 0)
 			return -1;
-		if (take_answers(l, err) < 0)
+		if (lane_take_answers(l, err) < 0)
 			return -1;
 		/* Without an ahead the pages stay for what was put aside. */
 		if (ahead == NULL)
@@ -389,7 +402,7 @@ copy_pages(struct lane *l, struct err *err)
 	}
 	if (now == NULL && l->source_ops->ask_rest(l->source, err) < 0)
 		return -1;
-	if (take_answers(l, err) < 0)
+	if (lane_take_answers(l, err) < 0)
 		return -1;
 	for (size_t i = 0; i < LANE_PAGES; i++)
 		l->live[i].used = false;
@@ -450,7 +463,7 @@ open_folder(struct lane *l, struct err *err)
 	uidset_clear(&l->missing);
 	uidset_clear(&l->owed);
 	l->excluded = 0;
-	return 0;
+	return lane_intends(l) ? lane_doubts(l, err) : 0;
 }
 
 static int
@@ -462,7 +475,7 @@ copy_folder(struct lane *l, struct err *err)
 		return -1;
 	lane_event(l, EV_FOLDER_START, "%u messages", l->head.exists);
 	for (;;) {
-		if (copy_pages(l, err) < 0)
+		if (copy_pages(l, err) < 0 || (lane_intends(l) && lane_place_rest(l, err) < 0))
 			return -1;
 		if (!l->merged && lane_rows_left(l, err) < 0)
 			return -1;
@@ -524,12 +537,14 @@ lane_copy(struct lane *l, struct planned *f, struct err *err)
 	progress_folder(l->job->progress, f->display);
 	for (size_t i = 0; i < LANE_PAGES; i++)
 		l->live[i].used = false;
-	if (lane_unchanged(&f->folder, known))
+	if (lane_unchanged(l, &f->folder, known))
 		return lane_carry_over(l, known, err);
 	if (copy_folder(l, err) < 0) {
 		l->sink_ops->abandon(l->sink);
-		if (err->scope == SCOPE_SESSION)
+		if (err->scope == SCOPE_SESSION && !lane_sink_broken(l))
 			count_cut(l);
+		if (lane_intends(l))
+			lane_put_down(l);
 		return -1;
 	}
 	return 0;
@@ -542,12 +557,13 @@ lane_init(struct lane *l, const struct job *job, struct shared *shared, const ch
 	*l = (struct lane){ .job = job,
 		.shared = shared,
 		.source_ops = job->from != NULL ? &source_files : &source_imap,
-		.sink_ops = format_sink(job->format),
+		.sink_ops = job->dest != NULL ? &sink_imap : format_sink(job->format),
 		.lease = *lease,
 		.known = place->known,
 		.n_known = place->n_known,
 		.account = account,
 		.batch_began_ms = clock_mono_ms() };
+	arena_init(&l->care_arena, 256 * 1024 * 1024);
 	l->batch = batch_new();
 	l->digest = digest_new();
 	l->rows = msg_page_new();
@@ -576,4 +592,8 @@ lane_done(struct lane *l)
 	uidset_done(&l->owed);
 	uidset_done(&l->skip);
 	uidset_done(&l->isolated);
+	uidset_done(&l->intended);
+	uidset_done(&l->careful);
+	arena_done(&l->care_arena);
+	free(l->care);
 }

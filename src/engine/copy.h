@@ -79,6 +79,15 @@ struct lane {
 	bool rows_end, has_rows, merged;
 	struct uidset missing; /* rows that the listing did not show */
 	struct uidset owed;
+	/* a sink with SINK_INTENT (placing.c) */
+	struct uidset intended; /* messages of the folder that have an intent and no outcome */
+	uint64_t ticket; /* of the batch with the newest intents */
+	struct uidset careful; /* to be offered again, looked for first; not listed yet: doubtful */
+	struct msg *care; /* those of them whose metadata are known, by UID when care_sorted */
+	size_t n_care;
+	bool care_sorted;
+	struct arena care_arena; /* their texts */
+	int64_t doubt_until_ms; /* wall time before which a doubtful one is not sent again */
 	uint64_t excluded; /* messages that the selection leaves out */
 	bool changed; /* something was stored or amended: index files are written again */
 	bool rebuilt_told; /* of the folder */
@@ -137,8 +146,30 @@ lane_known(const struct lane *l, struct slice name, const uint32_t *uidvalidity)
 int lane_rec_start(
     struct lane *l, const struct planned *f, uint32_t uidvalidity, struct err *err) WARN_UNUSED;
 /* Nothing to do by the counts alone (rules.md 1.6). */
-bool lane_unchanged(const struct folder *f, const struct folder_rec *r);
+bool lane_unchanged(
+    const struct lane *l, const struct folder *f, const struct folder_rec *r);
 int lane_carry_over(struct lane *l, const struct folder_rec *known, struct err *err) WARN_UNUSED;
+
+/* placing.c: messages whose end is known later, from the sink */
+bool lane_intends(const struct lane *l);
+bool lane_sink_broken(const struct lane *l); /* its session is gone */
+/* Intents for the wanted messages of a page: durable when lane_wait_intents returns. */
+int lane_intend(struct lane *l, const struct live *v, struct err *err) WARN_UNUSED;
+int lane_wait_intents(struct lane *l, struct err *err) WARN_UNUSED;
+/* What an earlier run left in doubt. */
+int lane_doubts(struct lane *l, struct err *err) WARN_UNUSED;
+bool lane_is_careful(const struct lane *l, uint32_t uid);
+void lane_keep_meta(struct lane *l, const struct msg *m); /* of a careful one, as listed */
+struct msg *lane_careful_meta(struct lane *l, uint32_t uid);
+/* Outcomes that are known; with `wait` all of them. */
+int lane_outcomes(struct lane *l, bool wait, struct err *err) WARN_UNUSED;
+void lane_settled(struct lane *l, uint32_t uid); /* it has a verdict: no intent any more */
+/* Offer the careful ones again, until each has an outcome. */
+int lane_place_rest(struct lane *l, struct err *err) WARN_UNUSED;
+/* The folder is left before its end: take what answers there are, drop intents of messages that were
+ * never sent. */
+void lane_put_down(struct lane *l);
+int lane_take_answers(struct lane *l, struct err *err) WARN_UNUSED; /* copy.c */
 
 /* closing.c */
 int lane_pay_old(struct lane *l, const struct folder_rec *known, struct err *err) WARN_UNUSED;

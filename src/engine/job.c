@@ -30,12 +30,13 @@ struct run {
 	const struct job *job;
 	struct sink_place place;
 	struct exchange_place exchange;
+	struct dest_place dest;
 	const char *login, *host, *port; /* of the account */
 	const char *account_dir; /* its directory below mail/ */
 	struct shared shared;
 	struct plan plan;
 	struct lease lease;
-	char *mail_dir, *set_dir;
+	char *mail_dir, *set_dir, *quarantine;
 	struct folder_rec *known;
 	size_t n_known;
 	struct arena arena;
@@ -71,6 +72,9 @@ connect_lane(struct run *r, struct lane *l, struct err *err)
 	progress_wait(r->job->progress, WAITING_CONNECT);
 
 	int rc = l->source_ops->open(&l->source, &place, r->job->stop, err);
+
+	if (rc == 0 && lane_sink_broken(l))
+		rc = l->sink_ops->connect(l->sink, err);
 
 	progress_wait(r->job->progress, WAITING_NOTHING);
 	if (rc < 0) {
@@ -125,6 +129,8 @@ reconnect(struct runner *u, struct err *why)
 		u->stored_before = l->stored;
 		u->tries++;
 		if (l->source != NULL && lane_flush(l, true, why) < 0)
+			return -1;
+		if (lane_tell(l, why) < 0)
 			return -1;
 		l->source_ops->close(&l->source);
 		if (!may_try_again(why) || u->tries >= TRIES_MAX)
@@ -379,6 +385,25 @@ count_total(const struct run *r)
 	}
 }
 
+/* Folders on a server are made before the first message goes. */
+static int
+prepare_sink(struct lane *l, struct plan *plan, struct err *err)
+{
+	const struct folder **wanted;
+	size_t n = 0;
+	int rc;
+
+	if (l->sink_ops->prepare == NULL)
+		return 0;
+	wanted = mem_resize(NULL, plan->len + 1, sizeof(*wanted));
+	for (size_t i = 0; i < plan->len; i++)
+		if (!plan->folder[i].excluded)
+			wanted[n++] = &plan->folder[i].folder;
+	rc = l->sink_ops->prepare(l->sink, wanted, n, err);
+	free(wanted);
+	return rc;
+}
+
 static int
 make_plan(struct run *r, struct lane *l, struct err *err)
 {
@@ -394,6 +419,8 @@ make_plan(struct run *r, struct lane *l, struct err *err)
 		return -1;
 	(void)plan_unmatched(&r->plan, &r->job->selection, &r->no_folder);
 	lane_survey(l, &r->plan);
+	if (prepare_sink(l, &r->plan, err) < 0)
+		return -1;
 	/* A folder that seems to be gone may be one whose line was garbled. */
 	if (r->unparsed == 0)
 		record_vanished(r, l);
@@ -506,7 +533,8 @@ claim(struct run *r, struct err *err)
 				  : state_claim(r->job->state, &rec, &r->arena, &r->lease, err);
 
 	if (rc == 0 && (asprintf(&r->mail_dir, "%s/mail/%s", r->job->dir, rec.dir) < 0 ||
-			   asprintf(&r->set_dir, "%s/mail", r->job->dir) < 0))
+			   asprintf(&r->set_dir, "%s/mail", r->job->dir) < 0 ||
+			   asprintf(&r->quarantine, "%s/quarantine/%s", r->job->dir, rec.dir) < 0))
 		abort();
 	buf_done(&dir);
 	if (rc < 0)
@@ -546,6 +574,16 @@ run_place(struct run *r, struct err *err)
 		.n_known = r->n_known };
 	if (r->place.batch_files > BATCH_FILES_MAX)
 		r->place.batch_files = BATCH_FILES_MAX;
+	if (r->job->dest != NULL) {
+		const struct dest *d = r->job->dest;
+
+		r->dest = (struct dest_place){ .server = &d->server,
+			.rules = &d->rules,
+			.spool_dir = d->spool_dir != NULL ? d->spool_dir : r->job->dir,
+			.quarantine = r->quarantine };
+		r->place.dest = &r->dest;
+		return 0;
+	}
 	if (r->job->format != FORMAT_EXCHANGE)
 		return 0;
 	r->exchange = (struct exchange_place){ .dir = r->set_dir,
@@ -566,11 +604,13 @@ copy_claimed(struct run *r, struct runner *u, struct err *err)
 	struct err flush = { 0 };
 	int rc;
 
-	if (file_make_dirs(r->mail_dir, err) < 0 || run_place(r, err) < 0)
+	if ((r->job->dest == NULL && file_make_dirs(r->mail_dir, err) < 0) || run_place(r, err) < 0)
 		return -1;
 	rc = lane_init(&u->lane, r->job, &r->shared, r->login, &r->place, &r->lease, err);
 	if (rc == 0)
 		rc = run_account(r, u, err);
+	if (rc < 0 && u->lane.batch != NULL && lane_intends(&u->lane))
+		lane_put_down(&u->lane);
 	if (rc < 0 && u->lane.batch != NULL && err->kind != ERR_DISK && err->kind != ERR_FULL &&
 	    lane_flush(&u->lane, true, &flush) < 0 && err->kind == ERR_INTERRUPTED)
 		*err = flush;
@@ -606,6 +646,7 @@ job_copy(const struct job *job, struct err *err)
 out:
 	free(r.mail_dir);
 	free(r.set_dir);
+	free(r.quarantine);
 	plan_done(&r.plan);
 	buf_done(&r.no_folder);
 	arena_done(&r.arena);

@@ -91,10 +91,8 @@ keep_note(const struct notes *notes, size_t at, const char *display, struct batc
 }
 
 static void
-tell_notes(struct lane *l, struct batch *b)
+tell_notes_of(struct lane *l, struct notes *notes, struct batch *b)
 {
-	struct notes *notes = l->source ? l->source_ops->notes(l->source) : NULL;
-
 	if (notes == NULL)
 		return;
 	for (size_t i = 0; i < notes->len; i++) {
@@ -118,6 +116,15 @@ tell_notes(struct lane *l, struct batch *b)
 		    (unsigned long long)notes->dropped);
 	}
 	notes_clear(notes);
+}
+
+static void
+tell_notes(struct lane *l, struct batch *b)
+{
+	if (l->source != NULL)
+		tell_notes_of(l, l->source_ops->notes(l->source), b);
+	if (l->sink != NULL && l->sink_ops->said != NULL)
+		tell_notes_of(l, l->sink_ops->said(l->sink), b);
 }
 
 /* What the source has learnt about its server; true: something new. */

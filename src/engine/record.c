@@ -110,7 +110,7 @@ all_good(const struct folder_rec *r)
 /* Nothing to do by the counts alone (rules.md 1.6): the same UIDVALIDITY, UIDNEXT, MESSAGES and
  * HIGHESTMODSEQ. Messages that a selection left out are looked at again: this one may be wider. */
 bool
-lane_unchanged(const struct folder *f, const struct folder_rec *r)
+lane_unchanged(const struct lane *l, const struct folder *f, const struct folder_rec *r)
 {
 	const struct folder_counts *c = &f->counts;
 
@@ -119,7 +119,8 @@ lane_unchanged(const struct folder *f, const struct folder_rec *r)
 	       c->uidvalidity != 0 &&
 	       c->uidvalidity == r->uidvalidity && c->uidnext != 0 && c->uidnext == r->uidnext &&
 	       c->messages == r->messages && c->highestmodseq != 0 &&
-	       c->highestmodseq == r->highestmodseq;
+	       c->highestmodseq == r->highestmodseq &&
+	       (l->sink_ops->holds == NULL || l->sink_ops->holds(l->sink, r));
 }
 
 int
@@ -135,7 +136,7 @@ lane_prepare(struct lane *l, struct plan *plan, struct err *err)
 		struct planned *f = &plan->folder[i];
 
 		if (f->excluded || f->folder.counts.uidvalidity == 0 ||
-		    lane_unchanged(&f->folder, lane_known(l, f->folder.name, NULL)))
+		    lane_unchanged(l, &f->folder, lane_known(l, f->folder.name, NULL)))
 			continue;
 		if (rec_fill(l, f, f->folder.counts.uidvalidity, &plan->arena, &rec[n], err) < 0)
 			return -1;

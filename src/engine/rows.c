@@ -112,6 +112,14 @@ leave_out(struct lane *l, const struct msg *m, const struct msg *row, const char
 	return lane_flush_if_full(l, err);
 }
 
+/* A copy on a server whose folder has been made anew is none (UIDVALIDITY). */
+static bool
+row_holds(struct lane *l, const struct msg *row)
+{
+	return l->sink_ops->holds == NULL ||
+	       (row->dest_uid != 0 && l->sink_ops->holds(l->sink, &l->rec));
+}
+
 int
 lane_sort(struct lane *l, struct live *v, size_t i, struct err *err)
 {
@@ -141,7 +149,11 @@ lane_sort(struct lane *l, struct live *v, size_t i, struct err *err)
 	    selection_excludes(&l->job->selection, m, why))
 		return leave_out(l, m, row, why, err);
 	l->sink_ops->expect(l->sink, l->at, m);
-	if (row != NULL && row->verdict == VERDICT_STORED) {
+	if (lane_is_careful(l, m->uid)) {
+		lane_keep_meta(l, m);
+		return 0;
+	}
+	if (row != NULL && row->verdict == VERDICT_STORED && row_holds(l, row)) {
 		if (l->job->progress != NULL)
 			atomic_fetch_add(&l->job->progress->messages_done, 1);
 		return compare_stored(l, m, row, err);

@@ -103,6 +103,10 @@ static const struct {
 	{ "CLIENTBUG", CODE_CLIENTBUG, false },
 	{ "CONTACTADMIN", CODE_CONTACTADMIN, false },
 	{ "TRYCREATE", CODE_TRYCREATE, false },
+	{ "APPENDUID", CODE_APPENDUID, false },
+	{ "TOOBIG", CODE_TOOBIG, false },
+	{ "ALREADYEXISTS", CODE_ALREADYEXISTS, false },
+	{ "PERMANENTFLAGS", CODE_PERMANENTFLAGS, false },
 };
 
 /* "[CODE args] text" over the text of a status response; a bracket that never closes is plain text.

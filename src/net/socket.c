@@ -55,7 +55,8 @@ socket_time_over(const struct stream_wait *wait, short events, int64_t waited_ms
 }
 
 static int
-socket_poll(int fd, short events, const struct stream_wait *wait, struct err *err)
+socket_poll(int fd, short events, const struct stream_wait *wait, short *ret_events,
+    struct err *err)
 {
 	int64_t start_ms = clock_mono_ms();
 
@@ -78,20 +79,42 @@ socket_poll(int fd, short events, const struct stream_wait *wait, struct err *er
 
 		if (n < 0 && errno != EINTR)
 			return err_set_sys(err, ERR_CUT, "cannot wait for the connection");
-		if (n > 0 && p[0].revents != 0)
+		if (n > 0 && p[0].revents != 0) {
+			*ret_events = p[0].revents;
 			return 0;
+		}
 	}
+}
+
+static int
+socket_wait_events(int fd, short events, const struct stream_wait *wait, short *ret_events,
+    struct err *err)
+{
+	if (wait->since_ms != NULL)
+		atomic_store_explicit(wait->since_ms, clock_mono_ms(), memory_order_relaxed);
+	int done = socket_poll(fd, events, wait, ret_events, err);
+
+	if (wait->since_ms != NULL)
+		atomic_store_explicit(wait->since_ms, 0, memory_order_relaxed);
+	return done;
 }
 
 int
 socket_wait(int fd, short events, const struct stream_wait *wait, struct err *err)
 {
-	if (wait->since_ms != NULL)
-		atomic_store_explicit(wait->since_ms, clock_mono_ms(), memory_order_relaxed);
-	int done = socket_poll(fd, events, wait, err);
+	short ready;
 
-	if (wait->since_ms != NULL)
-		atomic_store_explicit(wait->since_ms, 0, memory_order_relaxed);
+	return socket_wait_events(fd, events, wait, &ready, err);
+}
+
+int
+socket_wait_room(int fd, const struct stream_wait *wait, bool *ret_input, struct err *err)
+{
+	short ready = 0;
+	int done =
+	    socket_wait_events(fd, wait->or_input ? POLLOUT | POLLIN : POLLOUT, wait, &ready, err);
+
+	*ret_input = done == 0 && (ready & POLLIN) && !(ready & POLLOUT);
 	return done;
 }
 
@@ -135,6 +158,8 @@ socket_recv(void *carrier, void *data, size_t max, const struct stream_wait *wai
 			return n;
 		if (errno != EAGAIN && errno != EWOULDBLOCK)
 			return socket_lost(err);
+		if (wait->at_once)
+			return STREAM_NOTHING;
 		if (socket_wait(k->fd, POLLIN, wait, err) < 0)
 			return -1;
 	}
@@ -153,8 +178,13 @@ socket_send(
 			return n;
 		if (errno != EAGAIN && errno != EWOULDBLOCK)
 			return socket_lost(err);
-		if (socket_wait(k->fd, POLLOUT, wait, err) < 0)
+
+		bool input;
+
+		if (socket_wait_room(k->fd, wait, &input, err) < 0)
 			return -1;
+		if (input)
+			return STREAM_NOTHING;
 	}
 }
 

@@ -126,6 +126,27 @@ stream_skip(struct stream *s, size_t len)
 	s->start += len;
 }
 
+/* What the peer says while it takes nothing. */
+static int
+stream_take_in(struct stream *s, struct err *err)
+{
+	struct stream_wait wait = s->wait;
+
+	wait.at_once = true;
+
+	ssize_t n = s->ops->recv(s->carrier, s->in + s->end, STREAM_BUFFER - s->end, &wait, err);
+
+	if (n == STREAM_NOTHING)
+		return 0;
+	if (n == 0)
+		return err_set(err, ERR_CUT, "the server closed the connection");
+	if (n < 0)
+		return -1;
+	s->end += (size_t)n;
+	atomic_fetch_add_explicit(&s->bytes_in, (size_t)n, memory_order_relaxed);
+	return 0;
+}
+
 int
 stream_flush(struct stream *s, struct err *err)
 {
@@ -133,14 +154,19 @@ stream_flush(struct stream *s, struct err *err)
 	int done = 0;
 
 	while (done == 0 && sent < s->out_len) {
+		struct stream_wait wait = s->wait;
 		ssize_t n = -1;
 
+		if (s->end == STREAM_BUFFER && s->start > 0)
+			stream_make_room(s, STREAM_BUFFER);
+		wait.or_input = s->end < STREAM_BUFFER;
 		if (stream_stopped(s, err) == 0)
-			n = s->ops->send(
-			    s->carrier, s->out + sent, s->out_len - sent, &s->wait, err);
+			n = s->ops->send(s->carrier, s->out + sent, s->out_len - sent, &wait, err);
 		if (n == 0)
 			err_set(err, ERR_CUT, "the server closed the connection");
-		if (n <= 0)
+		if (n == STREAM_NOTHING)
+			done = stream_take_in(s, err);
+		else if (n <= 0)
 			done = -1;
 		else
 			sent += (size_t)n;

@@ -2,7 +2,9 @@
  * thread. Every call that can wait ends at the stream's idle timeout (no byte moved), or when the
  * job is cancelled. Reading: the buffer is lent, never copied out; a slice from stream_peek is
  * valid until the next call that reads. Writing: stream_write collects, and sends only when
- * STREAM_OUT_MAX is reached; stream_flush sends what is left; both read nothing. Errors: ERR_CUT
+ * STREAM_OUT_MAX is reached; stream_flush sends what is left. While the peer takes nothing, what it
+ * says meanwhile is taken into the reading buffer as long as there is room: a peer that answers
+ * before it reads on would else block both sides. Errors: ERR_CUT
  * (end of stream, reset), ERR_TIMEOUT, ERR_INTERRUPTED, ERR_TLS. */
 #ifndef NET_STREAM_H
 #define NET_STREAM_H
@@ -27,10 +29,13 @@ struct stream_wait {
 	struct cancel *stop; /* NULL: none */
 	int64_t grace_ms; /* without a byte after a raise */
 	atomic_llong *since_ms; /* NULL or where to note that a wait is going on */
+	bool at_once; /* recv: STREAM_NOTHING instead of waiting */
+	bool or_input; /* send: STREAM_NOTHING when there is something to read first */
 };
+enum { STREAM_NOTHING = -2 };
 
 /* What carries the bytes. Both return > 0 bytes moved, 0 end of stream, -1 *err filled; they wait
- * only when no byte can be moved. close frees the carrier and what it wraps, and accepts NULL. One
+ * only when no byte can be moved. STREAM_NOTHING where `wait` allows it. close frees the carrier and what it wraps, and accepts NULL. One
  * implementation each in socket.c, tls.c, memory.c. */
 struct stream_ops {
 	const char *name;

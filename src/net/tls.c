@@ -130,14 +130,21 @@ tls_lost(const struct tls *t, int why, struct err *err)
 	return err_set(err, ERR_CUT, "connection lost: TLS: %s", tls_words(code));
 }
 
-/* 1: try again, 0: the peer ended TLS in order, -1: fault. */
+/* 1: try again, 0: the peer ended TLS in order, STREAM_NOTHING where `wait` allows it, -1: fault. */
 static int
 tls_after(const struct tls *t, int why, const struct stream_wait *wait, struct err *err)
 {
+	bool input;
+
+	if (wait->at_once && (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE))
+		return STREAM_NOTHING;
 	if (why == SSL_ERROR_WANT_READ)
 		return socket_wait(t->fd, POLLIN, wait, err) < 0 ? -1 : 1;
-	if (why == SSL_ERROR_WANT_WRITE)
-		return socket_wait(t->fd, POLLOUT, wait, err) < 0 ? -1 : 1;
+	if (why == SSL_ERROR_WANT_WRITE) {
+		if (socket_wait_room(t->fd, wait, &input, err) < 0)
+			return -1;
+		return input ? STREAM_NOTHING : 1;
+	}
 	return why == SSL_ERROR_ZERO_RETURN ? 0 : tls_lost(t, why, err);
 }
 

@@ -12,7 +12,10 @@
 #include "base/cancel.h"
 #include "base/err.h"
 #include "base/slice.h"
+#include "imap/notes.h"
+#include "imap/uidset.h"
 #include "mail/folder.h"
+#include "mail/mapping.h"
 #include "mail/msg.h"
 #include "state/state.h"
 #include "store/loss.h"
@@ -25,8 +28,11 @@ enum sink_trait {
 	SINK_REMOVES = 16
 };
 
+struct dest_place;
+
 struct sink_place {
 	const char *dir;	/* mail/ACCOUNT, absolute or relative to the working directory */
+	const struct dest_place *dest;	/* a server; NULL: files */
 	bool keep_crlf;		/* --eol=crlf */
 	bool unclean;		/* the last run was killed: set aside what has no committed row */
 	int batch_files;	/* open files a batch may hold, from the descriptor limit; 0: the
@@ -56,6 +62,15 @@ struct exchange_place {
 	uint64_t sec_max;	/* a new .SEC from so many octets on; 0: 1 GiB */
 };
 
+/* Where a server is the sink: borrowed, outlives it. */
+struct dest_place {
+	const struct endpoint *server;
+	const struct mapping_rules *rules;
+	const char *spool_dir;	/* large messages that must be whole before they are sent */
+	const char *quarantine;	/* DIR/quarantine/ACCOUNT, made when needed */
+	bool dry;		/* never CREATE or SUBSCRIBE */
+};
+
 struct sink;
 
 /* A folder opened in a sink; owned by the sink, valid until its close. */
@@ -78,6 +93,36 @@ struct folder_notes {
 struct row_feed {
 	int (*next)(void *arg, uint32_t after, struct msg_page *ret, struct err *err);
 	void *arg;
+};
+
+/* What became of a message that a sink with SINK_INTENT was given: its end is not yet the end. */
+enum outcome_kind {
+	OUTCOME_STORED,		/* it is there, dest_uid and dest_own are told */
+	OUTCOME_CAREFUL,	/* perhaps it is there: offer it again with `care` on */
+	OUTCOME_ABSENT,		/* looked for and not found; not sent, as `care` allowed looking only */
+	OUTCOME_REFUSED,	/* cannot be placed; its octets are in quarantine */
+	OUTCOME_ASIDE		/* not a whole message: never sent, its octets are in quarantine */
+};
+enum { OUTCOME_REMARKS = 4 };
+struct outcome {
+	enum outcome_kind kind;
+	struct msg msg;		/* texts live until the next call of the sink */
+	const char *reason, *reply;	/* NULL: none */
+	struct slice header;	/* of one that is not stored, as far as it is at hand */
+	struct {
+		enum event_no no;
+		const char *text;
+	} remark[OUTCOME_REMARKS];	/* worth a warning, though it is stored */
+	size_t n_remarks;
+};
+enum care {
+	CARE_NONE,
+	CARE_LOOK,	/* look for each message, send nothing */
+	CARE_SEND	/* look, then send one at a time, repaired where the server insists */
+};
+/* The folder that messages go to. */
+struct dest_head {
+	uint32_t uidvalidity, uidnext;	/* uidnext: none of imex's next ones is below it */
 };
 
 struct sink_ops {
@@ -104,6 +149,7 @@ struct sink_ops {
 	/* A message of the listing, in UID order and before any body: what depends on the order of
 	 * arrival (letters of keywords) is settled here, since servers may send bodies in another. */
 	void (*expect)(struct sink *s, struct folder_at *at, const struct msg *m);
+	/* m->wire_bytes: the exact number of octets to come, 0 when nobody knows. */
 	int (*begin)(struct sink *s, struct folder_at *at, const struct msg *m, struct err *err);
 	int (*write)(struct sink *s, struct slice bytes, struct err *err);
 	/* `final` has UID, date, flags, wire_bytes, sha256, verdict; the sink sets
@@ -136,8 +182,30 @@ struct sink_ops {
 	int (*finish_account)(struct sink *s, const struct folder *list, size_t len,
 	    struct err *err);
 	void (*close)(struct sink **s);
+
+	/* ---- SINK_INTENT alone; NULL elsewhere ---- */
+	/* Make the folders that will be filled, all in one flight. One that cannot be made is told
+	 * by `folder`. wanted[i] is one of the survey's. */
+	int (*prepare)(struct sink *s, const struct folder *const *wanted, size_t n, struct err *err);
+	/* False: what rows say of copies in this folder is void (another UIDVALIDITY there). */
+	bool (*holds)(struct sink *s, const struct folder_rec *rec);
+	void (*head)(const struct folder_at *at, struct dest_head *ret);
+	/* How the messages that follow are given. Turning it on looks at what the folder holds. */
+	int (*care)(struct sink *s, struct folder_at *at, enum care how, struct err *err);
+	/* The next outcome, in any order. STEP_END in *ret_end: nothing is under way (wait), or
+	 * nothing is known now. With `wait` everything is sent and waited for. */
+	int (*outcome)(
+	    struct sink *s, bool wait, struct outcome *ret, bool *ret_end, struct err *err);
+	/* UIDs (of the source) that were sent, at least in part, and have no answer. */
+	void (*in_doubt)(const struct sink *s, struct uidset *ret);
+	/* Has UIDNEXT of the open folder moved since the last call? Keeps the session alive. */
+	int (*moved)(struct sink *s, struct folder_at *at, bool *ret, struct err *err);
+	bool (*broken)(const struct sink *s); /* the session is gone; `connect` makes a new one */
+	int (*connect)(struct sink *s, struct err *err);
+	struct notes *(*said)(struct sink *s); /* NULL: none */
 };
 
+extern const struct sink_ops sink_imap;
 extern const struct sink_ops sink_maildir, sink_mbox, sink_eml, sink_exchange;
 
 #endif

@@ -50,6 +50,7 @@ struct offer {
 	const char *reason, *reply; /* words and the raw answer; NULL. The reason of a reconstructed
 				       message is complete when its body has been read */
 	struct slice header; /* of a message that is lost, when the server gave one */
+	uint64_t octets; /* that read will give; 0: not known before the end */
 	const uint8_t *sha256; /* of the octets to come, when they are known; else NULL */
 	bool rebuilt; /* from a source that keeps pieces only: not the octets of the original */
 };

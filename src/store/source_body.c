@@ -359,6 +359,8 @@ static void
 offer_body(struct source *s, struct offer *ret)
 {
 	*ret = (struct offer){ .uid = s->now.uid, .good = VERDICT_STORED };
+	if (form_parts(s->now.form) == 1 && s->now.form != FORM_SLICES)
+		ret->octets = s->now.left;
 }
 
 enum step

@@ -1,0 +1,332 @@
+/* Is it there already? After a cut, a kill, a refusal, or in a folder that somebody else has filled,
+ * a message is looked for before it is sent: by the digest of its stable header fields first, then
+ * by that of the whole (mail/identity.h). Each copy on the server stands for one message only. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "store/imap_sink.h"
+
+enum { SET_OCTETS = 900 };
+
+void
+dest_claim(struct folder_at *at, uint32_t uid)
+{
+	uidset_add(&at->claimed, uid, uid);
+	uidset_sort(&at->claimed);
+}
+
+/* UIDs that rows name. */
+static int
+claim_rows(struct folder_at *at, struct err *err)
+{
+	struct msg_page *page;
+	uint32_t after = 0;
+	int rc = 0;
+
+	if (!at->has_rows)
+		return 0;
+	page = msg_page_new();
+	while ((rc = at->rows.next(at->rows.arg, after, page, err)) == 0 && page->len > 0) {
+		for (size_t i = 0; i < page->len; i++)
+			if (page->msg[i].dest_uid != 0)
+				uidset_add(&at->claimed, page->msg[i].dest_uid,
+				    page->msg[i].dest_uid);
+		after = page->msg[page->len - 1].uid;
+	}
+	msg_page_free(page);
+	uidset_sort(&at->claimed);
+	return rc;
+}
+
+/* All UIDs of the selected folder. */
+static int
+list_uids(struct sink *s, struct uidset *ret, struct err *err)
+{
+	struct resp r = { 0 };
+	struct asked a;
+	uint32_t tag;
+
+	for (int form = 0; form < 2; form++) {
+		uidset_clear(ret);
+		if (sess_send(s->s, DEST_OTHER, &tag, err, "%s",
+			form == 0 ? "UID SEARCH ALL" : "UID FETCH 1:* (UID)") < 0)
+			return dest_failed(s, err);
+		do {
+			if (dest_pump(s, &r, &a, err) < 0)
+				return -1;
+			if (r.kind == RESP_SEARCH && !uidset_copy(&s->s->reader.set, ret))
+				return err_set(err, ERR_FOLDER, "too many UIDs to look through");
+			if (r.kind == RESP_FETCH && r.fetch.uid != 0)
+				uidset_add(ret, r.fetch.uid, r.fetch.uid);
+			if (sess_drop(s->s, &r, err) < 0)
+				return dest_failed(s, err);
+		} while (r.kind != RESP_TAGGED || r.tag != tag);
+		uidset_sort(ret);
+		if (r.state == STATE_OK && (ret->len > 0 || s->s->exists == 0))
+			return 0;
+	}
+	if (r.state != STATE_OK)
+		return sess_refused(s->s, &r, "listing what is there", err) < 0
+			   ? (err->scope = SCOPE_FOLDER, -1)
+			   : 0;
+	return 0;
+}
+
+static struct cand *
+cand_add(struct folder_at *at, uint32_t uid)
+{
+	if ((at->n_cands & (at->n_cands - 1)) == 0)
+		at->cand =
+		    mem_resize(at->cand, at->n_cands ? 2 * at->n_cands : 1, sizeof(*at->cand));
+
+	struct cand *c = &at->cand[at->n_cands++];
+
+	*c = (struct cand){ .uid = uid };
+	uidset_add(&at->known, uid, uid);
+	at->sorted = false;
+	return c;
+}
+
+/* ---- reading ---- */
+
+/* The body item that was announced, into the maker. */
+static int
+feed_body(struct sink *s, struct resp *r, struct err *err)
+{
+	uint64_t left = r->fetch.octets;
+
+	identity_start(s->identity);
+	if (r->fetch.body == BODY_INLINE) {
+		identity_add(s->identity, r->fetch.text);
+		return 0;
+	}
+	while (left > 0) {
+		struct slice part;
+
+		if (stream_peek(s->s->in, 1, &part, err) < 0)
+			return dest_failed(s, err);
+		if (part.len > left)
+			part.len = (size_t)left;
+		identity_add(s->identity, part);
+		stream_skip(s->s->in, part.len);
+		left -= part.len;
+	}
+	return 0;
+}
+
+/* One FETCH answer with a body; *ret_got: *ret is its identity. The UID may come after the body. */
+static int
+take_body(struct sink *s, struct resp *r, struct identity *ret, bool *ret_got, struct err *err)
+{
+	*ret_got = false;
+	while (r->kind == RESP_FETCH && r->more) {
+		if (r->fetch.body != BODY_NIL && !*ret_got) {
+			if (feed_body(s, r, err) < 0)
+				return -1;
+			identity_end(s->identity, ret);
+			*ret_got = true;
+		} else if (r->fetch.body == BODY_LITERAL &&
+			   sess_skip_body(s->s, r->fetch.octets, err) < 0) {
+			return dest_failed(s, err);
+		}
+		if (sess_more(s->s, r, err) < 0)
+			return dest_failed(s, err);
+	}
+	return 0;
+}
+
+int
+dest_identity(
+    struct sink *s, uint32_t uid, struct identity *ret, bool *ret_found, struct err *err)
+{
+	struct resp r = { 0 };
+	struct asked a;
+	uint32_t tag;
+
+	*ret_found = false;
+	if (sess_send(s->s, DEST_OTHER, &tag, err, "UID FETCH %u (UID BODY.PEEK[])", uid) < 0)
+		return dest_failed(s, err);
+	do {
+		struct identity id;
+		bool got;
+
+		if (dest_pump(s, &r, &a, err) < 0 || take_body(s, &r, &id, &got, err) < 0)
+			return -1;
+		if (got && r.kind == RESP_FETCH && r.fetch.uid == uid) {
+			*ret = id;
+			*ret_found = true;
+		}
+	} while (r.kind != RESP_TAGGED || r.tag != tag);
+	return 0;
+}
+
+int
+dest_spool_identity(
+    struct sink *s, struct spool *body, struct identity *ret, struct err *err)
+{
+	uint64_t at = 0;
+
+	identity_start(s->identity);
+	for (;;) {
+		struct slice part;
+
+		if (spool_read(body, at, 128 * 1024, &part, err) < 0)
+			return -1;
+		if (part.len == 0)
+			break;
+		identity_add(s->identity, part);
+		at += part.len;
+	}
+	identity_end(s->identity, ret);
+	return 0;
+}
+
+static int
+take_headers(struct sink *s, struct folder_at *at, uint32_t tag, struct err *err)
+{
+	struct resp r = { 0 };
+	struct asked a;
+
+	do {
+		struct identity id;
+		bool got;
+
+		if (dest_pump(s, &r, &a, err) < 0 || take_body(s, &r, &id, &got, err) < 0)
+			return -1;
+		if (got && r.kind == RESP_FETCH && r.fetch.uid != 0 &&
+		    !uidset_has(&at->known, r.fetch.uid))
+			memcpy(cand_add(at, r.fetch.uid)->head, id.head, sizeof(at->cand->head));
+	} while (r.kind != RESP_TAGGED || r.tag != tag);
+	return 0;
+}
+
+static int
+look_at(struct sink *s, struct folder_at *at, const struct uidset *set, struct err *err)
+{
+	struct buf text;
+	size_t from = 0;
+	int rc = 0;
+
+	buf_init(&text, SET_OCTETS + 64);
+	while (rc == 0 && from < set->len) {
+		uint32_t tag;
+
+		buf_reset(&text);
+		from += uidset_text(set, from, SET_OCTETS, &text);
+		if (sess_send(s->s, DEST_OTHER, &tag, err, "UID FETCH %s (UID BODY.PEEK[HEADER])",
+			text.data) < 0)
+			rc = dest_failed(s, err);
+		else
+			rc = take_headers(s, at, tag, err);
+	}
+	buf_done(&text);
+	return rc;
+}
+
+int
+dest_look(struct sink *s, struct folder_at *at, struct err *err)
+{
+	struct uidset all, unclaimed, unknown;
+	struct resp r;
+	uint32_t tag;
+	int rc = -1;
+
+	uidset_init(&all);
+	uidset_init(&unclaimed);
+	uidset_init(&unknown);
+	if (!at->looked && claim_rows(at, err) < 0)
+		goto out;
+	at->looked = true;
+	if (sess_send(s->s, DEST_OTHER, &tag, err, "NOOP") < 0) {
+		dest_failed(s, err);
+		goto out;
+	}
+	if (dest_wait(s, tag, &r, err) < 0 ||
+	    (s->s->exists > 0 && list_uids(s, &all, err) < 0))
+		goto out;
+	uidset_minus(&all, &at->claimed, &unclaimed);
+	uidset_sort(&unclaimed);
+	uidset_sort(&at->known);
+	uidset_minus(&unclaimed, &at->known, &unknown);
+	uidset_sort(&unknown);
+	if (uidset_last(&all) >= at->uidnext)
+		at->uidnext = uidset_last(&all) + 1;
+	rc = look_at(s, at, &unknown, err);
+out:
+	uidset_done(&all);
+	uidset_done(&unclaimed);
+	uidset_done(&unknown);
+	return rc;
+}
+
+/* ---- matching ---- */
+
+static int
+cand_whole(struct sink *s, struct cand *c, struct err *err)
+{
+	struct identity id;
+	bool found;
+
+	if (c->whole_known)
+		return 0;
+	if (dest_identity(s, c->uid, &id, &found, err) < 0)
+		return -1;
+	c->whole_known = true;
+	if (found)
+		memcpy(c->whole, id.whole, sizeof(c->whole));
+	else
+		c->used = true; /* gone, or it cannot be read: no copy to rely on */
+	return 0;
+}
+
+static int
+cand_order(const void *a, const void *b)
+{
+	const struct cand *x = a, *y = b;
+	int rc = memcmp(x->head, y->head, sizeof(x->head));
+
+	return rc != 0 ? rc : x->uid < y->uid ? -1 : x->uid > y->uid;
+}
+
+/* The first candidate with that head, or the one behind where it would be. */
+static size_t
+cand_first(struct folder_at *at, const uint8_t *head)
+{
+	size_t lo = 0, hi = at->n_cands;
+
+	if (!at->sorted && at->n_cands > 0)
+		qsort(at->cand, at->n_cands, sizeof(*at->cand), cand_order);
+	at->sorted = true;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (memcmp(at->cand[mid].head, head, sizeof(at->cand->head)) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+int
+dest_match(struct sink *s, struct folder_at *at, const struct identity *id, uint32_t *ret,
+    struct err *err)
+{
+	*ret = 0;
+	for (size_t i = cand_first(at, id->head); i < at->n_cands; i++) {
+		struct cand *c = &at->cand[i];
+
+		if (memcmp(c->head, id->head, sizeof(c->head)) != 0)
+			break;
+		if (!c->used && cand_whole(s, c, err) < 0)
+			return -1;
+		if (c->used || memcmp(c->whole, id->whole, sizeof(c->whole)) != 0)
+			continue;
+		c->used = true;
+		dest_claim(at, c->uid);
+		*ret = c->uid;
+		return 0;
+	}
+	return 0;
+}

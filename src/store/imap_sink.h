@@ -1,0 +1,223 @@
+/* Insides of the IMAP sink, shared by its files: imap_sink.c (session, folders, the table),
+ * imap_send.c (APPENDs on their way and what is read back), imap_look.c (is it there already?),
+ * imap_careful.c (one message at a time, repaired where the server insists), imap_aside.c (the
+ * quarantine).
+ *
+ * Messages of a known, moderate size are gathered in a group, which goes out in one piece: an
+ * APPEND with several messages where the server has MULTIAPPEND. Larger ones stream through. What
+ * the server answered OK is read back (flags, date, size) before it counts as stored. */
+#ifndef STORE_IMAP_SINK_H
+#define STORE_IMAP_SINK_H
+
+#include "base/spool.h"
+#include "imap/append.h"
+#include "mail/identity.h"
+#include "store/sink.h"
+
+enum {
+	SMALL_MAX = 256 * 1024,		/* octets of a message that is gathered, not streamed */
+	GROUP_OCTETS = 512 * 1024,
+	GROUPS_SENT_MAX = 8,		/* without an answer */
+	SENT_OCTETS_MAX = 16 * 1024 * 1024,
+	READ_BACK_MSGS = 512,		/* read back in one FETCH, at the latest */
+	SPOOL_MEMORY = 1024 * 1024,
+	KEYWORDS_MAX = 1024,		/* accepted ones that are remembered */
+	ALIVE_MS = 120 * 1000,		/* a session that did nothing for so long gets a NOOP */
+	GRACE_MS = 10 * 1000,		/* for answers, after the first signal (rules.md 4.4) */
+	DEST_CUTS_MAX = 3
+};
+
+enum dest_asked { DEST_OTHER = 1, DEST_APPEND, DEST_READ };
+
+/* A message that has no outcome yet. */
+struct flight {
+	struct msg msg;			/* texts in the group's arena */
+	struct flags sent;		/* flags and keywords that were given with it */
+	const char *left;		/* keywords that the server cannot keep; "" */
+	uint64_t octets;		/* as sent */
+	struct date given;		/* as sent: of the header when the source has none */
+	/* what the server shows */
+	bool there, date_there, flags_there;
+	uint64_t size;
+	int64_t date;			/* seconds since 1970 */
+	uint8_t system;
+	const char *keywords;
+	/* the result, once it is known */
+	enum outcome_kind kind;
+	const char *reason, *reply;
+	bool own;
+	const char *repaired;		/* what was changed for the server; NULL */
+};
+
+enum group_state {
+	GROUP_FILLING,
+	GROUP_SENT,
+	GROUP_STORED,			/* the server said OK */
+	GROUP_ASKED,			/* to be read back */
+	GROUP_DONE			/* each flight has its kind */
+};
+
+struct group {
+	struct group *next;
+	enum group_state state;
+	uint32_t tag;
+	bool now;			/* with non-synchronising literals */
+	size_t n, given;		/* given: outcomes told */
+	uint64_t octets;
+	struct flight flight[APPEND_GROUP_MAX];
+	struct arena arena;
+};
+
+/* A message of the target that no row names: perhaps one that is looked for. */
+struct cand {
+	uint8_t head[16], whole[16];	/* beginnings of its identity; whole: when whole_known */
+	uint32_t uid;
+	bool whole_known, used;
+};
+
+struct folder_at {
+	struct folder_at *next;
+	int64_t id;
+	char *name;			/* wire name */
+	uint32_t uidvalidity, uidnext, exists;
+	uint32_t born;			/* UIDNEXT when imex first opened it: later UIDs may be its own */
+	bool marked;			/* the mark is to be told */
+	bool read_only;
+	bool perm_known, perm_any;	/* PERMANENTFLAGS; any: \* */
+	struct buf perm;		/* keywords of it, a blank before and behind each */
+	bool accepted;			/* an APPEND to it answered OK */
+	struct row_feed rows;
+	bool has_rows;
+	bool looked;			/* claimed and cands are filled */
+	struct uidset claimed;		/* UIDs that rows name, or this run has placed */
+	struct cand *cand;		/* in the order of head when sorted */
+	size_t n_cands;
+	bool sorted;
+	struct uidset known;		/* UIDs of cand */
+	uint32_t moved_at;		/* UIDNEXT when `moved` was last asked */
+	struct buf mark;
+	char full[256];			/* answer that told that it is full; "" */
+	/* UIDs of the source whose copy is not what was sent: the server shows another size there,
+	 * or nothing (dest_uid 0) though it said OK. */
+	struct odd {
+		uint32_t uid, dest_uid;
+		uint64_t size;
+	} *odd;
+	size_t n_odd;
+};
+
+struct sink {
+	const struct dest_place *to;
+	const struct folder_rec *known;
+	size_t n_known;
+	struct cancel *stop;
+	struct sess *s;			/* NULL: none */
+	bool broken;
+	struct notes notes;
+	int64_t used_ms;		/* when the session last did something; monotonic */
+	/* names */
+	struct arena names;
+	struct folder_list list;	/* of the server */
+	char delim;
+	struct slice prefix;
+	const struct folder *source;	/* of the survey */
+	size_t n_source;
+	struct mapped *mapped;
+	const char **refused;		/* by source folder: answer to CREATE; NULL */
+	struct err names_err;		/* of the survey */
+	/* what the server can and has taken */
+	bool uidplus, multi, now_any, now_small;
+	uint8_t accepted_system;
+	char **accepted;		/* keywords */
+	size_t n_accepted;
+	bool accepted_date, accepted_dateless;
+	unsigned groups_refused;	/* in a row */
+	struct err later;		/* the server asked to wait; told when nothing is under way */
+	int64_t delta[4];		/* differences of size that were proved harmless */
+	size_t n_deltas;
+	/* what is under way */
+	struct folder_at *folders, *at;	/* at: selected */
+	struct group *first, **end;
+	size_t n_sent, n_stored;	/* groups; messages */
+	uint64_t sent_octets;
+	struct buf wire;		/* of the group that is filling */
+	enum care care;
+	/* the message at hand */
+	bool begun, streams, swallow;	/* swallow: refused before its first octet */
+	struct msg now;			/* texts in now_arena */
+	struct date given;
+	struct arena now_arena;
+	uint64_t announced, written;
+	struct spool *body, *repaired;
+	struct identity_maker *identity;
+	/* the connection ended at it */
+	uint32_t cut_uid;
+	unsigned cuts;
+};
+
+/* imap_sink.c */
+struct folder_at *dest_selected(struct sink *s);
+/* After a failed call on the session: is it gone? Returns -1. */
+int dest_failed(struct sink *s, struct err *err);
+void dest_note(struct sink *s, enum event_no no, uint32_t uid, const char *command,
+    const char *reply, bool standing, const char *fmt, ...) PRINTF_LIKE(7, 8);
+
+/* imap_send.c */
+int dest_pump(struct sink *s, struct resp *r, struct asked *a, struct err *err) WARN_UNUSED;
+int dest_wait(struct sink *s, uint32_t tag, struct resp *r, struct err *err) WARN_UNUSED;
+/* Flags that may be sent into the folder: *ret_left has the others, "" when there are none. False:
+ * the arena is full. */
+bool dest_flags(const struct folder_at *at, const struct flags *f, struct arena *a,
+    struct flags *ret, const char **ret_left);
+/* May this go without waiting (rules.md 2.1)? */
+bool dest_may_now(const struct sink *s, const struct folder_at *at, const struct flags *f,
+    const struct date *d, uint64_t octets);
+/* The message in s->body, synchronising, to its tagged answer; `octets` is what is sent in its place
+ * when not NULL. *ret_uid: from APPENDUID, else 0. */
+int dest_append(struct sink *s, struct folder_at *at, const struct flags *f, const struct date *d,
+    struct spool *octets, struct resp *ret, uint32_t *ret_uid, struct err *err) WARN_UNUSED;
+int dest_add_small(struct sink *s, struct folder_at *at, struct err *err) WARN_UNUSED;
+int dest_stream_start(struct sink *s, struct folder_at *at, uint64_t octets, struct err *err)
+    WARN_UNUSED;
+int dest_stream_end(struct sink *s, struct folder_at *at, struct err *err) WARN_UNUSED;
+int dest_send_group(struct sink *s, struct err *err) WARN_UNUSED;
+int dest_read_back_if_many(struct sink *s, struct err *err) WARN_UNUSED;
+/* All that is under way has its outcome. */
+int dest_drain(struct sink *s, struct err *err) WARN_UNUSED;
+/* Move one step towards an outcome; *ret_idle: nothing is under way. */
+int dest_advance(struct sink *s, bool *ret_idle, struct err *err) WARN_UNUSED;
+/* A flight of its own, done, whose outcome is known; its texts go into ret->arena. */
+struct group *dest_result(struct sink *s, enum outcome_kind kind);
+void dest_drop_groups(struct sink *s);
+
+/* imap_judge.c: after the server's OK. */
+void dest_seen(struct flight *f, struct arena *a, const struct fetch_data *d); /* FETCH data */
+int dest_read_one(struct sink *s, struct flight *f, struct arena *a, struct err *err) WARN_UNUSED;
+/* Flags that are not shown are set once more. */
+int dest_mend_flags(struct sink *s, struct group *g, struct flight *f, struct err *err) WARN_UNUSED;
+void dest_judge(struct sink *s, struct group *g, struct flight *f); /* its kind */
+bool dest_harmless(const struct sink *s, int64_t delta); /* a difference of size */
+void dest_remarks(const struct flight *f, struct arena *a, struct outcome *o);
+
+/* imap_look.c */
+/* What the folder holds and no row names. Again: what has come since. */
+int dest_look(struct sink *s, struct folder_at *at, struct err *err) WARN_UNUSED;
+/* A message there that is the same; 0: none. It is taken: no other message finds it. */
+int dest_match(struct sink *s, struct folder_at *at, const struct identity *id, uint32_t *ret,
+    struct err *err) WARN_UNUSED;
+/* The identity of a message that is there; *ret_found false: it cannot be had. */
+int dest_identity(struct sink *s, uint32_t uid, struct identity *ret, bool *ret_found,
+    struct err *err) WARN_UNUSED;
+int dest_spool_identity(struct sink *s, struct spool *body, struct identity *ret, struct err *err)
+    WARN_UNUSED;
+void dest_claim(struct folder_at *at, uint32_t uid);
+
+/* imap_careful.c: the message in s->body, looked for and then sent. */
+int dest_place(struct sink *s, struct folder_at *at, struct err *err) WARN_UNUSED;
+
+/* imap_aside.c: the message in s->body into the quarantine; the path, below the job directory's,
+ * in *ret (arena a). */
+int dest_set_aside(struct sink *s, struct folder_at *at, const char *reason, const char *reply,
+    struct arena *a, const char **ret, struct err *err) WARN_UNUSED;
+
+#endif
