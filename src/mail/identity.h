@@ -5,14 +5,21 @@
  *	head: digest over the header fields that servers leave alone (From, Sender, Reply-To, To, Cc,
  *		Bcc, Subject, Date, Message-ID, In-Reply-To, References, MIME-Version,
  *		Content-Type, Content-Transfer-Encoding), in the order in which they stand, each
- *		unfolded, runs of blanks made one, names in lower case; what is absent counts as
- *		absent. Octets over 0x7f and NUL count as one and the same.
+ *		unfolded, runs of blanks made one, blanks around the value left out, names in lower
+ *		case; what is absent counts as absent. NUL and octets over 0x7f count as the letter
+ *		X, which is what Cyrus makes of them. Lines that are no field and continue none
+ *		belong to it too, with their octets; an mbox From_ line at the start does not.
  *	whole: digest over head and the body: line ends made LF, empty lines at its end and a
- *		missing last line end left out, NUL and octets over 0x7f as above, ">From " at the
- *		start of a line taken for "From ".
+ *		missing last line end left out, NUL taken for 0x80 (Dovecot, UW), any number of '>'
+ *		before "From " at the start of a line left out. Other octets over 0x7f count: two
+ *		drafts may differ in nothing else.
+ *
+ * A line ends at LF, and CR counts nowhere (Courier drops those that stand alone): octets with CR
+ * as their only line end are one line. A message without an empty line is all header.
  *
  * No Message-ID is needed. Not proof against somebody who makes two messages alike on purpose: equal
- * identities of different octets are the same message to imex, which the manual says. */
+ * identities of different octets are the same message to imex, which the manual says. Memory is a few
+ * kilobytes, whatever the message is. */
 #ifndef MAIL_IDENTITY_H
 #define MAIL_IDENTITY_H
 
@@ -32,7 +39,8 @@ void identity_free(struct identity_maker *m); /* NULL: nothing */
 void identity_start(struct identity_maker *m);
 void identity_add(struct identity_maker *m, struct slice octets); /* cut anywhere */
 void identity_end(struct identity_maker *m, struct identity *ret);
-/* `head` of a header alone, with or without the empty line at its end. */
+/* `head` of a header alone, with or without the empty line at its end. Begins anew: what was added
+ * before is forgotten. */
 void identity_head(struct identity_maker *m, struct slice header, uint8_t ret[SHA256_LEN]);
 
 #endif
