@@ -263,6 +263,12 @@ class MessageCommands:
             cursor.space()
             limit = cursor.number()
             return lambda n, m: (m.claimed_size > limit) == (word == "LARGER")
+        if word == "HEADER":
+            cursor.space()
+            name = cursor.astring()
+            cursor.space()
+            value = cursor.astring().lower()
+            return lambda n, m: value in (mime.Part(m.raw).field(re.escape(name)) or b"").lower()
         if word in ("SINCE", "BEFORE", "ON", "SENTSINCE", "SENTBEFORE", "KEYWORD", "SUBJECT"):
             cursor.space()
             cursor.astring()

@@ -95,7 +95,9 @@ class Server(FolderCommands, MessageCommands, Listener):
         greeting = self.greet(session)
         wire.play(greeting)
         while True:
-            data = wire.read_command(lambda partial: self._refuse_literal(session, partial))
+            data = self.read(session)
+            if data is None:
+                continue
             call = self._parse_tag(session, data)
             wire.play(self._respond(call))
             wire.answered()
@@ -104,6 +106,10 @@ class Server(FolderCommands, MessageCommands, Listener):
                 wire.start_tls()
             if call.name == "LOGOUT":
                 wire.bye()
+
+    def read(self, session):
+        """The next command, whole; None if it was answered already."""
+        return session.wire.read_command(lambda partial: self._refuse_literal(session, partial))
 
     def greet(self, session):
         if self.greeting is not None:

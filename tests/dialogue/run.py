@@ -15,6 +15,7 @@ sys.path.insert(0, HERE)
 import scene as library                                             # noqa: E402
 import certs                                                        # noqa: E402
 import selftest                                                     # noqa: E402
+import selftest_into                                                # noqa: E402
 import tap                                                          # noqa: E402
 
 TIME_LIMIT = 90         # seconds for one scene, times IMEX_SCALE
@@ -50,6 +51,7 @@ def in_scene(function):
 
 def main():
     tests = [("selftest: " + name, in_scene(f)) for name, f in tap.discover(vars(selftest))]
+    tests += [("selftest: " + name, in_scene(f)) for name, f in tap.discover(vars(selftest_into))]
     tests += scenes()
     if not os.environ.get("IMEX") and not {"-l", "--list", "-h", "--help"} & set(sys.argv):
         print("Bail out! set IMEX to the imex program to be tested")

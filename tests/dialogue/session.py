@@ -14,6 +14,8 @@ class Session:
         self.read_only = False
         self.enabled = set()
         self.refusal = None
+        self.early = set()          # what an APPEND taught when the next command was here already
+        self.condemned = False      # a literal was refused by BAD: the client must leave
 
     def open(self, folder, read_only):
         self.folder, self.read_only = folder, read_only

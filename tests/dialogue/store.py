@@ -25,6 +25,7 @@ class Message:
         self.date = date
         self.size = size
         self.modseq = 1
+        self.own = False            # the client put it there by APPEND
 
     @property
     def claimed_size(self):
@@ -46,12 +47,16 @@ class Folder:
         self.uidnext = 1
         self.modseq = 1
         self.keywords = set()
+        self.own = False            # the client made it by CREATE
 
     def __iter__(self):
         return iter(self.messages)
 
     def __len__(self):
         return len(self.messages)
+
+    def __bool__(self):
+        return True
 
     def __getitem__(self, uid):
         for message in self.messages:
@@ -98,16 +103,23 @@ class Store:
         self.delimiter = delimiter
         self.prefix = prefix
         self.lock = threading.RLock()
+        self.fold_case = False      # "Sent" and "SENT" are one folder
         self.add("INBOX")
 
     def __getitem__(self, name):
-        return self.folders["INBOX" if name.upper() == "INBOX" else name]
+        folder = self.get(name)
+        if folder is None:
+            raise KeyError(name)
+        return folder
 
     def __iter__(self):
         return iter(self.folders.values())
 
     def get(self, name):
-        return self.folders.get("INBOX" if name.upper() == "INBOX" else name)
+        name = "INBOX" if name.upper() == "INBOX" else name
+        if self.fold_case and name not in self.folders:
+            name = next((n for n in self.folders if n.upper() == name.upper()), name)
+        return self.folders.get(name)
 
     def add(self, name, count=0, **options):
         """A new folder with count varied messages; returns it."""
