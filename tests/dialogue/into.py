@@ -62,6 +62,19 @@ def without(text):
     return " ".join(c for c in CAPS.split() if c not in text.split())
 
 
+def key_of(exact):
+    """How messages are told apart: True, False, or a function of the octets."""
+    if callable(exact):
+        return exact
+    return (lambda raw: raw) if exact else essence
+
+
+def title_line(raw):
+    """The words after the number of a subject, which repairs leave alone."""
+    found = re.search(rb"^Subject:[ \t]*([\w :]*)", raw, re.I | re.M)
+    return found[1] if found else raw[:20]
+
+
 class Move:
     """A source, a destination, a job. Options but source, dest, lazy are the Target's."""
 
@@ -161,7 +174,7 @@ class Move:
 
     def counts(self, exact=False, folders=None, missing_ok=()):
         """(missing, doubled): messages by name, against one copy of each."""
-        key = (lambda raw: raw) if exact else essence
+        key = key_of(exact)
         missing, doubled = [], []
         self.dest.settle()
         for folder in self.source.store:
@@ -182,7 +195,7 @@ class Move:
     def arrived(self, exact=True, folders=None, flags=None, dates=True, without=(), source_kept=True):
         """Each message of the source is there once, and the source is as it was.
 
-        exact: octet for octet, else as essence() sees it. folders: names on the
+        exact: octet for octet, else as essence() sees it, or a function of the octets. folders: names on the
         destination that are not the plain ones. flags: what becomes of a set of
         flags there; False: not compared. without: (folder, uid) that must not be there.
         """
@@ -208,7 +221,7 @@ class Move:
         """Flags, keywords and dates of those that imex brought."""
         if there is None:
             return
-        key = (lambda raw: raw) if exact else essence
+        key = key_of(exact)
         change = flags or (lambda found: found)
 
         def marks(messages, how):
@@ -226,6 +239,38 @@ class Move:
         self.t.equal([(title(raw), set(f or ()), when) for raw, f, when in strange], [],
                      f"flags or dates in {there.name} that no message of {folder.name} has: "
                      f"{[(title(k[0]), *k[1:]) for k in wanted - marks(own, lambda f: f)][:4]}")
+
+    def found(self, folder):
+        """The name of the folder there that holds the messages of this one, and they alone."""
+        want = Counter(essence(m.raw) for m in self.source.store[folder])
+        names = [f.name for f in self.dest.store if Counter(essence(m.raw) for m in f) == want]
+        self.t.equal(len(names), 1, f"folders with the messages of {folder}: "
+                     f"{[(f.name, len(f)) for f in self.dest.store]}")
+        return names[0] if names else None
+
+    def repaired(self, folder, uid, reply=None):
+        """The message was placed with a repair (exit 1), or lies in quarantine (exit 2).
+
+        Once in either case, and all others as they are.
+        """
+        raw = self.source.store[folder][uid].raw
+        there = self.dest.store[self.translate(folder)]
+        twin = [m for m in there if title_line(m.raw) == title_line(raw)]
+        self.t.ok(len(twin) <= 1, f"{title(raw)} is there once", [title(m.raw) for m in twin])
+        if self.last.code == 2:
+            self.t.equal(twin, [], "what was refused is not there")
+            self.quarantined((folder, uid))
+        else:
+            self.t.exits(self.last, 1)
+            self.t.equal(len(twin), 1, f"{title(raw)} is there")
+            self.quarantined()
+        for m in twin:
+            there.messages.remove(m)
+        self.arrived(without=[(folder, uid)])
+        for m in twin:
+            there.messages.append(m)
+        if reply:
+            self.refused(reply, folder=folder, uid=uid)
 
     def snapshot(self):
         return {f.name: {m.uid: (m.raw, sorted(m.flags), m.date) for m in f}

@@ -1,6 +1,9 @@
 """Run the scenes (all, or those whose name contains a word) and print TAP.
 
-    IMEX=build/src/app/imex python3 tests/dialogue/run.py [-j N] [-l] [NAME...]
+    IMEX=build/src/app/imex python3 tests/dialogue/run.py [--moves] [-j N] [-l] [NAME...]
+
+--moves: those of moves/, which write to a server. Most of their time is waiting for what may
+show up late, so many run at once.
 """
 
 import importlib.util
@@ -50,9 +53,12 @@ def in_scene(function):
 
 
 def main():
-    tests = [("selftest: " + name, in_scene(f)) for name, f in tap.discover(vars(selftest))]
-    tests += [("selftest: " + name, in_scene(f)) for name, f in tap.discover(vars(selftest_into))]
-    tests += scenes()
+    moves = "--moves" in sys.argv
+    if moves:
+        sys.argv.remove("--moves")
+    checks = selftest_into if moves else selftest
+    tests = [("selftest: " + name, in_scene(f)) for name, f in tap.discover(vars(checks))]
+    tests += scenes(os.path.join(HERE, "moves" if moves else "scenes"))
     if not os.environ.get("IMEX") and not {"-l", "--list", "-h", "--help"} & set(sys.argv):
         print("Bail out! set IMEX to the imex program to be tested")
         sys.exit(2)
@@ -60,7 +66,7 @@ def main():
     tempfile.tempdir = tempfile.mkdtemp(prefix="imex-dialogue-")
     try:
         library.ALL_CERTS = certs.Certs(os.path.join(tempfile.tempdir, "certs")).make_all()
-        tap.main(tests, jobs=2, fork=True, timeout=TIME_LIMIT * library.imexrun.SCALE)
+        tap.main(tests, jobs=8 if moves else 2, fork=True, timeout=TIME_LIMIT * library.imexrun.SCALE)
     finally:
         if os.environ.get("KEEP") != "1":
             shutil.rmtree(tempfile.tempdir, ignore_errors=True)

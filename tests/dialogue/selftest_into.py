@@ -4,9 +4,11 @@ import imaplib
 import time
 
 from essence import essence
+from into import Move
 from selftest import Client, violations
-from store import Store, sample
+from store import Store, epoch, imap_date, sample
 from target import Target
+from wire import Cut
 
 MAIL = b"From: a@example.org\r\nSubject: one\r\n\r\ntext\r\n"
 DATE = '"01-Feb-2003 04:05:06 +0100"'
@@ -165,7 +167,6 @@ def put_until_end(t, c, mail=MAIL):
 
 def test_into_seen_late(t):
     server, c = target(t)
-    from wire import Cut
     server.append(answer=Cut, appear=0.4, times=1)
     t.equal(put_until_end(t, c), b"", "no answer")
     t.equal(len(server.store["INBOX"]), 0, "not there at once")
@@ -215,3 +216,65 @@ def test_into_essence(t):
     t.equal(len({essence(m) for m in same}), 1, "what servers change")
     t.ok(essence(MAIL) != essence(MAIL.replace(b"text", b"test")), "another body")
     t.ok(essence(MAIL) != essence(MAIL.replace(b"one", b"two")), "another subject")
+
+
+def copied(t, change=lambda m: None):
+    """A Move whose messages were copied by hand; change: of a message that was."""
+    move = Move(t)
+    for folder in move.source.store:
+        there = move.dest.store.get(folder.name) or move.dest.store.add(folder.name)
+        for message in folder:
+            new = there.add(message.raw, message.flags, imap_date(epoch(message.date)))
+            new.own = True
+            change(new)
+    return move
+
+
+def test_into_arrived_accepts_right_and_sees_wrong(t):
+    copied(t).arrived()
+    move = copied(t)
+    inbox, archive = move.dest.store["INBOX"], move.dest.store["Archive"]
+
+    def sees(what, undo=None, **how):
+        before = len(t.failures)
+        move.arrived(**how)
+        t.equal(len(t.failures) > before, True, f"noticed: {what}")
+        del t.failures[before:]
+        if undo:
+            undo()
+
+    lost = inbox.messages.pop()
+    sees("a message is missing", lambda: inbox.messages.append(lost))
+    archive.messages.append(archive.messages[0])
+    sees("a message is doubled", archive.messages.pop)
+    raw = archive.messages[0].raw
+    archive.messages[0].raw = raw + b"more"
+    sees("other octets", lambda: setattr(archive.messages[0], "raw", raw))
+    archive.messages[0].raw = raw + b"more"
+    sees("another body", lambda: setattr(archive.messages[0], "raw", raw), exact=False)
+    archive.messages[0].raw = b"X-UID: 7\r\n" + raw
+    move.arrived(exact=False)
+    archive.messages[0].raw = raw
+    inbox[2].flags.add("\\Draft")
+    sees("another flag", lambda: inbox[2].flags.discard("\\Draft"))
+    date, inbox[2].date = inbox[2].date, "01-Jan-2001 00:00:00 +0000"
+    sees("another date", lambda: setattr(inbox[2], "date", date))
+    move.source.store["INBOX"].flag(1, "\\Seen")
+    sees("a flag of the source changed", lambda: move.source.store["INBOX"].flag(1))
+    move.arrived()
+    sees("one that must not be there", without=[("INBOX", 1)])
+    t.equal(move.found("Archive"), "Archive", "the folder with these messages")
+
+
+def test_into_foreign_mail_counts(t):
+    source, dest = sample(("INBOX",), count=2), Store()
+    source["INBOX"].add(source["INBOX"][1].raw)
+    dest["INBOX"].add(b"Subject: theirs\r\n\r\n", ("\\Seen",))
+    dest["INBOX"].add(source["INBOX"][1].raw)
+    move = Move(t, source=source, dest=dest)
+    t.equal(len(move.counts()[0]), 2, "one of two equal ones, and the other, are missing")
+    for uid in (1, 2):
+        m = dest["INBOX"].add(source["INBOX"][uid].raw, source["INBOX"][uid].flags,
+                              source["INBOX"][uid].date)
+        m.own = True
+    t.equal(move.counts(exact=True), ([], []), "then each is there")

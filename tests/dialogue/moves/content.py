@@ -1,0 +1,112 @@
+"""Messages that a server refuses for what is in them: the octets first, then one repair, then quarantine."""
+
+from scene import *
+from into import *
+
+
+def with_one(raw, flags=("\\Seen",)):
+    """A mailbox with this message in the middle of INBOX; its UID is 5."""
+    source = small()
+    source["INBOX"].add(raw, flags)
+    fill(source["INBOX"], 4, seed="more")
+    return source
+
+
+NUL = b"From: a@example.org\r\nSubject: with nul\r\n\r\none\0two\r\n"
+BARE = b"From: a@example.org\r\nSubject: bare ones\r\n\r\none\ntwo\nthree\r\n"
+GARBAGE = b"Subject: invalid header\r\nthis is not a header\r\n\r\nbody\r\n"
+LONG = b"From: a@example.org\r\nSubject: long line\r\n\r\n" + b"word " * 4000 + b"\r\n"
+EIGHT = b"From: a@example.org\r\nSubject: eight bits\r\nX-Name: Andr\xe9\r\n\r\nbody\r\n"
+
+
+def refused(t, raw, text, caps=CAPS, phase="after", **rule):
+    m = Move(t, source=with_one(raw), caps=caps)
+    m.dest.append(**{phase: text}, **rule)
+    m.migrate()
+    m.repaired("INBOX", 5, reply=re.escape(text if isinstance(text, str) else text[1])[:40])
+    m.again()
+    return m
+
+
+def scene_nul_ends_the_connection(t):
+    """Gmail: BYE in mid-literal. The message that follows goes on."""
+    m = Move(t, source=with_one(NUL), caps=without("MULTIAPPEND"))
+    text = "Invalid character in literal"
+    m.dest.append(bye=(NUL.index(b"\0") + 1, text), when=lambda x: x.size == len(NUL))
+    m.until_done(codes=(1, 2))
+    m.repaired("INBOX", 5)
+    t.ok(any("Invalid character" in (e.get("reply") or "") for e in m.job.events()),
+         "the words of the BYE are in an event")
+
+
+def scene_nul(t):
+    refused(t, NUL, "NO Message contains NUL characters", has=rb"\0")
+
+
+def scene_bare_newlines(t):
+    source = with_one(BARE)
+    for folder in source:       # the usual one with bare line ends is not for this server
+        folder.messages[:] = [m for m in folder if m.raw == BARE or b"bare LF" not in m.raw]
+    m = Move(t, source=source)
+    m.dest.append(after="NO Message contains bare newlines", has=rb"(?<!\r)\n")
+    m.migrate()
+    m.repaired("INBOX", 5, "bare newlines")
+    m.again()
+
+
+def scene_invalid_header(t):
+    refused(t, GARBAGE, "NO Message contains invalid header", has=rb"this is not a header")
+
+
+def scene_long_line(t):
+    """Exchange; there is no LITERAL+ there."""
+    refused(t, LONG, "BAD Command Argument Error. 11", has=rb"[^\n]{9900}",
+            caps="UIDPLUS IDLE NAMESPACE")
+
+
+def scene_eight_bits_in_a_header(t):
+    refused(t, EIGHT, "NO Message contains non-ASCII characters in headers", has=rb"Andr\xe9")
+
+
+def scene_one_among_many(t):
+    """In a MULTIAPPEND the bad message is found; the good ones are there once."""
+    source = Store()
+    fill(source["INBOX"], 40)
+    source["INBOX"].add(NUL, uid=41)
+    fill(source["INBOX"], 40, seed="more")
+    m = Move(t, source=source)
+    m.dest.append(after="NO Message contains NUL characters", has=rb"\0")
+    m.migrate()
+    m.repaired("INBOX", 41, "NUL")
+
+
+BIG = b"From: a@example.org\r\nSubject: big\r\n\r\n" + b"0123456789\r\n" * 9000
+
+
+def scene_too_big(t):
+    m = Move(t, source=with_one(BIG))
+    m.dest.append(before="NO [TOOBIG] Message size exceeds allowed limit", larger=50000)
+    m.lost(m.migrate())
+    m.arrived(without=[("INBOX", 5)])
+    m.quarantined(("INBOX", 5))
+    m.refused("TOOBIG", folder="INBOX", uid=5)
+    m.again()
+
+
+def scene_appendlimit(t):
+    """What is over the limit that the server tells is not even begun."""
+    m = Move(t, source=with_one(BIG), caps=CAPS + " APPENDLIMIT=50000")
+    m.lost(m.migrate())
+    m.arrived(without=[("INBOX", 5)])
+    m.quarantined(("INBOX", 5))
+    t.never_sent(m.dest, rf"APPEND .*\{{{len(BIG)}\+?\}}")
+
+
+def scene_the_big_one_goes_when_the_limit_is_raised(t):
+    m = Move(t, source=with_one(BIG))
+    m.dest.append(before="NO [TOOBIG] Message size exceeds allowed limit", larger=50000)
+    m.lost(m.migrate())
+    m.dest.clear()
+    done = t.imex("retry", m.job, "--doubt-wait", "2s", env={"IMEX_DEST_PASSWORD": "oTher-9!x"})
+    t.exits(done, 1)
+    m.arrived()

@@ -1,0 +1,108 @@
+"""The connection ends in an APPEND; what was sent may show up later (rules.md 2.3)."""
+
+from scene import *
+from into import *
+
+
+def cut(t, source=None, caps=CAPS, **rule):
+    m = Move(t, source=source, caps=caps)
+    m.dest.append(**rule)
+    m.until_done()
+    m.arrived()
+    m.again()
+    return m
+
+
+def scene_at_the_first_octet(t):
+    cut(t, cut=0, times=1, skip=2)
+
+
+def scene_in_the_middle(t):
+    cut(t, cut=100, times=2, skip=3)
+
+
+def scene_before_the_last_octet(t):
+    cut(t, cut=-1, times=1, skip=1)
+
+
+def scene_reset_in_the_middle(t):
+    cut(t, cut=(60, Reset()), times=1, skip=4)
+
+
+def scene_bye_in_the_middle(t):
+    cut(t, bye=(50, "server is going down"), times=1, skip=2)
+
+
+def scene_stored_and_never_answered(t):
+    cut(t, answer=Cut, times=1, skip=2)
+
+
+def scene_stored_late(t):
+    """Not to be seen at once, there 1.5 s later: sent again it would be doubled."""
+    cut(t, answer=Cut, appear=1.5, times=1, skip=2)
+
+
+def scene_stored_late_without_uidplus(t):
+    cut(t, answer=Cut, appear=1.5, times=1, skip=2, caps="LITERAL+")
+
+
+def scene_stored_late_twice(t):
+    cut(t, answer=Cut, appear=1.2, times=2, skip=1, folder="INBOX")
+
+
+def scene_never_stored_and_never_answered(t):
+    cut(t, answer=Cut, drop=True, times=1, skip=2)
+
+
+def scene_equal_ones_stored_late(t):
+    """Of three equal messages one is in doubt."""
+    source = small()
+    for _ in range(3):
+        source["Archive"].add(source["Archive"][1].raw, ("\\Seen",))
+    cut(t, source=source, answer=Cut, appear=1.5, times=1, skip=1, folder="Archive", caps="UIDPLUS")
+
+
+def scene_a_part_of_several_is_stored(t):
+    """A MULTIAPPEND is cut, and the server keeps the first half of it."""
+    source = Store()
+    fill(source["INBOX"], 40)
+    m = Move(t, source=source)
+    struck = []
+
+    def half(append):
+        if len(append.members) < 4 or struck:
+            return None
+        struck.append(append)
+        for member in append.members[:len(append.members) // 2]:
+            m.dest.deliver(append, member)
+        return [Cut]
+    m.dest.at_finish = half
+    m.until_done()
+    t.ok(struck, "several messages went in one APPEND")
+    m.arrived()
+    m.again()
+
+
+def scene_source_cut_inside_an_append(t):
+    """Nothing is padded: the destination's connection is dropped (rules.md 2.5)."""
+    source = small()
+    source["INBOX"].add(letter("INBOX", 70) + b"0123456789abcdef\r\n" * 30000)
+    m = Move(t, source=source)
+    m.source.fetch(uid=5, folder="INBOX", times=1, reply=lambda f: [f.value[:200000], Cut])
+    m.until_done()
+    m.arrived()
+
+
+def scene_source_dies_and_comes_back(t):
+    m = Move(t, source=small(8))
+    m.source.fetch(uid=6, folder="Archive", times=2, reply=lambda f: [f.value[:40], Reset])
+    m.until_done()
+    m.arrived()
+
+
+def scene_expunged_in_the_middle(t):
+    m = Move(t, source=small(8))
+    m.source.fetch(uid=5, folder="INBOX", times=1,
+                   reply=lambda f: f.session.server.store["INBOX"].remove(6) or f.value)
+    m.until_done()
+    m.arrived(source_kept=False)

@@ -1,0 +1,140 @@
+"""Folders that cannot be made, have another name, or vanish."""
+
+from scene import *
+from into import *
+
+
+def scene_prefix_and_delimiter(t):
+    m = Move(t, dest=Store(delimiter=".", prefix="INBOX."))
+    m.clean(m.migrate())
+    m.arrived()
+    t.ok(m.dest.store.get("INBOX.Archive.2003"), "the folders", list(m.dest.store.folders))
+    m.again()
+
+
+def scene_prefix_on_the_source(t):
+    m = Move(t, source=sample(("INBOX", "INBOX.Archive", "INBOX.Archive.2003"), count=3,
+                              delimiter=".", prefix="INBOX."))
+    m.clean(m.migrate())
+    m.arrived()
+    t.ok(m.dest.store.get("Archive/2003"), "the folders", list(m.dest.store.folders))
+    m.again()
+
+
+def scene_delimiter_inside_a_name(t):
+    """A dot where dots divide: a replacement that is told."""
+    source = small()
+    source.add("v1.2 notes", 3)
+    m = Move(t, source=source, dest=Store(delimiter=".", prefix="INBOX."))
+    m.warned(m.migrate())
+    name = m.found("v1.2 notes")
+    m.arrived(folders={"v1.2 notes": name})
+    t.ok(m.job.events(30025), "the change of the name is told")
+    m.again()
+
+
+def scene_may_not_create(t):
+    """The folder that is there is filled, the others are named, and later they follow."""
+    m = Move(t)
+    m.dest.creates = lambda name, use: "NO [NOPERM] you may not create folders"
+    m.lost(m.migrate())
+    m.refused("NOPERM")
+    t.equal(len(m.dest.store["INBOX"]), len(m.source.store["INBOX"]), "messages in INBOX")
+    m.dest.clear()
+    m.warned(m.migrate())
+    m.arrived()
+
+
+def scene_characters_refused(t):
+    source = small()
+    source.add("50% off", 3)
+    source.add("a&-b!c", 3)
+    m = Move(t, source=source)
+    m.dest.creates = lambda name, use: "NO [CANNOT] Invalid mailbox name" \
+        if re.search(r"[%!&]", name) else None
+    m.warned(m.migrate())
+    m.arrived(folders={name: m.found(name) for name in ("50% off", "a&-b!c")})
+    t.ok(len(m.job.events(30025)) >= 2, "the changes of the names are told", m.job.events(30025))
+    m.again()
+
+
+def scene_twins_by_case(t):
+    source = small()
+    source.add("Lists", 3)
+    source.add("LISTS", 4)
+    m = Move(t, source=source)
+    m.dest.store.fold_case = True
+    m.warned(m.migrate())
+    first, second = m.found("Lists"), m.found("LISTS")
+    t.ok(first != second, "two folders", first, second)
+    m.arrived(folders={"Lists": first, "LISTS": second})
+    m.again()
+
+
+def scene_another_name_is_made(t):
+    """The server upper-cases names: what LIST shows after CREATE is used."""
+    m = Move(t)
+    m.dest.creates = lambda name, use: name.upper()
+    m.warned(m.migrate())
+    m.arrived(folders={"Archive": "ARCHIVE", "Archive/2003": "ARCHIVE/2003"})
+    m.again()
+
+
+def scene_exists_already_in_spite_of_list(t):
+    """CREATE says that it exists, and LIST did not show it: it is used."""
+    m = Move(t)
+    hidden = m.dest.store.add("Archive")
+    shown = m.dest.list_line
+    m.dest.list_line = lambda session, folder, *args, **more: \
+        b"" if folder is hidden else shown(session, folder, *args, **more)
+    m.warned(m.migrate())
+    m.arrived()
+
+
+def scene_read_only(t):
+    m = Move(t, dest=sample(("INBOX", "Archive"), count=0))
+    m.dest.read_only = {"Archive"}
+    m.dest.append(before="NO [READ-ONLY] Mailbox is read-only", folder="Archive")
+    m.lost(m.migrate())
+    m.refused("READ-ONLY") if m.dest.transcript.count("APPEND.*Archive ") else None
+    missing, doubled = m.counts(exact=True)
+    t.ok(not doubled and all(x.startswith("Archive: ") for x in missing) and missing,
+         "only that folder is not filled", missing, doubled)
+    m.dest.read_only = set()
+    m.dest.clear()
+    m.warned(m.migrate())
+    m.arrived()
+
+
+def scene_trycreate(t):
+    """The folder was there, and is gone at the first message."""
+    m = Move(t, dest=sample(("INBOX", "Archive"), count=0))
+    m.dest.append(folder="Archive", times=1, before=lambda x: m.dest.store.folders.pop("Archive", None)
+                  and "NO [TRYCREATE] no such folder")
+    m.until_done(codes=(1,))
+    m.arrived()
+
+
+def scene_deleted_while_it_is_filled(t):
+    """What was put there is gone with it: no run says that all is well until it is there again."""
+    source = small()
+    fill(source["Archive"], 20)
+    m = Move(t, source=source, caps=without("MULTIAPPEND"))
+    m.dest.append(folder="Archive", do=lambda append: m.dest.store.folders.pop("Archive", None),
+                  times=1, skip=9)
+    m.migrate()
+    if m.last.code == 1:
+        m.arrived()
+        return
+    m.lost(m.last)
+    m.until_done(codes=(1,))
+    m.arrived()
+
+
+def scene_source_folder_deleted_in_the_middle(t):
+    """It is named, the rest is completed."""
+    m = Move(t, source=small(8))
+    m.source.on(r"EXAMINE \"?Archive/2003", "$TAG NO [NONEXISTENT] no such folder\r\n")
+    m.lost(m.migrate())
+    missing, doubled = m.counts(exact=True)
+    t.ok(not doubled and all("Archive/2003" in x for x in missing), "the rest", missing, doubled)

@@ -1,0 +1,50 @@
+"""imex import: what imex extracted goes into a server, as if it came from the source."""
+
+from scene import *
+from into import *
+
+
+def loaded(t, *words, caps=CAPS, **more):
+    m = Move(t, caps=caps)
+    if m.words() and not t.extract(m.source, *words, job=m.job)[1].code <= 1:
+        t.fail("the extraction works")
+    files, m.job = m.job, Job(t)
+    m.load(files)
+    t.exits(m.last, 1)
+    m.arrived(**more)
+    before, mark = m.snapshot(), m.dest.transcript.mark()
+    m.load(files)
+    t.exits(m.last, 1)
+    t.never_sent(m.dest.transcript.since(mark), "APPEND")
+    t.ok(m.snapshot() == before, "a second import changes nothing")
+
+
+def scene_maildir(t):
+    loaded(t)
+
+
+def scene_maildir_without_uidplus(t):
+    loaded(t, caps="")
+
+
+def scene_mbox(t):
+    loaded(t, "--format", "mbox")
+
+
+def scene_eml(t):
+    loaded(t, "--format", "eml")
+
+
+def scene_a_change_of_the_files(t):
+    """New mail in the files: only that goes."""
+    m = Move(t)
+    t.extract(m.source, job=m.job)
+    files, m.job = m.job, Job(t)
+    m.load(files)
+    m.source.store["INBOX"].add(letter("INBOX", 90))
+    m.before = m.source.store.snapshot()
+    t.extract(m.source, job=files)
+    mark = m.dest.transcript.mark()
+    m.load(files)
+    m.arrived()
+    t.equal(m.dest.transcript.since(mark).count("APPEND"), 1, "only the new one was sent")

@@ -1,0 +1,137 @@
+"""The server says NO, before or after the octets, and sometimes stores all the same."""
+
+from scene import *
+from into import *
+
+COMMANDS = b"".join(b"a%d %s\r\n" % (n, c) for n, c in enumerate((
+    b"DELETE INBOX", b"SELECT INBOX", b"STORE 1:* +FLAGS (\\Deleted)", b"EXPUNGE", b"LOGOUT")))
+
+
+def commands():
+    """A mailbox in which one message is made of commands, with a keyword of its own."""
+    source = small()
+    source["INBOX"].add(b"Subject: commands\r\n\r\n" + COMMANDS, ("\\Seen", "Own-Word"))
+    source["Archive"].add(COMMANDS)
+    return source
+
+
+def scene_a_message_made_of_commands(t):
+    m = Move(t, source=commands())
+    m.dest.append(before="BAD Error in IMAP command APPEND: Invalid flag", flag="Own-Word")
+    m.warned(m.migrate())
+    m.arrived(flags=lambda f: f - {"Own-Word"})
+    m.refused("Invalid flag")
+    t.equal(m.dest.executed, [], "lines of messages that the server took for commands")
+
+
+def scene_bad_to_a_literal_that_was_fine_before(t):
+    """The server took such literals once: nothing is sent behind the BAD, and nothing is lost."""
+    source = small(8)
+    fill(source["INBOX"], 30)
+    m = Move(t, source=source)
+    m.dest.append(before="BAD Error in IMAP command APPEND", sync=False, skip=3)
+    m.until_done()
+    m.arrived()
+    t.ok(m.dest.executed, "the server did it")
+
+
+def scene_no_before_the_octets(t):
+    """One message is refused for good, the others go on."""
+    m = Move(t, caps=without("LITERAL+ MULTIAPPEND"))
+    m.dest.append(before="NO [CANNOT] not this one", larger=900)
+    big = [(f.name, u.uid) for f in m.source.store for u in f if len(u.raw) > 900]
+    m.lost(m.migrate())
+    m.arrived(without=big)
+    m.quarantined(*big)
+    m.refused(r"\[CANNOT\] not this one")
+
+
+def scene_no_behind_the_octets(t):
+    m = Move(t)
+    raw = m.source.store["Archive"][2].raw
+    m.dest.append(after="NO Message refused because it contains a virus", has=re.escape(raw))
+    m.lost(m.migrate())
+    m.arrived(without=[("Archive", 2)])
+    m.quarantined(("Archive", 2))
+    m.refused("virus", level="error", folder="Archive", uid=2)
+    t.verdict(m.job, "Archive", 2, "refused")
+    m.again()
+
+
+def scene_refused_once(t):
+    m = Move(t)
+    m.dest.append(after="NO [SERVERBUG] internal error", times=1, skip=2)
+    m.until_done()
+    m.arrived()
+    m.quarantined()
+
+
+def stored_all_the_same(t, caps, text, **rule):
+    m = Move(t, caps=caps)
+    m.dest.append(after=text, stored=True, **rule)
+    m.warned(m.migrate())
+    m.arrived(flags=False)
+    m.quarantined()
+    m.again()
+
+
+def scene_no_and_stored(t):
+    """UW imapd: a NO for the keyword, and the message is there."""
+    text = "NO APPEND failed: Unknown flag: Project-X"
+    stored_all_the_same(t, without("UIDPLUS MULTIAPPEND LITERAL+"), text, flag="Project-X|\\$.*")
+
+
+def scene_no_and_stored_with_uidplus(t):
+    text = "NO [APPENDUID 1700000001 3] Bad flag list"
+    stored_all_the_same(t, without("MULTIAPPEND"), text, times=2, skip=1)
+
+
+def scene_no_and_stored_every_time(t):
+    stored_all_the_same(t, "", "NO no reason")
+
+
+def scene_ok_and_nothing_stored(t):
+    """OK, and it is not there: never "complete"."""
+    m = Move(t, caps=without("UIDPLUS"))
+    m.dest.append(drop=True, times=1, skip=1)
+    m.migrate()
+    if m.last.code == 1:
+        m.arrived()
+    else:
+        m.lost(m.last)
+
+
+def scene_stored_twice(t):
+    """One OK, two copies: a warning at least, or the surplus one is taken away."""
+    m = Move(t)
+    m.dest.append(twice=True, times=1, skip=1)
+    m.migrate()
+    missing, doubled = m.counts()
+    t.equal(missing, [], "messages missing")
+    t.ok(not doubled or m.last.code == 2, "a double that stays is told", m.last.code, doubled)
+
+
+def scene_wildduck(t):
+    """MULTIAPPEND is offered, and only the second message is kept, without flags."""
+    m = Move(t, source=small(8))
+
+    def last_alone(append):
+        if len(append.members) < 2:
+            return None
+        last = append.members[-1]
+        last.flags = []
+        uid = m.dest.deliver(append, last)
+        return [f"{append.tag} OK [APPENDUID {m.dest.store[append.folder].uidvalidity} {uid}]"
+                " APPEND completed\r\n"]
+    m.dest.at_finish = last_alone
+    m.until_done()
+    m.arrived()
+    m.again()
+
+
+def scene_appenduid_of_another_folder(t):
+    """A code that cannot be true is not believed."""
+    m = Move(t, caps=without("MULTIAPPEND"))
+    m.dest.append(answer="$TAG OK [APPENDUID 4711 99999] done\r\n", folder="Archive")
+    m.until_done()
+    m.arrived()
