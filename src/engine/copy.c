@@ -463,7 +463,7 @@ open_folder(struct lane *l, struct err *err)
 	uidset_clear(&l->missing);
 	uidset_clear(&l->owed);
 	l->excluded = 0;
-	return lane_intends(l) ? lane_doubts(l, err) : 0;
+	return lane_intends(l) ? lane_open_target(l, err) : 0;
 }
 
 static int

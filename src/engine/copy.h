@@ -156,8 +156,9 @@ bool lane_sink_broken(const struct lane *l); /* its session is gone */
 /* Intents for the wanted messages of a page: durable when lane_wait_intents returns. */
 int lane_intend(struct lane *l, const struct live *v, struct err *err) WARN_UNUSED;
 int lane_wait_intents(struct lane *l, struct err *err) WARN_UNUSED;
-/* What an earlier run left in doubt. */
-int lane_doubts(struct lane *l, struct err *err) WARN_UNUSED;
+/* A folder of a server has been opened: what an earlier run left in doubt, and what of its rows is
+ * void. */
+int lane_open_target(struct lane *l, struct err *err) WARN_UNUSED;
 bool lane_is_careful(const struct lane *l, uint32_t uid);
 void lane_keep_meta(struct lane *l, const struct msg *m); /* of a careful one, as listed */
 struct msg *lane_careful_meta(struct lane *l, uint32_t uid);

@@ -76,8 +76,8 @@ lane_settled(struct lane *l, uint32_t uid)
 
 /* ---- what is in doubt ---- */
 
-int
-lane_doubts(struct lane *l, struct err *err)
+static int
+read_doubts(struct lane *l, struct err *err)
 {
 	struct arena a;
 	struct intent *list;
@@ -109,6 +109,23 @@ lane_doubts(struct lane *l, struct err *err)
 		    n);
 	arena_done(&a);
 	return rc;
+}
+
+int
+lane_open_target(struct lane *l, struct err *err)
+{
+	struct dest_head head;
+
+	l->sink_ops->head(l->at, &head);
+	if (head.was != 0)
+		lane_warn(l, EV_UIDVALIDITY, 0,
+		    "UIDVALIDITY of the folder on the destination was %u and is %u: each message "
+		    "is looked for there again, and sent where it is missing",
+		    head.was, head.uidvalidity);
+	/* Rows are read after this. */
+	if (head.was != 0 && lane_flush(l, true, err) < 0)
+		return -1;
+	return read_doubts(l, err);
 }
 
 bool

@@ -116,8 +116,7 @@ leave_out(struct lane *l, const struct msg *m, const struct msg *row, const char
 static bool
 row_holds(struct lane *l, const struct msg *row)
 {
-	return l->sink_ops->holds == NULL ||
-	       (row->dest_uid != 0 && l->sink_ops->holds(l->sink, &l->rec));
+	return !lane_intends(l) || row->dest_uid != 0;
 }
 
 int
@@ -149,6 +148,13 @@ lane_sort(struct lane *l, struct live *v, size_t i, struct err *err)
 	    selection_excludes(&l->job->selection, m, why))
 		return leave_out(l, m, row, why, err);
 	l->sink_ops->expect(l->sink, l->at, m);
+	/* What was refused stays so until somebody asks for it (imex retry). */
+	if (lane_intends(l) && row != NULL && row->verdict == VERDICT_REFUSED && !row->expunged &&
+	    !l->job->retry) {
+		if (l->job->progress != NULL)
+			atomic_fetch_add(&l->job->progress->messages_done, 1);
+		return 0;
+	}
 	if (lane_is_careful(l, m->uid)) {
 		lane_keep_meta(l, m);
 		return 0;

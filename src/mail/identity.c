@@ -33,7 +33,6 @@ struct identity_maker {
 	bool odd; /* no field: its octets are kept */
 	bool blank, some; /* a blank to be written before what comes; something was written */
 	/* body */
-	uint64_t ends; /* line ends not yet written */
 	uint64_t quotes; /* '>' not yet written */
 	size_t match; /* octets of "From " seen */
 	char out[OUT_MAX];
@@ -76,7 +75,7 @@ identity_start(struct identity_maker *m)
 	m->first = true;
 	m->name_len = m->word_len = 0;
 	m->field = m->kept = m->odd = m->blank = m->some = false;
-	m->ends = m->quotes = 0;
+	m->quotes = 0;
 	m->match = 0;
 	m->out_len = 0;
 }
@@ -259,21 +258,11 @@ header_octet(struct identity_maker *m, unsigned char c)
 
 /* ---- body ---- */
 
-static void
-body_line_ends(struct identity_maker *m)
-{
-	for (; m->ends > 0; m->ends--)
-		out_put(m, '\n');
-}
-
 /* What was held at the start of the line is not what mbox files quote. */
 static void
 body_held(struct identity_maker *m)
 {
 	m->at = AT_BODY;
-	if (m->quotes == 0 && m->match == 0)
-		return;
-	body_line_ends(m);
 	for (; m->quotes > 0; m->quotes--)
 		out_put(m, '>');
 	out_add(m, identity_from, m->match);
@@ -316,14 +305,12 @@ body_take(struct identity_maker *m, struct slice in)
 {
 	char c = in.data[0];
 
-	if (c == '\r' || (m->at == AT_BODY_LINE && body_line_start(m, c)))
+	if (m->at == AT_BODY_LINE && body_line_start(m, c))
 		return 1;
-	if (c == '\n') {
+	if (c == '\n' || c == '\r') {
 		m->at = AT_BODY_LINE;
-		m->ends++;
 		return 1;
 	}
-	body_line_ends(m);
 	if (c == '\0') {
 		out_put(m, (char)0x80);
 		return 1;

@@ -9,13 +9,12 @@
  *		case; what is absent counts as absent. NUL and octets over 0x7f count as the letter
  *		X, which is what Cyrus makes of them. Lines that are no field and continue none
  *		belong to it too, with their octets; an mbox From_ line at the start does not.
- *	whole: digest over head and the body: line ends made LF, empty lines at its end and a
- *		missing last line end left out, NUL taken for 0x80 (Dovecot, UW), any number of '>'
+ *	whole: digest over head and the body without its line ends: servers make CRLF of a CR or LF
+ *		that stands alone, drop it, add one at the end, break long lines; NUL taken for 0x80 (Dovecot, UW), any number of '>'
  *		before "From " at the start of a line left out. Other octets over 0x7f count: two
  *		drafts may differ in nothing else.
  *
- * A line ends at LF, and CR counts nowhere (Courier drops those that stand alone): octets with CR
- * as their only line end are one line. A message without an empty line is all header.
+ * A line of the header ends at LF, and CR counts nowhere in it. A message without an empty line is all header.
  *
  * No Message-ID is needed. Not proof against somebody who makes two messages alike on purpose: equal
  * identities of different octets are the same message to imex, which the manual says. Memory is a few

@@ -232,3 +232,9 @@ batch_intent_done(struct batch *b, int64_t folder, uint32_t uid)
 {
 	(void)batch_op(b, OP_INTENT_DONE, folder, uid);
 }
+
+void
+batch_unplaced(struct batch *b, int64_t folder)
+{
+	(void)batch_op(b, OP_UNPLACED, folder, 0);
+}

@@ -19,7 +19,8 @@ enum op_kind {
 	OP_DEBT,
 	OP_DEBT_PAID,
 	OP_INTENT,
-	OP_INTENT_DONE
+	OP_INTENT_DONE,
+	OP_UNPLACED
 };
 
 struct op {

@@ -375,6 +375,15 @@ apply_mark(struct apply *a, const struct op *op, struct err *err)
 }
 
 static int
+apply_unplaced(struct apply *a, const struct op *op, struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(a->b, STMT_UNPLACED);
+
+	query_int(&q, op->folder);
+	return query_run(&q, err);
+}
+
+static int
 apply_intent(struct apply *a, const struct op *op, struct err *err)
 {
 	AUTO(query_done) struct query q = query_start(a->b, STMT_INTENT_ADD);
@@ -418,6 +427,8 @@ apply_op(struct apply *a, const struct op *op, struct err *err)
 		return apply_plain(a, STMT_DEBT_ADD, op, err);
 	case OP_DEBT_PAID:
 		return apply_plain(a, STMT_DEBT_DELETE, op, err);
+	case OP_UNPLACED:
+		return apply_unplaced(a, op, err);
 	case OP_INTENT:
 		return apply_intent(a, op, err);
 	case OP_INTENT_DONE:

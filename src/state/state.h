@@ -135,6 +135,8 @@ void batch_debt(struct batch *b, int64_t folder, uint32_t uid);
 void batch_debt_paid(struct batch *b, int64_t folder, uint32_t uid);
 void batch_intent(struct batch *b, int64_t folder, const struct intent *i); /* replaces */
 void batch_intent_done(struct batch *b, int64_t folder, uint32_t uid);
+/* The folder that messages went to has been made anew: what rows say of copies there is void. */
+void batch_unplaced(struct batch *b, int64_t folder);
 /* An older row whose digest a new one has (UIDVALIDITY changed, state_superseded): drop the old
  * row. It is remembered that a copy of this digest has found its new one, so that a later
  * pairing does not give it another. */

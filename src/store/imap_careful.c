@@ -252,6 +252,16 @@ try_way(struct placing *p, const struct way *w, struct err *err)
 		flags.keywords = "";
 	if (w->no_date)
 		date.known = false;
+	/* An earlier run may have placed it in this very way. */
+	if (w->repair != NO_REPAIR) {
+		struct identity id;
+
+		if (dest_spool_identity(s, p->sent, &id, err) < 0 ||
+		    dest_match(s, p->at, &id, &uid, err) < 0)
+			return -1;
+		if (uid != 0)
+			return stored(p, w, uid, err) < 0 ? -1 : 1;
+	}
 	s->cut_uid = p->f->msg.uid;
 	s->cuts++;
 	if (dest_append(s, p->at, &flags, &date, p->sent, &r, &uid, err) < 0)

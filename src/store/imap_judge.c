@@ -39,6 +39,7 @@ dest_judge(struct sink *s, struct group *g, struct flight *f)
 		f->kind = OUTCOME_CAREFUL;
 	} else if (!dest_harmless(s, (int64_t)f->size - (int64_t)f->octets)) {
 		odd_add(s->at, f, f->msg.dest_uid);
+		uidset_remove(&s->at->claimed, f->msg.dest_uid);
 		f->kind = OUTCOME_CAREFUL;
 	}
 }
@@ -187,7 +188,12 @@ remark_flags(const struct flight *f, struct arena *a, struct outcome *o)
 	buf_done(&text);
 }
 
-/* Instants in the range that every server can hold (rules.md 2.7). */
+bool
+dest_date_plain(const struct date *d)
+{
+	return d->epoch >= DAY && d->epoch < date_end && d->epoch <= clock_wall_ms() / 1000;
+}
+
 static void
 remark_date(const struct flight *f, struct arena *a, struct outcome *o)
 {
@@ -199,11 +205,9 @@ remark_date(const struct flight *f, struct arena *a, struct outcome *o)
 	date_format(d, was);
 	date_format(&(struct date){ .known = true, .epoch = f->date }, is);
 
-	bool odd = d->epoch < 2 * DAY || d->epoch >= date_end || d->epoch > clock_wall_ms() / 1000;
-
 	remark(o, EV_DEST_DATE,
 	    arena_printf(a, "the internal date is %s on the server, it was %s%s", is, was,
-		odd ? ", which many servers cannot hold" : ""));
+		!dest_date_plain(d) ? ", which many servers cannot hold" : ""));
 }
 
 void

@@ -24,7 +24,7 @@ claim_rows(struct folder_at *at, struct err *err)
 	uint32_t after = 0;
 	int rc = 0;
 
-	if (!at->has_rows)
+	if (!at->has_rows || at->renewed)
 		return 0;
 	page = msg_page_new();
 	while ((rc = at->rows.next(at->rows.arg, after, page, err)) == 0 && page->len > 0) {
@@ -182,6 +182,14 @@ dest_spool_identity(
 	return 0;
 }
 
+static void
+cand_fill(struct cand *c, const struct identity *id, const struct fetch_data *f)
+{
+	memcpy(c->head, id->head, sizeof(c->head));
+	c->date_known = f->has_date && f->date.known;
+	c->date = f->date.epoch;
+}
+
 static int
 take_headers(struct sink *s, struct folder_at *at, uint32_t tag, struct err *err)
 {
@@ -196,7 +204,7 @@ take_headers(struct sink *s, struct folder_at *at, uint32_t tag, struct err *err
 			return -1;
 		if (got && r.kind == RESP_FETCH && r.fetch.uid != 0 &&
 		    !uidset_has(&at->known, r.fetch.uid))
-			memcpy(cand_add(at, r.fetch.uid)->head, id.head, sizeof(at->cand->head));
+			cand_fill(cand_add(at, r.fetch.uid), &id, &r.fetch);
 	} while (r.kind != RESP_TAGGED || r.tag != tag);
 	return 0;
 }
@@ -214,7 +222,7 @@ look_at(struct sink *s, struct folder_at *at, const struct uidset *set, struct e
 
 		buf_reset(&text);
 		from += uidset_text(set, from, SET_OCTETS, &text);
-		if (sess_send(s->s, DEST_OTHER, &tag, err, "UID FETCH %s (UID BODY.PEEK[HEADER])",
+		if (sess_send(s->s, DEST_OTHER, &tag, err, "UID FETCH %s (UID INTERNALDATE BODY.PEEK[HEADER])",
 			text.data) < 0)
 			rc = dest_failed(s, err);
 		else
@@ -309,24 +317,38 @@ cand_first(struct folder_at *at, const uint8_t *head)
 	return lo;
 }
 
+static int
+try_cand(struct sink *s, struct folder_at *at, struct cand *c, const struct identity *id,
+    uint32_t *ret, struct err *err)
+{
+	if (!c->used && cand_whole(s, c, err) < 0)
+		return -1;
+	if (c->used || memcmp(c->whole, id->whole, sizeof(c->whole)) != 0)
+		return 0;
+	c->used = true;
+	dest_claim(at, c->uid);
+	*ret = c->uid;
+	return 0;
+}
+
+/* Of several equal ones that with the same date is taken first. */
 int
 dest_match(struct sink *s, struct folder_at *at, const struct identity *id, uint32_t *ret,
     struct err *err)
 {
-	*ret = 0;
-	for (size_t i = cand_first(at, id->head); i < at->n_cands; i++) {
-		struct cand *c = &at->cand[i];
+	size_t first = cand_first(at, id->head);
 
-		if (memcmp(c->head, id->head, sizeof(c->head)) != 0)
-			break;
-		if (!c->used && cand_whole(s, c, err) < 0)
-			return -1;
-		if (c->used || memcmp(c->whole, id->whole, sizeof(c->whole)) != 0)
-			continue;
-		c->used = true;
-		dest_claim(at, c->uid);
-		*ret = c->uid;
-		return 0;
+	*ret = 0;
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = first; i < at->n_cands && *ret == 0; i++) {
+			struct cand *c = &at->cand[i];
+			bool dated = c->date_known && s->given.known && c->date == s->given.epoch;
+
+			if (memcmp(c->head, id->head, sizeof(c->head)) != 0)
+				break;
+			if (dated == (pass == 0) && try_cand(s, at, c, id, ret, err) < 0)
+				return -1;
+		}
 	}
 	return 0;
 }

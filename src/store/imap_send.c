@@ -188,6 +188,9 @@ dest_may_now(const struct sink *s, const struct folder_at *at, const struct flag
 
 	if (!s->now_any && !(s->now_small && octets <= LITERAL_MINUS_MAX))
 		return false;
+	/* Servers refuse dates that are out of the ordinary. */
+	if (d->known && !dest_date_plain(d))
+		return false;
 	if (!at->accepted || (f->system & FLAGS_STORED & ~s->accepted_system) != 0 ||
 	    !(d->known ? s->accepted_date : s->accepted_dateless))
 		return false;
@@ -205,10 +208,10 @@ accept(struct sink *s, struct folder_at *at, const struct flags *f, const struct
 
 	at->accepted = true;
 	s->accepted_system |= f->system & FLAGS_STORED;
-	if (d->known)
-		s->accepted_date = true;
-	else
+	if (!d->known)
 		s->accepted_dateless = true;
+	else if (dest_date_plain(d))
+		s->accepted_date = true;
 	while (next_word(&p, &word)) {
 		if (keyword_accepted(s, word) || s->n_accepted == KEYWORDS_MAX)
 			continue;
@@ -284,8 +287,8 @@ group_refused(struct sink *s, struct group *g, const struct resp *r, struct err 
 
 	if (r->state == STATE_BAD && g->now)
 		return bad_literal(s, err);
-	for (size_t i = 0; i < g->n; i++)
-		g->flight[i].reply = arena_copy(&g->arena, slice_str(s->s->reply));
+	dest_note(s, EV_REFUSED, g->n == 1 ? g->flight[0].msg.uid : 0, "APPEND", s->s->reply, true,
+	    g->n == 1 ? "APPEND was refused" : "APPEND of several messages was refused: they go one by one");
 	group_done(g, OUTCOME_CAREFUL);
 	if (g->n > 1 && ++s->groups_refused >= 2)
 		s->multi = false;
@@ -314,6 +317,7 @@ group_answered(struct sink *s, struct group *g, const struct resp *r, struct err
 	s->groups_refused = 0;
 	g->state = GROUP_STORED;
 	s->n_stored += g->n;
+	s->at->added += (uint32_t)g->n;
 	take_uids(s, g, r);
 	return 0;
 }
@@ -485,6 +489,7 @@ dest_append(struct sink *s, struct folder_at *at, const struct flags *f, const s
 	if (ret->state != STATE_OK)
 		return 0;
 	accept(s, at, f, d);
+	at->added++;
 	uidset_init(&set);
 	if (append_uids(ret, &validity, &set) && validity == at->uidvalidity &&
 	    uidset_count(&set) == 1 && !uidset_has(&at->claimed, uidset_last(&set))) {
@@ -809,6 +814,8 @@ read_back(struct sink *s, struct err *err)
 		if (g->state != GROUP_STORED)
 			continue;
 		if (!in_order(g)) {
+			for (size_t i = 0; i < g->n; i++)
+				uidset_remove(&s->at->claimed, g->flight[i].msg.dest_uid);
 			group_done(g, OUTCOME_CAREFUL);
 			continue;
 		}

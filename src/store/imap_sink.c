@@ -20,6 +20,9 @@ enum { NAMES_MAX = 256 * 1024 * 1024 };
 int
 dest_failed(struct sink *s, struct err *err)
 {
+	if (err->kind == ERR_BYE && !s->broken)
+		dest_note(s, EV_REFUSED, s->begun || s->care != CARE_NONE ? s->now.uid : 0, NULL,
+		    s->s->reply, false, "the destination closed the session");
 	if (err->scope == SCOPE_SESSION || err->kind == ERR_THROTTLED)
 		s->broken = true;
 	if (err->scope == SCOPE_SESSION && strncmp(err->text, "destination", 11) != 0)
@@ -75,6 +78,25 @@ drop_session(struct sink *s)
 	s->later = (struct err){ 0 };
 }
 
+/* APPENDLIMIT=35651584 (RFC 7889); 0: none, or one for each folder. */
+static uint64_t
+append_limit(const char *caps)
+{
+	static const char word[] = "APPENDLIMIT=";
+	uint64_t limit = 0;
+
+	for (const char *p = caps; p != NULL && *p != '\0';) {
+		size_t len = strcspn(p, " ");
+
+		if (len >= sizeof(word) && strncasecmp(p, word, sizeof(word) - 1) == 0 &&
+		    slice_u64((struct slice){ p + sizeof(word) - 1, len - sizeof(word) + 1 },
+			INT64_MAX, &limit))
+			return limit;
+		p += len + (p[len] == ' ');
+	}
+	return 0;
+}
+
 static void
 learn_caps(struct sink *s)
 {
@@ -85,6 +107,7 @@ learn_caps(struct sink *s)
 	s->now_any = caps_has(c, CAP_LITERAL_PLUS);
 	s->now_small = caps_has(c, CAP_LITERAL_MINUS) || rev2;
 	s->multi = caps_has(c, CAP_MULTIAPPEND) && s->now_any;
+	s->limit = append_limit(c->text.data);
 }
 
 static int
@@ -299,6 +322,8 @@ create(struct sink *s, size_t i, const char *use, struct err *err)
 		return 0;
 	if (use != NULL)
 		return create(s, i, NULL, err);
+	dest_note(s, EV_REFUSED, 0, "CREATE", s->s->reply, true, "the folder '%s' could not be made",
+	    s->mapped[i].name);
 	s->refused[i] = arena_copy(&s->names, slice_str(s->s->reply));
 	return 0;
 }
@@ -532,6 +557,8 @@ open_at(struct sink *s, struct folder_at *at, const struct folder_rec *rec, stru
 	if (validity == at->uidvalidity && born != 0)
 		at->born = born;
 	at->marked = validity != at->uidvalidity || born != at->born;
+	at->renewed = validity != 0 && validity != at->uidvalidity;
+	at->was = validity;
 	buf_reset(&at->mark);
 	buf_printf(&at->mark, "%u %u", at->uidvalidity, at->born);
 	at->looked = at->accepted = false;
@@ -539,6 +566,8 @@ open_at(struct sink *s, struct folder_at *at, const struct folder_rec *rec, stru
 	at->n_odd = 0;
 	at->full[0] = '\0';
 	at->moved_at = at->uidnext;
+	at->begun_with = at->exists;
+	at->added = 0;
 	uidset_clear(&at->claimed);
 	uidset_clear(&at->known);
 	return 0;
@@ -593,13 +622,9 @@ imap_folder(struct sink *s, const struct folder_rec *rec, const struct row_feed 
 static bool
 imap_holds(struct sink *s, const struct folder_rec *rec)
 {
-	struct folder_at *at = folder_find(s, rec->id);
 	uint32_t validity, born;
 
 	read_mark(rec->mark, &validity, &born);
-	if (at != NULL && s->at == at)
-		return validity == 0 || validity == at->uidvalidity;
-	/* Before it is opened the list may tell. */
 	for (size_t i = 0; i < s->list.len; i++) {
 		const struct folder *f = &s->list.folder[i];
 
@@ -612,7 +637,9 @@ imap_holds(struct sink *s, const struct folder_rec *rec)
 static void
 imap_head(const struct folder_at *at, struct dest_head *ret)
 {
-	*ret = (struct dest_head){ .uidvalidity = at->uidvalidity, .uidnext = at->uidnext };
+	*ret = (struct dest_head){ .uidvalidity = at->uidvalidity,
+		.uidnext = at->uidnext,
+		.was = at->renewed ? at->was : 0 };
 }
 
 static void
@@ -656,7 +683,8 @@ static bool
 gathers(const struct sink *s, const struct folder_at *at, const struct msg *m)
 {
 	return s->care != CARE_NONE || at->n_cands > 0 || m->wire_bytes == 0 ||
-	       m->wire_bytes <= SMALL_MAX || !m->date.known || !whole(m->verdict);
+	       m->wire_bytes <= SMALL_MAX || !m->date.known || !whole(m->verdict) ||
+	       (s->limit != 0 && m->wire_bytes > s->limit);
 }
 
 static int
@@ -736,6 +764,22 @@ not_whole(struct sink *s, struct folder_at *at, struct err *err)
 }
 
 static int
+over_limit(struct sink *s, struct folder_at *at, struct err *err)
+{
+	struct group *g = dest_result(s, OUTCOME_REFUSED);
+	const char *path;
+	char why[128];
+
+	snprintf(why, sizeof(why),
+	    "%" PRIu64 " octets; the destination takes no message over %" PRIu64 " (APPENDLIMIT)",
+	    spool_len(s->body), s->limit);
+	if (dest_set_aside(s, at, why, NULL, &g->arena, &path, err) < 0)
+		return -1;
+	g->flight[0].reason = arena_printf(&g->arena, "%s; kept as %s", why, path);
+	return 0;
+}
+
+static int
 imap_end(struct sink *s, struct msg *final, struct err *err)
 {
 	s->begun = false;
@@ -751,6 +795,8 @@ imap_end(struct sink *s, struct msg *final, struct err *err)
 		return dest_stream_end(s, s->at, err);
 	if (!whole(final->verdict))
 		return not_whole(s, s->at, err);
+	if (s->limit != 0 && spool_len(s->body) > s->limit)
+		return over_limit(s, s->at, err);
 	if (date_of_header(s, err) < 0)
 		return -1;
 	if (s->care != CARE_NONE || s->at->n_cands > 0)
@@ -900,6 +946,8 @@ imap_seal(struct sink *s, struct batch *b, struct pending **ret, struct err *err
 	for (struct folder_at *at = s->folders; at != NULL; at = at->next) {
 		if (!at->marked)
 			continue;
+		if (at->renewed)
+			batch_unplaced(b, at->id);
 		batch_mark(b, at->id, at->mark.data);
 		at->marked = false;
 	}

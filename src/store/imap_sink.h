@@ -72,7 +72,8 @@ struct group {
 struct cand {
 	uint8_t head[16], whole[16];	/* beginnings of its identity; whole: when whole_known */
 	uint32_t uid;
-	bool whole_known, used;
+	bool whole_known, used, date_known;
+	int64_t date;			/* INTERNALDATE, seconds since 1970 */
 };
 
 struct folder_at {
@@ -82,6 +83,10 @@ struct folder_at {
 	uint32_t uidvalidity, uidnext, exists;
 	uint32_t born;			/* UIDNEXT when imex first opened it: later UIDs may be its own */
 	bool marked;			/* the mark is to be told */
+	bool renewed;			/* another UIDVALIDITY than `was`: rows are void */
+	uint32_t was;
+	uint32_t begun_with;		/* EXISTS when it was opened */
+	uint32_t added;			/* messages that the server said it had stored since */
 	bool read_only;
 	bool perm_known, perm_any;	/* PERMANENTFLAGS; any: \* */
 	struct buf perm;		/* keywords of it, a blank before and behind each */
@@ -127,6 +132,7 @@ struct sink {
 	struct err names_err;		/* of the survey */
 	/* what the server can and has taken */
 	bool uidplus, multi, now_any, now_small;
+	uint64_t limit;			/* octets of one message; 0: none told */
 	uint8_t accepted_system;
 	char **accepted;		/* keywords */
 	size_t n_accepted;
@@ -196,6 +202,7 @@ int dest_read_one(struct sink *s, struct flight *f, struct arena *a, struct err 
 /* Flags that are not shown are set once more. */
 int dest_mend_flags(struct sink *s, struct group *g, struct flight *f, struct err *err) WARN_UNUSED;
 void dest_judge(struct sink *s, struct group *g, struct flight *f); /* its kind */
+bool dest_date_plain(const struct date *d); /* every server can hold it (rules.md 2.7) */
 bool dest_harmless(const struct sink *s, int64_t delta); /* a difference of size */
 void dest_remarks(const struct flight *f, struct arena *a, struct outcome *o);
 

@@ -123,6 +123,7 @@ enum care {
 /* The folder that messages go to. */
 struct dest_head {
 	uint32_t uidvalidity, uidnext;	/* uidnext: none of imex's next ones is below it */
+	uint32_t was;	/* the UIDVALIDITY of the last run, when it is another now; else 0 */
 };
 
 struct sink_ops {
@@ -187,7 +188,8 @@ struct sink_ops {
 	/* Make the folders that will be filled, all in one flight. One that cannot be made is told
 	 * by `folder`. wanted[i] is one of the survey's. */
 	int (*prepare)(struct sink *s, const struct folder *const *wanted, size_t n, struct err *err);
-	/* False: what rows say of copies in this folder is void (another UIDVALIDITY there). */
+	/* False: what rows say of copies in this folder is void (another UIDVALIDITY there), as far
+	 * as is known before it is opened. */
 	bool (*holds)(struct sink *s, const struct folder_rec *rec);
 	void (*head)(const struct folder_at *at, struct dest_head *ret);
 	/* How the messages that follow are given. Turning it on looks at what the folder holds. */
