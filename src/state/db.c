@@ -1,5 +1,5 @@
-/* What all parts of the SQLite backend use: faults turned into errors, statements prepared once, and
- * lists that end in an arena. */
+/* What all parts of the SQLite backend use: faults turned into errors, statements prepared once,
+ * and lists that end in an arena. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +49,11 @@ db_fail(struct backend *b, struct err *err)
 	case SQLITE_READONLY:
 	case SQLITE_PERM:
 		return db_disk(b, b->writes ? ERR_CREATE : ERR_DISK, err);
+	case SQLITE_ERROR:
+		if (b->older)
+			return err_set(err, ERR_CONFIG,
+			    "state '%s' is of an older imex: run the job once more first", b->path);
+		return db_damaged(b, err, sqlite3_errmsg(b->db));
 	default: /* CORRUPT, NOTADB; a table or column that is not there, a broken constraint */
 		return db_damaged(b, err, sqlite3_errmsg(b->db));
 	}

@@ -1,6 +1,6 @@
 /* The tables of imex.db, and the steps from each version to the next. A version, once released,
- * never changes: a change is a new step at the end. Each step is one transaction with the number
- * it leads to (PRAGMA user_version).
+ * never changes: a change is a new step at the end. All steps that are missing are one transaction
+ * with the number they lead to (PRAGMA user_version): a kill leaves no version in between.
  *
  * What a column means is said where its field is: state.h, mail/msg.h, mail/folder.h. NULL saves
  * room for what most rows do not have. Totals of a folder are kept beside it, as counting a
@@ -83,18 +83,21 @@ schema_step(struct backend *b, int to, struct err *err)
 
 	(void)snprintf(version, sizeof version, "PRAGMA application_id=%d; PRAGMA user_version=%d",
 	    SCHEMA_ID, to);
-	if (db_exec(b, "BEGIN IMMEDIATE", err) < 0)
-		return -1;
-	int rc = db_exec(b, schema_steps[to - 1], err) < 0 || db_exec(b, version, err) < 0 ? -1 : 0;
-	return db_end(b, rc, err);
+	if (db_exec(b, schema_steps[to - 1], err) < 0 || db_exec(b, version, err) < 0)
+		return err_wrap(err, "bring the state to version %d", to);
+	return 0;
 }
 
 int
 schema_migrate(struct backend *b, int from, struct err *err)
 {
-	for (int to = from + 1; to <= schema_version; to++) {
-		if (schema_step(b, to, err) < 0)
-			return err_wrap(err, "bring the state to version %d", to);
-	}
-	return 0;
+	int rc = 0;
+
+	if (from == schema_version)
+		return 0;
+	if (db_exec(b, "BEGIN IMMEDIATE", err) < 0)
+		return -1;
+	for (int to = from + 1; rc == 0 && to <= schema_version; to++)
+		rc = schema_step(b, to, err);
+	return db_end(b, rc, err);
 }

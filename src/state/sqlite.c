@@ -220,9 +220,7 @@ db_ready(struct backend *b, struct err *err)
 		return -1;
 	if (!b->writes && version == 0)
 		return err_set(err, ERR_NO_INPUT, "no job was begun in '%s'", b->dir);
-	if (!b->writes && version < schema_version)
-		return err_set(err, ERR_CONFIG,
-		    "state '%s' is of an older imex: run the job once more first", b->path);
+	b->older = !b->writes && version < schema_version;
 	if (version > 0 && db_check(b, err) < 0)
 		return -1;
 	if (!b->writes)

@@ -19,6 +19,7 @@ struct backend {
 	sqlite3 *db;
 	char *dir, *path; /* DIR, DIR/imex.db */
 	bool writes;
+	bool older; /* a reader cannot bring it up to date: what needs new columns fails (db_fail) */
 	sqlite3_stmt *stmt[STMTS];
 	int64_t pair_old, pair_new; /* what temp.pair was made for; 0: nothing */
 	uint32_t pair_after; /* given so far */

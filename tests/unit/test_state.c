@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "state_help.h"
 
@@ -649,6 +650,36 @@ reader_sees_what_is_committed_beside_a_running_job(void **state)
 	state_close(&other.state);
 }
 
+/* A run first asks what the job was begun with, before it writes and so brings the state up to
+ * date. */
+static void
+reader_learns_the_birth_from_an_older_state(void **state)
+{
+	static const char back[] =
+	    "DROP TABLE intent; ALTER TABLE message DROP COLUMN dest_uid;"
+	    "ALTER TABLE message DROP COLUMN dest_own; PRAGMA user_version=1";
+	struct job *job = *state;
+	struct job_birth birth = { .command = "extract", .format = "mbox" };
+	struct msg_page *page = msg_page_new();
+	sqlite3 *db = NULL;
+
+	OK(state_birth(job->state, &birth, &job->err));
+	state_close(&job->state);
+	assert_int_equal(sqlite3_open(job->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, back, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	OK(state_open(&job->state, job->dir, STATE_READ, &job->err));
+	OK(state_birth_read(job->state, &birth, &job->err));
+	assert_string_equal(birth.format, "mbox");
+	assert_int_equal(state_page(job->state, job->inbox.id, 0, page, &job->err), -1);
+	assert_int_equal(job->err.kind, ERR_CONFIG);
+	assert_non_null(strstr(job->err.text, "older imex"));
+	state_close(&job->state);
+	OK(state_open(&job->state, job->dir, STATE_RUN, &job->err));
+	OK(state_page(job->state, job->inbox.id, 0, page, &job->err));
+	msg_page_free(page);
+}
+
 #define STATE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -679,6 +710,7 @@ main(void)
 		STATE_TEST(outcome_follows_accounts_folders_verdicts_and_warnings),
 		STATE_TEST(outcome_passes_over_excluded_and_vanished_folders),
 		STATE_TEST(reader_sees_what_is_committed_beside_a_running_job),
+		STATE_TEST(reader_learns_the_birth_from_an_older_state),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
