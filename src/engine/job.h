@@ -149,7 +149,16 @@ struct undo_counts {
 };
 /* Messages that imex itself put on the target (recorded UID, equal digest); without `remove` they
  * are only listed. What is removed leaves the state in the same way: its row is forgotten, so that a
- * later run copies it again. */
+ * later run copies it again; so are rows of what is gone. With job->source.login or job->from that
+ * account, else all; the caller sees to it that job->dest is where they went.
+ *
+ * A copy that the server has rewritten is UNDO_CHANGED and stays, unless the digest alone proves the
+ * change (a line end added at the end, CRLF made of LF) or the run has reported the digest of what
+ * it repaired. UNDO_GONE of a folder that has another UIDVALIDITY now keeps its rows.
+ *
+ * *ret is written also when it fails. ERR_WRONG_SOURCE: no folder has its UIDVALIDITY of then, and
+ * nothing was touched; ERR_FOLDER, after all folders: some could not be opened, or messages that
+ * could be removed were left (the first reason; all are in the log). */
 int job_undo(const struct job *job, bool remove, const struct undo_out *out,
     struct undo_counts *ret, struct err *err) WARN_UNUSED;
 

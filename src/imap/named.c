@@ -133,6 +133,12 @@ sess_examine(struct sess *s, struct slice folder, struct folder_head *ret, struc
 }
 
 int
+sess_select_head(struct sess *s, struct slice folder, struct folder_head *ret, struct err *err)
+{
+	return sess_open_folder(s, "SELECT", folder, ret, err);
+}
+
+int
 sess_select(struct sess *s, struct slice folder, struct err *err)
 {
 	struct folder_head ignored;

@@ -88,6 +88,8 @@ int sess_refused(struct sess *s, const struct resp *r, const char *doing, struct
 int sess_examine(
     struct sess *s, struct slice folder, struct folder_head *ret, struct err *err) WARN_UNUSED;
 int sess_select(struct sess *s, struct slice folder, struct err *err) WARN_UNUSED;
+int sess_select_head(
+    struct sess *s, struct slice folder, struct folder_head *ret, struct err *err) WARN_UNUSED;
 /* A command with a folder name: "VERB name" or "VERB name rest". A name of plain ASCII is quoted;
  * any other goes as a synchronising literal (raw 8-bit names of old servers), for which nothing may
  * be unanswered. NUL: ERR_FOLDER. */
