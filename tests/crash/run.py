@@ -17,6 +17,7 @@ import certs                                                        # noqa: E402
 import fault                                                        # noqa: E402
 import kill                                                         # noqa: E402
 import later                                                        # noqa: E402
+import moving                                                       # noqa: E402
 import power                                                        # noqa: E402
 import shim                                                         # noqa: E402
 import stop                                                         # noqa: E402
@@ -33,6 +34,7 @@ def main():
     if "CRASH_SHIM" in os.environ:
         shim.shim_path()        # before the tests fork
     tests = kill.tests() + later.tests() + power.tests() + fault.tests() + stop.tests()
+    tests += moving.tests()
     # One directory for all, so that a killed test leaves nothing behind either.
     tempfile.tempdir = tempfile.mkdtemp(prefix="imex-crash-")
     try:

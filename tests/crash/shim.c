@@ -13,15 +13,17 @@
  *   CRASH_ERRNO  of the failure
  *   CRASH_FS     f_type that fstatfs tells of the directory (hex)
  *   CRASH_DATA   "1": the log holds what was written too
+ *   CRASH_NET    "1": what is sent to a socket is a call too, of the "file" :PORT of its peer
  *
  * One mutex makes the order of the log the order of the calls. Files are told apart by inode,
- * names by path, so that a model can repeat what happened (disk.py). mmap is not seen: SQLite's
+ * names by path, so that a model can repeat what happened (disk.py; not with CRASH_NET). mmap is not seen: SQLite's
  * shared memory is written by it, and nothing of that outlives a crash. The calls go to the kernel
  * directly, for 64-bit Linux. */
 #undef _FILE_OFFSET_BITS /* open and open64 are two names here */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -31,6 +33,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -52,7 +55,8 @@ enum op {
 	OP_SYNC,	/* of one file or directory */
 	OP_SYNC_ALL,
 	OP_TIMES,	/* offset: the mtime in ns */
-	OP_OTHER	/* what the model cannot repeat: it must not occur */
+	OP_OTHER,	/* what the model cannot repeat: it must not occur */
+	OP_SEND		/* octets to a peer */
 };
 
 /* Shared with shim.py. */
@@ -81,7 +85,7 @@ static struct {
 	unsigned long at, many, only, count, alike;
 	int fault, log;
 	unsigned long fs;
-	bool data;
+	bool data, net;
 } shim = { .log = -1 };
 
 static unsigned long
@@ -107,6 +111,7 @@ shim_start(void)
 	shim.fault = (int)shim_number("CRASH_ERRNO", 10, EIO);
 	shim.fs = shim_number("CRASH_FS", 16, 0);
 	shim.data = shim_number("CRASH_DATA", 10, 0) != 0;
+	shim.net = shim_number("CRASH_NET", 10, 0) != 0;
 	if (log != NULL)
 		shim.log = (int)syscall(
 		    SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -220,7 +225,8 @@ shim_enter(struct call *c, enum op op)
 	pthread_mutex_lock(&shim_mutex);
 	c->number = ++shim.count;
 	c->struck = shim_strikes(c);
-	if (c->struck && (shim_does("kill-before") || (shim_does("kill-half") && op != OP_WRITE)))
+	bool divisible = op == OP_WRITE || op == OP_SEND;
+	if (c->struck && (shim_does("kill-before") || (shim_does("kill-half") && !divisible)))
 		shim_die(c);
 }
 
@@ -451,6 +457,35 @@ int
 ftruncate64(int fd, off_t len)
 {
 	return shim_ftruncate(fd, len);
+}
+
+/* ---- sockets ---- */
+
+static void
+shim_peer(int fd, char ret[PATH_ROOM])
+{
+	struct sockaddr_in peer = { 0 };
+	socklen_t len = sizeof peer;
+
+	ret[0] = '\0';
+	if (shim.net && shim.root_len > 0 && getpeername(fd, (struct sockaddr *)&peer, &len) == 0 &&
+	    peer.sin_family == AF_INET)
+		(void)snprintf(ret, PATH_ROOM, "%s/:%u", shim.root, ntohs(peer.sin_port));
+}
+
+ssize_t
+send(int fd, const void *data, size_t len, int flags)
+{
+	struct call c = { .other = "" };
+
+	shim_peer(fd, c.path);
+	shim_enter(&c, OP_SEND);
+	if (shim_refuses(&c))
+		return -1;
+	size_t want = shim_part(&c, len);
+	ssize_t n = syscall(SYS_sendto, fd, data, want > 0 ? want : len, flags, NULL, 0);
+	shim_leave(&c, n, (struct entry){ 0 }, data, n > 0 ? (size_t)n : 0);
+	return n;
 }
 
 /* ---- names ---- */

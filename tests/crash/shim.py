@@ -8,10 +8,10 @@ import struct
 import tempfile
 from dataclasses import dataclass
 
-CREATE, TRUNCATE, WRITE, RENAME, UNLINK, MKDIR, RMDIR, LINK, SYNC, SYNC_ALL, TIMES, OTHER = \
-    range(1, 13)
+CREATE, TRUNCATE, WRITE, RENAME, UNLINK, MKDIR, RMDIR, LINK, SYNC, SYNC_ALL, TIMES, OTHER, SEND = \
+    range(1, 14)
 NAMES = ("", "create", "truncate", "write", "rename", "unlink", "mkdir", "rmdir", "link", "sync",
-         "sync-all", "times", "other")
+         "sync-all", "times", "other", "send")
 EXT4 = "ef53"           # imex makes batches durable by syncfs there,
 OVERLAY = "794c7630"    # and file by file there
 _ENTRY = struct.Struct("<IBBBBQQiIII")
@@ -48,13 +48,15 @@ def shim_path():
     return shutil.copy(built, folder)
 
 
-def environment(root, log, do="", at=0, many=1, only=(), like=None, errno=0, fs=EXT4, data=False):
+def environment(root, log, do="", at=0, many=1, only=(), like=None, errno=0, fs=EXT4, data=False,
+                net=False):
     """The variables that make imex run under the shim."""
     more = {"CRASH_LIKE": like} if like else {}
     return {**more, "LD_PRELOAD": shim_path(), "CRASH_ROOT": root, "CRASH_LOG": log,
             "CRASH_DO": do, "CRASH_AT": str(at), "CRASH_MANY": str(many),
             "CRASH_ONLY": str(sum(1 << op for op in only)),
-            "CRASH_ERRNO": str(errno), "CRASH_FS": fs, "CRASH_DATA": "1" if data else "0"}
+            "CRASH_ERRNO": str(errno), "CRASH_FS": fs, "CRASH_DATA": "1" if data else "0",
+            "CRASH_NET": "1" if net else "0"}
 
 
 def read_log(path, root):

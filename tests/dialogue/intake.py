@@ -290,9 +290,9 @@ def date_form(date):
 
 
 def gone(wire):
-    """Whether the client has left."""
+    """Whether the client has left; one that was killed right behind its last octet, too."""
     try:
-        wire.pump()
+        wire.pump(0.02)
     except Hangup:
         return True
     return wire.eof

@@ -125,6 +125,11 @@ class Move:
         self.t.exits(done, *codes)
         return done
 
+    def retry(self, timeout=60):
+        """`imex retry`, which has another try at what has no good verdict."""
+        words = ["retry", self.job, "--dest-insecure-plaintext", "--insecure-plaintext", "--doubt-wait", "2s"]
+        return self._run(imexrun.run, "retry", words, timeout)
+
     # -- how it ended ------------------------------------------------------------
 
     def clean(self, run):
@@ -224,14 +229,16 @@ class Move:
         key = key_of(exact)
         change = flags or (lambda found: found)
 
+        # Instants that some servers do not keep are not compared (rules.md 2.7).
+        undated = {key(m.raw) for m in folder
+                   if not dates or not 86400 <= (epoch(m.date) or 0) <= time.time()}
+
         def marks(messages, how):
             found = Counter()
             for m in messages:
-                when = epoch(m.date)
-                plain = when is not None and 86400 <= when <= time.time()
                 kept = frozenset(f for f in m.flags if f != "\\Recent")
                 found[key(m.raw), flags is not False and frozenset(how(kept)),
-                      when if dates and plain else None] += 1
+                      None if key(m.raw) in undated else epoch(m.date)] += 1
             return found
         own = [m for m in there if m.own]
         wanted = marks((m for m in folder if (folder.name, m.uid) not in without), change)

@@ -69,6 +69,11 @@ class Target(Server):
         for timer in self._timers:
             timer.join(seconds)
 
+    @property
+    def late(self):
+        """How many messages showed up late, or will."""
+        return len(self._timers)
+
     def mail_of_source(self):
         return [m.raw for store in self.sources for folder in store for m in folder]
 
