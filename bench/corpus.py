@@ -4,6 +4,7 @@
   M  10,000 messages of log-normal size (median 12 KiB, mean about 60 KiB; 590 MB) in 40 nested
      folders with flags, keywords, attachments and non-ASCII names: a real mailbox
   L  20 messages of 50 MiB: what one byte costs, and memory
+  R  1,000 messages of 2-4 KiB in INBOX: what is waited for
 
 The user who owns a corpus is its letter in lower case. load() returns what a copy must contain.
 """
@@ -12,9 +13,10 @@ import datetime
 import hashlib
 import math
 import random
+import re
 import socket
 
-SETS = ("S", "M", "L")
+SETS = ("S", "M", "L", "R")
 
 WORDS = ("lorem ipsum dolor sit amet mail server migration folder quota archive invoice "
          "meeting project report deadline customer delivery contract review number tomorrow "
@@ -39,6 +41,9 @@ def plan(name, scale):
     if name == "S":
         r = random.Random(1)
         return [("INBOX", [r.randint(2048, 4096) for _ in range(count(50000))])]
+    if name == "R":
+        r = random.Random(3)
+        return [("INBOX", [r.randint(2048, 4096) for _ in range(count(1000))])]
     if name == "L":
         return [("INBOX", [50 << 20] * count(20))]
     r = random.Random(2)
@@ -228,6 +233,27 @@ class Imap:
             out += [(' (%s) "%s" {%d+}\r\n' % (flags, date, len(data))).encode(), data]
         self._send(out + [b"\r\n"], True)
 
+    def folders(self):
+        """The names of all folders, quoted as the server quotes them."""
+        self.sock.sendall(b't LIST "" "*"\r\n')
+        found = []
+        for line in self.file:
+            if line.startswith(b"t "):
+                return found
+            if b"\\Noselect" not in line:
+                found.append(re.match(rb'\* LIST \([^)]*\) "." (.*)\r\n', line).group(1))
+
+    def bodies(self, folder):
+        """The octets of every message of a folder, one after the other."""
+        self._send([b"EXAMINE ", folder, b"\r\n"], True)
+        self.sock.sendall(b"t UID FETCH 1:* BODY.PEEK[]\r\n")
+        for line in self.file:
+            if line.startswith(b"t "):
+                return
+            size = re.search(rb"BODY\[\] \{(\d+)\}\r\n$", line)
+            if size:
+                yield self.file.read(int(size.group(1)))
+
     def _send(self, parts, must):
         self.sock.sendall(b"".join([b"t "] + parts))
         for line in self.file:
@@ -245,7 +271,7 @@ class Imap:
 def load(port, name, scale):
     """Fill the corpus into its user's account; returns a Tally's result."""
     user = name.lower()
-    generator = Generator({"S": 11, "M": 12, "L": 13}[name])
+    generator = Generator({"S": 11, "M": 12, "L": 13, "R": 14}[name])
     tally, imap, uid = Tally(), Imap(port, user), 0
     for folder, sizes in plan(name, scale):
         encoded = modified_utf7(folder)

@@ -275,6 +275,13 @@ class Doveadm(Tool):
     slow = True
 
     def setup(self, out):
+        self.configure(out, "maildir:%s/mail:LAYOUT=fs" % out)
+        os.mkdir(os.path.join(out, "mail"))
+        if os.getuid() == 0:
+            subprocess.run(["chown", "-R", "mail:mail", out], check=True)
+
+    def configure(self, out, location, more=""):
+        """Write out/conf: the account's mail goes to location."""
         os.makedirs(os.path.join(out, "run"))
         with open(os.path.join(out, "conf"), "w") as f:
             f.write("""base_dir = {out}/run
@@ -285,7 +292,7 @@ first_valid_gid = 1
 mail_uid = mail
 mail_gid = mail
 mail_home = {out}/home
-mail_location = maildir:{out}/mail:LAYOUT=fs
+mail_location = {location}
 mail_fsync = never
 ssl = no
 imapc_host = 127.0.0.1
@@ -297,10 +304,7 @@ namespace inbox {{
   inbox = yes
   separator = /
 }}
-""".format(port=self.port, user=self.user, out=out))
-        os.mkdir(os.path.join(out, "mail"))
-        if os.getuid() == 0:
-            subprocess.run(["chown", "-R", "mail:mail", out], check=True)
+""".format(port=self.port, user=self.user, out=out, location=location) + more)
 
     def env(self, out):
         return dict(os.environ, USER=self.user, HOME=out)

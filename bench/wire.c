@@ -7,12 +7,16 @@
  * error handling beyond "stop", no state, no resume; that is the point.
  *
  *   wire -m count|files|reference|sizes [-o DIR] HOST PORT USER PASSWORD
+ *   wire -m copy -d DEST_PORT -D DEST_USER HOST PORT USER PASSWORD
  *
  *   count      parse responses and literals, throw the bytes away: what the server can do
  *   files      also write one file per message, DIR/FOLDER_INDEX/UID, wire bytes
  *   reference  also compute the SHA-256 of every message, and one syncfs at the end: the least
  *              that a durable extraction has to do. imex's limits are multiples of this.
  *   sizes      fetch only FLAGS and RFC822.SIZE: the least that a run with nothing new has to do
+ *   copy       stream every message into another account of HOST (same password), which is empty:
+ *              CREATE, SELECT, then APPEND commands of BATCH messages each with literals that wait
+ *              for nothing; a thread counts the answers. What imex's own copying is divided by.
  *
  * Prints "messages=N bytes=N received=N seconds=S".
  */
@@ -23,6 +27,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,10 +40,11 @@
 #include <unistd.h>
 
 #define BUFFER_BYTES ((size_t)1 << 20)
+#define BATCH 500 /* messages in one APPEND of a copy; more gains little (and 100 loses little) */
 
-enum mode { MODE_COUNT, MODE_FILES, MODE_REFERENCE, MODE_SIZES, MODES };
+enum mode { MODE_COUNT, MODE_FILES, MODE_REFERENCE, MODE_SIZES, MODE_COPY, MODES };
 
-static const char *const mode_names[MODES] = { "count", "files", "reference", "sizes" };
+static const char *const mode_names[MODES] = { "count", "files", "reference", "sizes", "copy" };
 
 struct wire {
 	int fd;
@@ -54,12 +60,27 @@ struct store {
 	EVP_MD_CTX *sha;
 };
 
+/* The account that a copy goes to. */
+struct sink {
+	struct wire wire; /* read by the thread alone, once it runs */
+	pthread_t thread; /* reads the answers */
+	char *buf; /* BUFFER_BYTES, not sent yet */
+	size_t len, folder; /* the folder of the last message */
+	unsigned pending; /* messages in the APPEND that is open */
+	uint64_t sent, done; /* APPENDs; done belongs to the thread until it has ended */
+};
+
+/* What is said after the login, and the names of the folders in it, as on the wire. */
+struct plan {
+	char *text, **folder;
+	size_t folders;
+};
+
 struct tally {
 	uint64_t messages, bytes;
 };
 
-static void __attribute__((format(printf, 1, 2), noreturn))
-die(const char *format, ...)
+static void __attribute__((format(printf, 1, 2), noreturn)) die(const char *format, ...)
 {
 	va_list ap;
 
@@ -90,13 +111,13 @@ static void
 wire_open(struct wire *w, const char *host, const char *port)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET,
-				  .sin_port = htons((uint16_t)strtoul(port, NULL, 10)) };
+		.sin_port = htons((uint16_t)strtoul(port, NULL, 10)) };
 	int one = 1;
 
 	if (inet_pton(AF_INET, host, &to.sin_addr) != 1)
 		die("not an IPv4 address: %s", host);
 	*w = (struct wire){ .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
-			    .buf = malloc(BUFFER_BYTES + 1) };
+		.buf = malloc(BUFFER_BYTES + 1) };
 	if (w->fd < 0 || w->buf == NULL || connect(w->fd, (struct sockaddr *)&to, sizeof(to)) < 0)
 		die("connect: %s", strerror(errno));
 	setsockopt(w->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
@@ -195,19 +216,30 @@ name_end(const char *s)
 	return *s == '"' ? s + 1 : s;
 }
 
+/* One more folder of a plan. */
+static void
+plan_add(struct plan *plan, const char *name, size_t len)
+{
+	plan->folder = realloc(plan->folder, (plan->folders + 1) * sizeof(*plan->folder));
+	if (plan->folder == NULL)
+		die("out of memory");
+	plan->folder[plan->folders++] = strndup(name, len);
+}
+
 /*
  * Everything to be said after the login in one string, for all folders that hold messages:
- * "e EXAMINE ..", "f UID FETCH ..", and in the end "z LOGOUT". The caller frees it.
+ * "e EXAMINE ..", "f UID FETCH ..", and in the end "z LOGOUT".
  */
-static char *
-wire_plan(struct wire *w, enum mode mode)
+static void
+plan_make(struct plan *plan, struct wire *w, enum mode mode)
 {
 	static const char list[] = "l LIST \"\" \"*\" RETURN (STATUS (MESSAGES))\r\n";
 	const char *items = mode == MODE_SIZES ? "(FLAGS RFC822.SIZE)"
 					       : "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])";
-	char *plan = NULL;
 	size_t n, literal;
-	FILE *f = open_memstream(&plan, &n);
+
+	*plan = (struct plan){ 0 };
+	FILE *f = open_memstream(&plan->text, &n);
 
 	if (f == NULL)
 		die("out of memory");
@@ -226,13 +258,140 @@ wire_plan(struct wire *w, enum mode mode)
 		end = name_end(name);
 		if (strstr(end, "MESSAGES 0)") != NULL)
 			continue;
-		fprintf(f, "e EXAMINE %.*s\r\nf UID FETCH 1:* %s\r\n", (int)(end - name), name,
-			items);
+		fprintf(
+		    f, "e EXAMINE %.*s\r\nf UID FETCH 1:* %s\r\n", (int)(end - name), name, items);
+		plan_add(plan, name, (size_t)(end - name));
 	}
 	fputs("z LOGOUT\r\n", f);
 	if (fclose(f) != 0)
 		die("out of memory");
-	return plan;
+}
+
+static void
+plan_done(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->folders; i++)
+		free(plan->folder[i]);
+	free(plan->folder);
+	free(plan->text);
+}
+
+/* ---- the other account ---- */
+
+static void
+sink_flush(struct sink *s)
+{
+	write_all(s->wire.fd, s->buf, s->len);
+	s->len = 0;
+}
+
+static void
+sink_put(struct sink *s, const char *p, size_t n)
+{
+	if (s->len + n > BUFFER_BYTES)
+		sink_flush(s);
+	if (n > BUFFER_BYTES) {
+		write_all(s->wire.fd, p, n);
+		return;
+	}
+	memcpy(s->buf + s->len, p, n);
+	s->len += n;
+}
+
+static void __attribute__((format(printf, 2, 3))) sink_say(struct sink *s, const char *format, ...)
+{
+	char text[4096];
+	va_list ap;
+
+	va_start(ap, format);
+	int n = vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= sizeof(text))
+		die("too much for one line");
+	sink_put(s, text, (size_t)n);
+}
+
+/* "x" are APPENDs, which must succeed; "y" what may be done already. */
+static void *
+sink_answers(void *arg)
+{
+	struct sink *s = arg;
+	size_t n;
+
+	for (;;) {
+		const char *line = wire_line(&s->wire, &n);
+
+		if (strncmp(line, "z ", 2) == 0)
+			return NULL;
+		if (strncmp(line, "x OK", 4) == 0)
+			s->done++;
+		else if (strncmp(line, "x ", 2) == 0 || strncmp(line, "* BAD", 5) == 0)
+			die("destination: %s", line);
+	}
+}
+
+static void
+sink_open(
+    struct sink *s, const char *host, const char *port, const char *user, const char *password)
+{
+	*s = (struct sink){ .folder = SIZE_MAX, .buf = malloc(BUFFER_BYTES) };
+	wire_open(&s->wire, host, port);
+	wire_login(&s->wire, user, password);
+	if (s->buf == NULL || pthread_create(&s->thread, NULL, sink_answers, s) != 0)
+		die("no thread");
+}
+
+/* The APPEND that is open is all. */
+static void
+sink_end(struct sink *s)
+{
+	if (s->pending == 0)
+		return;
+	sink_put(s, "\r\n", 2);
+	s->pending = 0;
+	s->sent++;
+}
+
+/* A message with the flags and the date of its FETCH response, whose literal follows. */
+static void
+sink_begin(struct sink *s, const struct plan *plan, size_t folder, const char *line, size_t size)
+{
+	const char *flags = strstr(line, "FLAGS ("), *date = strstr(line, "INTERNALDATE \"");
+	char kept[1024] = "";
+
+	if (flags == NULL || date == NULL || folder >= plan->folders)
+		die("no flags or date: %s", line);
+	flags += 7;
+	for (size_t n = 0, at = 0; flags[at] != ')' && flags[at] != '\0';
+	     at += n + (flags[at + n] == ' ')) {
+		n = strcspn(flags + at, " )");
+		if (n != 7 || strncasecmp(flags + at, "\\Recent", 7) != 0)
+			snprintf(kept + strlen(kept), sizeof(kept) - strlen(kept), "%s%.*s",
+			    kept[0] != '\0' ? " " : "", (int)n, flags + at);
+	}
+	if (s->folder != folder)
+		sink_say(s, "y CREATE %s\r\ny SELECT %s\r\n", plan->folder[folder],
+		    plan->folder[folder]);
+	s->folder = folder;
+	if (s->pending == BATCH)
+		sink_end(s);
+	if (s->pending++ == 0)
+		sink_say(s, "x APPEND %s", plan->folder[folder]);
+	sink_say(s, " (%s) \"%.26s\" {%zu+}\r\n", kept, date + 14, size);
+}
+
+static void
+sink_close(struct sink *s)
+{
+	sink_put(s, "z LOGOUT\r\n", 10);
+	sink_flush(s);
+	pthread_join(s->thread, NULL);
+	if (s->done != s->sent)
+		die("destination: %llu of %llu APPENDs done", (unsigned long long)s->done,
+		    (unsigned long long)s->sent);
+	close(s->wire.fd);
+	free(s->wire.buf);
+	free(s->buf);
 }
 
 /* ---- messages ---- */
@@ -274,9 +433,9 @@ store_create(struct store *st, size_t folder, const char *line)
 	return fd;
 }
 
-/* Take n literal bytes from the connection into the store. */
+/* Take n literal bytes from the connection into the store, or to the sink. */
 static void
-message_drain(struct wire *w, struct store *st, int fd, size_t n)
+message_drain(struct wire *w, struct store *st, struct sink *sink, int fd, size_t n)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
 
@@ -292,6 +451,8 @@ message_drain(struct wire *w, struct store *st, int fd, size_t n)
 		k = w->len - w->pos < n ? w->len - w->pos : n;
 		if (fd >= 0)
 			write_all(fd, w->buf + w->pos, k);
+		if (sink != NULL)
+			sink_put(sink, w->buf + w->pos, k);
 		if (st->sha != NULL)
 			EVP_DigestUpdate(st->sha, w->buf + w->pos, k);
 		w->pos += k;
@@ -313,8 +474,10 @@ store_close(struct store *st)
 		close(st->root);
 }
 
+/* sink: NULL unless a copy is made. */
 static void
-wire_drain(struct wire *w, struct store *st, enum mode mode, struct tally *tally)
+wire_drain(struct wire *w, const struct plan *plan, struct store *st, struct sink *sink,
+    enum mode mode, struct tally *tally)
 {
 	size_t folder = 0, n, literal;
 
@@ -327,6 +490,8 @@ wire_drain(struct wire *w, struct store *st, enum mode mode, struct tally *tally
 		if ((line[0] == 'e' || line[0] == 'f') && line[1] == ' ') {
 			if (strncmp(line + 2, "OK", 2) != 0)
 				die("server: %s", line);
+			if (sink != NULL && line[0] == 'f')
+				sink_end(sink);
 			folder += line[0] == 'f';
 			continue;
 		}
@@ -340,7 +505,9 @@ wire_drain(struct wire *w, struct store *st, enum mode mode, struct tally *tally
 		tally->bytes += literal;
 		if (st->root >= 0)
 			fd = store_create(st, folder, line);
-		message_drain(w, st, fd, literal);
+		if (sink != NULL)
+			sink_begin(sink, plan, folder, line, literal);
+		message_drain(w, st, sink, fd, literal);
 		if (fd >= 0)
 			close(fd);
 	}
@@ -370,37 +537,48 @@ int
 main(int argc, char **argv)
 {
 	enum mode mode = MODE_COUNT;
-	const char *dir = NULL;
+	const char *dir = NULL, *dest_port = NULL, *dest_user = NULL;
 	struct tally tally = { 0 };
 	struct store store;
+	struct sink sink;
 	struct wire wire;
+	struct plan plan;
 	double start;
-	char *plan;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "m:o:")) != -1) {
+	while ((opt = getopt(argc, argv, "m:o:d:D:")) != -1) {
 		if (opt == 'm')
 			mode = mode_parse(optarg);
 		else if (opt == 'o')
 			dir = optarg;
+		else if (opt == 'd')
+			dest_port = optarg;
+		else if (opt == 'D')
+			dest_user = optarg;
 		else
 			mode = MODES;
 	}
 	if (argc - optind != 4 || mode == MODES ||
-	    (dir == NULL && (mode == MODE_FILES || mode == MODE_REFERENCE)))
-		die("usage: wire -m count|files|reference|sizes [-o DIR] HOST PORT USER PASSWORD");
+	    (dir == NULL && (mode == MODE_FILES || mode == MODE_REFERENCE)) ||
+	    ((dest_port == NULL || dest_user == NULL) && mode == MODE_COPY))
+		die("usage: wire -m count|files|reference|sizes|copy [-o DIR] [-d PORT -D USER] "
+		    "HOST PORT USER PASSWORD");
 	start = seconds();
 	wire_open(&wire, argv[optind], argv[optind + 1]);
 	wire_login(&wire, argv[optind + 2], argv[optind + 3]);
-	plan = wire_plan(&wire, mode);
+	plan_make(&plan, &wire, mode);
 	store_open(&store, mode, dir);
-	write_all(wire.fd, plan, strlen(plan));
-	wire_drain(&wire, &store, mode, &tally);
+	if (mode == MODE_COPY)
+		sink_open(&sink, argv[optind], dest_port, dest_user, argv[optind + 3]);
+	write_all(wire.fd, plan.text, strlen(plan.text));
+	wire_drain(&wire, &plan, &store, mode == MODE_COPY ? &sink : NULL, mode, &tally);
+	if (mode == MODE_COPY)
+		sink_close(&sink);
 	store_close(&store);
 	printf("messages=%llu bytes=%llu received=%llu seconds=%.3f\n",
-	       (unsigned long long)tally.messages, (unsigned long long)tally.bytes,
-	       (unsigned long long)wire.received, seconds() - start);
-	free(plan);
+	    (unsigned long long)tally.messages, (unsigned long long)tally.bytes,
+	    (unsigned long long)wire.received, seconds() - start);
+	plan_done(&plan);
 	free(wire.buf);
 	close(wire.fd);
 	return 0;
