@@ -44,20 +44,23 @@ struct mapped {
 enum { MAPPED_NAME_MAX = 240 }; /* octets; longer ones are cut and end in '~' and 16 hex digits */
 
 /* One name for each source folder, in their order, never one twice (twins by ASCII case count as one
- * name, since many servers take them for one: the second gets "~2"). INBOX goes to INBOX unless a
- * rule says otherwise. A folder with a special use (RFC 6154) goes to the target's folder of that
- * use, where there is exactly one and no rule speaks; what lies below follows.
+ * name, since many servers take them for one: the second gets "~2"). What lies below a folder
+ * follows it, whatever it is called. INBOX goes to INBOX unless a rule says otherwise, and nothing
+ * else does. A folder with a special use (RFC 6154) goes to the target's folder of that use, where
+ * there is exactly one and no rule speaks; of several such folders one goes there.
  *
- * Replaced, reversibly, as =XX in hexadecimal: the target's delimiter inside a level, and '=' when
- * two digits follow it, control characters, '%' and '*', blanks at the start or end of a level; an
- * empty level is "=". With delim 0 on the target the levels are joined by '=2F'-style replacement.
+ * Replaced, reversibly, each octet of UTF-8 as =XX in hexadecimal: the target's delimiter inside a
+ * level, '=' when two digits follow it or when it is all of a level, control characters, '%' and
+ * '*', blanks at the start or end of a level; an empty level is "=". With delim 0 on the target the
+ * levels are joined by "=2F". A name that the target lists already in raw UTF-8 is given so.
  *
  * ERR_USAGE: two folders that a rule sends to one name (both are named), a rule that is no name. */
 int mapping_make(const struct mapping_rules *rules, const struct folder *source, size_t n,
     const struct mapping_side *target, struct arena *a, struct mapped **ret,
     struct err *err) WARN_UNUSED;
 /* A name of the target that a server refuses though nothing is wrong with it: the same with every
- * octet but letters, digits, blank, '-' and '_' replaced; *ret NULL when that is no change. */
+ * octet but letters, digits, blank, '-' and '_' replaced; *ret NULL when that is no change. Whether
+ * another folder has the new name is for the caller to see. */
 int mapping_stricter(const struct mapping_side *target, const char *name, struct arena *a,
     const char **ret, struct err *err) WARN_UNUSED;
 

@@ -292,12 +292,9 @@ run_splits_pair(const char *eight)
 	return (bits & 0xfc00) == 0xd800;
 }
 
-/* A cut inside "&...-" closes the run where whole characters end, so that what is left can still
- * be read. */
-static void
-cut_name(struct buf *name, size_t len)
+void
+mutf7_cut(struct buf *name, size_t len)
 {
-	len = cut_at(buf_slice(name), len);
 	const char *amp = memrchr(name->data, '&', len);
 	bool open = amp != NULL && memchr(amp, '-', (size_t)(name->data + len - amp)) == NULL;
 	if (open) {
@@ -396,7 +393,8 @@ maildir_name(struct slice wire_name, char delim, struct slice prefix, struct buf
 	(void)buf_add_str(&name, marked ? ".\\_" : ".");
 	bool mapped = maildir_levels(rest, delim, &name) || marked;
 	if (name.len > MAILDIR_NAME_MAX || name.full) {
-		cut_name(&name, MAILDIR_NAME_MAX - HASH_DIGITS - 3); /* "-\~" */
+		mutf7_cut(&name, /* "-\~" */
+		    cut_at(buf_slice(&name), MAILDIR_NAME_MAX - HASH_DIGITS - 3));
 		(void)buf_add(&name, "\\~", 2);
 		hash_add(wire_name, &name);
 		mapped = true;

@@ -15,6 +15,9 @@ bool mutf7_decode(struct slice name, struct buf *utf8);
 /* UTF-8 to modified UTF-7; octets that are not UTF-8 are encoded as U+00xx so that nothing is
  * lost. */
 void mutf7_encode(struct slice utf8, struct buf *out);
+/* Cut to `len` octets or less. Inside "&...-" the run ends where whole characters end, so that what
+ * is left can still be read; its '-' may make it one octet more. */
+void mutf7_cut(struct buf *name, size_t len);
 /* For people: decoded when valid, else the octets; control characters are left for text_visible. */
 void folder_display(struct slice wire_name, struct buf *utf8);
 
