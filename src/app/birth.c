@@ -29,6 +29,8 @@ birth_take(struct options *o, const char *name, const char *value, struct err *e
 static int
 birth_take_all(struct options *o, const struct job_birth *have, struct err *err)
 {
+	if (strcmp(have->format, "imap") == 0)
+		return birth_take(o, "timezone", have->zone, err);
 	if (birth_take(o, "format", have->format, err) < 0 ||
 	    birth_take(o, "eol", have->eol, err) < 0 ||
 	    birth_take(o, "codepage", have->codepage, err) < 0)
@@ -87,8 +89,12 @@ birth_of(const struct options *o, const char *command, struct job_birth *ret)
 	snprintf(ret->command, sizeof(ret->command), "%s", command);
 	snprintf(ret->format, sizeof(ret->format), "%s", format_words[o->format]);
 	snprintf(ret->eol, sizeof(ret->eol), "%s", o->eol == EOL_CRLF ? "crlf" : "lf");
+	if (strcmp(command, "migrate") == 0 || strcmp(command, "import") == 0) {
+		snprintf(ret->format, sizeof(ret->format), "imap");
+		snprintf(ret->eol, sizeof(ret->eol), "crlf");
+	}
 	snprintf(ret->zone, sizeof(ret->zone), "%s", clock_zone_name());
-	if (o->format == FORMAT_EXCHANGE)
+	if (o->format == FORMAT_EXCHANGE && strcmp(ret->format, "imap") != 0)
 		snprintf(ret->codepage, sizeof(ret->codepage), "%u", o->codepage);
 }
 

@@ -8,6 +8,7 @@
 
 #include "app/birth.h"
 #include "app/check.h"
+#include "app/destination.h"
 #include "app/jobdir.h"
 #include "app/report.h"
 #include "app/run.h"
@@ -17,6 +18,8 @@
 
 struct extract {
 	struct run run;
+	const struct into *into;	/* NULL: from a server into files */
+	struct destination dest;	/* zeroed without `into` */
 	const char *dir, *source;
 	int64_t number;		/* of the run in the state */
 	int code;
@@ -46,7 +49,7 @@ extract_birth(struct extract *x, struct err *err)
 {
 	struct job_birth want;
 
-	birth_of(x->run.o, "extract", &want);
+	birth_of(x->run.o, x->into ? x->into->command : "extract", &want);
 	return state_birth(x->run.state, &want, err);
 }
 
@@ -60,7 +63,11 @@ extract_begin(struct extract *x, struct err *err)
 		return -1;
 	if (run_log(r, x->dir, err) < 0)
 		return -1;
-	if (stored_write(r->state, &r->origin, x->source, r->o, err) < 0)
+	if (x->into && destination_keep(&x->dest, r->state, x->into->dest, err) < 0)
+		return -1;
+	if ((x->into && x->into->from
+		    ? stored_write_files(r->state, x->source, r->o, err)
+		    : stored_write(r->state, &r->origin, x->source, r->o, err)) < 0)
 		return -1;
 	return state_run_begin(r->state, IMEX_VERSION, x->source, &x->number, err);
 }
@@ -68,7 +75,13 @@ extract_begin(struct extract *x, struct err *err)
 static const struct account_rec *
 extract_account_rec(const struct extract *x, const struct report *r)
 {
-	for (size_t i = 0; i < r->n_accounts; i++)
+	const struct shelf_place *from = x->into ? x->into->from : NULL;
+
+	for (size_t i = 0; from && i < r->n_accounts; i++)
+		if (strcmp(from->login, r->account[i].login) == 0 &&
+		    strcmp(from->host, r->account[i].host) == 0)
+			return &r->account[i];
+	for (size_t i = 0; !from && i < r->n_accounts; i++)
 		if (origin_same(&x->run.origin.url, r->account[i].login, r->account[i].host,
 			r->account[i].port))
 			return &r->account[i];
@@ -123,8 +136,12 @@ extract_summary(const struct extract *x, struct report *r, struct err *err)
 {
 	const struct account_rec *a = extract_account_rec(x, r);
 	const struct summary s = { .dir = x->dir,
-		.again = "imex extract",
+		.again = !x->into	 ? "imex extract"
+			 : x->into->from ? "imex import"
+					 : "imex migrate",
 		.source = x->source,
+		.dest = x->into ? x->into->dest : NULL,
+		.to = x->dest.account,
 		.code = x->code,
 		.fresh = atomic_load(&x->run.progress.messages_new),
 		.fresh_known = true };
@@ -135,6 +152,27 @@ extract_summary(const struct extract *x, struct report *r, struct err *err)
 }
 
 /* ---- one account ---- */
+
+static int
+extract_open(struct extract *x, struct options *o, struct err *err)
+{
+	const struct into *into = x->into;
+
+	if (run_open(&x->run, o, into && into->from ? NULL : x->source, err) < 0)
+		return -1;
+	if (!into)
+		return 0;
+	if (destination_open(&x->dest, o, into->dest, err) < 0)
+		return -1;
+	if (into->from) {
+		origin_options(o, &x->run.job);
+		x->run.job.from = into->from;
+	}
+	x->run.job.dest = &x->dest.dest;
+	x->run.job.retry = into->retry;
+	x->run.job.dest_insecure_told = x->dest.insecure;
+	return 0;
+}
 
 static int
 extract_reports(struct extract *x, struct err *err)
@@ -192,16 +230,16 @@ extract_end(struct extract *x, const struct err *why, bool failed, struct err *e
 }
 
 int
-extract_account(struct options *o, const char *dir, const char *source,
+extract_account(struct options *o, const char *dir, const char *source, const struct into *into,
     struct extract_result *many, struct err *err)
 {
-	struct extract x = { .dir = dir, .source = source, .many = many };
+	struct extract x = { .dir = dir, .source = source, .into = into, .many = many };
 	struct err why = { 0 };
 	int rc;
 
 	if (birth_settle(o, dir, err) < 0)
 		return -1;
-	rc = run_open(&x.run, o, source, err);
+	rc = extract_open(&x, o, err);
 	if (rc == 0)
 		rc = extract_begin(&x, err);
 	if (rc == 0) {
@@ -211,6 +249,7 @@ extract_account(struct options *o, const char *dir, const char *source,
 			  : extract_end(&x, &why, failed, err);
 	}
 	run_close(&x.run);
+	destination_done(&x.dest);
 	return rc < 0 ? -1 : x.code;
 }
 
@@ -235,5 +274,5 @@ cmd_extract(struct options *o, struct err *err)
 {
 	if (o->dry_run)
 		return check_account(o, o->word[0], o->to, err);
-	return extract_account(o, o->to, o->word[0], NULL, err);
+	return extract_account(o, o->to, o->word[0], NULL, NULL, err);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/convert.h"
+#include "app/destination.h"
 #include "app/extract.h"
 #include "app/jobdir.h"
 #include "app/report.h"
@@ -118,7 +119,7 @@ retry_options(struct options *o, const char *dir, const char *source, struct err
 }
 
 static int
-retry_one(const struct options *given, const char *source, struct err *err)
+retry_one(const struct options *given, const char *source, const struct into *into, struct err *err)
 {
 	struct options o = *given;
 	const char *dir = given->word[0];
@@ -127,7 +128,7 @@ retry_one(const struct options *given, const char *source, struct err *err)
 	arena_init(&o.arena, 1024 * 1024);
 	rc = retry_options(&o, dir, source, err);
 	if (rc == 0)
-		rc = extract_account(&o, dir, source, NULL, err);
+		rc = extract_account(&o, dir, source, into, NULL, err);
 	arena_done(&o.arena);
 	return rc;
 }
@@ -144,13 +145,14 @@ retry_worse(int a, int b)
 }
 
 static int
-retry_all(const struct options *o, const struct retry *t, struct err *err)
+retry_all(
+    const struct options *o, const struct retry *t, const struct into *into, struct err *err)
 {
 	int code = t->done > 0 ? 0 : -1;
 
 	for (size_t i = 0; i < t->len && code != EXIT_INTERRUPTED; i++) {
 		struct err why;
-		int rc = retry_one(o, t->source[i], &why);
+		int rc = retry_one(o, t->source[i], into, &why);
 
 		if (rc < 0 && t->len + t->done == 1) {
 			*err = why;
@@ -165,7 +167,7 @@ retry_all(const struct options *o, const struct retry *t, struct err *err)
 	return code;
 }
 
-/* A job that converts files: the path that it keeps is converted again, which reads only what has no
+/* A job that converts or imports files: the path that it keeps is read again, which reads only what has no
  * good verdict. *ret_source NULL: another kind of job. */
 static int
 retry_files(struct options *o, const char *dir, const char **ret_source, struct err *err)
@@ -179,7 +181,8 @@ retry_files(struct options *o, const char *dir, const char **ret_source, struct 
 	if (jobdir_require(dir, err) < 0 || state_open(&state, dir, STATE_READ, err) < 0)
 		return -1;
 	rc = state_birth_read(state, &birth, err);
-	if (rc == 0 && strcmp(birth.command, "convert") == 0 &&
+	if (rc == 0 &&
+	    (strcmp(birth.command, "convert") == 0 || strcmp(birth.command, "import") == 0) &&
 	    (rc = stored_read(&s, state, err)) == 0 && stored_len(s) > 0) {
 		*ret_source = arena_copy(&o->arena, slice_str(stored_source(s, 0)));
 		rc = stored_apply_at(s, 0, o, err);
@@ -193,20 +196,26 @@ int
 cmd_retry(struct options *o, struct err *err)
 {
 	struct retry t = { 0 };
-	const char *source;
+	const char *source, *dest = NULL;
 	int rc = retry_files(o, o->word[0], &source, err);
 
-	if (rc < 0)
+	if (rc < 0 || destination_of_job(o, o->word[0], &dest, err) < 0)
 		return -1;
+
+	const struct into into = { .command = "migrate", .dest = dest, .retry = true };
+
+	if (dest != NULL && source != NULL)
+		return import_files(o, source, dest, o->word[0], true, err);
 	if (source != NULL)
 		return convert_files(o, source, o->word[0], err);
 	rc = retry_read(&t, o->word[0], err);
 
 	if (rc == 0 && t.len == 0 && !o->quiet)
 		printf("Nothing to retry: all is complete. For new mail: "
-		       "imex extract SOURCE --to %s\n", o->word[0]);
+		       "%s %s\n",
+		    dest ? "imex migrate SOURCE DEST --job" : "imex extract SOURCE --to", o->word[0]);
 	if (rc == 0)
-		rc = retry_all(o, &t, err);
+		rc = retry_all(o, &t, dest != NULL ? &into : NULL, err);
 	free(t.source);
 	arena_done(&t.arena);
 	return rc;

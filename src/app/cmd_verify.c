@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include "app/birth.h"
+#include "app/destination.h"
+#include "app/extract.h"
 #include "app/jobdir.h"
 #include "app/listing.h"
 #include "app/out.h"
@@ -15,6 +17,9 @@ struct verify {
 	struct out out;
 	struct verify_counts counts;
 	const char *source;	/* NULL: files against the state alone */
+	const char *to;		/* URL of the server that the job went to; NULL: files */
+	struct destination dest;
+	struct shelf_found found;	/* of an import */
 };
 
 /* ---- differences, from the worker's thread ---- */
@@ -91,6 +96,8 @@ verify_work(void *arg, struct err *err)
 	struct verify *v = arg;
 	const struct difference_out out = { .put = verify_put, .arg = v };
 
+	if (v->to)
+		return job_verify_dest(&v->run.job, true, v->run.o->deep, &out, &v->counts, err);
 	return job_verify(&v->run.job, v->source != NULL, v->run.o->deep, &out, &v->counts, err);
 }
 
@@ -131,7 +138,7 @@ verify_end_text(struct verify *v)
 	human_count(n->messages, messages);
 	human_bytes(n->bytes, bytes);
 	out_printf(&v->out, "%s message%s in %" PRIu64 " folder%s (%s) compared with the state%s%s: ",
-	    messages, n->messages == 1 ? "" : "s", n->folders, n->folders == 1 ? "" : "s", bytes, v->source ? " and the server" : "",
+	    messages, n->messages == 1 ? "" : "s", n->folders, n->folders == 1 ? "" : "s", bytes, v->to ? ", the source and the destination" : v->source ? " and the server" : "",
 	    v->run.o->deep ? ", byte for byte" : "");
 	if (n->differences + n->recognised == 0)
 		out_str(&v->out, "equal\n");
@@ -189,6 +196,68 @@ verify_begin(struct verify *v, const char *dir, struct err *err)
 	return verify_log(v, dir, err);
 }
 
+/* A job that went to a server: its source and its destination are as it keeps them. */
+static int
+verify_begin_dest(struct verify *v, const char *dir, struct err *err)
+{
+	struct options *o = v->run.o;
+	struct job_birth birth;
+	struct state *t = NULL;
+	struct stored *s = NULL;
+	const char *source = NULL;
+	int rc;
+
+	if (state_open(&t, dir, STATE_READ, err) < 0)
+		return -1;
+	rc = state_birth_read(t, &birth, err);
+	if (rc == 0 && (rc = stored_read(&s, t, err)) == 0) {
+		source = stored_len(s) > 0 ? arena_copy(&o->arena, slice_str(stored_source(s, 0))) : "";
+		rc = stored_apply_at(s, 0, o, err);
+	}
+	stored_free(&s);
+	state_close(&t);
+	if (rc < 0)
+		return -1;
+
+	bool files = strcmp(birth.command, "import") == 0;
+
+	if (birth_settle(o, dir, err) < 0 || (files && shelf_find(source, &v->found, err) < 0) ||
+	    run_open(&v->run, o, files ? NULL : source, err) < 0 ||
+	    destination_open(&v->dest, o, v->to, err) < 0 ||
+	    run_state(&v->run, dir, STATE_READ, err) < 0)
+		return -1;
+	if (files) {
+		origin_options(o, &v->run.job);
+		if (import_choose(o, &v->found, &v->run.job.from, err) < 0)
+			return -1;
+	}
+	v->run.job.dest = &v->dest.dest;
+	return verify_log(v, dir, err);
+}
+
+/* The job that went to a server: DIR itself, or an import of DIR into the server that is named. */
+static int
+verify_find_dest(struct verify *v, const char **io_dir, struct err *err)
+{
+	struct options *o = v->run.o;
+	const char *dir, *dest;
+	struct err ignored;
+
+	if (destination_of_job(o, *io_dir, &v->to, err) < 0)
+		return -1;
+	/* What is wrong with SOURCE is told where it is used. */
+	if (v->to != NULL || !v->source ||
+	    destination_import_dir(o, *io_dir, v->source, &dir, &ignored) < 0)
+		return 0;
+	if (destination_of_job(o, dir, &dest, err) < 0)
+		return -1;
+	if (dest != NULL) {
+		v->to = dest;
+		*io_dir = dir;
+	}
+	return 0;
+}
+
 static int
 verify_compare(struct verify *v, struct err *err)
 {
@@ -231,8 +300,21 @@ int
 cmd_verify(struct options *o, struct err *err)
 {
 	struct verify v = { .source = o->n_words > 1 ? o->word[1] : NULL };
+	const char *dir = o->word[0];
 	int rc;
 
+	v.run.o = o;
+	if (verify_find_dest(&v, &dir, err) < 0)
+		return -1;
+	if (v.to) {
+		rc = verify_begin_dest(&v, dir, err);
+		if (rc == 0)
+			rc = verify_compare(&v, err);
+		run_close(&v.run);
+		destination_done(&v.dest);
+		shelf_found_done(&v.found);
+		return rc;
+	}
 	if (o->deep && !v.source)
 		return err_set(err, ERR_USAGE,
 		    "--deep compares with the server and needs SOURCE, as in: imex verify %s "

@@ -9,11 +9,12 @@
 
 const struct command command_table[] = {
 	{
-		.name = "check", .bit = CMD_CHECK, .args = "SOURCE", .min_words = 1, .max_words = 1,
+		.name = "check", .bit = CMD_CHECK, .args = "SOURCE [DEST]", .min_words = 1, .max_words = 2,
 		.summary = "log in, look, say what a run would do",
 		.text =
 		    "Logs in and prints what the server is, which folders and messages it has,\n"
-		    "which form of FETCH works, and how long an extraction would take.\n",
+		    "which form of FETCH works, and how long an extraction would take. With DEST,\n"
+		    "logs in there too and prints where each folder would go.\n",
 		.example = "imex check imaps://anna@mail.example.org/",
 		.run = cmd_check,
 	}, {
@@ -27,13 +28,25 @@ const struct command command_table[] = {
 		.example = "imex extract imaps://anna@mail.example.org/ --to anna",
 		.run = cmd_extract,
 	}, {
-		.name = "verify", .bit = CMD_VERIFY, .args = "DIR [SOURCE]",
+		.name = "migrate", .bit = CMD_MIGRATE, .args = "SOURCE DEST --job DIR",
+		.min_words = 2, .max_words = 2,
+		.summary = "copy all mail of an account into another server",
+		.text =
+		    "Copies every folder, message, flag and date of SOURCE into DEST, each message\n"
+		    "exactly once. SOURCE is only read, and nothing is ever removed from DEST. DIR\n"
+		    "keeps what is known and the reports. Whenever it was stopped, the same command\n"
+		    "goes on where it was.\n",
+		.example = "imex migrate imaps://anna@old.example.org/ imaps://anna@new.example.org/ --job anna",
+		.run = cmd_migrate,
+	}, {
+		.name = "verify", .bit = CMD_VERIFY, .args = "DIR [SOURCE|DEST]",
 		.min_words = 1, .max_words = 2,
 		.summary = "prove that the stored mail is whole and equal",
 		.text =
 		    "Reads every stored message again and compares its SHA-256. With SOURCE,\n"
 		    "compares folders, UIDs, sizes, flags and dates with the server; with --deep\n"
-		    "the bytes too. Names every difference.\n",
+		    "the bytes too. Names every difference. A job that went to a server is compared\n"
+		    "with that server, and with its source.\n",
 		.example = "imex verify anna imaps://anna@mail.example.org/",
 		.run = cmd_verify,
 	}, {
@@ -70,14 +83,25 @@ const struct command command_table[] = {
 		.example = "imex convert anna --to anna-mbox --format mbox",
 		.run = cmd_convert,
 	}, {
-		.name = "import", .bit = CMD_IMPORT, .args = "DIR --dry-run",
+		.name = "import", .bit = CMD_IMPORT, .args = "DIR DEST [--job DIR2]",
 		.min_words = 1, .max_words = 2,
-		.summary = "list what stored mail holds",
+		.summary = "put stored mail into a server",
 		.text =
-		    "Reads every message of what imex convert reads, and lists folders, counts and\n"
-		    "what cannot be read. It does not write to a server yet.\n",
-		.example = "imex import old/NOTES.PKL --dry-run",
+		    "Puts what imex convert reads into DEST, each message exactly once. DIR is only\n"
+		    "read, but for DIR/import when DIR is a job directory of imex; else --job DIR2\n"
+		    "keeps what is known and the reports. With --dry-run and without DEST, lists what\n"
+		    "DIR holds and what cannot be read.\n",
+		.example = "imex import anna imaps://anna@new.example.org/",
 		.run = cmd_import,
+	}, {
+		.name = "undo", .bit = CMD_UNDO, .args = "DIR [DEST]", .min_words = 1, .max_words = 2,
+		.summary = "take away from a server what imex put there",
+		.text =
+		    "Lists the messages that a migration or an import put into its destination,\n"
+		    "asks, and removes those whose octets are still what imex sent. DIR is its job\n"
+		    "directory, or what was given to imex import.\n",
+		.example = "imex undo anna",
+		.run = cmd_undo,
 	}, {
 		.name = "control", .bit = CMD_CONTROL, .args = "FILE", .min_words = 1, .max_words = 1,
 		.summary = "run a control file of the Migration Wizard",

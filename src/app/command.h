@@ -19,14 +19,19 @@ enum command_bit {
 	CMD_CONVERT = 64,
 	CMD_IMPORT = 128,
 	CMD_CONTROL = 256,
-	CMD_ALL = 511,
-	/* those that contact a server */
-	CMD_ONLINE = CMD_CHECK | CMD_EXTRACT | CMD_VERIFY | CMD_RETRY | CMD_CONTROL,
+	CMD_MIGRATE = 512,
+	CMD_UNDO = 1024,
+	CMD_ALL = 2047,
+	/* those that contact the server that mail comes from */
+	CMD_ONLINE = CMD_CHECK | CMD_EXTRACT | CMD_VERIFY | CMD_RETRY | CMD_CONTROL | CMD_MIGRATE,
+	/* those that may contact the server that mail goes to, and those that put mail there */
+	CMD_DEST = CMD_CHECK | CMD_MIGRATE | CMD_IMPORT | CMD_VERIFY | CMD_RETRY | CMD_UNDO,
+	CMD_PLACES = CMD_CHECK | CMD_MIGRATE | CMD_IMPORT | CMD_RETRY,
 	/* those that write mail into files: for the first time, and at all */
 	CMD_BEGINS = CMD_EXTRACT | CMD_CONVERT | CMD_CONTROL,
 	CMD_WRITES = CMD_BEGINS | CMD_RETRY,
 	/* those that may take a while */
-	CMD_WORKS = CMD_ONLINE | CMD_CONVERT | CMD_IMPORT
+	CMD_WORKS = CMD_ONLINE | CMD_CONVERT | CMD_IMPORT | CMD_UNDO
 };
 
 struct command {
@@ -55,6 +60,8 @@ int cmd_verify(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_retry(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_status(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_report(struct options *o, struct err *err) WARN_UNUSED;
+int cmd_migrate(struct options *o, struct err *err) WARN_UNUSED;
+int cmd_undo(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_control(struct options *o, struct err *err) WARN_UNUSED;
 
 #endif

@@ -12,11 +12,27 @@ struct extract_result {
 	struct err why;		/* what ended it; kind NONE: it went to its end */
 };
 
+/* A run that is not from a server into files. */
+struct into {
+	const char *command;		/* "migrate", "import" */
+	const char *dest;		/* URL of the server that mail goes to */
+	const struct shelf_place *from;	/* files; NULL: the server of `source` */
+	bool retry;			/* what was refused goes once more */
+};
+
 /* Copy the account of `source` into the job directory. The exit code; -1: nothing was begun. `many`
  * NULL: all is said and the reports are written. Else the code is this account's alone, nothing is
- * said, *many (zeroed by the caller) is filled, and the reports are the caller's. */
-int extract_account(struct options *o, const char *dir, const char *source,
+ * said, *many (zeroed by the caller) is filled, and the reports are the caller's. `into` NULL: from
+ * a server into files; with into->from, source is the path that they were found at. */
+int extract_account(struct options *o, const char *dir, const char *source, const struct into *into,
     struct extract_result *many, struct err *err) WARN_UNUSED;
+/* Put what lies at `path` into the server `dest`; `dir` is the job directory. As extract_account. */
+int import_files(struct options *o, const char *path, const char *dest, const char *dir, bool retry,
+    struct err *err) WARN_UNUSED;
+/* Which of the accounts that were found: --account, or the only one. ERR_USAGE lists them. */
+struct shelf_found;
+int import_choose(const struct options *o, const struct shelf_found *found,
+    const struct shelf_place **ret, struct err *err) WARN_UNUSED;
 /* After a list: the files of all its accounts become one set (exchange; nothing for other formats). */
 int extract_close_set(const struct options *o, const char *dir, struct err *err) WARN_UNUSED;
 

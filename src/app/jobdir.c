@@ -19,7 +19,7 @@
 /* What a job directory may hold before its state does: an end by kill -9 or a fresh file system may
  * leave these. */
 static const char *const harmless[] = {
-	".", "..", "events.jsonl", "imex.lock", "mail", "lost+found",
+	".", "..", "events.jsonl", "imex.lock", "mail", "lost+found", "quarantine", "import",
 };
 
 static bool

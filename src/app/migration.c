@@ -165,7 +165,7 @@ walk_account(struct walk *w, struct extract_result *r)
 	if (!source)
 		err_set(&r->why, ERR_USAGE, "the login is too long");
 	else if (account_options(&o, row, &r->why) == 0)
-		rc = extract_account(&o, m->dir, source, r, &r->why);
+		rc = extract_account(&o, m->dir, source, NULL, r, &r->why);
 	arena_done(&o.arena);
 	return rc < 0 ? err_exit_code(r->why.kind) : rc;
 }

@@ -13,15 +13,19 @@
 #include "mail/codepage.h"
 
 #define AT(field) offsetof(struct options, field)
-#define RUNS (CMD_EXTRACT | CMD_RETRY | CMD_CONTROL)
+#define RUNS (CMD_EXTRACT | CMD_RETRY | CMD_CONTROL | CMD_MIGRATE)
 
 const char *const format_words[FORMATS] = { "maildir", "mbox", "eml", "exchange" };
 
 const struct option_row option_table[] = {
 	{ "to", 0, OPT_TEXT, CMD_BEGINS, false, AT(to), "DIR", NULL, 0, 0,
 	    "job directory: made if need be, continued if there" },
+	{ "job", 0, OPT_TEXT, CMD_MIGRATE, false, AT(job), "DIR", NULL, 0, 0,
+	    "job directory: state and reports; made if need be, continued if there" },
 	{ "job", 0, OPT_TEXT, CMD_VERIFY | CMD_IMPORT, false, AT(job), "DIR2", NULL, 0, 0,
-	    "events and report.json of files that no job speaks of go to DIR2" },
+	    "state, events and reports of files that no job speaks of go to DIR2" },
+	{ "account", 0, OPT_TEXT, CMD_IMPORT | CMD_UNDO, true, AT(account), "NAME", NULL, 0, 0,
+	    "which account of DIR, when it holds several" },
 	{ "folder", 0, OPT_LIST, CMD_WORKS, true, AT(folders), "PATTERN", NULL, 0, 0,
 	    "only folders that match, as 'Archive/*'; repeat for more" },
 	{ "exclude", 0, OPT_LIST, CMD_WORKS, true, AT(excludes), "PATTERN", NULL, 0, 0,
@@ -31,11 +35,11 @@ const struct option_row option_table[] = {
 	{ "namespace", 0, OPT_SET, CMD_WORKS, true, AT(namespaces),
 	    "LIST", "personal|other|shared", 0, 0,
 	    "besides one's own folders those of: other, shared" },
-	{ "since", 0, OPT_DATE, CMD_ONLINE | CMD_CONVERT, true, AT(since), "DATE", NULL, 0, 0,
+	{ "since", 0, OPT_DATE, CMD_ONLINE | CMD_CONVERT | CMD_IMPORT, true, AT(since), "DATE", NULL, 0, 0,
 	    "only messages from DATE on, as 2003-11-07 or 2003-11-07T14:18:49Z" },
-	{ "before", 0, OPT_DATE, CMD_ONLINE | CMD_CONVERT, true, AT(before), "DATE", NULL, 0, 0,
+	{ "before", 0, OPT_DATE, CMD_ONLINE | CMD_CONVERT | CMD_IMPORT, true, AT(before), "DATE", NULL, 0, 0,
 	    "only messages before DATE" },
-	{ "skip-deleted", 0, OPT_FLAG, CMD_ONLINE | CMD_CONVERT, true, AT(skip_deleted),
+	{ "skip-deleted", 0, OPT_FLAG, CMD_ONLINE | CMD_CONVERT | CMD_IMPORT, true, AT(skip_deleted),
 	    NULL, NULL, 0, 0,
 	    "not the messages that are flagged \\Deleted" },
 	{ "format", 0, OPT_CHOICE, CMD_BEGINS, true, AT(format),
@@ -56,11 +60,11 @@ const struct option_row option_table[] = {
 	    "exchange: address of the mailbox that will get the mail" },
 	{ "drafts-by-flag", 0, OPT_FLAG, CMD_WRITES, true, AT(drafts_by_flag), NULL, NULL, 0, 0,
 	    "exchange: unsent is what is flagged \\Draft, not all of the Drafts folder" },
-	{ "timezone", 0, OPT_ZONE, CMD_BEGINS | CMD_CHECK | CMD_IMPORT | CMD_VERIFY, false, AT(timezone), "ZONE", NULL, 0, 0,
+	{ "timezone", 0, OPT_ZONE, CMD_BEGINS | CMD_CHECK | CMD_IMPORT | CMD_VERIFY | CMD_MIGRATE, false, AT(timezone), "ZONE", NULL, 0, 0,
 	    "zone of dates without one, as Europe/Berlin; default: the machine's" },
-	{ "password-file", 0, OPT_FILE, CMD_ONLINE, true, AT(password_file), "FILE", NULL, 0, 0,
+	{ "password-file", 0, OPT_FILE, CMD_ONLINE, true, AT(way.file), "FILE", NULL, 0, 0,
 	    "the password is the first line of FILE" },
-	{ "password-command", 0, OPT_TEXT, CMD_ONLINE, true, AT(password_command),
+	{ "password-command", 0, OPT_TEXT, CMD_ONLINE, true, AT(way.command),
 	    "COMMAND", NULL, 0, 0,
 	    "the password is the first line that COMMAND prints" },
 	{ "tls-ca", 0, OPT_FILE, CMD_ONLINE, true, AT(tls_ca), "FILE", NULL, 0, 0,
@@ -72,18 +76,45 @@ const struct option_row option_table[] = {
 	    "imap:// may go without TLS: everybody on the way can read the password" },
 	{ "insecure-tls", 0, OPT_FLAG, CMD_ONLINE, true, AT(insecure_tls), NULL, NULL, 0, 0,
 	    "accept any certificate: everybody on the way can pretend to be the server" },
-	{ "timeout", 0, OPT_DURATION, CMD_ONLINE, true, AT(timeout_ms),
+	{ "timeout", 0, OPT_DURATION, CMD_ONLINE | CMD_IMPORT | CMD_UNDO, true, AT(timeout_ms),
 	    "TIME", NULL, 100, 86400 * SEC,
 	    "give up when not a byte came for TIME, as 500ms, 90s, 5m; default 60s" },
 	{ "connections", 0, OPT_NUMBER, RUNS | CMD_VERIFY, true, AT(connections), "N", NULL, 1, 32,
 	    "connections for the account, 1 to 32; default: as it pays" },
 	{ "no-source-writes", 0, OPT_FLAG, RUNS, true, AT(no_source_writes), NULL, NULL, 0, 0,
 	    "never use forms of FETCH that mark mail as read, not even to restore it" },
-	{ "no-subjects", 0, OPT_FLAG, CMD_WRITES | CMD_REPORT, true, AT(no_subjects), NULL, NULL, 0, 0,
+	{ "no-subjects", 0, OPT_FLAG, CMD_WRITES | CMD_REPORT | CMD_MIGRATE | CMD_IMPORT, true, AT(no_subjects), NULL, NULL, 0, 0,
 	    "no senders and subjects in reports" },
+	{ "map", 0, OPT_LIST, CMD_PLACES, true, AT(maps), "A=B", NULL, 0, 0,
+	    "folder A, and what lies below it, goes to B; levels divided by '/'; repeat for more" },
+	{ "prefix", 0, OPT_TEXT, CMD_PLACES, true, AT(prefix), "TEXT", NULL, 0, 0,
+	    "put TEXT before the name of each folder but INBOX" },
+	{ "under", 0, OPT_TEXT, CMD_PLACES, true, AT(under), "FOLDER", NULL, 0, 0,
+	    "everything, INBOX too, goes below FOLDER" },
+	{ "dest-password-file", 0, OPT_FILE, CMD_DEST, true, AT(dest_way.file), "FILE", NULL, 0, 0,
+	    "the destination's password is the first line of FILE" },
+	{ "dest-password-command", 0, OPT_TEXT, CMD_DEST, true, AT(dest_way.command),
+	    "COMMAND", NULL, 0, 0,
+	    "the destination's password is the first line that COMMAND prints" },
+	{ "dest-tls-ca", 0, OPT_FILE, CMD_DEST, true, AT(dest_tls_ca), "FILE", NULL, 0, 0,
+	    "as --tls-ca, for the destination" },
+	{ "dest-tls-pin", 0, OPT_PIN, CMD_DEST, true, AT(dest_tls_pin), "sha256:SUM", NULL, 0, 0,
+	    "as --tls-pin, for the destination" },
+	{ "dest-insecure-plaintext", 0, OPT_FLAG, CMD_DEST, true, AT(dest_insecure_plaintext),
+	    NULL, NULL, 0, 0,
+	    "as --insecure-plaintext, for the destination" },
+	{ "dest-insecure-tls", 0, OPT_FLAG, CMD_DEST, true, AT(dest_insecure_tls), NULL, NULL, 0, 0,
+	    "as --insecure-tls, for the destination" },
+	{ "doubt-wait", 0, OPT_DURATION, CMD_MIGRATE | CMD_IMPORT | CMD_RETRY, true, AT(doubt_wait_ms),
+	    "TIME", NULL, 0, 86400 * SEC,
+	    "a message that may be on its way is not sent again before TIME; default 60s" },
+	{ "spool", 0, OPT_FILE, CMD_MIGRATE | CMD_IMPORT | CMD_RETRY, true, AT(spool), "DIR", NULL, 0, 0,
+	    "large messages that must be whole before they are sent wait there; default: DIR" },
+	{ "yes", 'y', OPT_FLAG, CMD_UNDO, false, AT(yes), NULL, NULL, 0, 0,
+	    "do not ask" },
 	{ "deep", 0, OPT_FLAG, CMD_VERIFY, false, AT(deep), NULL, NULL, 0, 0,
-	    "with SOURCE: fetch every message again and compare the bytes" },
-	{ "dry-run", 'n', OPT_FLAG, CMD_EXTRACT | CMD_IMPORT | CMD_CONTROL, false, AT(dry_run),
+	    "with a server: fetch every message again and compare the bytes" },
+	{ "dry-run", 'n', OPT_FLAG, CMD_EXTRACT | CMD_IMPORT | CMD_CONTROL | CMD_MIGRATE | CMD_UNDO, false, AT(dry_run),
 	    NULL, NULL, 0, 0,
 	    "say what would be done, write nothing" },
 	{ "dest", 0, OPT_TEXT, CMD_CONTROL, false, AT(dest), "URL", NULL, 0, 0, NULL },
@@ -94,7 +125,7 @@ const struct option_row option_table[] = {
 	    "print JSON for programs" },
 	{ "progress", 0, OPT_CHOICE, CMD_WORKS, false, AT(progress), "HOW", "auto|json|none", 0, 0,
 	    "auto: a display on a terminal; json: a line a second; none" },
-	{ "syslog", 0, OPT_FLAG, CMD_WRITES | CMD_VERIFY, true, AT(syslog), NULL, NULL, 0, 0,
+	{ "syslog", 0, OPT_FLAG, CMD_WRITES | CMD_VERIFY | CMD_MIGRATE | CMD_IMPORT | CMD_UNDO, true, AT(syslog), NULL, NULL, 0, 0,
 	    "events go to the system log too" },
 	{ "verbose", 'v', OPT_COUNT, CMD_WORKS, false, AT(verbose), NULL, NULL, 0, 3,
 	    "tell more; -vv tells all" },
@@ -116,6 +147,7 @@ options_init(struct options *o, const struct command *command)
 		.command = command,
 		.namespaces = NAMESPACE_PERSONAL,
 		.timeout_ms = 60 * SEC,
+		.doubt_wait_ms = 60 * SEC,
 		.codepage = 1252,
 	};
 	arena_init(&o->arena, 1024 * 1024);
@@ -234,7 +266,8 @@ option_set_duration(void *field, const struct option_row *row, const char *value
 	if (!value_duration(value, &ms))
 		return option_bad(row, value, "a number with ms, s, m, h or d is, as 90s", err);
 	if (ms < row->min || ms > row->max)
-		return option_bad(row, value, "it goes from 100ms to 1d", err);
+		return option_bad(row, value,
+		    row->min > 0 ? "it goes from 100ms to 1d" : "it goes from 0s to 1d", err);
 	*(int64_t *)field = ms;
 	return 0;
 }

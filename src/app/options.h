@@ -34,7 +34,7 @@ enum option_kind {
 	OPT_NUMBER	/* unsigned, within min..max */
 };
 
-enum { LIST_MAX = 256, WORDS_MAX = 2, OPTIONS_MAX = 64 };
+enum { LIST_MAX = 256, WORDS_MAX = 2, OPTIONS_MAX = 80 };
 enum eol_choice { EOL_LF, EOL_CRLF };
 enum progress_choice { PROGRESS_AUTO, PROGRESS_JSON, PROGRESS_NONE };
 enum report_format { REPORT_TEXT, REPORT_JSON, REPORT_CSV, REPORT_HTML };
@@ -64,7 +64,14 @@ struct options {
 	const char *ex_mailbox;		/* of the list of users; NULL: none */
 	const char *timezone;		/* NULL: the job's, or the machine's */
 	const char *dest;		/* an IMAP URL; nothing takes one yet */
-	const char *password_file, *password_command;
+	struct password_way {
+		const char *file, *command;
+	} way, dest_way;		/* of the source; of the destination */
+	struct text_list maps;		/* A=B */
+	const char *prefix, *under, *spool, *account;
+	const char *dest_tls_ca, *dest_tls_pin;
+	bool dest_insecure_plaintext, dest_insecure_tls, yes;
+	int64_t doubt_wait_ms;
 	/* Of a row of a list of users: wins over all ways, borrowed, not an option. */
 	const struct secret *password;
 	const char *password_from;	/* for people */

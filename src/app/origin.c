@@ -25,7 +25,7 @@ origin_open(struct origin *g, struct options *o, const char *source, struct err 
 		: arena_printf(&g->arena, "%s@%s:%s", g->url.user, g->url.host, g->url.port);
 	if (!g->account)
 		return err_set(err, ERR_USAGE, "SOURCE is too long");
-	return password_get(o, &g->url, &g->password, &g->password_from, err);
+	return password_get(o, PASSWORD_SOURCE, &g->url, &g->password, &g->password_from, err);
 }
 
 void

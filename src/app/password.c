@@ -48,7 +48,7 @@ password_file(const char *path, struct secret **ret, struct err *err)
 			    "the first line of '%s' is empty; it should be the password", path);
 	}
 	buf_done(&text);
-	return rc < 0 ? err_wrap(err, "--password-file") : 0;
+	return rc;
 }
 
 /* ---- --password-command ---- */
@@ -155,7 +155,7 @@ password_run(const char *command, struct secret **ret, struct err *err)
 	buf_done(&text);
 	if (rc < 0) {
 		secret_free(s);
-		return err_wrap(err, "--password-command");
+		return -1;
 	}
 	*ret = s;
 	return 0;
@@ -287,27 +287,36 @@ password_prompt(const struct imap_url *url, struct secret **ret, struct err *err
 
 /* ---- in order ---- */
 
-int
-password_get(struct options *o, const struct imap_url *url, struct secret **ret,
-    const char **ret_from, struct err *err)
-{
-	const char *env = getenv("IMEX_PASSWORD");
+/* The two ends of a migration, and how their ways are called. */
+static const struct {
+	const char *env, *file, *command;
+} ends[] = {
+	{ "IMEX_PASSWORD", "--password-file", "--password-command" },
+	{ "IMEX_DEST_PASSWORD", "--dest-password-file", "--dest-password-command" },
+};
 
-	if (o->password) {
+int
+password_get(struct options *o, enum password_of which, const struct imap_url *url,
+    struct secret **ret, const char **ret_from, struct err *err)
+{
+	const struct password_way *way = which == PASSWORD_DEST ? &o->dest_way : &o->way;
+	const char *env = getenv(ends[which].env);
+
+	if (o->password && which == PASSWORD_SOURCE) {
 		*ret_from = o->password_from;
 		*ret = secret_new(secret_value(o->password));
 		return 0;
 	}
-	if (o->password_file) {
-		*ret_from = "--password-file";
-		return password_file(o->password_file, ret, err);
+	if (way->file) {
+		*ret_from = ends[which].file;
+		return password_file(way->file, ret, err) < 0 ? err_wrap(err, "%s", *ret_from) : 0;
 	}
-	if (o->password_command) {
-		*ret_from = "--password-command";
-		return password_run(o->password_command, ret, err);
+	if (way->command) {
+		*ret_from = ends[which].command;
+		return password_run(way->command, ret, err) < 0 ? err_wrap(err, "%s", *ret_from) : 0;
 	}
 	if (env && *env) {
-		*ret_from = "IMEX_PASSWORD";
+		*ret_from = ends[which].env;
 		*ret = secret_new(slice_str(env));
 		return 0;
 	}
@@ -322,9 +331,9 @@ password_get(struct options *o, const struct imap_url *url, struct secret **ret,
 	if (*ret)
 		return 0;
 	return err_set(err, ERR_CONFIG,
-	    "no password for %s on %s: give --password-file FILE, --password-command COMMAND, "
-	    "the variable IMEX_PASSWORD or an entry in ~/.netrc, or run imex on a terminal",
-	    url->user, url->host);
+	    "no password for %s on %s: give %s FILE, %s COMMAND, "
+	    "the variable %s or an entry in ~/.netrc, or run imex on a terminal",
+	    url->user, url->host, ends[which].file, ends[which].command, ends[which].env);
 }
 
 bool
@@ -334,7 +343,7 @@ password_elsewhere(struct options *o, const struct imap_url *url)
 	struct secret *found = NULL;
 	struct err ignored;
 
-	if (o->password_file || o->password_command || (env && *env))
+	if (o->way.file || o->way.command || (env && *env))
 		return true;
 	if (password_netrc(o, url, &found, &ignored) < 0 || !found)
 		return false;

@@ -9,11 +9,13 @@
 
 enum { PASSWORD_MAX = 8 * 1024 };
 
-/* *ret_from names the way for people ("--password-file F", "IMEX_PASSWORD" ...); it is o->arena's.
+enum password_of { PASSWORD_SOURCE, PASSWORD_DEST };
+/* For the destination: --dest-password-file, --dest-password-command, IMEX_DEST_PASSWORD, and so on.
+ * *ret_from names the way for people ("--password-file F", "IMEX_PASSWORD" ...); it is o->arena's.
  * Errors: ERR_CONFIG names the ways when there is none; ERR_NO_INPUT, ERR_DISK of a file;
  * ERR_INTERRUPTED at the prompt. */
-int password_get(struct options *o, const struct imap_url *url, struct secret **ret,
-    const char **ret_from, struct err *err) WARN_UNUSED;
+int password_get(struct options *o, enum password_of which, const struct imap_url *url,
+    struct secret **ret, const char **ret_from, struct err *err) WARN_UNUSED;
 /* Would one of the ways give a password, other than the list and a prompt? Runs no command. */
 bool password_elsewhere(struct options *o, const struct imap_url *url);
 /* One line on standard error when a file with passwords can be read by others. */

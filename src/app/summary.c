@@ -43,11 +43,16 @@ summary_numbers(const struct summary *s, const struct account_rec *a, const stru
 static void
 summary_places(const struct summary *s, const struct account_rec *a, bool set, struct out *o)
 {
-	out_str(o, "  mail      ");
-	out_visible(o, s->dir);
-	out_str(o, "/mail/");
-	if (!set)
-		out_visible(o, a->dir);
+	if (s->dest) {
+		out_str(o, "  went to   ");
+		out_visible(o, s->to);
+	} else {
+		out_str(o, "  mail      ");
+		out_visible(o, s->dir);
+		out_str(o, "/mail/");
+		if (!set)
+			out_visible(o, a->dir);
+	}
 	out_str(o, "\n  report    ");
 	out_visible(o, s->dir);
 	out_str(o, "/report.html (.json, .csv)\n  events    ");
@@ -66,13 +71,19 @@ summary_next(const struct summary *s, struct out *o)
 	if (s->code > 2) {
 		out_printf(o, "Run the same command again to continue: %s ", s->again);
 		out_visible(o, s->source);
-		out_str(o, " --to ");
+		out_str(o, s->dest ? " " : " --to ");
+		if (s->dest) {
+			out_visible(o, s->dest);
+			out_str(o, " --job ");
+		}
 		out_visible(o, s->dir);
 	} else {
 		out_str(o, first);
 		out_visible(o, s->dir);
-		out_str(o, s->code == 2 ? ", then: imex retry " : " ");
-		out_visible(o, s->code == 2 ? s->dir : s->source);
+		if (s->code == 2 || !s->dest) {
+			out_str(o, s->code == 2 ? ", then: imex retry " : " ");
+			out_visible(o, s->code == 2 ? s->dir : s->source);
+		}
 	}
 	out_str(o, "\n");
 }

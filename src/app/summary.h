@@ -6,6 +6,7 @@
 
 struct summary {
 	const char *dir, *source;	/* as the user wrote them */
+	const char *dest, *to;		/* DEST as written, its account; NULL: files */
 	const char *again;		/* the command, "imex extract" */
 	int code;			/* the exit code to come */
 	uint64_t fresh;			/* messages stored by this run, if known of one account */

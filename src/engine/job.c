@@ -464,6 +464,18 @@ run_account(struct run *r, struct runner *u, struct err *err)
 		batch_warning(l->batch,
 		    &(struct warning){ .event = EV_INSECURE, .folder = "", .text = text });
 	}
+	if (r->job->dest_insecure_told) {
+		const char *text =
+		    r->job->dest->server.tls == TLS_NONE
+			? "nothing is encrypted on the way to the destination "
+			  "(--dest-insecure-plaintext)"
+			: "the destination's certificate is not checked (--dest-insecure-tls)";
+
+		evlog_put(r->job->log, &e, "%s", text);
+		batch_warning(l->batch,
+		    &(struct warning){
+			.event = EV_INSECURE, .folder = "", .uid = 1, .text = text });
+	}
 	if (r->no_folder.len > 0)
 		lane_warn(l, EV_NO_FOLDER, 0, "%s", r->no_folder.data);
 	if (r->address_made)

@@ -64,6 +64,7 @@ struct job {
 	bool no_subjects; /* no From, Subject in reports */
 	unsigned connections; /* per account; 0: one, more when latency pays */
 	bool insecure_told; /* --insecure-* in force: a standing warning */
+	bool dest_insecure_told; /* --dest-insecure-* likewise */
 	struct evlog *log;
 	struct cancel *stop;
 	struct progress *progress; /* may be NULL */

@@ -174,7 +174,7 @@ gives(struct options *o, const char *password, const char *from)
 	struct secret *s = NULL;
 	const char *said = NULL;
 
-	assert_int_equal(password_get(o, &url, &s, &said, &err), 0);
+	assert_int_equal(password_get(o, PASSWORD_SOURCE, &url, &s, &said, &err), 0);
 	assert_true(slice_eq(secret_value(s), password));
 	assert_string_equal(said, from);
 	secret_free(s);
@@ -192,10 +192,10 @@ ways_to_a_password_have_an_order(void **state)
 	gives(&o, "netrc", "~/.netrc");
 	setenv("IMEX_PASSWORD", "environment", 1);
 	gives(&o, "environment", "IMEX_PASSWORD");
-	o.password_command = "echo command; echo more";
+	o.way.command = "echo command; echo more";
 	gives(&o, "command", "--password-command");
 	put("pw", "file\r\nsecond line\n");
-	o.password_file = "pw";
+	o.way.file = "pw";
 	gives(&o, "file", "--password-file");
 	options_done(&o);
 }
@@ -210,12 +210,12 @@ a_way_that_fails_is_not_passed_over(void **state)
 	(void)state;
 	setenv("IMEX_PASSWORD", "environment", 1);
 	options_init(&o, command_find("check"));
-	o.password_file = "absent";
-	assert_int_equal(password_get(&o, &url, &s, &from, &err), -1);
+	o.way.file = "absent";
+	assert_int_equal(password_get(&o, PASSWORD_SOURCE, &url, &s, &from, &err), -1);
 	assert_int_equal(err_exit_code(err.kind), 66);
 	put("empty", "\nsecond\n");
-	o.password_file = "empty";
-	assert_int_equal(password_get(&o, &url, &s, &from, &err), -1);
+	o.way.file = "empty";
+	assert_int_equal(password_get(&o, PASSWORD_SOURCE, &url, &s, &from, &err), -1);
 	assert_int_equal(err_exit_code(err.kind), 78);
 	options_done(&o);
 }

@@ -289,7 +289,7 @@ options_are_kept_without_secrets(void **state)
 	assert_int_equal(back.folders.len, 2);
 	assert_string_equal(back.folders.item[1], "B");
 	assert_int_equal(back.timeout_ms, 5000);
-	assert_null(back.password_command);
+	assert_null(back.way.command);
 	stored_free(&s);
 	secret_free(g.password);
 	options_done(&o);

@@ -1,0 +1,19 @@
+/* From one server into another, in one step. */
+#include "app/command.h"
+#include "app/extract.h"
+#include "app/mapping_table.h"
+
+int
+cmd_migrate(struct options *o, struct err *err)
+{
+	const struct into into = { .command = "migrate", .dest = o->word[1] };
+
+	if (o->dry_run)
+		return mapping_show(o, o->word[0], o->word[1], err);
+	if (!o->job)
+		return err_set(err, ERR_USAGE,
+		    "imex migrate needs --job DIR: state and reports are kept there, as in: imex "
+		    "migrate %s %s --job DIR",
+		    o->word[0], o->word[1]);
+	return extract_account(o, o->job, o->word[0], &into, NULL, err);
+}

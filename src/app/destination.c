@@ -1,0 +1,160 @@
+#include "app/destination.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/jobdir.h"
+#include "app/origin.h"
+#include "app/password.h"
+#include "base/mem.h"
+#include "mail/names.h"
+
+static bool
+usual_port(const struct imap_url *u)
+{
+	return strcmp(u->port, u->tls ? "993" : "143") == 0;
+}
+
+/* --map A=B; a '=' in A is not possible, one in B is. */
+static int
+read_rules(struct destination *d, const struct options *o, struct err *err)
+{
+	struct mapping_rule *rule = arena_take(&d->arena, (o->maps.len + 1) * sizeof(*rule));
+
+	if (rule == NULL)
+		return err_set(err, ERR_USAGE, "too many --map");
+	for (size_t i = 0; i < o->maps.len; i++) {
+		const char *text = o->maps.item[i], *equal = strchr(text, '=');
+
+		if (equal == NULL || equal == text || equal[1] == '\0')
+			return err_set(err, ERR_USAGE,
+			    "--map: '%s' is not accepted; it is FOLDER=FOLDER, as --map "
+			    "'Sent Items=Sent'",
+			    text);
+		rule[i].from =
+		    arena_copy(&d->arena, (struct slice){ text, (size_t)(equal - text) });
+		rule[i].to = equal + 1;
+		if (rule[i].from == NULL)
+			return err_set(err, ERR_USAGE, "--map: too much text");
+	}
+	d->dest.rules = (struct mapping_rules){ .rule = rule,
+		.n_rules = o->maps.len,
+		.prefix = o->prefix,
+		.under = o->under };
+	return 0;
+}
+
+int
+destination_open(struct destination *d, struct options *o, const char *dest, struct err *err)
+{
+	*d = (struct destination){ 0 };
+	arena_init(&d->arena, 1024 * 1024);
+	if (imap_url_parse(dest, &d->arena, &d->url, err) < 0)
+		return err_wrap(err, "DEST");
+	d->account = usual_port(&d->url)
+			 ? arena_printf(&d->arena, "%s@%s", d->url.user, d->url.host)
+			 : arena_printf(&d->arena, "%s@%s:%s", d->url.user, d->url.host, d->url.port);
+	if (d->account == NULL)
+		return err_set(err, ERR_USAGE, "DEST is too long");
+	if (read_rules(d, o, err) < 0 ||
+	    password_get(o, PASSWORD_DEST, &d->url, &d->password, &d->password_from, err) < 0)
+		return -1;
+	d->dest.server = (struct endpoint){
+		.account = d->url.user,
+		.login = d->url.user,
+		.host = d->url.host,
+		.port = d->url.port,
+		.tls = d->url.tls                 ? TLS_FROM_START
+		       : o->dest_insecure_plaintext ? TLS_NONE
+						    : TLS_STARTTLS,
+		.trust = { .ca_file = o->dest_tls_ca,
+		    .pin = o->dest_tls_pin,
+		    .insecure = o->dest_insecure_tls },
+		.secret = d->password,
+		.timeout_ms = o->timeout_ms,
+	};
+	d->dest.doubt_wait_ms = o->doubt_wait_ms;
+	d->dest.spool_dir = o->spool;
+	d->insecure = o->dest_insecure_tls || d->dest.server.tls == TLS_NONE;
+	return 0;
+}
+
+void
+destination_done(struct destination *d)
+{
+	secret_free(d->password);
+	d->password = NULL;
+	arena_done(&d->arena);
+}
+
+/* ---- in the state ---- */
+
+static bool
+same_account(const char *was, const struct imap_url *now)
+{
+	struct arena a;
+	struct imap_url url;
+	struct err ignored;
+	bool same;
+
+	arena_init(&a, 64 * 1024);
+	same = imap_url_parse(was, &a, &url, &ignored) == 0 &&
+	       origin_same(now, url.user, url.host, url.port);
+	arena_done(&a);
+	return same;
+}
+
+int
+destination_keep(
+    const struct destination *d, struct state *t, const char *dest, struct err *err)
+{
+	AUTO(mem_free_str) char *was = NULL;
+
+	if (state_note_get(t, "dest", &was, err) < 0)
+		return -1;
+	if (was != NULL && strcmp(was, dest) == 0)
+		return 0;
+	if (was != NULL && !same_account(was, &d->url))
+		return err_set(err, ERR_OTHER_JOB,
+		    "the job was begun with the destination '%s', not '%s': use another directory",
+		    was, dest);
+	return state_note_set(t, "dest", dest, err);
+}
+
+int
+destination_of_job(struct options *o, const char *dir, const char **ret, struct err *err)
+{
+	AUTO(mem_free_str) char *was = NULL;
+	struct state *t = NULL;
+	int rc;
+
+	*ret = NULL;
+	if (!jobdir_has_state(dir))
+		return 0;
+	if (state_open(&t, dir, STATE_READ, err) < 0)
+		return -1;
+	rc = state_note_get(t, "dest", &was, err);
+	if (rc == 0 && was != NULL) {
+		*ret = arena_copy(&o->arena, slice_str(was));
+		if (*ret == NULL)
+			rc = err_set(err, ERR_CONFIG, "too many options");
+	}
+	state_close(&t);
+	return rc;
+}
+
+int
+destination_import_dir(
+    struct options *o, const char *dir, const char *dest, const char **ret, struct err *err)
+{
+	struct imap_url url;
+	struct buf name;
+
+	if (imap_url_parse(dest, &o->arena, &url, err) < 0)
+		return err_wrap(err, "DEST");
+	buf_init(&name, 4096);
+	account_dir(slice_str(url.user), url.host, url.port, &name);
+	*ret = arena_printf(&o->arena, "%s/import/%s", dir, name.data);
+	buf_done(&name);
+	return *ret == NULL ? err_set(err, ERR_USAGE, "DIR is too long") : 0;
+}

@@ -1,0 +1,36 @@
+/* DEST and its options made into what the engine needs: an endpoint with its password, and the rules
+ * by which folders get their names. */
+#ifndef APP_DESTINATION_H
+#define APP_DESTINATION_H
+
+#include "app/options.h"
+#include "engine/job.h"
+#include "imap/url.h"
+#include "state/state.h"
+
+struct destination {
+	struct arena arena;
+	struct imap_url url;
+	struct secret *password;
+	const char *password_from;	/* for people */
+	const char *account;		/* user@host, and :port when it is not the usual one */
+	struct dest dest;		/* borrows from the above and the options */
+	bool insecure;			/* --dest-insecure-* is in force */
+};
+
+/* Parse DEST and the rules, find the password, which may prompt or run a command. ERR_USAGE: a --map
+ * without '='. */
+int destination_open(struct destination *d, struct options *o, const char *dest,
+    struct err *err) WARN_UNUSED;
+void destination_done(struct destination *d);	/* also of one that was only zeroed */
+/* Keep DEST in the state; ERR_OTHER_JOB when the job has gone to another account so far. */
+int destination_keep(const struct destination *d, struct state *t, const char *dest,
+    struct err *err) WARN_UNUSED;
+/* The DEST of the job in `dir`, in o->arena; NULL: no job that goes to a server. */
+int destination_of_job(struct options *o, const char *dir, const char **ret,
+    struct err *err) WARN_UNUSED;
+/* Where an import of a job directory keeps its own: DIR/import/ACCOUNT, in o->arena. */
+int destination_import_dir(struct options *o, const char *dir, const char *dest,
+    const char **ret, struct err *err) WARN_UNUSED;
+
+#endif
