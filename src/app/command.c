@@ -36,7 +36,7 @@ const struct command command_table[] = {
 		    "exactly once. SOURCE is only read, and nothing is ever removed from DEST. DIR\n"
 		    "keeps what is known and the reports. Whenever it was stopped, the same command\n"
 		    "goes on where it was.\n",
-		.example = "imex migrate imaps://anna@old.example.org/ imaps://anna@new.example.org/ --job anna",
+		.example = "imex migrate imaps://ann@old.example/ imaps://ann@new.example/ --job ann",
 		.run = cmd_migrate,
 	}, {
 		.name = "verify", .bit = CMD_VERIFY, .args = "DIR [SOURCE|DEST]",
