@@ -150,8 +150,9 @@ struct undo_counts {
 };
 /* Messages that imex itself put on the target (recorded UID, equal digest); without `remove` they
  * are only listed. What is removed leaves the state in the same way: its row is forgotten, so that a
- * later run copies it again; so are rows of what is gone. With job->source.login or job->from that
- * account, else all; the caller sees to it that job->dest is where they went.
+ * later run copies it again; so are rows of what is gone. To remove, the state is open for running.
+ * With job->source.login or job->from that account, else all; the caller sees to it that job->dest
+ * is where they went.
  *
  * A copy that the server has rewritten is UNDO_CHANGED and stays, unless the digest alone proves the
  * change (a line end added at the end, CRLF made of LF) or the run has reported the digest of what
@@ -210,10 +211,12 @@ struct difference_out {
  * `deep`: bytes too. */
 int job_verify(const struct job *job, bool with_source, bool deep, const struct difference_out *out,
     struct verify_counts *ret, struct err *err) WARN_UNUSED;
-/* The state against the target of the job, and with_source the source too, both read at the same
- * time: counts, sizes, flags, dates as instants; `deep`: digests of the octets on both sides. What
- * the server itself causes (headers added, line ends changed: mail/identity.h) is a recognised
- * difference. */
+/* The state against the target of the job, and with_source the source too, both sides open at the
+ * same time and read folder by folder: counts, sizes, flags, dates as instants; `deep`: digests of
+ * the octets on both sides. What the server itself causes (headers added, line ends changed:
+ * mail/identity.h) is a recognised difference, and so is what the target has besides the copies. A
+ * copy with another size is read also without `deep`; without the source most of what a server has
+ * rewritten cannot be explained. */
 int job_verify_dest(const struct job *job, bool with_source, bool deep,
     const struct difference_out *out, struct verify_counts *ret, struct err *err) WARN_UNUSED;
 const char *difference_words(enum difference_kind k);

@@ -5,6 +5,8 @@
 #include "engine/rewrite.h"
 #include "engine/verify.h"
 
+enum { EXTRAS_TOLD = 100 }; /* of a folder, one by one */
+
 /* A row that has a copy. */
 struct copy {
 	uint32_t dest_uid, uid;
@@ -21,6 +23,7 @@ struct dest_verify {
 	size_t n, cap;
 	const char *path; /* on the wire */
 	struct buf shown; /* for people */
+	uint64_t extras; /* messages there that are no copies */
 	bool deep, with_source;
 	struct warning *warning; /* that stand for the account; sorted */
 	size_t n_warnings;
