@@ -14,7 +14,7 @@ _ODD = re.compile(rb"[\x00\x80-\xff]")
 
 def essence(raw):
     """bytes; equal for two copies of one message."""
-    text = re.sub(rb"\r*\n|\r", b"\n", raw)
+    text = raw.replace(b"\r", b"")
     head, found, body = text.partition(b"\n\n")
     if text.startswith(b"\n"):
         head, body = b"", text[1:]

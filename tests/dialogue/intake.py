@@ -6,12 +6,14 @@ as rules: target.append(before="NO [OVERQUOTA] full", folder="INBOX", times=1).
 """
 
 import re
+import time
 
 from syntax import LITERAL_END, Cursor, SyntaxProblem
 from store import epoch
 from wire import Action, Cut, Hangup
 
 MEMBERS_LIMIT = 64          # messages of one MULTIAPPEND
+EXECUTION_GRACE = 1         # seconds in which a client must have left behind a BAD
 MINUS_LIMIT = 4096          # octets of a non-synchronising literal under LITERAL-
 _APPEND = re.compile(rb"(\S+) APPEND ", re.I)
 _NAME_LITERAL = re.compile(rb"\S+ APPEND ~?\{\d+\+?\}$", re.I)
@@ -224,7 +226,19 @@ class Intake:
         for line in lines:
             if line.strip():
                 self.wire.send(line.split()[0][:40] + b" BAD Error in IMAP command received by server.\r\n")
-        self.session.condemned = True
+        self.wire.answered()
+        self._condemn()
+
+    def _condemn(self):
+        """What is on its way is run as well; but the client, once it has read BAD, must leave."""
+        end = time.monotonic() + EXECUTION_GRACE
+        while not self.wire.eof and time.monotonic() < end:
+            self.target.executed += self.wire.inbuf.split(b"\r\n")
+            self.wire.inbuf = b""
+            self.wire.pump(0.05)
+        if not self.wire.eof:
+            self.wire.inbuf = b""
+            self.session.condemned = True
 
     def _read(self, member):
         """The octets of the message, with what happens in between."""

@@ -140,17 +140,26 @@ class Move:
         return self.t.equal(odd, [], "warnings and errors of a run without trouble")
 
     def warned(self, run):
-        return self.t.exits(run, 1)
+        return self._ended(run, 1)
 
     def lost(self, run):
-        return self.t.exits(run, 2)
+        return self._ended(run, 2)
+
+    def _ended(self, run, code):
+        return self.t.ok(run.code == code, f"exit code: got {run.code}, want {code}", *self.told())
+
+    def told(self):
+        """The warnings and errors of the log, for people."""
+        return [f"  {e['event']} {e['level']} {e.get('folder')} {e.get('uid')}: {e.get('text')} | "
+                f"{e.get('command')} | {e.get('reply')}"[:300] for e in self.job.events()
+                if e["level"] in ("warning", "error")][:40]
 
     def refused(self, reply, level=None, **fields):
         """There is an event 14002 with such a raw reply."""
         found = [e for e in self.job.events(14002) if re.search(reply, e.get("reply") or "")
                  and level in (None, e["level"]) and all(e.get(k) == v for k, v in fields.items())]
         return self.t.ok(found, f"an event 14002 {level or ''} with the reply {reply!r} {fields or ''}",
-                         *self.job.events(14002)[:10])
+                         *self.told())
 
     def quarantined(self, *wanted):
         """The messages (folder, uid) of the source lie in quarantine, octet for octet, no other."""
@@ -284,11 +293,15 @@ class Move:
                 for f in self.dest.store}
 
     def again(self, *args, code=None):
-        """The same run once more: nothing changes, no APPEND is sent."""
+        """The same run once more: nothing changes, no APPEND is sent.
+
+        But what has no good verdict may be tried again: then nothing changes alone.
+        """
         before, mark = self.snapshot(), self.dest.transcript.mark()
         code = self.last.code if code is None else code
         done = self.migrate(*args)
         self.t.exits(done, code)
-        self.t.never_sent(self.dest.transcript.since(mark), "APPEND", "CREATE", "(UID )?STORE")
+        if code != 2:
+            self.t.never_sent(self.dest.transcript.since(mark), "APPEND", "CREATE", "(UID )?STORE")
         self.t.equal(self.snapshot() == before, True, "a further run changes nothing there")
         return done

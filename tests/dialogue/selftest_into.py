@@ -131,6 +131,7 @@ def test_into_a_body_is_run_when_a_literal_at_once_is_bad(t):
     at_once(c, mail)
     t.ok(b"BAD" in c.line() and b"a1 BAD" in c.line(), "both answers")
     t.ok(b"a1 DELETE INBOX" in server.executed, "noted")
+    time.sleep(1.3)
     c.ask("NOOP")
     t.ok("refused by BAD" in violations(server)[0], "the client should have left")
 

@@ -104,6 +104,7 @@ class Store:
         self.prefix = prefix
         self.lock = threading.RLock()
         self.fold_case = False      # "Sent" and "SENT" are one folder
+        self._made = 0
         self.add("INBOX")
 
     def __getitem__(self, name):
@@ -123,7 +124,8 @@ class Store:
 
     def add(self, name, count=0, **options):
         """A new folder with count varied messages; returns it."""
-        options.setdefault("uidvalidity", 1700000001 + len(self.folders))
+        self._made += 1             # one that is made again is another folder
+        options.setdefault("uidvalidity", 1700000000 + self._made)
         folder = self.folders[name] = Folder(name, **options)
         fill(folder, count)
         return folder

@@ -39,12 +39,23 @@ def scene_header_added_without_uidplus(t):
     changed(t, lambda x: b"X-UID: %d\r\nStatus: O\r\n" % x.size + x.raw, "")
 
 
+def scene_bare_lf(t):
+    """Gmail and others."""
+    changed(t, lambda x: re.sub(rb"(?<!\r)\n", b"\r\n", x.raw))
+
+
+def courier(x):
+    """Bare CR goes, bare LF becomes CRLF, and the last line ends."""
+    raw = re.sub(rb"(?<!\r)\n", b"\r\n", re.sub(rb"\r(?!\n)", b"", x.raw))
+    return raw if raw.endswith(b"\r\n") else raw + b"\r\n"
+
+
 def scene_line_ends(t):
-    changed(t, lambda x: re.sub(rb"\r*\n|\r", b"\r\n", x.raw))
+    changed(t, courier)
 
 
 def scene_line_ends_without_uidplus(t):
-    changed(t, lambda x: re.sub(rb"\r*\n|\r", b"\r\n", x.raw), "")
+    changed(t, courier, "")
 
 
 def scene_final_line_end(t):

@@ -54,12 +54,21 @@ def scene_never_stored_and_never_answered(t):
     cut(t, answer=Cut, drop=True, times=1, skip=2)
 
 
-def scene_equal_ones_stored_late(t):
-    """Of three equal messages one is in doubt."""
+def equal_ones(t, *flags):
+    """Of four equal messages one is in doubt; its copy is known by date and flags."""
     source = small()
-    for _ in range(3):
-        source["Archive"].add(source["Archive"][1].raw, ("\\Seen",))
+    archive = source["Archive"]
+    for each in flags:
+        archive.add(archive[1].raw, each, archive[1].date if not each else "07-Nov-2003 16:18:49 +0200")
     cut(t, source=source, answer=Cut, appear=1.5, times=1, skip=1, folder="Archive", caps="UIDPLUS")
+
+
+def scene_equal_ones_stored_late(t):
+    equal_ones(t, (), (), ())
+
+
+def scene_equal_ones_with_other_flags_stored_late(t):
+    equal_ones(t, ("\\Seen",), (), ("\\Seen", "\\Flagged"))
 
 
 def scene_a_part_of_several_is_stored(t):

@@ -42,6 +42,7 @@ def scene_permanentflags_without_star(t):
     m = Move(t, source=keyworded())
     m.dest.permanent = ["\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft", "$Forwarded"]
     m.dest.append(before="NO [CANNOT] no such keyword", flag="Project-X|\\$Junk")
+    m.dest.on(r"UID STORE .*(Project-X|\$Junk)", "$TAG NO [CANNOT] no such keyword\r\n")
     m.warned(m.migrate())
     m.arrived(flags=lambda f: f - {"Project-X", "$Junk"})
     m.quarantined()
@@ -51,6 +52,7 @@ def scene_permanentflags_without_star(t):
 def scene_keyword_refused_by_bad(t):
     m = Move(t, source=keyworded())
     m.dest.append(before="BAD Error in IMAP command APPEND: Invalid keyword", flag="Project-X")
+    m.dest.on(r"UID STORE .*Project-X", "$TAG BAD Error in IMAP command STORE: Invalid keyword\r\n")
     m.warned(m.migrate())
     m.arrived(flags=lambda f: f - {"Project-X"})
     m.refused("Invalid keyword", level="warning")
@@ -61,6 +63,7 @@ def scene_too_many_keywords(t):
     """Cyrus: a limit of keywords, told behind the literal."""
     m = Move(t, source=keyworded(), caps=without("MULTIAPPEND"))
     m.dest.append(after="NO Too many user flags in mailbox", flag="Project-X|\\$Junk")
+    m.dest.on(r"UID STORE .*(Project-X|\$Junk)", "$TAG NO Too many user flags in mailbox\r\n")
     m.warned(m.migrate())
     m.arrived(flags=lambda f: f - {"Project-X", "$Junk"})
     m.refused("Too many user flags")

@@ -18,6 +18,7 @@ def commands():
 def scene_a_message_made_of_commands(t):
     m = Move(t, source=commands())
     m.dest.append(before="BAD Error in IMAP command APPEND: Invalid flag", flag="Own-Word")
+    m.dest.on(r"UID STORE .*Own-Word", "$TAG BAD Error in IMAP command STORE: Invalid flag\r\n")
     m.warned(m.migrate())
     m.arrived(flags=lambda f: f - {"Own-Word"})
     m.refused("Invalid flag")
@@ -38,8 +39,8 @@ def scene_bad_to_a_literal_that_was_fine_before(t):
 def scene_no_before_the_octets(t):
     """One message is refused for good, the others go on."""
     m = Move(t, caps=without("LITERAL+ MULTIAPPEND"))
-    m.dest.append(before="NO [CANNOT] not this one", larger=900)
-    big = [(f.name, u.uid) for f in m.source.store for u in f if len(u.raw) > 900]
+    m.dest.append(before="NO [CANNOT] not this one", larger=450)
+    big = [(f.name, u.uid) for f in m.source.store for u in f if len(u.raw) > 450]
     m.lost(m.migrate())
     m.arrived(without=big)
     m.quarantined(*big)
