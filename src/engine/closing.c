@@ -166,6 +166,10 @@ lane_close_folder(struct lane *l, struct err *err)
 
 	if (l->source_ops->leave(l->source, p, err) < 0 || lane_mark_expunged(l, err) < 0)
 		return -1;
+	if (l->doubled > 0) {
+		p->proved = false;
+		p->why = "the destination holds messages twice that cannot be removed one by one";
+	}
 	tell_sink_notes(l);
 	if (l->excluded > 0)
 		lane_event(l, EV_MESSAGES_EXCLUDED, "%llu messages are left out by the selection",

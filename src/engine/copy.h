@@ -87,6 +87,7 @@ struct lane {
 	size_t n_care;
 	bool care_sorted;
 	struct arena care_arena; /* their texts */
+	uint64_t doubled; /* copies in the folder that are one too many */
 	int64_t doubt_until_ms; /* wall time before which a doubtful one is not sent again */
 	uint64_t excluded; /* messages that the selection leaves out */
 	bool changed; /* something was stored or amended: index files are written again */

@@ -89,6 +89,7 @@ read_doubts(struct lane *l, struct err *err)
 	l->n_care = 0;
 	arena_reset(&l->care_arena);
 	l->doubt_until_ms = 0;
+	l->doubled = 0;
 	arena_init(&a, 256 * 1024 * 1024);
 	rc = state_intents(l->job->state, l->rec.id, &a, &list, &n, err);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
@@ -339,6 +340,59 @@ drop_unlisted(struct lane *l)
 	uidset_clear(&l->careful);
 }
 
+/* ---- stored twice ---- */
+
+/* Is it equal to a copy that a row names? */
+static int
+is_double(struct lane *l, const struct surplus_copy *c, bool *ret, struct err *err)
+{
+	struct msg_page *page = msg_page_new();
+	uint32_t after = 0;
+	int rc;
+
+	*ret = false;
+	while ((rc = state_page(l->job->state, l->rec.id, after, page, err)) == 0 &&
+	       page->len > 0 && !*ret) {
+		for (size_t i = 0; i < page->len && !*ret; i++)
+			*ret = page->msg[i].dest_uid != 0 && page->msg[i].dest_uid != c->uid &&
+			       memcmp(page->msg[i].sha256, c->sha256, SHA256_LEN) == 0;
+		after = page->msg[page->len - 1].uid;
+	}
+	msg_page_free(page);
+	return rc;
+}
+
+/* One copy stays; a further one that this run has caused goes, where one message alone can be removed
+ * (rules.md 2.4). */
+static int
+drop_doubles(struct lane *l, struct err *err)
+{
+	struct surplus_copy *list;
+	size_t n;
+	int rc;
+
+	if (l->sink_ops->surplus(l->sink, l->at, &list, &n, err) < 0)
+		return -1;
+	if (n == 0)
+		return 0;
+	/* What was placed is to be found in the rows. */
+	rc = lane_flush(l, true, err);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		bool same = false, done = false;
+
+		rc = is_double(l, &list[i], &same, err);
+		if (rc == 0 && same)
+			rc = l->sink_ops->drop_surplus(l->sink, l->at, list[i].uid, &done, err);
+		if (rc < 0 || !same)
+			continue;
+		lane_warn(l, EV_DEST_SURPLUS, 0, "the server stored a message twice: its UID %u %s",
+		    list[i].uid, done ? "was removed, the other copy stays" : "is one too many");
+		l->doubled += !done;
+	}
+	free(list);
+	return rc;
+}
+
 int
 lane_place_rest(struct lane *l, struct err *err)
 {
@@ -356,7 +410,9 @@ lane_place_rest(struct lane *l, struct err *err)
 	drop_unlisted(l);
 	l->n_care = 0;
 	arena_reset(&l->care_arena);
-	return l->sink_ops->care(l->sink, l->at, CARE_NONE, err);
+	if (l->sink_ops->care(l->sink, l->at, CARE_NONE, err) < 0)
+		return -1;
+	return drop_doubles(l, err);
 }
 
 void

@@ -78,19 +78,38 @@ flags_missing(const struct flight *f, struct flags *ret, struct buf *keywords)
 }
 
 static int
-store_flags(struct sink *s, uint32_t uid, const struct flags *f, struct err *err)
+store_words(struct sink *s, uint32_t uid, const char *words, size_t len, struct err *err)
 {
-	struct buf text;
 	struct resp r;
 	uint32_t tag;
-	int rc;
 
-	buf_init(&text, LEX_STRING_MAX);
-	flags_text(f, &text);
-	rc = sess_send(s->s, DEST_OTHER, &tag, err, "UID STORE %u +FLAGS.SILENT (%s)", uid,
-	    text.data ? text.data : "");
+	if (sess_send(s->s, DEST_OTHER, &tag, err, "UID STORE %u +FLAGS.SILENT (%.*s)", uid,
+		(int)len, words) < 0)
+		return dest_failed(s, err);
+	return dest_wait(s, tag, &r, err);
+}
+
+/* Each keyword alone: one that is refused must not take the others with it. What became of them is
+ * seen when they are read back. */
+static int
+store_flags(struct sink *s, uint32_t uid, const struct flags *f, struct err *err)
+{
+	const struct flags system = { .system = f->system, .keywords = "" };
+	struct buf text;
+	int rc = 0;
+
+	buf_init(&text, 1024);
+	flags_text(&system, &text);
+	if (text.len > 0)
+		rc = store_words(s, uid, text.data, text.len, err);
 	buf_done(&text);
-	return rc < 0 ? dest_failed(s, err) : dest_wait(s, tag, &r, err);
+	for (const char *p = f->keywords; rc == 0 && *p != '\0';) {
+		size_t n = strcspn(p, " ");
+
+		rc = store_words(s, uid, p, n, err);
+		p += n + (p[n] == ' ');
+	}
+	return rc;
 }
 
 void

@@ -182,12 +182,32 @@ dest_spool_identity(
 	return 0;
 }
 
+/* Of sorted words, whatever their case. */
+static uint32_t
+keywords_sum(const char *keywords)
+{
+	uint32_t sum = 0;
+
+	/* Keywords differ in order when they differ in case: each word counts alone. */
+	for (const char *p = keywords; *p != '\0';) {
+		uint32_t word = 2166136261u;
+
+		for (; *p != '\0' && *p != ' '; p++)
+			word = (word ^ ((unsigned char)*p | 0x20u)) * 16777619u;
+		sum += word;
+		p += *p == ' ';
+	}
+	return sum;
+}
+
 static void
 cand_fill(struct cand *c, const struct identity *id, const struct fetch_data *f)
 {
 	memcpy(c->head, id->head, sizeof(c->head));
 	c->date_known = f->has_date && f->date.known;
 	c->date = f->date.epoch;
+	c->system = f->flags.system & FLAGS_STORED;
+	c->keywords = keywords_sum(f->has_flags ? f->flags.keywords : "");
 }
 
 static int
@@ -222,7 +242,7 @@ look_at(struct sink *s, struct folder_at *at, const struct uidset *set, struct e
 
 		buf_reset(&text);
 		from += uidset_text(set, from, SET_OCTETS, &text);
-		if (sess_send(s->s, DEST_OTHER, &tag, err, "UID FETCH %s (UID INTERNALDATE BODY.PEEK[HEADER])",
+		if (sess_send(s->s, DEST_OTHER, &tag, err, "UID FETCH %s (UID FLAGS INTERNALDATE BODY.PEEK[HEADER])",
 			text.data) < 0)
 			rc = dest_failed(s, err);
 		else
@@ -331,24 +351,96 @@ try_cand(struct sink *s, struct folder_at *at, struct cand *c, const struct iden
 	return 0;
 }
 
-/* Of several equal ones that with the same date is taken first. */
+/* How well a candidate fits the message at hand, besides its octets: 0 in date and flags, 1 in its
+ * date, 2 neither. Where no dates are known they count as equal. */
+static int
+fits(const struct sink *s, const struct cand *c)
+{
+	if (c->date_known && s->given.known && c->date != s->given.epoch)
+		return 2;
+	return c->system == (s->now.flags.system & FLAGS_STORED) &&
+		       c->keywords == keywords_sum(s->now.flags.keywords)
+		   ? 0
+		   : 1;
+}
+
+/* Of several equal ones that which fits best is taken first; when only looking, no other: it may be
+ * the copy of an equal message that comes later. */
 int
 dest_match(struct sink *s, struct folder_at *at, const struct identity *id, uint32_t *ret,
     struct err *err)
 {
 	size_t first = cand_first(at, id->head);
+	int worst = s->care == CARE_LOOK ? 0 : 2;
 
 	*ret = 0;
-	for (int pass = 0; pass < 2; pass++) {
+	for (int how = 0; how <= worst; how++) {
 		for (size_t i = first; i < at->n_cands && *ret == 0; i++) {
 			struct cand *c = &at->cand[i];
-			bool dated = c->date_known && s->given.known && c->date == s->given.epoch;
 
 			if (memcmp(c->head, id->head, sizeof(c->head)) != 0)
 				break;
-			if (dated == (pass == 0) && try_cand(s, at, c, id, ret, err) < 0)
+			if (fits(s, c) == how && try_cand(s, at, c, id, ret, err) < 0)
 				return -1;
 		}
 	}
+	return 0;
+}
+
+/* ---- stored twice ---- */
+
+int
+dest_surplus(struct sink *s, struct folder_at *at, struct surplus_copy **ret, size_t *ret_n,
+    struct err *err)
+{
+	*ret = NULL;
+	*ret_n = 0;
+	if (s->s->exists <= (uint64_t)at->begun_with + at->added || at->added == 0)
+		return 0;
+	if (dest_look(s, at, err) < 0)
+		return -1;
+	for (size_t i = 0; i < at->n_cands && *ret_n < SURPLUS_MAX; i++) {
+		const struct cand *c = &at->cand[i];
+		struct identity id;
+		bool found;
+
+		if (c->used || c->uid < at->first)
+			continue;
+		if (dest_identity(s, c->uid, &id, &found, err) < 0) {
+			free(*ret);
+			*ret = NULL;
+			return -1;
+		}
+		if (!found)
+			continue;
+		*ret = mem_resize(*ret, *ret_n + 1, sizeof(**ret));
+		(*ret)[*ret_n].uid = c->uid;
+		memcpy((*ret)[(*ret_n)++].sha256, id.exact, SHA256_LEN);
+	}
+	return 0;
+}
+
+int
+dest_drop_surplus(
+    struct sink *s, struct folder_at *at, uint32_t uid, bool *ret_done, struct err *err)
+{
+	struct resp r;
+	uint32_t tag;
+
+	(void)at;
+	*ret_done = false;
+	if (!s->uidplus)
+		return 0;
+	if (sess_send(s->s, DEST_OTHER, &tag, err, "UID STORE %u +FLAGS.SILENT (\\Deleted)", uid) < 0)
+		return dest_failed(s, err);
+	if (dest_wait(s, tag, &r, err) < 0)
+		return -1;
+	if (r.state != STATE_OK)
+		return 0;
+	if (sess_send(s->s, DEST_OTHER, &tag, err, "UID EXPUNGE %u", uid) < 0)
+		return dest_failed(s, err);
+	if (dest_wait(s, tag, &r, err) < 0)
+		return -1;
+	*ret_done = r.state == STATE_OK;
 	return 0;
 }

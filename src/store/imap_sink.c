@@ -370,6 +370,34 @@ create_stricter(struct sink *s, size_t i, struct err *err)
 	return 0;
 }
 
+/* A server that changes the case of names: what it lists is used (servers.md 2.10). */
+static bool
+take_listed(struct sink *s, size_t i)
+{
+	for (size_t k = 0; k < s->list.len; k++) {
+		const struct folder *f = &s->list.folder[k];
+		bool taken = f->attrs & FOLDER_NOSELECT;
+
+		if (!name_twins(f->name, slice_str(s->mapped[i].name)))
+			continue;
+		for (size_t m = 0; m < s->n_source; m++)
+			taken |= m != i && strlen(s->mapped[m].name) == f->name.len &&
+				 memcmp(s->mapped[m].name, f->name.data, f->name.len) == 0;
+		if (taken)
+			continue;
+
+		const char *name = arena_copy(&s->names, f->name);
+
+		if (name == NULL)
+			return false;
+		s->mapped[i].name = name;
+		s->mapped[i].how = MAPPED_REPLACED;
+		s->mapped[i].why = "the server changed the case of the name";
+		return true;
+	}
+	return false;
+}
+
 static int
 imap_prepare(struct sink *s, const struct folder *const *wanted, size_t n, struct err *err)
 {
@@ -398,7 +426,7 @@ imap_prepare(struct sink *s, const struct folder *const *wanted, size_t n, struc
 
 		if (i < s->n_source && !listed(s, s->mapped[i].name) &&
 		    !slice_eq_nocase(slice_str(s->mapped[i].name), "INBOX") &&
-		    create_stricter(s, i, err) < 0)
+		    !take_listed(s, i) && create_stricter(s, i, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -567,6 +595,7 @@ open_at(struct sink *s, struct folder_at *at, const struct folder_rec *rec, stru
 	at->full[0] = '\0';
 	at->moved_at = at->uidnext;
 	at->begun_with = at->exists;
+	at->first = at->uidnext;
 	at->added = 0;
 	uidset_clear(&at->claimed);
 	uidset_clear(&at->known);
@@ -1091,6 +1120,8 @@ const struct sink_ops sink_imap = {
 	.outcome = imap_outcome,
 	.in_doubt = imap_in_doubt,
 	.moved = imap_moved,
+	.surplus = dest_surplus,
+	.drop_surplus = dest_drop_surplus,
 	.broken = imap_broken,
 	.connect = imap_connect,
 	.said = imap_said,

@@ -73,6 +73,8 @@ struct cand {
 	uint8_t head[16], whole[16];	/* beginnings of its identity; whole: when whole_known */
 	uint32_t uid;
 	bool whole_known, used, date_known;
+	uint8_t system;			/* flags */
+	uint32_t keywords;		/* check sum of them */
 	int64_t date;			/* INTERNALDATE, seconds since 1970 */
 };
 
@@ -85,7 +87,7 @@ struct folder_at {
 	bool marked;			/* the mark is to be told */
 	bool renewed;			/* another UIDVALIDITY than `was`: rows are void */
 	uint32_t was;
-	uint32_t begun_with;		/* EXISTS when it was opened */
+	uint32_t begun_with, first;	/* EXISTS and UIDNEXT when it was opened */
 	uint32_t added;			/* messages that the server said it had stored since */
 	bool read_only;
 	bool perm_known, perm_any;	/* PERMANENTFLAGS; any: \* */
@@ -214,6 +216,10 @@ int dest_match(struct sink *s, struct folder_at *at, const struct identity *id, 
     struct err *err) WARN_UNUSED;
 /* The identity of a message that is there; *ret_found false: it cannot be had. */
 int dest_identity(struct sink *s, uint32_t uid, struct identity *ret, bool *ret_found,
+    struct err *err) WARN_UNUSED;
+int dest_surplus(struct sink *s, struct folder_at *at, struct surplus_copy **ret, size_t *ret_n,
+    struct err *err) WARN_UNUSED;
+int dest_drop_surplus(struct sink *s, struct folder_at *at, uint32_t uid, bool *ret_done,
     struct err *err) WARN_UNUSED;
 int dest_spool_identity(struct sink *s, struct spool *body, struct identity *ret, struct err *err)
     WARN_UNUSED;

@@ -120,6 +120,11 @@ enum care {
 	CARE_LOOK,	/* look for each message, send nothing */
 	CARE_SEND	/* look, then send one at a time, repaired where the server insists */
 };
+enum { SURPLUS_MAX = 1000 };
+struct surplus_copy {
+	uint32_t uid;
+	uint8_t sha256[SHA256_LEN];
+};
 /* The folder that messages go to. */
 struct dest_head {
 	uint32_t uidvalidity, uidnext;	/* uidnext: none of imex's next ones is below it */
@@ -202,6 +207,15 @@ struct sink_ops {
 	void (*in_doubt)(const struct sink *s, struct uidset *ret);
 	/* Has UIDNEXT of the open folder moved since the last call? Keeps the session alive. */
 	int (*moved)(struct sink *s, struct folder_at *at, bool *ret, struct err *err);
+	/* Messages in the open folder that came since it was opened and that nobody accounts for: a
+	 * server that was asked once may have stored twice (rules.md 2.4). *ret is malloc'ed, NULL
+	 * when there are none; at most SURPLUS_MAX. */
+	int (*surplus)(struct sink *s, struct folder_at *at, struct surplus_copy **ret, size_t *ret_n,
+	    struct err *err);
+	/* Remove one that is equal to a copy that stays. *ret_done false: this server cannot remove
+	 * one message alone. */
+	int (*drop_surplus)(
+	    struct sink *s, struct folder_at *at, uint32_t uid, bool *ret_done, struct err *err);
 	bool (*broken)(const struct sink *s); /* the session is gone; `connect` makes a new one */
 	int (*connect)(struct sink *s, struct err *err);
 	struct notes *(*said)(struct sink *s); /* NULL: none */
