@@ -81,6 +81,7 @@ read_doubts(struct lane *l, struct err *err)
 {
 	struct arena a;
 	struct intent *list;
+	uint32_t from = 0;
 	size_t n;
 	int rc;
 
@@ -101,7 +102,10 @@ read_doubts(struct lane *l, struct err *err)
 		if (until > l->doubt_until_ms)
 			l->doubt_until_ms = until;
 		uidset_add(&l->careful, list[i].uid, list[i].uid);
+		if (i == 0 || list[i].dest_uidnext < from)
+			from = list[i].dest_uidnext;
 	}
+	l->sink_ops->doubt_from(l->at, from);
 	uidset_sort(&l->careful);
 	if (rc == 0 && n > 0)
 		lane_event(l, EV_DEST_DOUBT,

@@ -380,6 +380,8 @@ dest_match(struct sink *s, struct folder_at *at, const struct identity *id, uint
 
 			if (memcmp(c->head, id->head, sizeof(c->head)) != 0)
 				break;
+			if (s->care == CARE_NONE && at->doubt_from != 0 && c->uid >= at->doubt_from)
+				continue;
 			if (fits(s, c) == how && try_cand(s, at, c, id, ret, err) < 0)
 				return -1;
 		}

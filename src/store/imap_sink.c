@@ -596,6 +596,7 @@ open_at(struct sink *s, struct folder_at *at, const struct folder_rec *rec, stru
 	at->moved_at = at->uidnext;
 	at->begun_with = at->exists;
 	at->first = at->uidnext;
+	at->doubt_from = 0;
 	at->added = 0;
 	uidset_clear(&at->claimed);
 	uidset_clear(&at->known);
@@ -669,6 +670,12 @@ imap_head(const struct folder_at *at, struct dest_head *ret)
 	*ret = (struct dest_head){ .uidvalidity = at->uidvalidity,
 		.uidnext = at->uidnext,
 		.was = at->renewed ? at->was : 0 };
+}
+
+static void
+imap_doubt_from(struct folder_at *at, uint32_t uid)
+{
+	at->doubt_from = uid;
 }
 
 static void
@@ -1116,6 +1123,7 @@ const struct sink_ops sink_imap = {
 	.prepare = imap_prepare,
 	.holds = imap_holds,
 	.head = imap_head,
+	.doubt_from = imap_doubt_from,
 	.care = imap_care,
 	.outcome = imap_outcome,
 	.in_doubt = imap_in_doubt,

@@ -87,6 +87,7 @@ struct folder_at {
 	bool marked;			/* the mark is to be told */
 	bool renewed;			/* another UIDVALIDITY than `was`: rows are void */
 	uint32_t was;
+	uint32_t doubt_from;		/* later UIDs are kept for messages in doubt; 0: none are */
 	uint32_t begun_with, first;	/* EXISTS and UIDNEXT when it was opened */
 	uint32_t added;			/* messages that the server said it had stored since */
 	bool read_only;

@@ -197,6 +197,9 @@ struct sink_ops {
 	 * as is known before it is opened. */
 	bool (*holds)(struct sink *s, const struct folder_rec *rec);
 	void (*head)(const struct folder_at *at, struct dest_head *ret);
+	/* Messages there from this UID on may be those in doubt: without `care` none is taken for
+	 * another one. 0: none are in doubt. */
+	void (*doubt_from)(struct folder_at *at, uint32_t uid);
 	/* How the messages that follow are given. Turning it on looks at what the folder holds. */
 	int (*care)(struct sink *s, struct folder_at *at, enum care how, struct err *err);
 	/* The next outcome, in any order. STEP_END in *ret_end: nothing is under way (wait), or
