@@ -30,7 +30,7 @@ const struct command command_table[] = {
 	}, {
 		.name = "migrate", .bit = CMD_MIGRATE, .args = "SOURCE DEST --job DIR",
 		.min_words = 2, .max_words = 2,
-		.summary = "copy all mail of an account into another server",
+		.summary = "copy all mail into another server",
 		.text =
 		    "Copies every folder, message, flag and date of SOURCE into DEST, each message\n"
 		    "exactly once. SOURCE is only read, and nothing is ever removed from DEST. DIR\n"
@@ -89,8 +89,8 @@ const struct command command_table[] = {
 		.text =
 		    "Puts what imex convert reads into DEST, each message exactly once. DIR is only\n"
 		    "read, but for DIR/import when DIR is a job directory of imex; else --job DIR2\n"
-		    "keeps what is known and the reports. With --dry-run and without DEST, lists what\n"
-		    "DIR holds and what cannot be read.\n",
+		    "keeps what is known and the reports. With --dry-run, lists what DIR holds and\n"
+		    "what cannot be read.\n",
 		.example = "imex import anna imaps://anna@new.example.org/",
 		.run = cmd_import,
 	}, {

@@ -8,18 +8,16 @@ void
 usage_program(struct buf *out)
 {
 	buf_add_str(out, "usage: imex COMMAND ... [options]\n\n"
-	    "Copies a mailbox out of any IMAP server into files, provably whole.\n\n");
+	    "Copies a mailbox out of any IMAP server into files, or into another server.\n\n");
 	for (size_t i = 0; i < command_count; i++)
-		buf_printf(out, "  %-8s %-16s %s\n", command_table[i].name, command_table[i].args,
+		buf_printf(out, "  %-8s %-21s %s\n", command_table[i].name, command_table[i].args,
 		    command_table[i].summary);
 	buf_add_str(out,
 	    "\n"
-	    "SOURCE is imaps://user@host/ or imap://user@host/; in it % is written %25.\n"
+	    "SOURCE and DEST are imaps://user@host/ or imap://user@host/; % is written %25.\n"
 	    "The password comes from --password-file, --password-command, IMEX_PASSWORD,\n"
-	    "~/.netrc or a prompt.\n\n"
-	    "Example:\n"
-	    "  imex extract imaps://anna@mail.example.org/ --to anna\n"
-	    "  imex verify anna imaps://anna@mail.example.org/\n\n"
+	    "~/.netrc or a prompt; that of DEST from --dest-password-file and so on.\n\n"
+	    "Example: imex extract imaps://anna@mail.example.org/ --to anna\n"
 	    "'imex COMMAND --help' lists the options; 'man imex' tells everything.\n");
 }
 
