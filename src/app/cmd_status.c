@@ -6,17 +6,20 @@
 #include "base/json.h"
 
 static void
-status_text(const struct report *r, const struct account_rec *a, const struct tally *sum, pid_t pid,
-    struct out *o)
+status_text(const struct account_report *ar, const struct account_rec *a, pid_t pid, struct out *o)
 {
 	char listed[HUMAN_MAX], stored[HUMAN_MAX], bytes[HUMAN_MAX];
+	const struct tally *sum = &ar->sum;
 	uint64_t bad = tally_not_good(sum);
 
-	(void)r;
 	human_count(sum->listed, listed);
 	human_count(sum->verdicts[VERDICT_STORED], stored);
 	human_bytes(sum->bytes, bytes);
 	out_visible(o, a->name);
+	if (ar->dest) {
+		out_str(o, " to ");
+		out_visible(o, ar->dest);
+	}
 	if (a->status == ACCOUNT_RUNNING && pid > 0)
 		out_printf(o, ": running (process %ld)", (long)pid);
 	else
@@ -37,13 +40,15 @@ status_text(const struct report *r, const struct account_rec *a, const struct ta
 }
 
 static void
-status_json(const struct account_rec *a, const struct tally *sum, struct out *o)
+status_json(const struct account_rec *a, const struct account_report *ar, struct out *o)
 {
+	const struct tally *sum = &ar->sum;
 	struct buf *b = &o->buf;
 
 	json_open(b, NULL);
 	json_put_text(b, "account", slice_str(a->name));
 	json_put_text(b, "dir", slice_str(a->dir));
+	json_put_str(b, "dest", ar->dest);
 	json_put_str(b, "status", account_status_name(a->status));
 	json_put_str(b, "words", account_words(a, sum));
 	json_put_int(b, "folders", (int64_t)sum->folders);
@@ -68,9 +73,9 @@ status_accounts(struct report *r, bool json, pid_t pid, struct out *o, struct er
 		if (report_account(r, &r->account[i], &ar, err) < 0)
 			return -1;
 		if (json)
-			status_json(&r->account[i], &ar.sum, o);
+			status_json(&r->account[i], &ar, o);
 		else
-			status_text(r, &r->account[i], &ar.sum, pid, o);
+			status_text(&ar, &r->account[i], pid, o);
 		report_account_done(&ar);
 	}
 	return 0;

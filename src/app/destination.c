@@ -15,6 +15,13 @@ usual_port(const struct imap_url *u)
 	return strcmp(u->port, u->tls ? "993" : "143") == 0;
 }
 
+static const char *
+account_name(const struct imap_url *u, struct arena *a)
+{
+	return usual_port(u) ? arena_printf(a, "%s@%s", u->user, u->host)
+			     : arena_printf(a, "%s@%s:%s", u->user, u->host, u->port);
+}
+
 /* --map A=B; a '=' in A is not possible, one in B is. */
 static int
 read_rules(struct destination *d, const struct options *o, struct err *err)
@@ -51,9 +58,7 @@ destination_open(struct destination *d, struct options *o, const char *dest, str
 	arena_init(&d->arena, 1024 * 1024);
 	if (imap_url_parse(dest, &d->arena, &d->url, err) < 0)
 		return err_wrap(err, "DEST");
-	d->account = usual_port(&d->url)
-			 ? arena_printf(&d->arena, "%s@%s", d->url.user, d->url.host)
-			 : arena_printf(&d->arena, "%s@%s:%s", d->url.user, d->url.host, d->url.port);
+	d->account = account_name(&d->url, &d->arena);
 	if (d->account == NULL)
 		return err_set(err, ERR_USAGE, "DEST is too long");
 	if (read_rules(d, o, err) < 0 ||
@@ -85,6 +90,48 @@ destination_done(struct destination *d)
 	secret_free(d->password);
 	d->password = NULL;
 	arena_done(&d->arena);
+}
+
+/* ---- many accounts ---- */
+
+static void
+put_login(struct buf *out, const char *login)
+{
+	for (const char *at = login; *at; at++) {
+		if ((unsigned char)*at <= ' ' || strchr("%/\"\\\x7f", *at))
+			buf_printf(out, "%%%02X", (unsigned char)*at);
+		else
+			buf_add_byte(out, *at);
+	}
+}
+
+const char *
+destination_url(const char *dest, const char *login, struct arena *a)
+{
+	const char *ret, *mark;
+	struct buf out;
+
+	buf_init(&out, 64 * 1024);
+	for (; (mark = strstr(dest, "%u")) != NULL; dest = mark + 2) {
+		buf_add(&out, dest, (size_t)(mark - dest));
+		put_login(&out, login);
+	}
+	buf_add_str(&out, dest);
+	ret = out.full ? NULL : arena_copy(a, buf_slice(&out));
+	buf_done(&out);
+	return ret;
+}
+
+const char *
+destination_name(const char *dest, const char *login, struct arena *a)
+{
+	const char *text = destination_url(dest, login, a), *name = NULL;
+	struct imap_url url;
+	struct err ignored;
+
+	if (text != NULL && imap_url_parse(text, a, &url, &ignored) == 0)
+		name = account_name(&url, a);
+	return name != NULL ? name : dest;
 }
 
 /* ---- in the state ---- */

@@ -29,6 +29,10 @@ int destination_keep(const struct destination *d, struct state *t, const char *d
 /* The DEST of the job in `dir`, in o->arena; NULL: no job that goes to a server. */
 int destination_of_job(struct options *o, const char *dir, const char **ret,
     struct err *err) WARN_UNUSED;
+/* DEST of one account: "%u" stands for its login where many accounts go, each to its own. */
+const char *destination_url(const char *dest, const char *login, struct arena *a);
+/* The account that this is, for people: user@host, and :port when it is not the usual one. */
+const char *destination_name(const char *dest, const char *login, struct arena *a);
 /* Where an import of a job directory keeps its own: DIR/import/ACCOUNT, in o->arena. */
 int destination_import_dir(struct options *o, const char *dir, const char *dest,
     const char **ret, struct err *err) WARN_UNUSED;

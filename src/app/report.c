@@ -5,18 +5,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/destination.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "mail/names.h"
 
 enum { REPORT_ARENA = 64 * 1024 * 1024 };
 
+static int
+report_read_dest(struct report *r, struct err *err)
+{
+	AUTO(mem_free_str) char *dest = NULL;
+
+	if (state_note_get(r->state, "dest", &dest, err) < 0)
+		return -1;
+	r->dest = dest != NULL ? arena_copy(&r->arena, slice_str(dest)) : NULL;
+	return 0;
+}
+
 int
 report_open(struct report *r, struct state *t, const char *dir, bool hide, struct err *err)
 {
 	*r = (struct report){ .state = t, .dir = dir, .hide = hide };
 	arena_init(&r->arena, REPORT_ARENA);
-	if (state_birth_read(t, &r->birth, err) < 0 || state_outcome(t, &r->exit_code, err) < 0 ||
+	if (state_birth_read(t, &r->birth, err) < 0 || report_read_dest(r, err) < 0 ||
+	    state_outcome(t, &r->exit_code, err) < 0 ||
 	    state_accounts(t, &r->arena, &r->account, &r->n_accounts, err) < 0) {
 		arena_done(&r->arena);
 		return -1;
@@ -80,6 +93,8 @@ report_account(
 		arena_done(&ret->arena);
 		return -1;
 	}
+	if (r->dest)
+		ret->dest = destination_name(r->dest, a->login, &ret->arena);
 	for (size_t i = 0; i < ret->n_folders; i++)
 		if (!ret->folder[i].vanished)
 			tally_folder(&ret->sum, &ret->folder[i]);
@@ -116,6 +131,29 @@ bool
 report_has_eol(const struct report *r)
 {
 	return strcmp(r->birth.format, "maildir") == 0 || strcmp(r->birth.format, "mbox") == 0;
+}
+
+void
+report_kind(const struct report *r, struct out *o)
+{
+	if (r->dest)
+		out_printf(o, "%s to a server", r->birth.command);
+	else
+		out_printf(o, "%s to %s", r->birth.command, r->birth.format);
+	if (report_has_eol(r))
+		out_printf(o, ", line ends %s", r->birth.eol);
+}
+
+const char *
+report_set_aside(const struct problem *p)
+{
+	static const char mark[] = "kept as quarantine/";
+	const char *at = p->reason ? strstr(p->reason, mark) : NULL, *next;
+
+	/* The last one: a name before it may hold anything. */
+	while (at && (next = strstr(at + 1, mark)) != NULL)
+		at = next;
+	return at ? at + sizeof("kept as ") - 1 : NULL;
 }
 
 const char *

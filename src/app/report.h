@@ -14,6 +14,7 @@ struct report {
 	bool hide;			/* no senders and subjects */
 	struct arena arena;
 	struct job_birth birth;
+	const char *dest;		/* DEST of a job that goes to a server; NULL: to files */
 	struct account_rec *account;
 	size_t n_accounts;
 	int exit_code;			/* 0, 1 or 2 by rules.md 5 */
@@ -25,6 +26,7 @@ struct tally {
 };
 struct account_report {
 	struct arena arena;
+	const char *dest;		/* account that its mail went to, "anna@host"; NULL: files */
 	struct folder_rec *folder;
 	size_t n_folders;
 	struct tally sum;		/* without folders that are no longer there */
@@ -51,6 +53,10 @@ int account_code(const struct account_rec *a, const struct tally *sum);
 bool report_has_eol(const struct report *r);
 /* For programs: new, running, done, failed, stopped. */
 const char *account_status_name(enum account_status s);
+/* "migrate to a server", "extract to maildir, line ends lf" */
+void report_kind(const struct report *r, struct out *o);
+/* The file in the quarantine that the reason of a problem names; NULL: none. */
+const char *report_set_aside(const struct problem *p);
 /* UTF-8 of a wire name, in scratch. */
 const char *report_name(const char *wire_name, struct buf *scratch);
 

@@ -10,7 +10,8 @@
 
 static const char heading[] =
     "account,folder,path,uidvalidity,listed,stored,excluded,gone,phantom,reconstructed,"
-    "header-only,placeholder,refused,failed,expunged,bytes,proved,uidnext,at,why,vanished,excluded-why\r\n";
+    "header-only,placeholder,refused,failed,expunged,bytes,proved,uidnext,at,why,vanished,excluded-why,"
+    "destination,destination-folder\r\n";
 
 void
 csv_field(struct out *o, const char *text)
@@ -56,10 +57,11 @@ csv_excluded(const struct report *r, const struct folder_rec *f, struct out *o, 
 
 static int
 csv_folder(const struct report *r, const struct account_rec *a, const struct folder_rec *f,
-    struct out *o, struct err *err)
+    const char *dest, struct out *o, struct err *err)
 {
 	char at[ISO_MAX] = "";
 	struct buf name;
+	int rc;
 
 	buf_init(&name, 64 * 1024);
 	if (f->proof.at_ms > 0)
@@ -76,11 +78,13 @@ csv_folder(const struct report *r, const struct account_rec *a, const struct fol
 	    (unsigned long long)f->bytes, f->proof.proved ? "yes" : "no", f->proof.uidnext, at);
 	csv_field(o, f->proof.why ? f->proof.why : "");
 	out_printf(o, ",%s,", f->vanished ? "yes" : "no");
-	buf_done(&name);
-
-	int rc = csv_excluded(r, f, o, err);
-
+	rc = csv_excluded(r, f, o, err);
+	out_str(o, ",");
+	csv_field(o, dest ? dest : "");
+	out_str(o, ",");
+	csv_field(o, dest && *f->path ? report_name(f->path, &name) : "");
 	out_str(o, "\r\n");
+	buf_done(&name);
 	return rc;
 }
 
@@ -96,7 +100,7 @@ report_csv(struct report *r, struct out *o, struct err *err)
 		if (report_account(r, &r->account[i], &ar, err) < 0)
 			return -1;
 		for (size_t k = 0; k < ar.n_folders && rc == 0; k++)
-			rc = csv_folder(r, &r->account[i], &ar.folder[k], o, err);
+			rc = csv_folder(r, &r->account[i], &ar.folder[k], ar.dest, o, err);
 		report_account_done(&ar);
 	}
 	return rc;

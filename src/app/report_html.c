@@ -27,7 +27,7 @@ static const char head[] =
     "</style>\n</head>\n<body>\n";
 
 static const char folders_head[] =
-    "<table>\n<tr><th>Folder</th><th class=\"n\">Listed</th><th class=\"n\">Stored</th>"
+    "<th class=\"n\">Listed</th><th class=\"n\">Stored</th>"
     "<th class=\"n\">Excluded</th><th class=\"n\">Gone</th><th class=\"n\">Not good</th>"
     "<th class=\"n\">Deleted since</th><th class=\"n\">Size</th><th>Proof</th></tr>\n";
 
@@ -135,7 +135,7 @@ not_good(const struct folder_rec *f)
 }
 
 static void
-html_folder(struct out *o, const struct folder_rec *f)
+html_folder(struct out *o, const struct folder_rec *f, bool dest)
 {
 	char bytes[HUMAN_MAX];
 	struct buf name;
@@ -144,6 +144,8 @@ html_folder(struct out *o, const struct folder_rec *f)
 	human_bytes(f->bytes, bytes);
 	out_str(o, "<tr>");
 	html_cell(o, report_name(f->name, &name));
+	if (dest)
+		html_cell(o, report_name(f->path, &name));
 	html_number(o, f->listed);
 	html_number(o, f->verdicts[VERDICT_STORED]);
 	html_number(o, f->verdicts[VERDICT_EXCLUDED]);
@@ -159,9 +161,11 @@ html_folder(struct out *o, const struct folder_rec *f)
 static void
 html_folders(struct out *o, const struct account_report *ar)
 {
+	out_str(o, "<table>\n<tr><th>Folder</th>");
+	out_str(o, ar->dest ? "<th>Folder there</th>" : "");
 	out_str(o, folders_head);
 	for (size_t i = 0; i < ar->n_folders; i++)
-		html_folder(o, &ar->folder[i]);
+		html_folder(o, &ar->folder[i], ar->dest != NULL);
 	out_str(o, "</table>\n");
 }
 
@@ -296,8 +300,14 @@ html_heading(struct out *o, const struct account_rec *a, const struct account_re
 	}
 	out_printf(o,
 	    "<p>%s of %s messages stored (%s); %" PRIu64 " of %" PRIu64
-	    " folders proved complete.</p>\n",
+	    " folders proved complete.",
 	    stored, listed, bytes, ar->sum.proved, ar->sum.folders);
+	if (ar->dest) {
+		out_str(o, " They went to ");
+		html_text(o, ar->dest);
+		out_str(o, ".");
+	}
+	out_str(o, "</p>\n");
 }
 
 static int
@@ -327,9 +337,8 @@ report_html(struct report *r, struct out *o, struct err *err)
 	out_str(o, head);
 	out_printf(o, "<h1>imex report: <span class=\"%s\">%s</span></h1>\n",
 	    outcome_class(r->exit_code), outcome[r->exit_code]);
-	out_printf(o, "<p>imex " IMEX_VERSION ", %s to %s", r->birth.command, r->birth.format);
-	if (report_has_eol(r))
-		out_printf(o, ", line ends %s", r->birth.eol);
+	out_str(o, "<p>imex " IMEX_VERSION ", ");
+	report_kind(r, o);
 	out_str(o, ".</p>\n");
 	for (size_t i = 0; i < r->n_accounts && rc == 0; i++)
 		rc = html_account(r, &r->account[i], o, err);

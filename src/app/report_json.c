@@ -55,6 +55,7 @@ json_problem(struct buf *b, const struct problem *p)
 	json_put_text(b, "subject", slice_str(p->subject));
 	json_put_text(b, "message_id", slice_str(p->message_id));
 	json_put_text(b, "reply", slice_str(p->reply));
+	json_put_str(b, "set_aside", report_set_aside(p));
 	json_close(b);
 }
 
@@ -112,9 +113,10 @@ json_folder(
 	buf_init(&name, 64 * 1024);
 	json_open(b, NULL);
 	json_put_str(b, "name", report_name(f->name, &name));
-	buf_done(&name);
 	json_put_text(b, "wire_name", slice_str(f->name));
 	json_put_text(b, "path", slice_str(f->path));
+	json_put_str(b, "dest_name", r->dest && *f->path ? report_name(f->path, &name) : NULL);
+	buf_done(&name);
 	json_put_str(b, "special_use", f->special_use);
 	json_put_bool(b, "subscribed", f->subscribed);
 	json_put_bool(b, "excluded_by_selection", f->excluded);
@@ -181,6 +183,7 @@ json_account(struct report *r, const struct account_rec *a, struct tally *sum, s
 	json_open(&o->buf, NULL);
 	json_put_text(&o->buf, "account", slice_str(a->name));
 	json_put_text(&o->buf, "dir", slice_str(a->dir));
+	json_put_str(&o->buf, "dest", ar.dest);
 	json_put_str(&o->buf, "status", account_status_name(a->status));
 	json_put_text(&o->buf, "error", slice_str(a->error));
 	int rc = json_folders(r, &ar, o, err);

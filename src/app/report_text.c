@@ -161,6 +161,10 @@ text_folder(
 	buf_init(&name, 64 * 1024);
 	out_str(o, "\n  ");
 	out_wrapped(o, report_name(f->name, &name), 2, 4);
+	if (r->dest && *f->path && strcmp(f->path, f->name) != 0) {
+		out_str(o, "    to ");
+		out_wrapped(o, report_name(f->path, &name), 7, 7);
+	}
 	buf_done(&name);
 	if (f->vanished)
 		out_str(o, "    no longer on the server so; what was stored is kept\n");
@@ -204,6 +208,24 @@ text_warnings(const struct account_report *ar, struct out *o)
 }
 
 static void
+text_place(const struct report *r, const struct account_rec *a, const struct account_report *ar,
+    struct out *o)
+{
+	if (ar->dest) {
+		out_str(o, "  to ");
+		out_visible(o, ar->dest);
+	} else {
+		out_str(o, "  in ");
+		out_visible(o, r->dir);
+		out_str(o, "/mail/");
+		/* An Exchange set holds all accounts; what has the account's name are its sidecars. */
+		if (strcmp(r->birth.format, "exchange") != 0)
+			out_visible(o, a->dir);
+	}
+	out_str(o, "\n");
+}
+
+static void
 text_heading(const struct report *r, const struct account_rec *a, const struct account_report *ar,
     struct out *o)
 {
@@ -220,13 +242,7 @@ text_heading(const struct report *r, const struct account_rec *a, const struct a
 	out_printf(o,
 	    "  %s of %s messages stored (%s), %" PRIu64 " of %" PRIu64 " folders proved complete\n",
 	    stored, listed, bytes, ar->sum.proved, ar->sum.folders);
-	out_str(o, "  in ");
-	out_visible(o, r->dir);
-	out_str(o, "/mail/");
-	/* An Exchange set holds all accounts; what has the account's name are its sidecars. */
-	if (strcmp(r->birth.format, "exchange") != 0)
-		out_visible(o, a->dir);
-	out_str(o, "\n");
+	text_place(r, a, ar, o);
 }
 
 static int
@@ -257,11 +273,8 @@ report_text(struct report *r, struct out *o, struct err *err)
 
 	out_str(o, "imex " IMEX_VERSION ", job ");
 	out_visible(o, r->dir);
-	out_printf(o, ": %s\n%s to %s",
-	    r->n_accounts == 0 ? "nothing done yet" : outcome[r->exit_code], r->birth.command,
-	    r->birth.format);
-	if (report_has_eol(r))
-		out_printf(o, ", line ends %s", r->birth.eol);
+	out_printf(o, ": %s\n", r->n_accounts == 0 ? "nothing done yet" : outcome[r->exit_code]);
+	report_kind(r, o);
 	out_str(o, "\n");
 	for (size_t i = 0; i < r->n_accounts && rc == 0; i++)
 		rc = text_account(r, &r->account[i], o, err);

@@ -68,7 +68,7 @@ add_messages(const struct lease *l, int64_t folder)
 	batch_message(b, folder, &m, VERDICTS);
 	batch_problem(b, &(struct problem){
 		.folder = folder, .uid = 3, .verdict = VERDICT_REFUSED,
-		.reason = "every form was refused", .from = "Anna \xc3\x84rger <a@h>",
+		.reason = "every form was refused; kept as quarantine/u@h/x/3.eml", .from = "Anna \xc3\x84rger <a@h>",
 		.date = "Mon, 1 Jan 2024", .subject = nasty, .message_id = "<1@h>",
 		.reply = "A1 NO [SERVERBUG] a reply that goes on and on and on, much longer "
 		    "than one line of a terminal has room for\r\n",
@@ -222,7 +222,7 @@ csv_disarms_formulas_and_quotes(void **state)
 	assert_int_equal(strncmp(text, "account,folder,", 15), 0);
 	assert_non_null(strstr(text, "\"'=cmd|"));
 	assert_non_null(strstr(text, "\"\"&"));
-	assert_non_null(strstr(text, "T22:13:20.000Z,,no,\r\n"));
+	assert_non_null(strstr(text, "T22:13:20.000Z,,no,,,\r\n"));
 	assert_null(strchr(text, '\x1b'));
 	free(text);
 }
@@ -237,6 +237,34 @@ html_escapes_all_that_is_foreign(void **state)
 	assert_non_null(strstr(text, "&lt;script&gt;"));
 	assert_non_null(strstr(text, "&quot;&amp;"));
 	assert_null(strchr(text, '\x1b'));
+	free(text);
+}
+
+static void
+where_mail_went_is_told(void **state)
+{
+	char *text;
+
+	(void)state;
+	assert_int_equal(state_note_set(job, "dest", "imaps://%u@new:1993/", &err), 0);
+	text = printed(REPORT_TEXT, false);
+	assert_non_null(strstr(text, "\nextract to a server"));
+	assert_non_null(strstr(text, "\n  to u@new:1993\n"));
+	assert_non_null(strstr(text, "\n    to .\xc3\x84.x\n"));
+	assert_null(strstr(text, "some/dir/mail"));
+	assert_non_null(strstr(text, "quarantine/u@h/x/3.eml\n"));
+	free(text);
+	text = printed(REPORT_JSON, false);
+	assert_non_null(strstr(text, "\"dest\":\"u@new:1993\""));
+	assert_non_null(strstr(text, "\"dest_name\":\".\xc3\x84.x\""));
+	assert_non_null(strstr(text, "\"set_aside\":\"quarantine/u@h/x/3.eml\""));
+	free(text);
+	text = printed(REPORT_CSV, false);
+	assert_non_null(strstr(text, ",no,,u@new:1993,.\xc3\x84.x\r\n"));
+	free(text);
+	text = printed(REPORT_HTML, false);
+	assert_non_null(strstr(text, "They went to u@new:1993."));
+	assert_non_null(strstr(text, "<td>\xc3\x84/x</td><td>.\xc3\x84.x</td>"));
 	free(text);
 }
 
@@ -307,6 +335,7 @@ main(void)
 		WITH_A_JOB(privacy_leaves_senders_and_subjects_out),
 		WITH_A_JOB(csv_disarms_formulas_and_quotes),
 		WITH_A_JOB(html_escapes_all_that_is_foreign),
+		WITH_A_JOB(where_mail_went_is_told),
 		WITH_A_JOB(three_files_are_left_and_nothing_else),
 		WITH_A_JOB(options_are_kept_without_secrets),
 	};
