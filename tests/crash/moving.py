@@ -56,9 +56,10 @@ def mailbox(*counts):
 class Site(Move):
     """A destination and a job of its own; the source is shared."""
 
-    def __init__(self, t, source, place, caps=CAPS):
+    def __init__(self, t, source, place, caps=CAPS, eager=False):
         self.t, self.source = t, source
-        self.dest = Target(Store(), tls=None, password=DEST_PASSWORD, caps=caps, lazy=LAZY)
+        self.dest = Target(Store(), tls=None, password=DEST_PASSWORD, caps=caps, lazy=LAZY,
+                           eager=eager)
         self.dest.start()
         self.place = place
         os.makedirs(place)
@@ -162,10 +163,10 @@ class Tally:
 class Ground:
     """One source for all sites of a test."""
 
-    def __init__(self, t, make, caps=CAPS):
+    def __init__(self, t, make, caps=CAPS, eager=False):
         if not can("migrate"):
             t.skip("imex has no command migrate")
-        self.t, self.caps = t, caps
+        self.t, self.caps, self.eager = t, caps, eager
         self.place = t.tmpdir("moving")
         self.source = Server(make(), tls=None, user="alice")
         self.source.start()
@@ -176,7 +177,8 @@ class Ground:
 
     def site(self):
         self._number += 1
-        return Site(self.t, self.source, os.path.join(self.place, str(self._number)), self.caps)
+        return Site(self.t, self.source, os.path.join(self.place, str(self._number)), self.caps,
+                    self.eager)
 
     def undisturbed(self, **how):
         """(seconds, calls) of a move that nothing disturbs."""
@@ -220,10 +222,10 @@ def killing_places(calls, kind):
     return list(dict.fromkeys(places))
 
 
-def killed_at_calls(make, caps):
+def killed_at_calls(make, caps, eager=False):
     """At each call that sends or syncs: before it, in the middle, behind it."""
     def test(t):
-        ground = Ground(t, make, caps)
+        ground = Ground(t, make, caps, eager)
         _, calls = ground.undisturbed(do="count", data=True)
         calls = [c for c in calls if c.op in SENDS]
         total = len(calls)
@@ -258,10 +260,10 @@ def killed_at_random(t):
     t.ok(ground.tally.kills >= KILLS // 2, "it was killed", ground.tally)
 
 
-def cut(side, way, make, caps):
+def cut(side, way, make, caps, eager=False):
     """The stream ends behind each line, and at four places of each literal."""
     def test(t):
-        ground = Ground(t, make, caps)
+        ground = Ground(t, make, caps, eager)
 
         def relayed(site, at):
             server = site.dest if side == "destination" else site.source
@@ -307,6 +309,11 @@ def tests():
     for side in ("source", "destination"):
         for way in (cutter.UP, cutter.DOWN):
             found.append((f"move: {side} cut off {way}", cut(side, way, many, CAPS)))
+    for caps, words in ((CAPS, "UIDPLUS"), (without("UIDPLUS"), "no UIDPLUS")):
+        found.append((f"move: what came whole is kept, {words}, killed",
+                      killed_at_calls(many, caps, True)))
+        found.append((f"move: what came whole is kept, {words}, cut off",
+                      cut("destination", cutter.UP, many, caps, True)))
     for way in (cutter.UP, cutter.DOWN):
         found.append((f"move: destination without UIDPLUS cut off {way}",
                       cut("destination", way, lambda: mailbox(5, 3), PLAIN)))

@@ -103,19 +103,35 @@ class Intake:
         cursor = Cursor(head + b"\r\n", _APPEND.match(head).end())
         try:
             self.append = Append(self.session, tag, cursor.astring().decode("latin-1"))
-            while True:
-                if not self._member(cursor):
-                    return
-                rest = self.wire.read_line()
-                if not rest:
-                    break
-                self.wire.log.add(self.wire.number, "D", rest)
-                cursor = Cursor(rest + b"\r\n")
+            if not self._members(cursor):
+                return
+        except Hangup:
+            self._keep_what_came()
+            raise
         except SyntaxProblem as problem:
             self._violation(f"bad syntax: {problem}: {cursor.data[:200]!r}")
+            self.append = self.append or Append(self.session, tag, "")
             self._say(f"BAD {problem}")
             return
         self._finish()
+
+    def _members(self, cursor):
+        """Take all messages in; False if the command is answered and over."""
+        while self._member(cursor):
+            rest = self.wire.read_line()
+            if not rest:
+                return True
+            self.wire.log.add(self.wire.number, "D", rest)
+            cursor = Cursor(rest + b"\r\n")
+        return False
+
+    def _keep_what_came(self):
+        """The client is gone in the middle: a server may keep the messages that are whole."""
+        if self.target.eager and self.append.answer is None and not self.target.stopping:
+            with self.target.store.lock:
+                for member in self.append.members:
+                    if member.raw and len(member.raw) == member.size:
+                        self.target.deliver(self.append, member)
 
     def _head(self):
         """The command up to its first message, with a folder name that is a literal."""

@@ -188,6 +188,18 @@ def test_into_lazy(t):
     t.equal(len(server.store["INBOX"]), 2, "there in the end")
 
 
+def test_into_eager(t):
+    """A message that came whole is kept, though the command never ended."""
+    server, c = target(t, lazy=0.2, eager=True)
+    put(c)
+    at_once(c, MAIL, MAIL, end=b"")
+    c.sock.close()
+    time.sleep(0.1)
+    t.equal(len(server.store["INBOX"]), 1, "late")
+    server.settle()
+    t.equal(len(server.store["INBOX"]), 3, "and then all that came")
+
+
 def test_into_folders(t):
     server, c = target(t, Store(delimiter=".", prefix="INBOX."))
     t.ok(b"NO [CANNOT]" in c.ask("CREATE Sent"), "the prefix is missing")

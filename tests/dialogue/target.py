@@ -28,14 +28,15 @@ NOW = "25-Nov-2026 10:00:00 +0000"
 
 
 class Target(Server):
-    """The destination. lazy: seconds until what was sent on a dead connection can be seen."""
+    """The destination. lazy: seconds until what was sent on a dead connection can be seen; eager:
+    of an APPEND that was cut it keeps the messages that came whole."""
 
     backlog_limit = None
 
-    def __init__(self, store, caps=CAPS, user="bob", lazy=None, **options):
+    def __init__(self, store, caps=CAPS, user="bob", lazy=None, eager=False, **options):
         super().__init__(store, caps=caps, user=user, **options)
         self.plus = PLUS
-        self.lazy = lazy
+        self.lazy, self.eager = lazy, eager
         self.learnt = set()         # what a synchronising APPEND was answered OK with
         self.append_rules = []
         self.executed = []          # lines of messages that were taken for commands
