@@ -243,6 +243,20 @@ def killed_at_calls(make, caps, eager=False):
     return test
 
 
+def killed_at_the_start(t):
+    """At the calls that make the job, before anything is sent."""
+    ground = Ground(t, one)
+    _, calls = ground.undisturbed(do="count")
+    total = next(n for n, call in enumerate(calls) if call.op == shim.SEND)
+
+    def work(site, point):
+        how, at = point
+        done = site.run(do=how, at=at)
+        site.judge(ground.tally, f"{how} {done.struck or at}")
+    ground.all(work, [(how, at) for how in TURNS for at in each(total, f"start {how}", POINTS)])
+    t.ok(ground.tally.kills >= ground.tally.sites * 0.7, "it was killed", ground.tally)
+
+
 def killed_at_random(t):
     """CRASH_KILLS times, some of them several times in a row."""
     ground = Ground(t, many)
@@ -305,6 +319,7 @@ def tests():
                   killed_at_calls(two, PLAIN)))
     found.append(("move: many messages, no UIDPLUS, killed where it sends or syncs",
                   killed_at_calls(many, without("UIDPLUS"))))
+    found.append(("move: killed while the job is made", killed_at_the_start))
     found.append(("move: killed at random times", killed_at_random))
     for side in ("source", "destination"):
         for way in (cutter.UP, cutter.DOWN):

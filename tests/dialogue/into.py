@@ -86,6 +86,7 @@ class Move:
                                    password=DEST_PASSWORD, **options))
         self.dest.sources = (self.source.store,)
         self.job = Job(t)
+        self.password = DEST_PASSWORD
         self.foreign = {(f.name, m.uid): (m.raw, set(m.flags)) for f in self.dest.store for m in f}
         self.before = self.source.store.snapshot()
         self.last = None
@@ -113,7 +114,7 @@ class Move:
     def _run(self, how, command, words, timeout):
         if not can("migrate"):
             self.t.skip("imex has no command migrate")
-        self.last = how(self.t, *words, env={"IMEX_DEST_PASSWORD": DEST_PASSWORD}, timeout=timeout)
+        self.last = how(self.t, *words, env={"IMEX_DEST_PASSWORD": self.password}, timeout=timeout)
         return self.last
 
     def until_done(self, *args, tries=5, codes=(0, 1)):

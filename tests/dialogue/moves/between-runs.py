@@ -136,8 +136,6 @@ def scene_one_account_under_two_names(t):
     m = Move(t)
     m.dest.store = m.source.store
     m.dest.user, m.dest.password = m.source.user, m.source.password
-    words = m.words()
-    done = t.imex(*words, env={"IMEX_DEST_PASSWORD": m.source.password}) \
-        if m.migrate() else None
-    t.exits(done, 64)
+    m.password = m.source.password
+    t.exits(m.migrate(), 64)
     t.never_sent(m.dest, "APPEND")
