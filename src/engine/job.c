@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "engine/copy.h"
+#include "engine/same.h"
 #include "engine/set.h"
 #include "mail/names.h"
 
@@ -395,6 +396,12 @@ prepare_sink(struct lane *l, struct plan *plan, struct err *err)
 
 	if (l->sink_ops->prepare == NULL)
 		return 0;
+	/* Later on a good copy may look the same: servers that number everything from 1. */
+	if (l->job->from == NULL && l->n_known == 0 && same_account(&l->job->source, &plan->list,
+		&l->job->dest->server, l->sink_ops->listed(l->sink)))
+		return err_set(err, ERR_USAGE,
+		    "source and destination are the same account: it has the same folders with the "
+		    "same UIDVALIDITY and UIDNEXT under both names; nothing was copied");
 	wanted = mem_resize(NULL, plan->len + 1, sizeof(*wanted));
 	for (size_t i = 0; i < plan->len; i++)
 		if (!plan->folder[i].excluded)

@@ -1092,6 +1092,12 @@ imap_broken(const struct sink *s)
 	return s->broken || s->s == NULL;
 }
 
+static const struct folder_list *
+imap_listed(const struct sink *s)
+{
+	return &s->list;
+}
+
 static struct notes *
 imap_said(struct sink *s)
 {
@@ -1130,6 +1136,7 @@ const struct sink_ops sink_imap = {
 	.moved = imap_moved,
 	.surplus = dest_surplus,
 	.drop_surplus = dest_drop_surplus,
+	.listed = imap_listed,
 	.broken = imap_broken,
 	.connect = imap_connect,
 	.said = imap_said,

@@ -219,6 +219,7 @@ struct sink_ops {
 	 * one message alone. */
 	int (*drop_surplus)(
 	    struct sink *s, struct folder_at *at, uint32_t uid, bool *ret_done, struct err *err);
+	const struct folder_list *(*listed)(const struct sink *s); /* what the server has */
 	bool (*broken)(const struct sink *s); /* the session is gone; `connect` makes a new one */
 	int (*connect)(struct sink *s, struct err *err);
 	struct notes *(*said)(struct sink *s); /* NULL: none */
