@@ -4,6 +4,7 @@
 
 #include "app/birth.h"
 #include "app/check.h"
+#include "app/mapping_table.h"
 #include "app/out.h"
 #include "app/run.h"
 #include "base/clock.h"
@@ -308,5 +309,7 @@ check_account(struct options *o, const char *source, const char *to, struct err 
 int
 cmd_check(struct options *o, struct err *err)
 {
+	if (o->n_words > 1)
+		return mapping_show(o, o->word[0], o->word[1], err);
 	return check_account(o, o->word[0], NULL, err);
 }

@@ -146,13 +146,14 @@ struct undo_out {
 	void *arg;
 };
 struct undo_counts {
-	uint64_t ours, removed, changed, gone;
+	uint64_t ours; /* there and as they were sent: can be removed */
+	uint64_t removed, changed, gone;
 };
 /* Messages that imex itself put on the target (recorded UID, equal digest); without `remove` they
  * are only listed. What is removed leaves the state in the same way: its row is forgotten, so that a
  * later run copies it again; so are rows of what is gone. To remove, the state is open for running.
- * With job->source.login or job->from that account, else all; the caller sees to it that job->dest
- * is where they went.
+ * With job->source.login or job->from that account, else all; of folders those whose name on the
+ * source the selection takes. The caller sees to it that job->dest is where they went.
  *
  * A copy that the server has rewritten is UNDO_CHANGED and stays, unless the digest alone proves the
  * change (a line end added at the end, CRLF made of LF) or the run has reported the digest of what

@@ -41,6 +41,14 @@ matches_any(const char *const *pattern, size_t n, const char *display)
 	return false;
 }
 
+bool
+selection_takes(const struct selection *sel, const char *display, bool subscribed)
+{
+	return !matches_any(sel->excludes, sel->n_excludes, display) &&
+	       (sel->n_folders == 0 || matches_any(sel->folders, sel->n_folders, display)) &&
+	       (!sel->subscribed || subscribed);
+}
+
 static const char *
 excluded_why(const struct selection *sel, const struct planned *one)
 {

@@ -34,6 +34,8 @@ int plan_make(struct plan *p, const struct selection *sel, struct folder_list *l
  * must not look like an account without mail. */
 bool plan_unmatched(const struct plan *p, const struct selection *sel, struct buf *out);
 bool pattern_matches(const char *pattern, const char *display);
+/* Does the selection take a folder that is known by its record alone? */
+bool selection_takes(const struct selection *sel, const char *display, bool subscribed);
 /* Does the selection leave a listed message out? Then ret_why says by which part of it. */
 enum { EXCLUDED_WHY_MAX = 64 };
 bool selection_excludes(

@@ -29,12 +29,12 @@ tell(struct undo *u, const struct item *i, uint32_t dest_uid, enum undo_what wha
 		.subject = i && i->subject ? i->subject : "",
 		.date = i && i->date ? i->date : "" };
 
-	if (what == UNDO_GONE)
-		u->counts.gone++;
+	if (what == UNDO_REMOVE)
+		u->counts.ours++;
 	else if (what == UNDO_CHANGED)
 		u->counts.changed++;
-	if (what != UNDO_NOT_OURS)
-		u->counts.ours++;
+	else if (what == UNDO_GONE)
+		u->counts.gone++;
 	u->out->put(u->out->arg, &item);
 }
 
@@ -298,10 +298,17 @@ open_folder(struct undo *u, struct err *err)
 	return HERE_OURS;
 }
 
+/* Copies of a folder that is excluded by now may be there all the same. */
 static bool
 may_have_copies(const struct folder_rec *r)
 {
-	return !r->excluded && *r->path != '\0' && r->listed + r->expunged > 0;
+	return *r->path != '\0' && r->listed + r->expunged > 0;
+}
+
+static bool
+is_selected(const struct undo *u, const char *name)
+{
+	return selection_takes(&u->job->selection, name, u->rec->subscribed);
 }
 
 static int
@@ -319,6 +326,8 @@ undo_folder(struct undo *u, struct err *err)
 	uidset_clear(&u->good);
 	uidset_clear(&u->gone);
 	uidset_clear(&u->deleted);
+	if (!is_selected(u, name.data))
+		here = HERE_CLOSED;
 	while (rc == 0 && here != HERE_CLOSED) {
 		if (cancel_raised(u->job->stop))
 			rc = err_set(err, ERR_INTERRUPTED, "interrupted");

@@ -391,6 +391,13 @@ dest_open(struct dest_verify *d, struct err *err)
 	return source_imap.open(&d->target, &place, d->v.job->stop, err);
 }
 
+static bool
+is_selected(struct dest_verify *d, size_t rec)
+{
+	dest_show(d, rec);
+	return selection_takes(&d->v.job->selection, d->v.display.data, d->v.rec[rec].subscribed);
+}
+
 static int
 verify_account_dest(struct dest_verify *d, const struct account_rec *a, struct err *err)
 {
@@ -413,7 +420,7 @@ verify_account_dest(struct dest_verify *d, const struct account_rec *a, struct e
 	if (rc == 0)
 		d->done = mem_new(v->n_recs + 1);
 	for (size_t i = 0; rc == 0 && i < v->n_recs; i++)
-		if (!d->done[i] && !v->rec[i].excluded)
+		if (!d->done[i] && !v->rec[i].excluded && is_selected(d, i))
 			rc = verify_path(d, &plan, i, err);
 	if (rc == 0 && d->with_source)
 		verify_source_missing(v, &plan);

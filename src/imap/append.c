@@ -128,3 +128,46 @@ append_fault(const struct resp *r)
 			return texts[i].fault;
 	return r->code == CODE_LIMIT ? APPEND_LATER : APPEND_OTHER;
 }
+
+/* ---- limits ---- */
+
+uint64_t
+append_limit(const struct caps *c)
+{
+	static const char word[] = "APPENDLIMIT=";
+	uint64_t limit = 0;
+
+	for (const char *p = c->text.data; p != NULL && *p != '\0';) {
+		size_t len = strcspn(p, " ");
+
+		if (len >= sizeof(word) && strncasecmp(p, word, sizeof(word) - 1) == 0 &&
+		    slice_u64((struct slice){ p + sizeof(word) - 1, len - sizeof(word) + 1 },
+			INT64_MAX, &limit))
+			return limit;
+		p += len + (p[len] == ' ');
+	}
+	return 0;
+}
+
+int
+append_quota(struct sess *s, uint64_t *ret_used, uint64_t *ret_limit, struct err *err)
+{
+	struct resp r;
+	uint32_t tag;
+
+	*ret_used = *ret_limit = 0;
+	if (!caps_has(&s->caps, CAP_QUOTA))
+		return 0;
+	if (sess_send(s, 0, &tag, err, "GETQUOTAROOT INBOX") < 0)
+		return -1;
+	do {
+		if (sess_next(s, &r, NULL, err) < 0 || sess_drop(s, &r, err) < 0)
+			return -1;
+		if (r.kind == RESP_QUOTA && r.quota_limit > 0 &&
+		    (*ret_limit == 0 || r.quota_limit < *ret_limit)) {
+			*ret_used = r.quota_used;
+			*ret_limit = r.quota_limit;
+		}
+	} while (r.kind != RESP_TAGGED || r.tag != tag);
+	return 0;
+}

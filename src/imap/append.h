@@ -35,4 +35,9 @@ enum append_fault {
 };
 enum append_fault append_fault(const struct resp *r);
 
+/* APPENDLIMIT=35651584 of the capabilities (RFC 7889); 0: none, or one for each folder. */
+uint64_t append_limit(const struct caps *c);
+/* Octets used and the limit of INBOX's quota root; *ret_limit 0: the server tells none. */
+int append_quota(struct sess *s, uint64_t *ret_used, uint64_t *ret_limit, struct err *err) WARN_UNUSED;
+
 #endif

@@ -415,6 +415,35 @@ read_vanished(struct reader *r, struct resp *ret, struct err *err)
 	return lex_eol(l, err);
 }
 
+/* "root (STORAGE 10 512 MESSAGE 20 100)" (RFC 9208 5.1); storage is told in units of 1,024 octets. */
+static int
+read_quota(struct lex *l, struct resp *ret, struct err *err)
+{
+	struct slice root, name;
+	bool close;
+
+	if (lex_blanks(l, err) < 0 || lex_astring(l, &root, err) < 0 || lex_blanks(l, err) < 0 ||
+	    lex_expect(l, '(', err) < 0)
+		return -1;
+	for (;;) {
+		uint64_t used, limit;
+
+		if (lex_blanks(l, err) < 0 || lex_accept(l, ')', &close, err) < 0)
+			return -1;
+		if (close)
+			return lex_eol(l, err);
+		if (lex_atom(l, "", &name, err) < 0 || lex_space(l, err) < 0 ||
+		    lex_number(l, &used, err) < 0 || lex_space(l, err) < 0 ||
+		    lex_number(l, &limit, err) < 0)
+			return -1;
+		if (!slice_eq_nocase(name, "STORAGE") || used > UINT64_MAX / 1024 ||
+		    limit > UINT64_MAX / 1024)
+			continue;
+		ret->quota_used = used * 1024;
+		ret->quota_limit = limit * 1024;
+	}
+}
+
 /* ---- dispatch ---- */
 
 static int
@@ -474,6 +503,10 @@ read_named(struct reader *r, struct slice word, struct resp *ret, struct err *er
 	}
 	if (slice_eq_nocase(word, "ESEARCH"))
 		return read_esearch(r, ret, err);
+	if (slice_eq_nocase(word, "QUOTA")) {
+		ret->kind = RESP_QUOTA;
+		return read_quota(l, ret, err);
+	}
 	if (slice_eq_nocase(word, "VANISHED")) {
 		ret->kind = RESP_VANISHED;
 		return read_vanished(r, ret, err);

@@ -31,6 +31,7 @@ enum resp_kind {
 	RESP_EXPUNGE,
 	RESP_VANISHED,
 	RESP_FETCH,
+	RESP_QUOTA, /* of one root: quota_used, quota_limit */
 	RESP_OTHER, /* well-formed, of no interest */
 	RESP_GARBAGE /* could not be parsed; skipped to its end, see resp->garbage */
 };
@@ -113,6 +114,7 @@ struct resp {
 	bool has_uidset; /* SEARCH, VANISHED: members are in the reader's set */
 	bool vanished_earlier;
 	struct ns_entry *ns;
+	uint64_t quota_used, quota_limit; /* RESP_QUOTA: octets of storage; limit 0: not told */
 	struct fetch_data fetch;
 	const char *garbage; /* why it could not be parsed; the octets are reader_tape */
 	bool more; /* a FETCH is open: read the body, then resp_more */

@@ -131,8 +131,8 @@ dest_seen(struct flight *f, struct arena *a, const struct fetch_data *d)
 	}
 }
 
-int
-dest_read_one(struct sink *s, struct flight *f, struct arena *a, struct err *err)
+static int
+read_once(struct sink *s, struct flight *f, struct arena *a, struct err *err)
 {
 	struct resp r = { 0 };
 	struct asked asked;
@@ -151,6 +151,22 @@ dest_read_one(struct sink *s, struct flight *f, struct arena *a, struct err *err
 			return dest_failed(s, err);
 	} while (r.kind != RESP_TAGGED || r.tag != tag);
 	return 0;
+}
+
+/* Some servers (Courier) show what was appended only after a NOOP. */
+int
+dest_read_one(struct sink *s, struct flight *f, struct arena *a, struct err *err)
+{
+	struct resp r;
+	uint32_t tag;
+
+	if (read_once(s, f, a, err) < 0)
+		return -1;
+	if (f->there)
+		return 0;
+	if (sess_send(s->s, DEST_OTHER, &tag, err, "NOOP") < 0)
+		return dest_failed(s, err);
+	return dest_wait(s, tag, &r, err) < 0 ? -1 : read_once(s, f, a, err);
 }
 
 int

@@ -826,6 +826,12 @@ read_back(struct sink *s, struct err *err)
 	}
 	s->n_stored = 0;
 	uidset_sort(&set);
+	/* Some servers (Courier) show what was appended only after it. */
+	if (set.len > 0) {
+		rc = make_room(s, err);
+		if (rc == 0 && sess_send(s->s, DEST_OTHER, NULL, err, "NOOP") < 0)
+			rc = dest_failed(s, err);
+	}
 	while (rc == 0 && at < set.len) {
 		buf_reset(&text);
 		at += uidset_text(&set, at, 900, &text);

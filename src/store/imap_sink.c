@@ -13,7 +13,7 @@
 #include "mail/names.h"
 #include "store/imap_sink.h"
 
-enum { NAMES_MAX = 256 * 1024 * 1024 };
+enum { NAMES_MAX = 256 * 1024 * 1024, QUOTA_LITTLE = 1024 * 1024 };
 
 /* ---- errors and notes ---- */
 
@@ -35,7 +35,7 @@ dest_note(struct sink *s, enum event_no no, uint32_t uid, const char *command, c
     bool standing, const char *fmt, ...)
 {
 	struct event e = { .no = no,
-		.level = LEVEL_WARNING,
+		.level = event_default_level(no) == LEVEL_INFO ? LEVEL_INFO : LEVEL_WARNING,
 		.uid = uid,
 		.command = command,
 		.folder = s->at != NULL ? s->at->name : NULL };
@@ -78,25 +78,6 @@ drop_session(struct sink *s)
 	s->later = (struct err){ 0 };
 }
 
-/* APPENDLIMIT=35651584 (RFC 7889); 0: none, or one for each folder. */
-static uint64_t
-append_limit(const char *caps)
-{
-	static const char word[] = "APPENDLIMIT=";
-	uint64_t limit = 0;
-
-	for (const char *p = caps; p != NULL && *p != '\0';) {
-		size_t len = strcspn(p, " ");
-
-		if (len >= sizeof(word) && strncasecmp(p, word, sizeof(word) - 1) == 0 &&
-		    slice_u64((struct slice){ p + sizeof(word) - 1, len - sizeof(word) + 1 },
-			INT64_MAX, &limit))
-			return limit;
-		p += len + (p[len] == ' ');
-	}
-	return 0;
-}
-
 static void
 learn_caps(struct sink *s)
 {
@@ -107,7 +88,7 @@ learn_caps(struct sink *s)
 	s->now_any = caps_has(c, CAP_LITERAL_PLUS);
 	s->now_small = caps_has(c, CAP_LITERAL_MINUS) || rev2;
 	s->multi = caps_has(c, CAP_MULTIAPPEND) && s->now_any;
-	s->limit = append_limit(c->text.data);
+	s->limit = append_limit(c);
 }
 
 static int
@@ -398,6 +379,38 @@ take_listed(struct sink *s, size_t i)
 	return false;
 }
 
+/* Before the first run: mail that is there already, and room that will not do. */
+static int
+say_what_is_there(struct sink *s, const struct folder *const *wanted, size_t n, struct err *err)
+{
+	uint64_t there = 0, bytes = 0, used, limit;
+	bool known = true;
+
+	for (size_t k = 0; k < n; k++) {
+		size_t i = source_index(s, wanted[k]->name);
+
+		bytes += wanted[k]->counts.bytes;
+		known &= wanted[k]->counts.bytes_known;
+		for (size_t j = 0; i < s->n_source && j < s->list.len; j++)
+			if (slice_eq(s->list.folder[j].name, s->mapped[i].name))
+				there += s->list.folder[j].counts.messages;
+	}
+	if (s->n_known == 0 && there > 0)
+		dest_note(s, EV_DEST_NOT_EMPTY, 0, NULL, NULL, false,
+		    "the folders of the destination that mail goes to hold %" PRIu64
+		    " messages already; what is the same is not copied again",
+		    there);
+	if (append_quota(s->s, &used, &limit, err) < 0)
+		return dest_failed(s, err);
+	if (limit == 0 || (limit > used && limit - used >= (known ? bytes : QUOTA_LITTLE)))
+		return 0;
+	dest_note(s, EV_DEST_QUOTA, 0, NULL, NULL, true,
+	    "the quota of the destination is %" PRIu64 " octets, %" PRIu64
+	    " of them are used: the mail may not fit",
+	    limit, used);
+	return 0;
+}
+
 static int
 imap_prepare(struct sink *s, const struct folder *const *wanted, size_t n, struct err *err)
 {
@@ -417,6 +430,8 @@ imap_prepare(struct sink *s, const struct folder *const *wanted, size_t n, struc
 			return -1;
 		made++;
 	}
+	if (say_what_is_there(s, wanted, n, err) < 0)
+		return -1;
 	if (made == 0)
 		return 0;
 	if (list_again(s, err) < 0)

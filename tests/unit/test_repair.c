@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "mail/repair.h"
 
 static void
@@ -79,7 +80,7 @@ repair_encodes_8bit_words_of_the_header(void **state)
 static void
 repair_encodes_long_words_in_pieces(void **state)
 {
-	char in[400], *at = in;
+	struct buf in;
 	struct spool *from = spool_new(-1, 1024 * 1024), *to = spool_new(-1, 1024 * 1024);
 	struct err err = { 0 };
 	struct slice got;
@@ -87,11 +88,13 @@ repair_encodes_long_words_in_pieces(void **state)
 	size_t column = 0;
 
 	(void)state;
-	at += sprintf(at, "Subject: ");
+	buf_init(&in, 4096);
+	buf_add_str(&in, "Subject: ");
 	for (int i = 0; i < 100; i++)
-		at += sprintf(at, "\303\274");
-	at += sprintf(at, "\r\n\r\n");
-	assert_int_equal(spool_add(from, (struct slice){ in, (size_t)(at - in) }, &err), 0);
+		buf_add_str(&in, "\303\274");
+	buf_add_str(&in, "\r\n\r\n");
+	assert_int_equal(spool_add(from, buf_slice(&in), &err), 0);
+	buf_done(&in);
 	assert_int_equal(repair_message(REPAIR_HEADER, from, to, &changed, &err), 0);
 	assert_true(changed);
 	got = spool_memory(to);
@@ -141,18 +144,20 @@ static void
 repair_folds_long_lines_of_the_header(void **state)
 {
 	enum { WORDS = 300 };
-	char *in = malloc(WORDS * 8 + 64), *at = in;
+	struct buf in;
 	struct spool *from = spool_new(-1, 1024 * 1024), *to = spool_new(-1, 1024 * 1024);
 	struct err err = { 0 };
 	struct slice got;
 	bool changed;
 
 	(void)state;
-	at += sprintf(at, "To:");
+	buf_init(&in, WORDS * 8 + 64);
+	buf_add_str(&in, "To:");
 	for (int i = 0; i < WORDS; i++)
-		at += sprintf(at, " a@b.c,");
-	sprintf(at, "\r\n\r\nbody\r\n");
-	assert_int_equal(spool_add(from, slice_str(in), &err), 0);
+		buf_add_str(&in, " a@b.c,");
+	buf_add_str(&in, "\r\n\r\nbody\r\n");
+	assert_int_equal(spool_add(from, buf_slice(&in), &err), 0);
+	buf_done(&in);
 	assert_int_equal(repair_message(REPAIR_LINES, from, to, &changed, &err), 0);
 	assert_true(changed);
 	got = spool_memory(to);
@@ -162,7 +167,6 @@ repair_folds_long_lines_of_the_header(void **state)
 			assert_int_equal(got.data[i + 1], ' ');
 	spool_free(&from);
 	spool_free(&to);
-	free(in);
 }
 
 int

@@ -115,6 +115,7 @@ static struct state *state;
 static struct lease lease;
 static struct folder_rec inbox;
 static struct undo_counts counts;
+static struct selection selection;
 static char told[2000];
 
 static void
@@ -193,7 +194,7 @@ undo(bool remove, const char *const *script)
 				 .tls = TLS_NONE,
 				 .secret = secret,
 				 .timeout_ms = 5000 } };
-	struct job job = { .dir = temp_dir, .dest = &dest, .state = state };
+	struct job job = { .dir = temp_dir, .dest = &dest, .state = state, .selection = selection };
 
 	server_start(script);
 	dest.server.port = server.port;
@@ -275,7 +276,7 @@ own_and_equal_copies_are_removed(void **unused)
 	job_make();
 	GOOD(undo(true, script));
 	assert_string_equal(told, TOLD);
-	assert_int_equal(counts.ours, 4);
+	assert_int_equal(counts.ours, 2);
 	assert_int_equal(counts.removed, 2);
 	assert_int_equal(counts.changed, 1);
 	assert_int_equal(counts.gone, 1);
@@ -294,6 +295,27 @@ list_changes_nothing(void **unused)
 	GOOD(undo(false, script));
 	assert_string_equal(told, TOLD);
 	assert_int_equal(counts.removed, 0);
+	assert_left("1 2 3 4 5 ", "1 2 ", true);
+	job_drop();
+}
+
+static void
+folders_that_are_not_selected_stay(void **unused)
+{
+	static const char *const script[] = { LOGIN("UIDPLUS"), LOGOUT("0002") };
+	static const char *const folders[] = { "Archive*" };
+
+	(void)unused;
+	job_make();
+	selection = (struct selection){ .folders = folders, .n_folders = 1 };
+	GOOD(undo(true, script));
+	selection =
+	    (struct selection){ .excludes = (const char *const[]){ "inbox" }, .n_excludes = 1 };
+	GOOD(undo(true, script));
+	selection = (struct selection){ .subscribed = true };
+	GOOD(undo(true, script));
+	selection = (struct selection){ .n_folders = 0 };
+	assert_string_equal(told, "");
 	assert_left("1 2 3 4 5 ", "1 2 ", true);
 	job_drop();
 }
@@ -447,6 +469,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		UNDO_TEST(own_and_equal_copies_are_removed),
 		UNDO_TEST(list_changes_nothing),
+		UNDO_TEST(folders_that_are_not_selected_stay),
 		UNDO_TEST(another_uidvalidity_is_another_folder),
 		UNDO_TEST(folder_that_cannot_be_opened_is_left),
 		UNDO_TEST(without_uidplus_others_marks_keep_all),
