@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "store/imap_sink.h"
 
-enum { GROUP_ARENA = 4 * 1024 * 1024, SET_TEXT = 6000 };
+enum { GROUP_ARENA = 4 * 1024 * 1024 };
 
 /* ---- groups ---- */
 
@@ -47,8 +47,8 @@ dest_drop_groups(struct sink *s)
 	buf_reset(&s->wire);
 }
 
-static struct group *
-group_filling(const struct sink *s)
+struct group *
+dest_group_filling(const struct sink *s)
 {
 	for (struct group *g = s->first; g != NULL; g = g->next)
 		if (g->state == GROUP_FILLING)
@@ -93,136 +93,6 @@ dest_result(struct sink *s, enum outcome_kind kind)
 	return g;
 }
 
-/* ---- flags ---- */
-
-static bool
-is_atom(struct slice word)
-{
-	for (size_t i = 0; i < word.len; i++) {
-		unsigned char c = (unsigned char)word.data[i];
-
-		if (c <= ' ' || c >= 0x7f || strchr("(){%*\"\\]", c) != NULL)
-			return false;
-	}
-	return word.len > 0;
-}
-
-static bool
-has_word(struct slice list, struct slice word)
-{
-	for (size_t at = 0; at < list.len;) {
-		const char *blank = memchr(list.data + at, ' ', list.len - at);
-		size_t len = blank ? (size_t)(blank - list.data) - at : list.len - at;
-
-		if (len == word.len && strncasecmp(list.data + at, word.data, len) == 0)
-			return true;
-		at += len + 1;
-	}
-	return false;
-}
-
-/* The next word of a list with blanks between; false: none. */
-static bool
-next_word(const char **at, struct slice *ret)
-{
-	size_t len = strcspn(*at, " ");
-
-	if (len == 0)
-		return false;
-	*ret = (struct slice){ *at, len };
-	*at += len;
-	if (**at == ' ')
-		++*at;
-	return true;
-}
-
-bool
-dest_flags(const struct folder_at *at, const struct flags *f, struct arena *a, struct flags *ret,
-    const char **ret_left)
-{
-	struct buf sent, left;
-	struct slice word;
-	const char *p = f->keywords;
-	bool fits = true;
-
-	*ret = (struct flags){ .system = f->system & FLAGS_STORED, .keywords = "" };
-	*ret_left = "";
-	if (*p == '\0')
-		return true;
-	buf_init(&sent, LEX_STRING_MAX);
-	buf_init(&left, LEX_STRING_MAX);
-	while (next_word(&p, &word)) {
-		bool good = is_atom(word) && word.len <= 200 &&
-			    (!at->perm_known || at->perm_any || has_word(buf_slice(&at->perm), word));
-		struct buf *to = good ? &sent : &left;
-
-		fits = fits && (to->len == 0 || buf_add_byte(to, ' ')) &&
-		       buf_add(to, word.data, word.len);
-	}
-	if (sent.len > 0)
-		ret->keywords = arena_copy(a, buf_slice(&sent));
-	if (left.len > 0)
-		*ret_left = arena_copy(a, buf_slice(&left));
-	buf_done(&sent);
-	buf_done(&left);
-	return fits && ret->keywords != NULL && *ret_left != NULL;
-}
-
-/* ---- what the server has taken ---- */
-
-static bool
-keyword_accepted(const struct sink *s, struct slice word)
-{
-	for (size_t i = 0; i < s->n_accepted; i++)
-		if (slice_eq(word, s->accepted[i]))
-			return true;
-	return false;
-}
-
-bool
-dest_may_now(const struct sink *s, const struct folder_at *at, const struct flags *f,
-    const struct date *d, uint64_t octets)
-{
-	struct slice word;
-	const char *p = f->keywords;
-
-	if (!s->now_any && !(s->now_small && octets <= LITERAL_MINUS_MAX))
-		return false;
-	/* Servers refuse dates that are out of the ordinary. */
-	if (d->known && !dest_date_plain(d))
-		return false;
-	if (!at->accepted || (f->system & FLAGS_STORED & ~s->accepted_system) != 0 ||
-	    !(d->known ? s->accepted_date : s->accepted_dateless))
-		return false;
-	while (next_word(&p, &word))
-		if (!keyword_accepted(s, word))
-			return false;
-	return true;
-}
-
-static void
-accept(struct sink *s, struct folder_at *at, const struct flags *f, const struct date *d)
-{
-	struct slice word;
-	const char *p = f->keywords;
-
-	at->accepted = true;
-	s->accepted_system |= f->system & FLAGS_STORED;
-	if (!d->known)
-		s->accepted_dateless = true;
-	else if (dest_date_plain(d))
-		s->accepted_date = true;
-	while (next_word(&p, &word)) {
-		if (keyword_accepted(s, word) || s->n_accepted == KEYWORDS_MAX)
-			continue;
-		s->accepted =
-		    mem_resize(s->accepted, s->n_accepted + 1, sizeof(*s->accepted));
-		s->accepted[s->n_accepted] = mem_resize(NULL, word.len + 1, 1);
-		memcpy(s->accepted[s->n_accepted], word.data, word.len);
-		s->accepted[s->n_accepted++][word.len] = '\0';
-	}
-}
-
 /* ---- answers ---- */
 
 static struct group *
@@ -234,8 +104,8 @@ group_of_tag(const struct sink *s, enum group_state state, uint32_t tag)
 	return NULL;
 }
 
-static void
-group_done(struct group *g, enum outcome_kind kind)
+void
+dest_group_done(struct group *g, enum outcome_kind kind)
 {
 	for (size_t i = 0; i < g->n; i++)
 		g->flight[i].kind = kind;
@@ -289,7 +159,7 @@ group_refused(struct sink *s, struct group *g, const struct resp *r, struct err 
 		return bad_literal(s, err);
 	dest_note(s, EV_REFUSED, g->n == 1 ? g->flight[0].msg.uid : 0, "APPEND", s->s->reply, true,
 	    g->n == 1 ? "APPEND was refused" : "APPEND of several messages was refused: they go one by one");
-	group_done(g, OUTCOME_CAREFUL);
+	dest_group_done(g, OUTCOME_CAREFUL);
 	if (g->n > 1 && ++s->groups_refused >= 2)
 		s->multi = false;
 	switch (append_fault(r)) {
@@ -488,7 +358,7 @@ dest_append(struct sink *s, struct folder_at *at, const struct flags *f, const s
 		return -1;
 	if (ret->state != STATE_OK)
 		return 0;
-	accept(s, at, f, d);
+	dest_accept(s, at, f, d);
 	at->added++;
 	uidset_init(&set);
 	if (append_uids(ret, &validity, &set) && validity == at->uidvalidity &&
@@ -503,8 +373,8 @@ dest_append(struct sink *s, struct folder_at *at, const struct flags *f, const s
 }
 
 /* Room for one more command: answers are taken until there is. */
-static int
-make_room(struct sink *s, struct err *err)
+int
+dest_make_room(struct sink *s, struct err *err)
 {
 	struct resp r;
 	struct asked a;
@@ -532,12 +402,12 @@ group_sent(struct sink *s, struct group *g, uint32_t tag)
 int
 dest_send_group(struct sink *s, struct err *err)
 {
-	struct group *g = group_filling(s);
+	struct group *g = dest_group_filling(s);
 	uint32_t tag;
 
 	if (g == NULL)
 		return 0;
-	if (make_room(s, err) < 0)
+	if (dest_make_room(s, err) < 0)
 		return -1;
 	/* Sent from here on, whatever fails: it may have gone out. */
 	g->now = true;
@@ -564,7 +434,7 @@ add_alone(struct sink *s, struct folder_at *at, struct err *err)
 	struct resp r = { 0 };
 	uint32_t uid;
 
-	if (dest_send_group(s, err) < 0 || make_room(s, err) < 0)
+	if (dest_send_group(s, err) < 0 || dest_make_room(s, err) < 0)
 		return -1;
 	g = group_new(s, GROUP_SENT);
 	if (flight_add(s, at, g, &f, err) < 0)
@@ -588,7 +458,7 @@ add_alone(struct sink *s, struct folder_at *at, struct err *err)
 int
 dest_add_small(struct sink *s, struct folder_at *at, struct err *err)
 {
-	struct group *g = group_filling(s);
+	struct group *g = dest_group_filling(s);
 	uint64_t octets = spool_len(s->body);
 	struct flight *f;
 	struct flags sent;
@@ -635,7 +505,7 @@ dest_stream_start(struct sink *s, struct folder_at *at, uint64_t octets, struct 
 	struct resp r;
 	uint32_t tag;
 
-	if (dest_send_group(s, err) < 0 || make_room(s, err) < 0)
+	if (dest_send_group(s, err) < 0 || dest_make_room(s, err) < 0)
 		return -1;
 	g = group_new(s, GROUP_SENT);
 	if (flight_add(s, at, g, &f, err) < 0)
@@ -691,209 +561,6 @@ dest_stream_end(struct sink *s, struct folder_at *at, struct err *err)
 	if (dest_wait(s, g->tag, &r, err) < 0)
 		return -1;
 	if (r.state == STATE_OK)
-		accept(s, at, &f->sent, &f->given);
-	return 0;
-}
-
-/* ---- reading back ---- */
-
-/* Servers without UIDPLUS: the UIDs that are new since, in order, are those of the messages in their
- * order, if sizes agree. */
-struct fresh {
-	uint32_t uid;
-	uint64_t size;
-};
-
-static int
-fresh_list(struct sink *s, struct fresh **ret, size_t *ret_n, struct err *err)
-{
-	struct folder_at *at = s->at;
-	struct fresh *list = NULL;
-	size_t n = 0, cap = 0;
-	struct resp r = { 0 };
-	struct asked a;
-	uint32_t tag;
-
-	*ret = NULL;
-	*ret_n = 0;
-	if (sess_send(s->s, DEST_OTHER, NULL, err, "NOOP") < 0 ||
-	    sess_send(s->s, DEST_OTHER, &tag, err, "UID FETCH %u:* (UID RFC822.SIZE)",
-		at->uidnext) < 0)
-		return dest_failed(s, err);
-	do {
-		if (dest_pump(s, &r, &a, err) < 0 || sess_drop(s->s, &r, err) < 0) {
-			free(list);
-			return dest_failed(s, err);
-		}
-		if (r.kind != RESP_FETCH || r.fetch.uid < at->uidnext || !r.fetch.has_size ||
-		    uidset_has(&at->claimed, r.fetch.uid) || n > 100000)
-			continue;
-		if (n == cap) {
-			cap = cap ? 2 * cap : 64;
-			list = mem_resize(list, cap, sizeof(*list));
-		}
-		list[n++] = (struct fresh){ r.fetch.uid, r.fetch.size };
-	} while (r.kind != RESP_TAGGED || r.tag != tag);
-	*ret = list;
-	*ret_n = n;
-	return 0;
-}
-
-static int
-fresh_order(const void *a, const void *b)
-{
-	const struct fresh *x = a, *y = b;
-
-	return x->uid < y->uid ? -1 : x->uid > y->uid;
-}
-
-static int
-find_uids(struct sink *s, struct err *err)
-{
-	struct fresh *fresh;
-	size_t n, at = 0, missing = 0;
-
-	for (struct group *g = s->first; g != NULL; g = g->next)
-		for (size_t i = 0; g->state == GROUP_STORED && i < g->n; i++)
-			missing += g->flight[i].msg.dest_uid == 0;
-	if (missing == 0)
-		return 0;
-	if (fresh_list(s, &fresh, &n, err) < 0)
-		return -1;
-	if (n > 0)
-		qsort(fresh, n, sizeof(*fresh), fresh_order);
-	for (struct group *g = s->first; g != NULL; g = g->next) {
-		for (size_t i = 0; g->state == GROUP_STORED && i < g->n; i++) {
-			struct flight *f = &g->flight[i];
-			size_t k = at;
-
-			if (f->msg.dest_uid != 0)
-				continue;
-			/* As many as there are messages: the order alone tells them. */
-			while (n != missing && k < n && fresh[k].size != f->octets)
-				k++;
-			if (k >= n)
-				continue;
-			f->msg.dest_uid = fresh[k].uid;
-			dest_claim(s->at, fresh[k].uid);
-			at = k + 1;
-		}
-	}
-	if (n > 0 && fresh[n - 1].uid >= s->at->uidnext)
-		s->at->uidnext = fresh[n - 1].uid + 1;
-	free(fresh);
-	return 0;
-}
-
-/* Is each flight's UID above the one before it? Reading back relies on that. */
-static bool
-in_order(const struct group *g)
-{
-	for (size_t i = 0; i < g->n; i++)
-		if (g->flight[i].msg.dest_uid == 0 ||
-		    (i > 0 && g->flight[i].msg.dest_uid <= g->flight[i - 1].msg.dest_uid))
-			return false;
-	return true;
-}
-
-/* Ask for all that is stored. Without UIDPLUS nothing may be on its way. */
-static int
-read_back(struct sink *s, struct err *err)
-{
-	struct uidset set;
-	struct buf text;
-	uint32_t tag = 0;
-	size_t at = 0;
-	int rc = 0;
-
-	if (find_uids(s, err) < 0)
-		return -1;
-	uidset_init(&set);
-	buf_init(&text, SET_TEXT + 64);
-	for (struct group *g = s->first; g != NULL; g = g->next) {
-		if (g->state != GROUP_STORED)
-			continue;
-		if (!in_order(g)) {
-			for (size_t i = 0; i < g->n; i++)
-				uidset_remove(&s->at->claimed, g->flight[i].msg.dest_uid);
-			group_done(g, OUTCOME_CAREFUL);
-			continue;
-		}
-		for (size_t i = 0; i < g->n; i++)
-			uidset_add(&set, g->flight[i].msg.dest_uid, g->flight[i].msg.dest_uid);
-		g->state = GROUP_ASKED;
-		g->tag = 0; /* of the last command, below */
-	}
-	s->n_stored = 0;
-	uidset_sort(&set);
-	/* Some servers (Courier) show what was appended only after it. */
-	if (set.len > 0) {
-		rc = make_room(s, err);
-		if (rc == 0 && sess_send(s->s, DEST_OTHER, NULL, err, "NOOP") < 0)
-			rc = dest_failed(s, err);
-	}
-	while (rc == 0 && at < set.len) {
-		buf_reset(&text);
-		at += uidset_text(&set, at, 900, &text);
-		rc = make_room(s, err);
-		/* The last one tells that all have been answered. */
-		if (rc == 0)
-			rc = sess_send(s->s, at < set.len ? DEST_OTHER : DEST_READ, &tag, err,
-			    "UID FETCH %s (UID FLAGS INTERNALDATE RFC822.SIZE)", text.data);
-		if (rc < 0)
-			rc = dest_failed(s, err);
-	}
-	for (struct group *g = s->first; g != NULL; g = g->next)
-		if (g->state == GROUP_ASKED && g->tag == 0)
-			g->tag = tag;
-	uidset_done(&set);
-	buf_done(&text);
-	return rc;
-}
-
-int
-dest_advance(struct sink *s, bool *ret_idle, struct err *err)
-{
-	struct resp r;
-	struct asked a;
-
-	*ret_idle = false;
-	if (group_filling(s) != NULL)
-		return dest_send_group(s, err);
-	if (s->n_stored > 0 && s->n_sent == 0)
-		return read_back(s, err);
-	if (s->s == NULL || s->s->n_asked == 0) {
-		*ret_idle = true;
-		return 0;
-	}
-	if (dest_pump(s, &r, &a, err) < 0)
-		return -1;
-	return sess_drop(s->s, &r, err) < 0 ? dest_failed(s, err) : 0;
-}
-
-/* Enough to be read back in one go? With UIDPLUS the wire need not stand still for it. */
-int
-dest_read_back_if_many(struct sink *s, struct err *err)
-{
-	struct resp r;
-	struct asked a;
-
-	if (s->n_stored < READ_BACK_MSGS)
-		return 0;
-	while (!s->uidplus && s->n_sent > 0) {
-		if (dest_pump(s, &r, &a, err) < 0)
-			return -1;
-		if (sess_drop(s->s, &r, err) < 0)
-			return dest_failed(s, err);
-	}
-	return read_back(s, err);
-}
-
-int
-dest_drain(struct sink *s, struct err *err)
-{
-	for (bool idle = false; !idle;)
-		if (dest_advance(s, &idle, err) < 0)
-			return -1;
+		dest_accept(s, at, &f->sent, &f->given);
 	return 0;
 }

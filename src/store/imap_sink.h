@@ -1,7 +1,8 @@
 /* Insides of the IMAP sink, shared by its files: imap_sink.c (session, folders, the table),
- * imap_send.c (APPENDs on their way and what is read back), imap_look.c (is it there already?),
- * imap_careful.c (one message at a time, repaired where the server insists), imap_aside.c (the
- * quarantine).
+ * imap_names.c (what folders are called there), imap_message.c (a message comes in), imap_taken.c
+ * (what the server takes), imap_send.c (APPENDs on their way), imap_read.c and imap_judge.c (what
+ * became of them), imap_look.c (is it there already?), imap_careful.c (one message at a time,
+ * repaired where the server insists), imap_aside.c (the quarantine).
  *
  * Messages of a known, moderate size are gathered in a group, which goes out in one piece: an
  * APPEND with several messages where the server has MULTIAPPEND. Larger ones stream through. What
@@ -165,15 +166,36 @@ struct sink {
 };
 
 /* imap_sink.c */
-struct folder_at *dest_selected(struct sink *s);
 /* After a failed call on the session: is it gone? Returns -1. */
 int dest_failed(struct sink *s, struct err *err);
 void dest_note(struct sink *s, enum event_no no, uint32_t uid, const char *command,
     const char *reply, bool standing, const char *fmt, ...) PRINTF_LIKE(7, 8);
 
-/* imap_send.c */
-int dest_pump(struct sink *s, struct resp *r, struct asked *a, struct err *err) WARN_UNUSED;
-int dest_wait(struct sink *s, uint32_t tag, struct resp *r, struct err *err) WARN_UNUSED;
+/* imap_names.c: the sink's functions, see sink.h. */
+void dest_survey(struct sink *s, const struct folder *list, size_t n);
+int dest_name_folder(struct sink *s, const struct folder *f, struct buf *ret_path,
+    bool *ret_mapped, struct err *err) WARN_UNUSED;
+int dest_prepare(struct sink *s, const struct folder *const *wanted, size_t n,
+    struct err *err) WARN_UNUSED;
+int dest_finish_account(struct sink *s, const struct folder *list, size_t len,
+    struct err *err) WARN_UNUSED;
+
+/* imap_message.c: the sink's functions, see sink.h. */
+int dest_begin(struct sink *s, struct folder_at *at, const struct msg *m,
+    struct err *err) WARN_UNUSED;
+int dest_write(struct sink *s, struct slice bytes, struct err *err) WARN_UNUSED;
+int dest_end(struct sink *s, struct msg *final, struct err *err) WARN_UNUSED;
+void dest_abandon(struct sink *s);
+int dest_amend(struct sink *s, struct folder_at *at, const struct msg *was,
+    const struct flags *now, struct err *err) WARN_UNUSED;
+int dest_remove(struct sink *s, struct folder_at *at, uint32_t uidvalidity,
+    const struct msg *was, struct err *err) WARN_UNUSED;
+bool dest_full(const struct sink *s);
+int dest_seal(struct sink *s, struct batch *b, struct pending **ret, struct err *err) WARN_UNUSED;
+int dest_finish(struct sink *s, struct folder_at *at, const struct folder_rec *rec,
+    const struct row_feed *rows, struct err *err) WARN_UNUSED;
+
+/* imap_taken.c */
 /* Flags that may be sent into the folder: *ret_left has the others, "" when there are none. False:
  * the arena is full. */
 bool dest_flags(const struct folder_at *at, const struct flags *f, struct arena *a,
@@ -181,6 +203,12 @@ bool dest_flags(const struct folder_at *at, const struct flags *f, struct arena 
 /* May this go without waiting (rules.md 2.1)? */
 bool dest_may_now(const struct sink *s, const struct folder_at *at, const struct flags *f,
     const struct date *d, uint64_t octets);
+/* An APPEND with these was answered OK, and the server had been waited for. */
+void dest_accept(struct sink *s, struct folder_at *at, const struct flags *f, const struct date *d);
+
+/* imap_send.c */
+int dest_pump(struct sink *s, struct resp *r, struct asked *a, struct err *err) WARN_UNUSED;
+int dest_wait(struct sink *s, uint32_t tag, struct resp *r, struct err *err) WARN_UNUSED;
 /* The message in s->body, synchronising, to its tagged answer; `octets` is what is sent in its place
  * when not NULL. *ret_uid: from APPENDUID, else 0. */
 int dest_append(struct sink *s, struct folder_at *at, const struct flags *f, const struct date *d,
@@ -190,14 +218,20 @@ int dest_stream_start(struct sink *s, struct folder_at *at, uint64_t octets, str
     WARN_UNUSED;
 int dest_stream_end(struct sink *s, struct folder_at *at, struct err *err) WARN_UNUSED;
 int dest_send_group(struct sink *s, struct err *err) WARN_UNUSED;
+/* A flight of its own, done, whose outcome is known; its texts go into ret->arena. */
+struct group *dest_result(struct sink *s, enum outcome_kind kind);
+void dest_drop_groups(struct sink *s);
+void dest_group_done(struct group *g, enum outcome_kind kind);
+struct group *dest_group_filling(const struct sink *s); /* NULL: none */
+/* Room for one more command: answers are taken until there is. */
+int dest_make_room(struct sink *s, struct err *err) WARN_UNUSED;
+
+/* imap_read.c */
 int dest_read_back_if_many(struct sink *s, struct err *err) WARN_UNUSED;
 /* All that is under way has its outcome. */
 int dest_drain(struct sink *s, struct err *err) WARN_UNUSED;
 /* Move one step towards an outcome; *ret_idle: nothing is under way. */
 int dest_advance(struct sink *s, bool *ret_idle, struct err *err) WARN_UNUSED;
-/* A flight of its own, done, whose outcome is known; its texts go into ret->arena. */
-struct group *dest_result(struct sink *s, enum outcome_kind kind);
-void dest_drop_groups(struct sink *s);
 
 /* imap_judge.c: after the server's OK. */
 void dest_seen(struct flight *f, struct arena *a, const struct fetch_data *d); /* FETCH data */

@@ -1,0 +1,316 @@
+/* One message into the sink: gathered or streamed, and flags that change later. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "mail/header.h"
+#include "store/imap_sink.h"
+
+static int
+keep_alive(struct sink *s, struct err *err)
+{
+	struct resp r;
+	uint32_t tag;
+
+	if (clock_mono_ms() - s->used_ms < ALIVE_MS)
+		return 0;
+	if (sess_send(s->s, DEST_OTHER, &tag, err, "NOOP") < 0)
+		return dest_failed(s, err);
+	return dest_wait(s, tag, &r, err);
+}
+
+static bool
+whole(enum verdict v)
+{
+	return v == VERDICT_NONE || v == VERDICT_STORED;
+}
+
+/* Must the message be here as a whole before it is sent? */
+static bool
+gathers(const struct sink *s, const struct folder_at *at, const struct msg *m)
+{
+	return s->care != CARE_NONE || at->n_cands > 0 || m->wire_bytes == 0 ||
+	       m->wire_bytes <= SMALL_MAX || !m->date.known || !whole(m->verdict) ||
+	       (s->limit != 0 && m->wire_bytes > s->limit);
+}
+
+int
+dest_begin(struct sink *s, struct folder_at *at, const struct msg *m, struct err *err)
+{
+	if (s->broken || s->s == NULL)
+		return dest_failed(s, (err_set(err, ERR_CUT, "the connection is closed"), err));
+	if (at->full[0] != '\0' && s->care == CARE_NONE)
+		return err_set(err, ERR_FOLDER, "the destination is over its quota: %s", at->full);
+	if (s->later.kind != ERR_NONE) {
+		*err = s->later;
+		return dest_failed(s, err);
+	}
+	if (keep_alive(s, err) < 0)
+		return -1;
+	if (!at->looked && dest_look(s, at, err) < 0)
+		return -1;
+	arena_reset(&s->now_arena);
+	if (!msg_copy(m, &s->now_arena, &s->now))
+		return err_set(err, ERR_MESSAGE, "UID %u: its keywords do not fit", m->uid);
+	s->given = s->now.date;
+	s->begun = true;
+	spool_reset(s->body);
+	if (gathers(s, at, m))
+		return 0;
+	return dest_stream_start(s, at, m->wire_bytes, err);
+}
+
+int
+dest_write(struct sink *s, struct slice bytes, struct err *err)
+{
+	if (!s->streams)
+		return spool_add(s->body, bytes, err);
+	if (s->swallow)
+		return 0;
+	s->written += bytes.len;
+	/* More than was announced would be read as a command. */
+	if (s->written > s->announced) {
+		s->broken = true;
+		err_set(err, ERR_CUT, "UID %u is larger than the source announced", s->now.uid);
+		return dest_failed(s, err);
+	}
+	return stream_write(s->s->in, bytes.data, bytes.len, err) < 0 ? dest_failed(s, err) : 0;
+}
+
+/* Without an internal date that of the header is better than the server's clock (quirks row 49). */
+static int
+date_of_header(struct sink *s, struct err *err)
+{
+	struct header_facts facts;
+	struct slice head;
+	struct arena a;
+
+	if (s->given.known)
+		return 0;
+	if (spool_read(s->body, 0, HEADER_MAX, &head, err) < 0)
+		return -1;
+	arena_init(&a, 1024 * 1024);
+	header_read(head, &a, &facts);
+	s->given = facts.sent;
+	arena_done(&a);
+	return 0;
+}
+
+static int
+not_whole(struct sink *s, struct folder_at *at, struct err *err)
+{
+	struct group *g = dest_result(s, OUTCOME_ASIDE);
+	struct flight *f = &g->flight[0];
+	const char *path;
+	const char *why = s->now.reason != NULL ? s->now.reason : verdict_name(s->now.verdict);
+
+	if (dest_set_aside(s, at, why, NULL, &g->arena, &path, err) < 0)
+		return -1;
+	f->reason = arena_printf(&g->arena, "%s; not sent, kept as %s", why, path);
+	return 0;
+}
+
+static int
+over_limit(struct sink *s, struct folder_at *at, struct err *err)
+{
+	struct group *g = dest_result(s, OUTCOME_REFUSED);
+	const char *path;
+	char why[128];
+
+	snprintf(why, sizeof(why),
+	    "%" PRIu64 " octets; the destination takes no message over %" PRIu64 " (APPENDLIMIT)",
+	    spool_len(s->body), s->limit);
+	if (dest_set_aside(s, at, why, NULL, &g->arena, &path, err) < 0)
+		return -1;
+	g->flight[0].reason = arena_printf(&g->arena, "%s; kept as %s", why, path);
+	return 0;
+}
+
+int
+dest_end(struct sink *s, struct msg *final, struct err *err)
+{
+	s->begun = false;
+	final->file_bytes = final->wire_bytes;
+	memcpy(s->now.sha256, final->sha256, SHA256_LEN);
+	s->now.wire_bytes = s->now.file_bytes = final->wire_bytes;
+	s->now.verdict = final->verdict;
+	s->now.rebuilt = final->rebuilt;
+	s->now.reason = final->reason != NULL
+			    ? arena_copy(&s->now_arena, slice_str(final->reason))
+			    : NULL;
+	if (s->streams)
+		return dest_stream_end(s, s->at, err);
+	if (!whole(final->verdict))
+		return not_whole(s, s->at, err);
+	if (s->limit != 0 && spool_len(s->body) > s->limit)
+		return over_limit(s, s->at, err);
+	if (date_of_header(s, err) < 0)
+		return -1;
+	if (s->care != CARE_NONE || s->at->n_cands > 0)
+		return dest_place(s, s->at, err);
+	return dest_add_small(s, s->at, err);
+}
+
+/* Of a message that was cut in the middle nothing more can be sent. What went before it is still
+ * answered. */
+void
+dest_abandon(struct sink *s)
+{
+	struct err ignored = { 0 };
+	struct resp r;
+	struct asked a;
+
+	if (!s->begun)
+		return;
+	s->begun = false;
+	if (!s->streams)
+		return;
+	s->streams = false;
+	if (s->swallow) {
+		s->swallow = false;
+		return;
+	}
+	while (!s->broken && s->n_sent > 1)
+		if (dest_pump(s, &r, &a, &ignored) < 0 || sess_drop(s->s, &r, &ignored) < 0)
+			break;
+	/* It never was whole: that one is not in doubt. */
+	for (struct group *g = s->first; g != NULL; g = g->next) {
+		if (g->next == NULL && g->state == GROUP_SENT) {
+			g->state = GROUP_DONE;
+			g->given = g->n;
+		}
+	}
+	s->broken = true;
+}
+
+static int
+send_store(struct sink *s, uint32_t uid, char sign, const struct flags *f, uint32_t *ret_tag,
+    struct err *err)
+{
+	struct buf text;
+	int rc;
+
+	buf_init(&text, LEX_STRING_MAX);
+	flags_text(f, &text);
+	rc = text.len == 0 ? 0
+			   : sess_send(s->s, DEST_OTHER, ret_tag, err,
+				 "UID STORE %u %cFLAGS.SILENT (%s)", uid, sign, text.data);
+	buf_done(&text);
+	return rc < 0 ? dest_failed(s, err) : 0;
+}
+
+/* Keywords of a that b has not. */
+static const char *
+keywords_minus(const char *a, const char *b, struct buf *out)
+{
+	buf_reset(out);
+	for (const char *p = a; *p != '\0';) {
+		size_t n = strcspn(p, " ");
+		bool there = false;
+
+		for (const char *q = b; *q != '\0' && !there;) {
+			size_t k = strcspn(q, " ");
+
+			there = k == n && memcmp(p, q, n) == 0;
+			q += k + (q[k] == ' ');
+		}
+		if (!there) {
+			if (out->len > 0)
+				buf_add_byte(out, ' ');
+			buf_add(out, p, n);
+		}
+		p += n + (p[n] == ' ');
+	}
+	return out->len > 0 ? out->data : "";
+}
+
+/* Only what has changed on the source is changed: what people did on the server since stays. */
+int
+dest_amend(struct sink *s, struct folder_at *at, const struct msg *was, const struct flags *now,
+    struct err *err)
+{
+	struct flags plus = { .system = now->system & (uint8_t)~was->flags.system & FLAGS_STORED };
+	struct flags minus = { .system = was->flags.system & (uint8_t)~now->system & FLAGS_STORED };
+	struct arena a;
+	struct buf b1, b2;
+	struct flags sent;
+	const char *left;
+	struct resp r;
+	uint32_t tag = 0;
+	int rc = -1;
+
+	if (was->dest_uid == 0 || s->s == NULL)
+		return 0;
+	arena_init(&a, 1024 * 1024);
+	buf_init(&b1, LEX_STRING_MAX);
+	buf_init(&b2, LEX_STRING_MAX);
+	plus.keywords = keywords_minus(now->keywords, was->flags.keywords, &b1);
+	minus.keywords = keywords_minus(was->flags.keywords, now->keywords, &b2);
+	if (!dest_flags(at, &plus, &a, &sent, &left))
+		goto out;
+	if (send_store(s, was->dest_uid, '+', &sent, &tag, err) < 0 ||
+	    (tag != 0 && dest_wait(s, tag, &r, err) < 0))
+		goto out;
+	tag = 0;
+	if (!dest_flags(at, &minus, &a, &sent, &left))
+		goto out;
+	if (send_store(s, was->dest_uid, '-', &sent, &tag, err) < 0 ||
+	    (tag != 0 && dest_wait(s, tag, &r, err) < 0))
+		goto out;
+	rc = 0;
+out:
+	buf_done(&b1);
+	buf_done(&b2);
+	arena_done(&a);
+	return rc;
+}
+
+/* Nothing is ever removed from a server on its own account (rules.md 2.4). */
+int
+dest_remove(struct sink *s, struct folder_at *at, uint32_t uidvalidity, const struct msg *was,
+    struct err *err)
+{
+	(void)s;
+	(void)at;
+	(void)uidvalidity;
+	(void)was;
+	(void)err;
+	return 0;
+}
+
+bool
+dest_full(const struct sink *s)
+{
+	(void)s;
+	return false;
+}
+
+int
+dest_seal(struct sink *s, struct batch *b, struct pending **ret, struct err *err)
+{
+	(void)err;
+	*ret = NULL;
+	for (struct folder_at *at = s->folders; at != NULL; at = at->next) {
+		if (!at->marked)
+			continue;
+		if (at->renewed)
+			batch_unplaced(b, at->id);
+		batch_mark(b, at->id, at->mark.data);
+		at->marked = false;
+	}
+	return 0;
+}
+
+int
+dest_finish(struct sink *s, struct folder_at *at, const struct folder_rec *rec,
+    const struct row_feed *rows, struct err *err)
+{
+	(void)s;
+	(void)at;
+	(void)rec;
+	(void)rows;
+	(void)err;
+	return 0;
+}
