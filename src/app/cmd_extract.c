@@ -66,8 +66,8 @@ extract_begin(struct extract *x, struct err *err)
 	if (x->into && destination_keep(&x->dest, r->state, x->into->dest, err) < 0)
 		return -1;
 	if ((x->into && x->into->from
-		    ? stored_write_files(r->state, x->source, r->o, err)
-		    : stored_write(r->state, &r->origin, x->source, r->o, err)) < 0)
+		    ? stored_write_files(r->state, x->source, r->o, x->dest.password, err)
+		    : stored_write(r->state, &r->origin, x->source, r->o, x->dest.password, err)) < 0)
 		return -1;
 	return state_run_begin(r->state, IMEX_VERSION, x->source, &x->number, err);
 }
@@ -162,8 +162,16 @@ extract_open(struct extract *x, struct options *o, struct err *err)
 		return -1;
 	if (!into)
 		return 0;
-	if (destination_open(&x->dest, o, into->dest, err) < 0)
+	const char *login = into->from ? into->from->login : x->run.origin.url.user;
+	const char *dest = destination_url(into->dest, login, &o->arena);
+
+	if (dest == NULL)
+		return err_set(err, ERR_USAGE, "DEST is too long");
+	if (destination_open(&x->dest, o, dest, err) < 0)
 		return -1;
+	if (!into->from && destination_is(&x->dest, &x->run.origin.url))
+		return err_set(err, ERR_USAGE,
+		    "SOURCE and DEST are the same account: each message would be copied beside itself");
 	if (into->from) {
 		origin_options(o, &x->run.job);
 		x->run.job.from = into->from;
@@ -201,6 +209,19 @@ extract_close(struct extract *x, const struct err *why, bool failed, struct err 
 	return extract_reports(x, err);
 }
 
+static int
+extract_report_files(const struct extract *x, struct err *err)
+{
+	struct report r;
+	int rc;
+
+	if (report_open(&r, x->run.state, x->dir, x->run.o->no_subjects, err) < 0)
+		return -1;
+	rc = report_files(&r, err);
+	report_done(&r);
+	return rc;
+}
+
 /* Of a list the caller tells what became of it. */
 static int
 extract_end_many(struct extract *x, const struct err *why, bool failed, struct err *err)
@@ -209,9 +230,10 @@ extract_end_many(struct extract *x, const struct err *why, bool failed, struct e
 	x->code = extract_code(x, why, failed, err);
 	if (failed)
 		x->many->why = *why;
-	if (x->code < 0)
+	if (x->code < 0 || state_run_end(x->run.state, x->number, x->code, err) < 0)
 		return -1;
-	return state_run_end(x->run.state, x->number, x->code, err);
+	/* An import has a directory of its own. */
+	return x->into && x->into->from ? extract_report_files(x, err) : 0;
 }
 
 /* What failed first is told, and its code is the answer: a disk that is full fails here again. */
@@ -223,7 +245,8 @@ extract_end(struct extract *x, const struct err *why, bool failed, struct err *e
 	run_quiet(&x->run);
 	if (!failed)
 		return extract_close(x, why, false, err);
-	run_complain(why, &x->run.origin);
+	run_complain_of(why, x->into && destination_failed(why) ? x->dest.password_from
+								: x->run.origin.password_from);
 	if (extract_close(x, why, true, &later) < 0 && x->code < 0)
 		x->code = err_exit_code(later.kind);
 	return 0;

@@ -89,8 +89,10 @@ cmd_import(struct options *o, struct err *err)
 		    "imex import needs DEST, as in: imex import %s imaps://anna@new.example.org/; "
 		    "'imex import %s --dry-run' lists what would be imported",
 		    path, path);
+	if (destination_check(o, o->word[1], err) < 0)
+		return -1;
 	if (!dir && jobdir_has_state(path)) {
-		if (destination_import_dir(o, path, o->word[1], &dir, err) < 0)
+		if (destination_import_dir(&o->arena, path, o->word[1], &dir, err) < 0)
 			return -1;
 	} else if (!dir) {
 		return err_set(err, ERR_USAGE,

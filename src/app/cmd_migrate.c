@@ -1,5 +1,6 @@
 /* From one server into another, in one step. */
 #include "app/command.h"
+#include "app/destination.h"
 #include "app/extract.h"
 #include "app/mapping_table.h"
 
@@ -8,6 +9,8 @@ cmd_migrate(struct options *o, struct err *err)
 {
 	const struct into into = { .command = "migrate", .dest = o->word[1] };
 
+	if (destination_check(o, o->word[1], err) < 0)
+		return -1;
 	if (o->dry_run)
 		return mapping_show(o, o->word[0], o->word[1], err);
 	if (!o->job)

@@ -2,22 +2,28 @@
  * says so. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "app/birth.h"
 #include "app/destination.h"
-#include "app/jobdir.h"
 #include "app/out.h"
+#include "app/placed.h"
+#include "app/report.h"
 #include "app/run.h"
-#include "app/stored.h"
 #include "base/json.h"
+
+enum { EXIT_UNDONE = 0, EXIT_REFUSED = 1, EXIT_LEFT = 2 };
 
 struct undo {
 	struct run run;
 	struct destination dest;
+	const char *dir;
+	const char *source; /* of the account at hand, for people */
 	struct out out;
 	struct undo_counts counts;
+	uint64_t removable; /* told so far by this pass */
 	bool remove;
 };
 
@@ -26,40 +32,64 @@ undo_words(enum undo_what w)
 {
 	static const char *const words[] = {
 		[UNDO_REMOVE] = "put there by imex",
-		[UNDO_CHANGED] = "not what imex sent any more: stays",
-		[UNDO_GONE] = "no longer there",
-		[UNDO_NOT_OURS] = "was there before: stays",
+		[UNDO_CHANGED] = "is not what imex sent any more, stays",
+		[UNDO_GONE] = "is no longer there",
+		[UNDO_NOT_OURS] = "was not put there by imex, stays",
 	};
 
 	return words[w];
 }
 
 static void
+undo_json(struct undo *u, const struct undo_item *i)
+{
+	struct buf *b = &u->out.buf;
+
+	json_open(b, NULL);
+	json_put_str(b, "folder", i->folder);
+	json_put_int(b, "uid", i->uid);
+	json_put_str(b, "what", undo_words(i->what));
+	json_put_str(b, "subject", i->subject);
+	json_put_str(b, "date", i->date);
+	json_close(b);
+	buf_add_byte(b, '\n');
+}
+
+static void
+undo_text(struct undo *u, const struct undo_item *i)
+{
+	struct out *o = &u->out;
+
+	out_visible(o, i->folder);
+	out_printf(o, " UID %u", i->uid);
+	if (i->date && *i->date) {
+		out_str(o, ", ");
+		out_visible(o, i->date);
+	}
+	if (i->subject && *i->subject) {
+		out_str(o, ", ");
+		out_visible(o, i->subject);
+	}
+	out_printf(o, ": %s\n", undo_words(i->what));
+}
+
+/* The first pass tells all but what was never imex's, which may be a whole mailbox; the second has
+ * nothing new to tell. */
+static void
 undo_put(void *arg, const struct undo_item *i)
 {
 	struct undo *u = arg;
-	struct out *o = &u->out;
+	const struct options *o = u->run.o;
 
+	u->removable += i->what == UNDO_REMOVE;
+	if (u->remove || o->quiet || (i->what == UNDO_NOT_OURS && o->verbose == 0))
+		return;
 	screen_hide(u->run.screen);
-	if (u->run.o->json) {
-		json_open(&o->buf, NULL);
-		json_put_str(&o->buf, "folder", i->folder);
-		json_put_int(&o->buf, "uid", i->uid);
-		json_put_str(&o->buf, "what", undo_words(i->what));
-		json_put_str(&o->buf, "subject", i->subject);
-		json_put_str(&o->buf, "date", i->date);
-		json_close(&o->buf);
-		buf_add_byte(&o->buf, '\n');
-	} else if (!u->run.o->quiet) {
-		out_visible(o, i->folder);
-		out_printf(o, " UID %u: %s", i->uid, undo_words(i->what));
-		if (i->subject && *i->subject) {
-			out_str(o, "; ");
-			out_visible(o, i->subject);
-		}
-		out_str(o, "\n");
-	}
-	out_drain(o);
+	if (o->json)
+		undo_json(u, i);
+	else
+		undo_text(u, i);
+	out_drain(&u->out);
 	screen_show(u->run.screen);
 }
 
@@ -73,24 +103,6 @@ undo_work(void *arg, struct err *err)
 	return job_undo(&u->run.job, u->remove, &out, &u->counts, err);
 }
 
-/* On a terminal; elsewhere --yes is needed. */
-static bool
-undo_ask(const struct undo *u)
-{
-	char line[16] = "";
-
-	if (u->run.o->yes)
-		return true;
-	if (!isatty(STDIN_FILENO)) {
-		fprintf(stderr, "imex: nothing was removed: there is no terminal to ask on; --yes "
-				"removes without asking\n");
-		return false;
-	}
-	fprintf(stderr, "Remove %" PRIu64 " messages from %s? [y/N] ", u->counts.ours,
-	    u->dest.account);
-	return fgets(line, sizeof(line), stdin) != NULL && (line[0] == 'y' || line[0] == 'Y');
-}
-
 static int
 undo_step(struct undo *u, bool remove, struct err *err)
 {
@@ -98,6 +110,7 @@ undo_step(struct undo *u, bool remove, struct err *err)
 	int rc;
 
 	u->remove = remove;
+	u->removable = 0;
 	out_open(&u->out, STDOUT_FILENO);
 	rc = control_run(u->run.control, undo_work, u, err);
 	if (out_close(&u->out, rc < 0 ? &why : err) < 0)
@@ -105,102 +118,219 @@ undo_step(struct undo *u, bool remove, struct err *err)
 	return rc;
 }
 
+/* ---- words ---- */
+
+static void
+undo_tell(const struct undo *u, uint64_t n, const char *what)
+{
+	const struct options *o = u->run.o;
+	const struct undo_counts *c = &u->counts;
+
+	if (o->quiet || o->json)
+		return;
+	printf("%s: %" PRIu64 " message%s %s", u->dest.account, n, n == 1 ? "" : "s", what);
+	if (c->changed > 0)
+		printf("; %" PRIu64 " changed since, left alone", c->changed);
+	if (c->gone > 0)
+		printf("; %" PRIu64 " no longer there", c->gone);
+	printf("\n");
+	fflush(stdout);
+}
+
+static int
+undo_end_json(const struct undo *u, uint64_t removable, int code, struct err *err)
+{
+	struct out o;
+
+	if (!u->run.o->json)
+		return 0;
+	out_open(&o, STDOUT_FILENO);
+	json_open(&o.buf, NULL);
+	json_put_str(&o.buf, "account", u->dest.account);
+	json_put_int(&o.buf, "removable", (int64_t)removable);
+	json_put_int(&o.buf, "removed", (int64_t)u->counts.removed);
+	json_put_int(&o.buf, "changed", (int64_t)u->counts.changed);
+	json_put_int(&o.buf, "gone", (int64_t)u->counts.gone);
+	json_put_int(&o.buf, "exit_code", code);
+	json_close(&o.buf);
+	buf_add_byte(&o.buf, '\n');
+	return out_close(&o, err);
+}
+
+/* On a terminal; elsewhere --yes is needed. */
+static bool
+undo_ask(const struct undo *u, uint64_t n)
+{
+	char line[16] = "";
+
+	if (u->run.o->yes)
+		return true;
+	if (!isatty(STDIN_FILENO)) {
+		fprintf(stderr,
+		    "imex: nothing was removed: there is no terminal to ask on; --yes removes "
+		    "without asking\n");
+		return false;
+	}
+	fprintf(stderr, "Remove %" PRIu64 " message%s from %s? [y/N] ", n, n == 1 ? "" : "s",
+	    u->dest.account);
+	return fgets(line, sizeof(line), stdin) != NULL && (line[0] == 'y' || line[0] == 'Y');
+}
+
+/* ---- one account ---- */
+
+static int
+undo_reports(const struct undo *u, struct err *err)
+{
+	struct report r;
+	int rc;
+
+	if (report_open(&r, u->run.state, u->dir, u->run.o->no_subjects, err) < 0)
+		return -1;
+	rc = report_files(&r, err);
+	report_done(&r);
+	return rc;
+}
+
+/* What could be removed is, also when a folder could not be opened: then *err has the first reason,
+ * and the code is 2. */
+static int
+undo_remove(struct undo *u, uint64_t n, struct err *err)
+{
+	struct err why = { 0 };
+	int rc = undo_step(u, true, &why);
+
+	undo_tell(u, u->counts.removed, u->counts.removed == 1 ? "was removed" : "were removed");
+	if (undo_reports(u, err) < 0)
+		return -1;
+	if (rc < 0 && why.kind != ERR_FOLDER) {
+		*err = why;
+		return -1;
+	}
+	if (rc < 0)
+		run_complain(&why, NULL);
+	return rc < 0 || u->counts.removed < n || u->counts.changed > 0 ? EXIT_LEFT : EXIT_UNDONE;
+}
+
 static int
 undo_all(struct undo *u, struct err *err)
 {
-	if (undo_step(u, false, err) < 0)
+	struct err why = { 0 };
+	int rc = undo_step(u, false, &why), code;
+	uint64_t n = u->removable;
+
+	if (rc < 0 && why.kind != ERR_FOLDER) {
+		*err = why;
 		return -1;
-	if (u->counts.ours == 0) {
-		if (!u->run.o->quiet && !u->run.o->json)
-			printf("%s: nothing that imex put there is left\n", u->dest.account);
-		return u->counts.changed > 0 ? 2 : 0;
 	}
-	if (!u->run.o->quiet && !u->run.o->json)
-		printf("%s: %" PRIu64 " messages were put there by imex, %" PRIu64
-		       " more are not what was sent any more, %" PRIu64 " are gone\n",
-		    u->dest.account, u->counts.ours, u->counts.changed, u->counts.gone);
-	fflush(stdout);
-	if (u->run.o->dry_run || !undo_ask(u))
-		return u->run.o->dry_run ? 0 : 1;
-	if (undo_step(u, true, err) < 0)
-		return -1;
-	if (!u->run.o->quiet && !u->run.o->json)
-		printf("%s: %" PRIu64 " messages were removed\n", u->dest.account,
-		    u->counts.removed);
-	return u->counts.removed == u->counts.ours && u->counts.changed == 0 ? 0 : 2;
+	if (rc < 0)
+		run_complain(&why, NULL);
+	undo_tell(u, n, n == 1 ? "was put there by imex" : "were put there by imex");
+	if (n == 0 || u->run.o->dry_run)
+		code = rc < 0 || u->counts.changed > 0 ? EXIT_LEFT : EXIT_UNDONE;
+	else if (!undo_ask(u, n))
+		code = EXIT_REFUSED;
+	else
+		code = undo_remove(u, n, err);
+	if (code == EXIT_UNDONE && rc < 0)
+		code = EXIT_LEFT;
+	return code < 0 || undo_end_json(u, n, code, err) < 0 ? -1 : code;
 }
 
-/* The job that went to a server: DIR itself, or an import of DIR. */
+/* The account that is meant, by its address alone: its source is not asked. */
 static int
-undo_find(struct options *o, const char **ret_dir, const char **ret_dest, struct err *err)
+undo_source(struct undo *u, struct placed *p, size_t i, struct err *err)
 {
-	const char *dir = o->word[0];
+	struct imap_url url;
 
-	if (destination_of_job(o, dir, ret_dest, err) < 0)
+	if (p->files)
+		return 0;
+	if (imap_url_parse(placed_source(p, i), &p->arena, &url, err) < 0)
 		return -1;
-	if (*ret_dest == NULL && o->n_words > 1) {
-		if (destination_import_dir(o, dir, o->word[1], &dir, err) < 0 ||
-		    destination_of_job(o, dir, ret_dest, err) < 0)
-			return -1;
-	}
-	if (*ret_dest == NULL)
-		return err_set(err, ERR_NO_INPUT,
-		    "'%s' is not the directory of a migration or an import%s", o->word[0],
-		    o->n_words > 1 ? " into that account" : "; of an import name DEST, too");
-	*ret_dir = dir;
+	u->run.job.source.account = url.user;
+	u->run.job.source.login = url.user;
+	u->run.job.source.host = url.host;
+	u->run.job.source.port = url.port;
 	return 0;
 }
 
 static int
-undo_options(struct options *o, const char *dir, struct err *err)
+undo_begin(struct undo *u, struct placed *p, size_t i, struct err *err)
 {
-	struct state *t = NULL;
-	struct stored *s = NULL;
-	int rc;
+	struct options *o = u->run.o;
+	const char *dest;
 
-	if (state_open(&t, dir, STATE_READ, err) < 0)
-		return -1;
-	rc = stored_read(&s, t, err);
-	if (rc == 0)
-		rc = stored_apply_at(s, 0, o, err);
-	stored_free(&s);
-	state_close(&t);
-	return rc;
-}
-
-static int
-undo_begin(struct undo *u, struct options *o, const char *dir, const char *dest, struct err *err)
-{
-	if (undo_options(o, dir, err) < 0 || birth_settle(o, dir, err) < 0 ||
-	    run_open(&u->run, o, NULL, err) < 0 ||
-	    destination_open(&u->dest, o, o->n_words > 1 ? o->word[1] : dest, err) < 0 ||
-	    run_state(&u->run, dir, STATE_RUN, err) < 0 ||
-	    destination_keep(&u->dest, u->run.state, o->n_words > 1 ? o->word[1] : dest, err) < 0)
+	if (placed_dest(p, i, &dest, err) < 0 || birth_settle(o, p->dir, err) < 0 ||
+	    run_open(&u->run, o, NULL, err) < 0 || destination_open(&u->dest, o, dest, err) < 0 ||
+	    run_state(&u->run, p->dir, STATE_RUN, err) < 0)
 		return -1;
 	origin_options(o, &u->run.job);
 	u->run.job.dest = &u->dest.dest;
-	return run_log(&u->run, dir, err);
+	return undo_source(u, p, i, err) < 0 ? -1 : run_log(&u->run, p->dir, err);
+}
+
+static int
+undo_account(struct placed *p, size_t i, const struct options *given, struct err *err)
+{
+	struct undo u = { .dir = p->dir };
+	struct options o;
+	int rc = placed_options(p, i, given, &o, err);
+
+	u.run.o = &o;
+	if (rc == 0)
+		rc = undo_begin(&u, p, i, err);
+	if (rc == 0)
+		rc = undo_all(&u, err);
+	run_quiet(&u.run);
+	if (rc < 0) {
+		run_complain_of(err, u.dest.password_from);
+		rc = err_exit_code(err->kind);
+	}
+	run_close(&u.run);
+	destination_done(&u.dest);
+	options_done(&o);
+	return rc;
+}
+
+/* ---- all of them ---- */
+
+static int
+undo_each(struct placed *p, const struct options *o, const bool *wanted, struct err *err)
+{
+	int code = -1;
+
+	for (size_t i = 0; i < placed_len(p); i++) {
+		if (!wanted[i] || (o->account && !placed_is(p, i, o->account)))
+			continue;
+		int one = undo_account(p, i, o, err);
+
+		code = one > code ? one : code;
+		if (err->kind == ERR_INTERRUPTED)
+			break;
+	}
+	if (code < 0)
+		return err_set(err, ERR_NO_INPUT, "'%s' has no account '%s'", p->dir,
+		    o->account ? o->account : "");
+	return code;
 }
 
 int
 cmd_undo(struct options *o, struct err *err)
 {
-	struct undo u = { .remove = false };
-	const char *dir = NULL, *dest = NULL;
-	int rc;
+	const char *named = o->n_words > 1 ? o->word[1] : NULL;
+	bool *wanted = NULL;
+	struct placed p;
+	int rc = placed_open(&p, o->word[0], named, err);
 
-	if (undo_find(o, &dir, &dest, err) < 0)
-		return -1;
-	rc = undo_begin(&u, o, dir, dest, err);
-	if (rc == 0) {
-		rc = undo_all(&u, err);
-		run_quiet(&u.run);
-		if (rc < 0) {
-			run_complain(err, NULL);
-			rc = err_exit_code(err->kind);
-		}
-	}
-	run_close(&u.run);
-	destination_done(&u.dest);
+	*err = rc < 0 ? *err : (struct err){ 0 };
+	if (rc == 0 && p.dest == NULL)
+		rc = err_set(err, ERR_NO_INPUT,
+		    "'%s' is not the directory of a migration or an import%s", o->word[0],
+		    named ? " into that account" : "; of an import name DEST, too");
+	if (rc == 0)
+		rc = placed_choose(&p, named, false, &wanted, err);
+	if (rc == 0)
+		rc = undo_each(&p, o, wanted, err);
+	free(wanted);
+	placed_close(&p);
 	return rc;
 }

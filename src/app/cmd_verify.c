@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include "app/jobdir.h"
 #include "app/listing.h"
 #include "app/out.h"
+#include "app/placed.h"
 #include "app/run.h"
 #include "app/stored.h"
 #include "base/json.h"
@@ -17,7 +19,7 @@ struct verify {
 	struct out out;
 	struct verify_counts counts;
 	const char *source;	/* NULL: files against the state alone */
-	const char *to;		/* URL of the server that the job went to; NULL: files */
+	const char *to;		/* the server that the job went to; NULL: files */
 	struct destination dest;
 	struct shelf_found found;	/* of an import */
 };
@@ -196,125 +198,180 @@ verify_begin(struct verify *v, const char *dir, struct err *err)
 	return verify_log(v, dir, err);
 }
 
-/* A job that went to a server: its source and its destination are as it keeps them. */
+/* One account of a job that went to a server; v->run.o are its options. */
 static int
-verify_begin_dest(struct verify *v, const char *dir, struct err *err)
+verify_begin_dest(struct verify *v, struct placed *p, size_t i, struct err *err)
 {
 	struct options *o = v->run.o;
-	struct job_birth birth;
-	struct state *t = NULL;
-	struct stored *s = NULL;
-	const char *source = NULL;
-	int rc;
+	const char *source = placed_source(p, i), *dest;
 
-	if (state_open(&t, dir, STATE_READ, err) < 0)
+	if (placed_dest(p, i, &dest, err) < 0 || birth_settle(o, p->dir, err) < 0 ||
+	    (p->files && shelf_find(source, &v->found, err) < 0) ||
+	    run_open(&v->run, o, p->files ? NULL : source, err) < 0 ||
+	    destination_open(&v->dest, o, dest, err) < 0 ||
+	    run_state(&v->run, p->dir, STATE_READ, err) < 0)
 		return -1;
-	rc = state_birth_read(t, &birth, err);
-	if (rc == 0 && (rc = stored_read(&s, t, err)) == 0) {
-		source = stored_len(s) > 0 ? arena_copy(&o->arena, slice_str(stored_source(s, 0))) : "";
-		rc = stored_apply_at(s, 0, o, err);
-	}
-	stored_free(&s);
-	state_close(&t);
-	if (rc < 0)
-		return -1;
-
-	bool files = strcmp(birth.command, "import") == 0;
-
-	if (birth_settle(o, dir, err) < 0 || (files && shelf_find(source, &v->found, err) < 0) ||
-	    run_open(&v->run, o, files ? NULL : source, err) < 0 ||
-	    destination_open(&v->dest, o, v->to, err) < 0 ||
-	    run_state(&v->run, dir, STATE_READ, err) < 0)
-		return -1;
-	if (files) {
+	if (p->files) {
 		origin_options(o, &v->run.job);
 		if (import_choose(o, &v->found, &v->run.job.from, err) < 0)
 			return -1;
 	}
 	v->run.job.dest = &v->dest.dest;
-	return verify_log(v, dir, err);
+	return verify_log(v, p->dir, err);
 }
 
-/* The job that went to a server: DIR itself, or an import of DIR into the server that is named. */
-static int
-verify_find_dest(struct verify *v, const char **io_dir, struct err *err)
+static void
+verify_print_begin(struct verify *v)
 {
-	struct options *o = v->run.o;
-	const char *dir, *dest;
-	struct err ignored;
-
-	if (destination_of_job(o, *io_dir, &v->to, err) < 0)
-		return -1;
-	/* What is wrong with SOURCE is told where it is used. */
-	if (v->to != NULL || !v->source ||
-	    destination_import_dir(o, *io_dir, v->source, &dir, &ignored) < 0)
-		return 0;
-	if (destination_of_job(o, dir, &dest, err) < 0)
-		return -1;
-	if (dest != NULL) {
-		v->to = dest;
-		*io_dir = dir;
+	out_open(&v->out, STDOUT_FILENO);
+	if (v->run.o->json) {
+		json_open(&v->out.buf, NULL);
+		json_put_str(&v->out.buf, "imex", IMEX_VERSION);
+		json_open_array(&v->out.buf, "differences");
 	}
-	return 0;
 }
 
 static int
 verify_compare(struct verify *v, struct err *err)
 {
-	bool json = v->run.o->json;
-	struct err why;
-	int rc, written;
+	int rc = control_run(v->run.control, verify_work, v, err);
 
-	out_open(&v->out, STDOUT_FILENO);
-	if (json) {
-		json_open(&v->out.buf, NULL);
-		json_put_str(&v->out.buf, "imex", IMEX_VERSION);
-		json_open_array(&v->out.buf, "differences");
-	}
-	rc = control_run(v->run.control, verify_work, v, err);
 	run_quiet(&v->run);
 	if (rc == 0 && v->counts.differences + v->counts.recognised == 0) {
 		struct event e = { .no = EV_VERIFY_EQUAL, .level = LEVEL_INFO };
 
 		evlog_put(v->run.log, &e, "%s", "");
 	}
-	int code = rc < 0 ? err_exit_code(err->kind) : verify_code(&v->counts);
+	return rc;
+}
 
-	if (json)
+/* code: what to end with. -1: standard output cannot be written. */
+static int
+verify_print_end(struct verify *v, int code, bool text, struct err *err)
+{
+	if (v->run.o->json)
 		verify_end_json(v, code);
-	else if (rc == 0)
+	else if (text)
 		verify_end_text(v);
-	written = out_close(&v->out, &why);
-	if (rc < 0) {
-		run_complain(err, &v->run.origin);
-		return code;
-	}
-	if (written < 0) {
-		*err = why;
+	return out_close(&v->out, err) < 0 ? -1 : code;
+}
+
+static void
+verify_complain(const struct verify *v, const struct err *why)
+{
+	run_complain_of(why, v->to && destination_failed(why) ? v->dest.password_from
+							       : v->run.origin.password_from);
+}
+
+/* Files against the state, or against their source. */
+static int
+verify_files(struct verify *v, const char *dir, struct err *err)
+{
+	struct err why;
+	int rc = verify_begin(v, dir, err);
+
+	if (rc < 0)
 		return -1;
+	verify_print_begin(v);
+	rc = verify_compare(v, &why);
+	if (rc < 0)
+		verify_complain(v, &why);
+	return verify_print_end(
+	    v, rc < 0 ? err_exit_code(why.kind) : verify_code(&v->counts), rc == 0, err);
+}
+
+static void
+verify_add(struct verify_counts *sum, const struct verify_counts *one)
+{
+	sum->folders += one->folders;
+	sum->messages += one->messages;
+	sum->bytes += one->bytes;
+	sum->recognised += one->recognised;
+	sum->differences += one->differences;
+	sum->not_good += one->not_good;
+}
+
+/* -1: it could not be compared. What is in *v of it is closed again. */
+static int
+verify_account(struct verify *v, struct placed *p, size_t i, struct verify_counts *sum,
+    struct err *err)
+{
+	struct options *given = v->run.o, o;
+	int rc = placed_options(p, i, given, &o, err);
+
+	v->run.o = &o;
+	v->counts = (struct verify_counts){ 0 };
+	v->dest = (struct destination){ 0 };
+	if (rc == 0)
+		rc = verify_begin_dest(v, p, i, err);
+	if (rc == 0)
+		rc = verify_compare(v, err);
+	if (rc < 0)
+		verify_complain(v, err);
+	verify_add(sum, &v->counts);
+	run_close(&v->run);
+	destination_done(&v->dest);
+	shelf_found_done(&v->found);
+	options_done(&o);
+	v->run = (struct run){ .o = given };
+	return rc;
+}
+
+/* One account that cannot be compared does not stop the others. */
+static int
+verify_all(struct verify *v, struct placed *p, const bool *wanted, struct err *err)
+{
+	struct verify_counts sum = { 0 };
+	size_t n = 0, failed = 0;
+	struct err why = { 0 };
+
+	verify_print_begin(v);
+	for (size_t i = 0; i < placed_len(p) && why.kind != ERR_INTERRUPTED; i++) {
+		if (!wanted[i])
+			continue;
+		n++;
+		if (verify_account(v, p, i, &sum, &why) < 0)
+			failed++;
 	}
-	return code;
+	v->counts = sum;
+	if (failed > 0 && (n == 1 || why.kind == ERR_INTERRUPTED))
+		return verify_print_end(v, err_exit_code(why.kind), false, err);
+	return verify_print_end(v, failed > 0 ? 2 : verify_code(&sum), true, err);
+}
+
+/* *ret_code -1 and return 0: DIR is no job that went to a server. */
+static int
+verify_dest(struct verify *v, struct options *o, int *ret_code, struct err *err)
+{
+	struct placed p;
+	bool *wanted = NULL;
+	int rc = placed_open(&p, o->word[0], v->source, err);
+
+	*ret_code = -1;
+	if (rc == 0 && p.dest != NULL) {
+		v->to = p.dest;
+		rc = placed_choose(&p, v->source, true, &wanted, err);
+		if (rc == 0)
+			*ret_code = verify_all(v, &p, wanted, err);
+		if (rc == 0 && *ret_code < 0)
+			rc = -1;
+		free(wanted);
+	}
+	placed_close(&p);
+	return rc;
 }
 
 int
 cmd_verify(struct options *o, struct err *err)
 {
 	struct verify v = { .source = o->n_words > 1 ? o->word[1] : NULL };
-	const char *dir = o->word[0];
-	int rc;
+	int rc, code;
 
 	v.run.o = o;
-	if (verify_find_dest(&v, &dir, err) < 0)
+	if (verify_dest(&v, o, &code, err) < 0)
 		return -1;
-	if (v.to) {
-		rc = verify_begin_dest(&v, dir, err);
-		if (rc == 0)
-			rc = verify_compare(&v, err);
-		run_close(&v.run);
-		destination_done(&v.dest);
-		shelf_found_done(&v.found);
-		return rc;
-	}
+	if (v.to)
+		return code;
 	if (o->deep && !v.source)
 		return err_set(err, ERR_USAGE,
 		    "--deep compares with the server and needs SOURCE, as in: imex verify %s "
@@ -334,10 +391,7 @@ cmd_verify(struct options *o, struct err *err)
 		    "'%s' is a job directory and keeps its own events and reports; --job is for "
 		    "files that no job speaks of",
 		    o->word[0]);
-	v.run.o = o;
-	rc = verify_begin(&v, o->word[0], err);
-	if (rc == 0)
-		rc = verify_compare(&v, err);
+	rc = verify_files(&v, o->word[0], err);
 	run_close(&v.run);
 	return rc;
 }

@@ -84,12 +84,26 @@ destination_open(struct destination *d, struct options *o, const char *dest, str
 	return 0;
 }
 
+bool
+destination_failed(const struct err *err)
+{
+	return strncmp(err->text, "destination", 11) == 0;
+}
+
 void
 destination_done(struct destination *d)
 {
 	secret_free(d->password);
 	d->password = NULL;
 	arena_done(&d->arena);
+}
+
+int
+destination_check(struct options *o, const char *dest, struct err *err)
+{
+	struct imap_url url;
+
+	return imap_url_parse(dest, &o->arena, &url, err) < 0 ? err_wrap(err, "DEST") : 0;
 }
 
 /* ---- many accounts ---- */
@@ -134,6 +148,17 @@ destination_name(const char *dest, const char *login, struct arena *a)
 	return name != NULL ? name : dest;
 }
 
+/* A port that is neither the usual one nor the other's may be another server. */
+bool
+destination_is(const struct destination *d, const struct imap_url *source)
+{
+	bool ports = strcmp(d->url.port, source->port) == 0 ||
+		     (usual_port(&d->url) && usual_port(source));
+
+	return ports && strcmp(d->url.user, source->user) == 0 &&
+	       strcmp(d->url.host, source->host) == 0;
+}
+
 /* ---- in the state ---- */
 
 static bool
@@ -152,6 +177,14 @@ same_account(const char *was, const struct imap_url *now)
 }
 
 int
+destination_differs(const char *was, const char *now, struct err *err)
+{
+	return err_set(err, ERR_OTHER_JOB,
+	    "the job was begun with the destination '%s', not '%s': use another directory", was,
+	    now);
+}
+
+int
 destination_keep(
     const struct destination *d, struct state *t, const char *dest, struct err *err)
 {
@@ -162,9 +195,7 @@ destination_keep(
 	if (was != NULL && strcmp(was, dest) == 0)
 		return 0;
 	if (was != NULL && !same_account(was, &d->url))
-		return err_set(err, ERR_OTHER_JOB,
-		    "the job was begun with the destination '%s', not '%s': use another directory",
-		    was, dest);
+		return destination_differs(was, dest, err);
 	return state_note_set(t, "dest", dest, err);
 }
 
@@ -192,16 +223,16 @@ destination_of_job(struct options *o, const char *dir, const char **ret, struct 
 
 int
 destination_import_dir(
-    struct options *o, const char *dir, const char *dest, const char **ret, struct err *err)
+    struct arena *a, const char *dir, const char *dest, const char **ret, struct err *err)
 {
 	struct imap_url url;
 	struct buf name;
 
-	if (imap_url_parse(dest, &o->arena, &url, err) < 0)
+	if (imap_url_parse(dest, a, &url, err) < 0)
 		return err_wrap(err, "DEST");
 	buf_init(&name, 4096);
 	account_dir(slice_str(url.user), url.host, url.port, &name);
-	*ret = arena_printf(&o->arena, "%s/import/%s", dir, name.data);
+	*ret = arena_printf(a, "%s/import/%s", dir, name.data);
 	buf_done(&name);
 	return *ret == NULL ? err_set(err, ERR_USAGE, "DIR is too long") : 0;
 }

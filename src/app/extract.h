@@ -15,14 +15,15 @@ struct extract_result {
 /* A run that is not from a server into files. */
 struct into {
 	const char *command;		/* "migrate", "import" */
-	const char *dest;		/* URL of the server that mail goes to */
+	const char *dest;		/* URL of the server that mail goes to; %u: the login */
 	const struct shelf_place *from;	/* files; NULL: the server of `source` */
 	bool retry;			/* what was refused goes once more */
 };
 
 /* Copy the account of `source` into the job directory. The exit code; -1: nothing was begun. `many`
  * NULL: all is said and the reports are written. Else the code is this account's alone, nothing is
- * said, *many (zeroed by the caller) is filled, and the reports are the caller's. `into` NULL: from
+ * said, *many (zeroed by the caller) is filled, and the reports are the caller's but for those of an
+ * import, which has a directory of its own. `into` NULL: from
  * a server into files; with into->from, source is the path that they were found at. */
 int extract_account(struct options *o, const char *dir, const char *source, const struct into *into,
     struct extract_result *many, struct err *err) WARN_UNUSED;

@@ -145,14 +145,20 @@ run_advice(enum err_kind kind)
 void
 run_complain(const struct err *err, const struct origin *g)
 {
+	run_complain_of(err, g ? g->password_from : NULL);
+}
+
+void
+run_complain_of(const struct err *err, const char *password_from)
+{
 	const char *advice = strchr(err->text, ';') ? NULL : run_advice(err->kind);
 	struct buf line;
 
 	buf_init(&line, 16 * 1024);
 	text_visible(slice_str(err->text), &line);
 	fprintf(stderr, "imex: %s", line.data ? line.data : "");
-	if (err->kind == ERR_LOGIN && g && g->password_from)
-		fprintf(stderr, " (the password came from %s)", g->password_from);
+	if (err->kind == ERR_LOGIN && password_from)
+		fprintf(stderr, " (the password came from %s)", password_from);
 	else if (advice)
 		fprintf(stderr, "; %s", advice);
 	fputc('\n', stderr);

@@ -28,5 +28,7 @@ void run_quiet(struct run *r);
 void run_close(struct run *r);
 /* One line on standard error: "imex: " and the error, with what to do about it. `g` may be NULL. */
 void run_complain(const struct err *err, const struct origin *g);
+/* The same; password_from: the way that gave the password of the login, for people; NULL. */
+void run_complain_of(const struct err *err, const char *password_from);
 
 #endif

@@ -149,17 +149,30 @@ stored_path(const char *path)
 }
 
 /* A command that spells the password out is not kept: the state holds no secret. */
+/* The passwords of both ends, none of which is to be kept. */
+struct secrets {
+	const struct secret *source, *dest;
+};
+
 static bool
-stored_has_secret(const struct option_row *row, const char *text, const struct secret *password)
+text_has(const char *text, const struct secret *password)
 {
 	struct slice secret = password ? secret_value(password) : (struct slice){ 0 };
 
-	return strcmp(row->name, "password-command") == 0 && secret.len > 0 &&
-	    memmem(text, strlen(text), secret.data, secret.len) != NULL;
+	return secret.len > 0 && memmem(text, strlen(text), secret.data, secret.len) != NULL;
+}
+
+static bool
+stored_has_secret(const struct option_row *row, const char *text, const struct secrets *s)
+{
+	if (strcmp(row->name, "password-command") != 0 &&
+	    strcmp(row->name, "dest-password-command") != 0)
+		return false;
+	return text_has(text, s->source) || text_has(text, s->dest);
 }
 
 static json_t *
-stored_value(const struct option_row *row, const struct options *o, const struct secret *password)
+stored_value(const struct option_row *row, const struct options *o, const struct secrets *secrets)
 {
 	json_t *list = row->kind == OPT_LIST ? json_array() : NULL, *one = NULL;
 	struct buf text;
@@ -170,7 +183,7 @@ stored_value(const struct option_row *row, const struct options *o, const struct
 			json_array_append_new(list, json_string(text.data));
 		else if (row->kind == OPT_FILE)
 			one = stored_path(text.data);
-		else if (!stored_has_secret(row, text.data, password))
+		else if (!stored_has_secret(row, text.data, secrets))
 			one = json_string(text.data);
 		buf_reset(&text);
 	}
@@ -179,7 +192,7 @@ stored_value(const struct option_row *row, const struct options *o, const struct
 }
 
 static json_t *
-stored_entry(const struct secret *password, const char *source, const struct options *o)
+stored_entry(const struct secrets *secrets, const char *source, const struct options *o)
 {
 	json_t *options = json_object();
 
@@ -189,7 +202,7 @@ stored_entry(const struct secret *password, const char *source, const struct opt
 		if (!row->stored || o->from[i] == FROM_DEFAULT ||
 		    !(row->commands & o->command->bit))
 			continue;
-		json_t *value = stored_value(row, o, password);
+		json_t *value = stored_value(row, o, secrets);
 
 		/* Text that is no UTF-8 gives no JSON: left out, it is asked for again. */
 		if (value)
@@ -223,13 +236,14 @@ stored_put(struct state *t, struct stored *s, size_t i, json_t *entry, struct er
 
 int
 stored_write(struct state *t, const struct origin *g, const char *source, const struct options *o,
-    struct err *err)
+    const struct secret *dest, struct err *err)
 {
+	const struct secrets secrets = { .source = g->password, .dest = dest };
 	struct stored *s;
 
 	if (stored_read(&s, t, err) < 0)
 		return -1;
-	return stored_put(t, s, stored_find(s, &g->url), stored_entry(g->password, source, o), err);
+	return stored_put(t, s, stored_find(s, &g->url), stored_entry(&secrets, source, o), err);
 }
 
 static size_t
@@ -243,13 +257,15 @@ stored_find_path(const struct stored *s, const char *path)
 }
 
 int
-stored_write_files(struct state *t, const char *path, const struct options *o, struct err *err)
+stored_write_files(struct state *t, const char *path, const struct options *o,
+    const struct secret *dest, struct err *err)
 {
+	const struct secrets secrets = { .dest = dest };
 	AUTO(mem_free_str) char *whole = realpath(path, NULL);
 	const char *source = whole != NULL ? whole : path;
 	struct stored *s;
 
 	if (stored_read(&s, t, err) < 0)
 		return -1;
-	return stored_put(t, s, stored_find_path(s, source), stored_entry(NULL, source, o), err);
+	return stored_put(t, s, stored_find_path(s, source), stored_entry(&secrets, source, o), err);
 }

@@ -19,11 +19,12 @@ int stored_apply(const struct stored *s, const struct imap_url *url, struct opti
 /* The same of entry i. */
 int stored_apply_at(const struct stored *s, size_t i, struct options *o, struct err *err)
     WARN_UNUSED;
-/* Put or replace the account's options. */
+/* Put or replace the account's options. A command that spells a password out, or `dest` (of the
+ * destination; NULL), is left out. */
 int stored_write(struct state *t, const struct origin *g, const char *source,
-    const struct options *o, struct err *err) WARN_UNUSED;
+    const struct options *o, const struct secret *dest, struct err *err) WARN_UNUSED;
 /* The same for a source that is files: its absolute path stands for the URL. */
-int stored_write_files(struct state *t, const char *path, const struct options *o, struct err *err)
-    WARN_UNUSED;
+int stored_write_files(struct state *t, const char *path, const struct options *o,
+    const struct secret *dest, struct err *err) WARN_UNUSED;
 
 #endif

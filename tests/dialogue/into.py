@@ -29,7 +29,7 @@ from store import Store, epoch, fill, imap_date, letter, sample
 from target import CAPS, NOW, Target, now
 from wire import Cut, Gate, Pause, Reset, Stall
 
-__all__ = ["CAPS", "Counter", "Cut", "Gate", "Job", "Move", "NOW", "PASSWORD", "Pause", "Reset", "Scene",
+__all__ = ["CAPS", "Counter", "Cut", "DEST_PASSWORD", "Gate", "Job", "Move", "NOW", "PASSWORD", "Pause", "Reset", "Scene",
            "Server", "Stall", "Store", "Target", "epoch", "essence", "fill", "imap_date", "imexrun", "letter", "now", "os",
            "re", "sample", "small", "time", "title", "without"]
 

@@ -305,8 +305,8 @@ options_are_kept_without_secrets(void **state)
 		(char[]){ "--password-command=echo hunter2" }, (char[]){ "--to=elsewhere" } };
 
 	assert_int_equal(options_command_line(&o, 5, argv, &err), 0);
-	assert_int_equal(stored_write(job, &g, "imaps://u@h/", &o, &err), 0);
-	assert_int_equal(stored_write(job, &g, "imaps://u@h/", &o, &err), 0);
+	assert_int_equal(stored_write(job, &g, "imaps://u@h/", &o, NULL, &err), 0);
+	assert_int_equal(stored_write(job, &g, "imaps://u@h/", &o, NULL, &err), 0);
 	assert_int_equal(state_note_get(job, "options", &note, &err), 0);
 	assert_null(strstr(note, "hunter2"));
 	free(note);

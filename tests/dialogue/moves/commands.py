@@ -1,0 +1,133 @@
+"""The commands around a migration: status, report, verify, undo; and what they refuse."""
+
+from scene import *
+from into import *
+
+ENV = {"IMEX_DEST_PASSWORD": DEST_PASSWORD}
+
+
+def imex(m, *words, code=0, **more):
+    run = m.t.imex(*words, env=ENV, password=more.pop("password", PASSWORD), **more)
+    m.t.exits(run, code)
+    m.t.secret_free(m.job, run, PASSWORD, DEST_PASSWORD)
+    return run
+
+
+def place(m):
+    return f"bob@127.0.0.1:{m.dest.port}"
+
+
+def scene_where_it_went_is_told(t):
+    m = Move(t)
+    m.warned(m.migrate("--map", "Archive=Old/Mail"))
+    m.arrived(folders={"Archive": "Old/Mail", "Archive/2003": "Old/Mail/2003"})
+    t.says(m.last, f"went to +{place(m)}")
+    t.says(imex(m, "status", m.job), f"^alice@\\S+ to {place(m)}: complete with warnings")
+    text = imex(m, "report", m.job)
+    t.says(text, "(?m)^migrate to a server$")
+    t.says(text, f"(?m)^  to {place(m)}$")
+    t.says(text, "(?m)^    to Old/Mail/2003$")
+    account = m.job.report()["accounts"][0]
+    t.equal(account["dest"], place(m), "dest in report.json")
+    t.equal({f["name"]: f["dest_name"] for f in account["folders"]},
+            {"INBOX": "INBOX", "Archive": "Old/Mail", "Archive/2003": "Old/Mail/2003"}, "names there")
+
+
+def scene_verify_needs_no_address(t):
+    m = Move(t)
+    m.warned(m.migrate())
+    t.says(imex(m, "verify", m.job, "--deep"), "12 messages .* byte for byte: equal")
+    m.dest.store["INBOX"].messages.pop()
+    run = imex(m, "verify", m.job, code=2)
+    t.says(run, "DIFFERENT +alice INBOX UID 4: message missing on the target")
+
+
+def scene_undo_asks_and_takes_only_its_own(t):
+    dest = Store()
+    dest["INBOX"].add(letter("INBOX", 77))
+    m = Move(t, dest=dest)
+    m.warned(m.migrate())
+    m.arrived()
+    run = imex(m, "undo", m.job, code=1)
+    t.says(run, "nothing was removed.*--yes")
+    m.arrived()
+    run = imex(m, "undo", m.job, "--dry-run")
+    t.says(run, "12 messages")
+    m.arrived()
+    run = imex(m, "undo", m.job, m.dest.url(), "--yes")
+    t.says(run, "12 messages were removed")
+    t.equal({f.name: [u.uid for u in f] for f in m.dest.store if len(f)}, {"INBOX": [1]}, "what is left")
+    t.equal({k: m._of(*k) for k in m.foreign}, m.foreign, "what was there before")
+    m.warned(m.migrate())
+    m.arrived()
+
+
+def scene_undo_of_one_account(t):
+    """Two accounts went to one destination by one job: only one is taken back."""
+    m = Move(t)
+    m.warned(m.migrate())
+    theirs = Store()
+    theirs["INBOX"].add(letter("INBOX", 40))
+    other = t.server(theirs, tls=None, user="carol")
+    run = m.migrate(source=other.url())
+    t.exits(run, 1)
+    imex(m, "undo", m.job, "--account", "dave", "--yes", code=66)
+    run = imex(m, "undo", m.job, "--account", "carol", "--yes")
+    t.says(run, "1 message was removed")
+    m.arrived()
+
+
+def scene_another_destination_is_refused(t):
+    m, other = Move(t), t.serve(Target(Store(), tls=None, password=DEST_PASSWORD))
+    m.warned(m.migrate())
+    for words in (m.words(dest=other.url()), ["undo", m.job, other.url(), "--yes"]):
+        run = imex(m, *words, code=78)
+        t.one_line_error(run)
+        t.says(run, "begun with the destination")
+    t.equal(other.transcript.commands(), [], "it was not contacted")
+
+
+def scene_one_account_under_one_name(t):
+    m = Move(t)
+    run = imex(m, *m.words(dest=m.source.url()), code=64)
+    t.one_line_error(run)
+    t.says(run, "are the same account")
+    t.equal(m.source.transcript.commands(), [], "nothing was contacted")
+
+
+def scene_words_that_are_wrong(t):
+    m = Move(t)
+    for code, words, said in (
+            (64, ["migrate", m.source.url(), m.dest.url()], "needs --job DIR"),
+            (64, ["migrate", m.source.url(), "--job", m.job], "needs SOURCE DEST"),
+            (64, ["migrate", m.source.url(), "bob@new", "--job", m.job], "not an IMAP URL"),
+            (64, ["migrate", m.source.url(), "imaps://%u@new/", "--job", m.job], "write a percent sign as %25"),
+            (64, m.words("--map", "Archive"), "--map: 'Archive' is not accepted"),
+            (64, m.words("--map", "=B"), "--map: '=B' is not accepted"),
+            (64, m.words("--doubt-wait", "x"), "--doubt-wait: 'x' is not accepted"),
+            (64, m.words("--dest-tls-pin", "md5:1"), "--dest-tls-pin"),
+            (64, ["import", m.job, m.dest.url()], "give --job DIR2"),
+            (64, ["import", m.job], "needs DEST"),
+            (66, ["undo", m.job], "no job directory|not the directory of a migration"),
+            (64, ["undo"], "needs DIR")):
+        run = imex(m, *words, code=code)
+        t.one_line_error(run)
+        t.says(run, said)
+    t.ok(not os.path.exists(m.job.path), "no job directory was made")
+    t.equal(m.dest.transcript.commands() + m.source.transcript.commands(), [], "nobody was contacted")
+
+
+def scene_the_password_of_the_destination(t):
+    """Its own ways; a refused login names the one that was used."""
+    m = Move(t)
+    wrong = os.path.join(t.tmpdir("secret"), "password")
+    with open(wrong, "w", encoding="utf-8") as file:
+        file.write("wr0ng-one\n")
+    run = t.imex(*m.words("--dest-password-file", wrong), env=ENV, password=PASSWORD)
+    t.exits(run, 77)
+    t.says(run, "the password came from --dest-password-file")
+    t.secret_free(m.job, run, PASSWORD, DEST_PASSWORD, "wr0ng-one")
+    run = t.imex(*m.words("--dest-password-command", f"echo '{DEST_PASSWORD}'"), password=PASSWORD)
+    m.warned(run)
+    t.secret_free(m.job, run, PASSWORD, DEST_PASSWORD)
+    m.arrived()
