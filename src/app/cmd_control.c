@@ -3,10 +3,13 @@
  * and warnings, 1 with warnings, 2 with errors. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "app/birth.h"
+#include "app/destination.h"
 #include "app/extract.h"
 #include "app/jobdir.h"
 #include "app/migration.h"
@@ -15,6 +18,7 @@
 #include "app/wizard.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/mem.h"
 
 enum { EXIT_BAD = 2 };
 
@@ -25,6 +29,7 @@ struct ctl {
 	struct faults faults;
 	const char *dir;
 	struct migration m;
+	struct shelf_found found;	/* of Function IMPORT */
 	int64_t began_ms;
 };
 
@@ -70,7 +75,9 @@ ctl_read(struct ctl *c, struct err *err)
 	if (c->w.accounts && c->w.mode == WIZARD_IMAP) {
 		if (userlist_read(&c->list, c->w.accounts, &how, &c->faults, &why) < 0)
 			faults_add(&c->faults, c->w.path, 0, "Accounts: %s", why.text);
-		ctl_passwords(c);
+		/* An import contacts no source. */
+		if (c->w.function != WIZARD_IMPORT)
+			ctl_passwords(c);
 		ctl_warn_mode(c);
 	}
 	return faults_end(&c->faults, err);
@@ -111,12 +118,8 @@ ctl_window(struct ctl *c, struct err *err)
 static int
 ctl_options(struct ctl *c, struct err *err)
 {
-	if (c->o->dest)
-		return err_set(err, ERR_USAGE,
-		    "--dest: imex cannot write to an IMAP server yet, only extract; take --dest "
-		    "away, and have Function,EXTRACT in the control file");
 	c->dir = c->o->to ? c->o->to : c->w.file;
-	if (ctl_option(c, "format", "exchange", err) < 0 ||
+	if ((!c->o->dest && ctl_option(c, "format", "exchange", err) < 0) ||
 	    ctl_option(c, "skip-deleted", "yes", err) < 0)
 		return -1;
 	/* On the level of the command line, so that an --exclude there does not take its place. */
@@ -129,23 +132,74 @@ ctl_options(struct ctl *c, struct err *err)
 	return options_fit(c->o, err);
 }
 
-/* What cannot be done yet says so, and what can be done instead. */
 static int
-ctl_possible(const struct ctl *c, struct err *err)
+row_order(const void *a, const void *b)
+{
+	const struct user_row *const *x = a, *const *y = b;
+	int rc = strcasecmp((*x)->login, (*y)->login);
+
+	return rc != 0 ? rc : (*x)->line < (*y)->line ? -1 : (*x)->line > (*y)->line;
+}
+
+/* Accounts with one destination would end up as one (rules.md 2.6). */
+static int
+ctl_apart(struct ctl *c, struct err *err)
+{
+	const struct user_row **row = mem_new((c->list.len + 1) * sizeof(*row));
+
+	for (size_t i = 0; i < c->list.len; i++)
+		row[i] = &c->list.row[i];
+	qsort(row, c->list.len, sizeof(*row), row_order);
+	for (size_t i = 1; i < c->list.len; i++)
+		if (strcasecmp(row[i - 1]->login, row[i]->login) == 0)
+			faults_add(&c->faults, c->w.accounts, row[i]->line,
+			    "IMAP_Mailbox is that of line %u on another server, and --dest would "
+			    "send both to one account", row[i - 1]->line);
+	free(row);
+	return faults_end(&c->faults, err);
+}
+
+/* With the first login in its place it must be a URL. */
+static int
+ctl_dest(struct ctl *c, struct err *err)
+{
+	const char *login = c->list.len > 0 ? c->list.row[0].login : "anna";
+	const char *url = destination_url(c->o->dest, login, &c->o->arena);
+
+	if (!url || destination_check(c->o, url, err) < 0)
+		return url ? err_wrap(err, "--dest") : err_set(err, ERR_USAGE, "--dest: too long");
+	if (c->list.len > 1 && !strstr(c->o->dest, "%u"))
+		return err_set(err, ERR_USAGE,
+		    "--dest: all %zu accounts would go to one; write %%u where the login belongs, as "
+		    "--dest 'imaps://%%u@new.example.org/'",
+		    c->list.len);
+	return ctl_apart(c, err);
+}
+
+/* What cannot be done says so, and what can be done instead. */
+static int
+ctl_possible(struct ctl *c, struct err *err)
 {
 	if (c->w.mode == WIZARD_FILE)
 		return err_set(err, ERR_USAGE,
-		    "%s: Mode FILE imports migration files, and imex cannot write to a mail server "
-		    "yet; nothing was contacted. imex convert makes mail that other programs open "
-		    "of them, as: imex convert FOLDER --to DIR --format maildir",
+		    "%s: Mode FILE imports migration files, whose owners are addresses: no list says "
+		    "which account each goes to; nothing was contacted. For each of them there is: "
+		    "imex import FOLDER DEST --account ADDRESS --job DIR",
 		    c->w.path);
-	if (c->w.function != WIZARD_EXTRACT)
+	if (c->w.function == WIZARD_EXTRACT && c->o->dest)
 		return err_set(err, ERR_USAGE,
-		    "%s: Function %s puts mail into a mail server, and imex cannot write to one "
-		    "yet; nothing was contacted. Function,EXTRACT copies the accounts into migration "
-		    "files, which the Migration Wizard imports with Mode FILE",
+		    "--dest is for Function FULL and IMPORT; %s has Function EXTRACT, which makes "
+		    "files",
+		    c->w.path);
+	if (c->w.function != WIZARD_EXTRACT && !c->o->dest)
+		return err_set(err, ERR_USAGE,
+		    "%s: Function %s puts mail into a mail server; nothing was contacted. Name the "
+		    "server, as --dest 'imaps://%%u@new.example.org/' with %%u for the login; or "
+		    "Function,EXTRACT copies the accounts into migration files",
 		    c->w.path, wizard_function_name(c->w.function));
-	return 0;
+	if (c->w.function == WIZARD_IMPORT && jobdir_require(c->dir, err) < 0)
+		return err_wrap(err, "Function IMPORT needs what Function EXTRACT stored");
+	return c->o->dest ? ctl_dest(c, err) : 0;
 }
 
 /* ---- --dry-run ---- */
@@ -182,16 +236,28 @@ plan_window(const struct ctl *c, struct out *o)
 }
 
 static void
+plan_place(const struct ctl *c, struct out *o)
+{
+	out_str(o, c->o->dest && c->w.function == WIZARD_FULL ? "  State      " : "  Files      ");
+	out_visible(o, c->dir);
+	if (!c->o->dest)
+		out_printf(o, ", format %s", format_words[c->o->format]);
+	if (!c->o->dest && c->o->format == FORMAT_EXCHANGE)
+		out_printf(o, ", code page %u", c->o->codepage);
+	out_printf(o, ", zone %s\n", clock_zone_name());
+	if (c->o->dest) {
+		out_str(o, "  To         ");
+		out_visible(o, c->o->dest);
+		out_str(o, ", %u is the login\n");
+	}
+}
+
+static void
 plan_text(const struct ctl *c, struct out *o)
 {
 	out_printf(o, "Mode %s, Function %s; nothing was contacted\n",
 	    c->w.mode == WIZARD_IMAP ? "IMAP" : "FILE", wizard_function_name(c->w.function));
-	out_str(o, "  Files      ");
-	out_visible(o, c->dir);
-	out_printf(o, ", format %s", format_words[c->o->format]);
-	if (c->o->format == FORMAT_EXCHANGE)
-		out_printf(o, ", code page %u", c->o->codepage);
-	out_printf(o, ", zone %s\n", clock_zone_name());
+	plan_place(c, o);
 	plan_window(c, o);
 	for (size_t i = 0; i < c->w.n_idle; i++)
 		out_printf(o, "%s%s", i == 0 ? "  No effect  " : ", ", c->w.idle[i]);
@@ -242,7 +308,8 @@ plan_json(const struct ctl *c, struct out *o)
 	json_put_str(b, "mode", c->w.mode == WIZARD_IMAP ? "IMAP" : "FILE");
 	json_put_str(b, "function", wizard_function_name(c->w.function));
 	json_put_text(b, "dir", slice_str(c->dir));
-	json_put_str(b, "format", format_words[c->o->format]);
+	json_put_str(b, "format", c->o->dest ? "imap" : format_words[c->o->format]);
+	json_put_str(b, "dest", c->o->dest);
 	json_put_str(b, "zone", clock_zone_name());
 	json_put_str(b, "since", when_text(&c->o->since, &text) ? text.data : NULL);
 	buf_reset(&text);
@@ -288,7 +355,8 @@ ctl_event_begin(const struct ctl *c)
 
 	buf_init(&text, 4096);
 	buf_printf(
-	    &text, "function EXTRACT of source IMAP, %zu accounts, by %s", c->list.len, c->w.path);
+	    &text, "function %s of source IMAP, %zu accounts, by %s",
+	    wizard_function_name(c->w.function), c->list.len, c->w.path);
 	ctl_event(c, EV_MIGRATION_START, text.data);
 	buf_reset(&text);
 	for (size_t i = 0; i < c->w.n_idle; i++)
@@ -309,17 +377,18 @@ ctl_event_end(const struct ctl *c)
 	clock_iso(c->began_ms, from);
 	clock_iso(clock_wall_ms(), to);
 	buf_printf(&text,
-	    "function EXTRACT of source IMAP from %s to %s: %zu succeeded, %" PRIu64
+	    "function %s of source IMAP from %s to %s: %zu succeeded, %" PRIu64
 	    " warnings, %zu errors",
-	    from, to, m->complete + m->warned, m->warnings, m->failed);
+	    wizard_function_name(c->w.function), from, to, m->complete + m->warned, m->warnings, m->failed);
 	ctl_event(c, EV_FUNCTION_END, text.data);
 	buf_reset(&text);
 	buf_printf(&text,
 	    "source IMAP; extraction: accounts %zu, shared folders 0, messages %" PRIu64
 	    ", address books 0, warnings %" PRIu64 ", errors %zu; excluded messages %" PRIu64
-	    ", messages without a good verdict %" PRIu64 "; import: none",
+	    ", messages without a good verdict %" PRIu64 "; import: %s",
 	    c->list.len, m->sum.verdicts[VERDICT_STORED], m->warnings, m->failed,
-	    m->sum.verdicts[VERDICT_EXCLUDED], tally_not_good(&m->sum));
+	    m->sum.verdicts[VERDICT_EXCLUDED], tally_not_good(&m->sum),
+	    c->o->dest ? c->o->dest : "none");
 	ctl_event(c, EV_MIGRATION_END, text.data);
 	buf_done(&text);
 }
@@ -367,10 +436,14 @@ ctl_summary(const struct ctl *c, bool reports, struct err *err)
 		out_printf(&o, "  excluded  %" PRIu64 "\n", m->sum.verdicts[VERDICT_EXCLUDED]);
 	if (tally_not_good(&m->sum) > 0)
 		out_printf(&o, "  not good  %" PRIu64 "\n", tally_not_good(&m->sum));
-	out_str(&o, "  files     ");
-	out_visible(&o, c->dir);
-	out_str(&o, "/mail/\n");
-	if (reports) {
+	out_str(&o, c->o->dest ? "  went to   " : "  files     ");
+	out_visible(&o, c->o->dest ? c->o->dest : c->dir);
+	out_str(&o, c->o->dest ? "\n" : "/mail/\n");
+	if (c->m.found) {
+		out_str(&o, "  reports   ");
+		out_visible(&o, c->dir);
+		out_str(&o, "/import/ACCOUNT/report.html (.json, .csv)\n");
+	} else if (reports) {
 		out_str(&o, "  report    ");
 		out_visible(&o, c->dir);
 		out_str(&o, "/report.html (.json, .csv)\n");
@@ -387,7 +460,8 @@ static int
 ctl_end(struct ctl *c, struct err *err)
 {
 	struct err why;
-	bool reports = ctl_reports(c, &why) == 0;
+	/* Imports have each their own. */
+	bool reports = c->m.found || ctl_reports(c, &why) == 0;
 
 	ctl_event_end(c);
 	if (c->m.ended.kind != ERR_NONE)
@@ -400,13 +474,19 @@ ctl_end(struct ctl *c, struct err *err)
 }
 
 static int
-ctl_extract(struct ctl *c, struct err *err)
+ctl_run(struct ctl *c, struct err *err)
 {
 	FILE *terminal = c->o->verbose > 0 ? stderr : NULL;
 	int rc;
 
 	if (jobdir_prepare(c->dir, err) < 0)
 		return -1;
+	if (c->w.function == WIZARD_IMPORT) {
+		if (shelf_find(c->dir, &c->found, err) < 0)
+			return -1;
+		c->m.found = &c->found;
+	}
+	c->m.dest = c->o->dest;
 	if (evlog_open(&c->m.log, c->dir, terminal, LEVEL_INFO, err) < 0)
 		return -1;
 	c->began_ms = clock_wall_ms();
@@ -418,7 +498,8 @@ ctl_extract(struct ctl *c, struct err *err)
 	/* Stopped in between, the next run goes on with the same files. */
 	struct err why = { 0 };
 
-	if (c->m.ended.kind == ERR_NONE && extract_close_set(c->o, c->dir, &why) < 0)
+	if (c->m.ended.kind == ERR_NONE && !c->o->dest &&
+	    extract_close_set(c->o, c->dir, &why) < 0)
 		c->m.ended = why;
 	rc = ctl_end(c, err);
 	evlog_close(&c->m.log);
@@ -434,7 +515,7 @@ ctl_all(struct ctl *c, struct err *err)
 		return -1;
 	if (ctl_possible(c, err) < 0)
 		return -1;
-	return c->o->dry_run ? 0 : ctl_extract(c, err);
+	return c->o->dry_run ? 0 : ctl_run(c, err);
 }
 
 int
@@ -448,6 +529,7 @@ cmd_control(struct options *o, struct err *err)
 	if (rc < 0)
 		run_complain(err, NULL);
 	faults_done(&c.faults);
+	shelf_found_done(&c.found);
 	userlist_done(&c.list);
 	wizard_done(&c.w);
 	return rc < 0 ? EXIT_BAD : rc;

@@ -25,8 +25,9 @@ enum command_bit {
 	/* those that contact the server that mail comes from */
 	CMD_ONLINE = CMD_CHECK | CMD_EXTRACT | CMD_VERIFY | CMD_RETRY | CMD_CONTROL | CMD_MIGRATE,
 	/* those that may contact the server that mail goes to, and those that put mail there */
-	CMD_DEST = CMD_CHECK | CMD_MIGRATE | CMD_IMPORT | CMD_VERIFY | CMD_RETRY | CMD_UNDO,
-	CMD_PLACES = CMD_CHECK | CMD_MIGRATE | CMD_IMPORT | CMD_RETRY,
+	CMD_DEST = CMD_CHECK | CMD_MIGRATE | CMD_IMPORT | CMD_VERIFY | CMD_RETRY | CMD_UNDO |
+		   CMD_CONTROL,
+	CMD_PLACES = CMD_CHECK | CMD_MIGRATE | CMD_IMPORT | CMD_RETRY | CMD_CONTROL,
 	/* those that write mail into files: for the first time, and at all */
 	CMD_BEGINS = CMD_EXTRACT | CMD_CONVERT | CMD_CONTROL,
 	CMD_WRITES = CMD_BEGINS | CMD_RETRY,

@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "app/destination.h"
 #include "app/extract.h"
 #include "base/mem.h"
 
@@ -150,6 +151,51 @@ account_options(struct options *o, const struct user_row *row, struct err *err)
 	    o, option_find("smtp-address", CMD_EXTRACT), FROM_JOB, row->smtp_address, err);
 }
 
+/* The row's mail among the files. */
+static const struct shelf_place *
+walk_place(const struct migration *m, const struct user_row *row)
+{
+	for (size_t i = 0; i < m->found->len; i++) {
+		const struct shelf_place *p = &m->found->place[i];
+
+		if (strcmp(p->login, row->login) == 0 && strcasecmp(p->host, row->server) == 0)
+			return p;
+	}
+	return NULL;
+}
+
+/* The account is kept with the options: a later retry must find it again. */
+static int
+import_row(struct options *o, const struct migration *m, const struct user_row *row,
+    struct extract_result *r)
+{
+	const char *url = destination_url(m->dest, row->login, &o->arena), *dir;
+	const struct into into = { .command = "import", .dest = url, .from = walk_place(m, row) };
+
+	if (!into.from)
+		return err_set(&r->why, ERR_NO_INPUT,
+		    "'%s' has no mail of it; run Function,EXTRACT before", m->dir);
+	o->command = command_find("import");
+	if (!url)
+		return err_set(&r->why, ERR_USAGE, "the login is too long");
+	if (destination_import_dir(&o->arena, m->dir, url, &dir, &r->why) < 0 ||
+	    options_set(o, option_find("account", CMD_IMPORT), FROM_JOB,
+		arena_printf(&o->arena, "%s@%s", into.from->login, into.from->host),
+		&r->why) < 0)
+		return -1;
+	return extract_account(o, dir, m->dir, &into, r, &r->why);
+}
+
+static int
+migrate_row(struct options *o, const struct migration *m, const char *source,
+    struct extract_result *r)
+{
+	const struct into into = { .command = "migrate", .dest = m->dest };
+
+	o->command = command_find("migrate");
+	return extract_account(o, m->dir, source, &into, r, &r->why);
+}
+
 static int
 walk_account(struct walk *w, struct extract_result *r)
 {
@@ -164,7 +210,13 @@ walk_account(struct walk *w, struct extract_result *r)
 	tell_port(m, row);
 	if (!source)
 		err_set(&r->why, ERR_USAGE, "the login is too long");
-	else if (account_options(&o, row, &r->why) == 0)
+	else if (account_options(&o, row, &r->why) < 0)
+		rc = -1;
+	else if (m->found)
+		rc = import_row(&o, m, row, r);
+	else if (m->dest)
+		rc = migrate_row(&o, m, source, r);
+	else
 		rc = extract_account(&o, m->dir, source, NULL, r, &r->why);
 	arena_done(&o.arena);
 	return rc < 0 ? err_exit_code(r->why.kind) : rc;

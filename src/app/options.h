@@ -63,7 +63,7 @@ struct options {
 	const char *smtp_address;
 	const char *ex_mailbox;		/* of the list of users; NULL: none */
 	const char *timezone;		/* NULL: the job's, or the machine's */
-	const char *dest;		/* an IMAP URL; nothing takes one yet */
+	const char *dest;		/* an IMAP URL; "%u" in it is each login */
 	struct password_way {
 		const char *file, *command;
 	} way, dest_way;		/* of the source; of the destination */

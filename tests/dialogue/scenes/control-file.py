@@ -146,22 +146,33 @@ def scene_empty_passwords_come_from_elsewhere(t):
     t.secret_free(files.job, run, PASSWORD)
 
 
-def scene_what_cannot_be_done_yet(t):
+def scene_what_cannot_be_done(t):
     server = t.server()
+    one, dest = [row(server, USER, PASSWORD)], "imaps://%u@new.example.org/"
     for function in ("FULL", "IMPORT"):
-        files = Files(t, [row(server, USER, PASSWORD)], function=function)
+        files = Files(t, one, function=function)
         run = files.run(server)
         t.exits(run, 2)
         t.one_line_error(run)
-        t.says(run, rf"Function {function} .* cannot write to one yet.*Function,EXTRACT")
+        t.says(run, rf"Function {function} .* Name the server, as --dest .*Function,EXTRACT")
     files = Files(t, [], first="Mode,FILE", function="FULL")
     run = files.run(server)
     t.exits(run, 2)
-    t.says(run, "Mode FILE imports migration files.*imex convert")
-    files = Files(t, [row(server, USER, PASSWORD)])
-    run = files.run(server, "--dest", "imaps://%u@new.example.org/")
+    t.says(run, "Mode FILE imports migration files.*imex import FOLDER DEST --account")
+    run = Files(t, one).run(server, "--dest", dest)
     t.exits(run, 2)
-    t.says(run, "--dest: imex cannot write to an IMAP server yet")
+    t.says(run, "--dest is for Function FULL and IMPORT")
+    run = Files(t, one, function="IMPORT").run(server, "--dest", dest)
+    t.exits(run, 2)
+    t.says(run, "needs what Function EXTRACT stored")
+    two = one + [row(server, "usuario2", WRONG)]
+    run = Files(t, two, function="FULL").run(server, "--dest", "imaps://all@new.example.org/")
+    t.exits(run, 2)
+    t.says(run, "all 2 accounts would go to one; write %u")
+    twins = one + [row(server, USER, WRONG).replace("127.0.0.1", "localhost")]
+    run = Files(t, twins, function="FULL").run(server, "--dest", dest)
+    t.exits(run, 2)
+    t.says(run, "users.csv:3: IMAP_Mailbox is that of line 2")
     t.equal(server.transcript.commands(), [], "nothing was contacted")
 
 
