@@ -17,7 +17,8 @@ same_counts(const struct folder *a, const struct folder *b)
 {
 	return b != NULL && a->attrs & b->attrs & FOLDER_COUNTED &&
 	       a->counts.uidvalidity != 0 && a->counts.uidvalidity == b->counts.uidvalidity &&
-	       a->counts.uidnext == b->counts.uidnext && a->counts.messages == b->counts.messages;
+	       a->counts.uidnext == b->counts.uidnext && a->counts.messages == b->counts.messages &&
+	       a->counts.highestmodseq == b->counts.highestmodseq;
 }
 
 static bool

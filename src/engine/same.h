@@ -4,8 +4,8 @@
 
 #include "imap/session.h"
 
-/* The same login on the same server, or the same folders with equal UIDVALIDITY and UIDNEXT, at least
- * one of them with mail. Counts must be known on both sides, else they are not the same. */
+/* The same login on the same server, or the same folders with equal UIDVALIDITY, UIDNEXT, counts and
+ * HIGHESTMODSEQ, at least one of them with mail. Counts must be known on both sides, else they are not the same. */
 bool same_account(const struct endpoint *a, const struct folder_list *list_a,
     const struct endpoint *b, const struct folder_list *list_b);
 

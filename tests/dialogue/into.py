@@ -82,7 +82,7 @@ class Move:
         self.t = t
         self.source = t.server(small() if source is None else source, tls=None, user="alice",
                                **(source_options or {}))
-        self.dest = t.serve(Target(Store() if dest is None else dest, tls=None,
+        self.dest = t.serve(Target(Store(first=1750000000) if dest is None else dest, tls=None,
                                    password=DEST_PASSWORD, **options))
         self.dest.sources = (self.source.store,)
         self.job = Job(t)

@@ -98,8 +98,9 @@ class Folder:
 class Store:
     """All folders of one account."""
 
-    def __init__(self, delimiter="/", prefix=""):
+    def __init__(self, delimiter="/", prefix="", first=1700000000):
         self.folders = {}
+        self.first = first          # UIDVALIDITYs are above it: two servers share none
         self.delimiter = delimiter
         self.prefix = prefix
         self.lock = threading.RLock()
@@ -125,7 +126,7 @@ class Store:
     def add(self, name, count=0, **options):
         """A new folder with count varied messages; returns it."""
         self._made += 1             # one that is made again is another folder
-        options.setdefault("uidvalidity", 1700000000 + self._made)
+        options.setdefault("uidvalidity", self.first + self._made)
         folder = self.folders[name] = Folder(name, **options)
         fill(folder, count)
         return folder
