@@ -116,6 +116,10 @@ put_status(struct buf *out, const struct resp *r)
 		"clientbug",
 		"contactadmin",
 		"trycreate",
+		"appenduid",
+		"toobig",
+		"alreadyexists",
+		"permanentflags",
 	};
 
 	if (r->kind != RESP_CONTINUE)
@@ -254,6 +258,7 @@ put_event(struct buf *out, const struct reader *in, const struct resp *r)
 		"expunge",
 		"vanished",
 		"fetch",
+		"quota",
 		"other",
 		"garbage",
 	};
@@ -278,6 +283,9 @@ put_event(struct buf *out, const struct reader *in, const struct resp *r)
 		put_folder(out, r);
 	if (r->kind == RESP_EXISTS || r->kind == RESP_RECENT || r->kind == RESP_EXPUNGE)
 		buf_printf(out, " %u", r->number);
+	if (r->kind == RESP_QUOTA && r->quota_limit > 0)
+		buf_printf(out, " used=%llu limit=%llu", (unsigned long long)r->quota_used,
+		    (unsigned long long)r->quota_limit);
 	if (r->kind == RESP_VANISHED && r->vanished_earlier)
 		buf_add_str(out, " earlier");
 	if (r->has_uidset && r->kind != RESP_GARBAGE)
