@@ -58,6 +58,11 @@ enum { MAPPED_NAME_MAX = 240 }; /* octets; longer ones are cut and end in '~' an
 int mapping_make(const struct mapping_rules *rules, const struct folder *source, size_t n,
     const struct mapping_side *target, struct arena *a, struct mapped **ret,
     struct err *err) WARN_UNUSED;
+/* Folders keep the names under which an earlier run has filled them: kept[i] for made[i], NULL for a
+ * folder that has none. Another folder that now has such a name by the rules gets a number, so that
+ * mail of two folders never meets in one. */
+int mapping_keep(struct mapped *made, size_t n, const char *const *kept, struct arena *a,
+    struct err *err) WARN_UNUSED;
 /* A name of the target that a server refuses though nothing is wrong with it: the same with every
  * octet but letters, digits, blank, '-' and '_' replaced; *ret NULL when that is no change. Whether
  * another folder has the new name is for the caller to see. */

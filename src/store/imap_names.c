@@ -11,16 +11,22 @@
 enum { QUOTA_LITTLE = 1024 * 1024 };
 
 /* A folder keeps the name under which an earlier run has filled it. */
-static void
+static int
 keep_names(struct sink *s)
 {
+	const char **kept = arena_take(&s->names, (s->n_source + 1) * sizeof(*kept));
+
+	if (kept == NULL)
+		return err_set(
+		    &s->names_err, ERR_FOLDER, "the folder names do not fit into memory");
 	for (size_t k = 0; k < s->n_known; k++) {
 		const struct folder_rec *rec = &s->known[k];
 
 		for (size_t i = 0; i < s->n_source && !rec->vanished; i++)
 			if (slice_eq(s->source[i].name, rec->name) && rec->mark[0] != '\0')
-				s->mapped[i].name = rec->path;
+				kept[i] = rec->path;
 	}
+	return mapping_keep(s->mapped, s->n_source, kept, &s->names, &s->names_err);
 }
 
 void
@@ -40,8 +46,8 @@ dest_survey(struct sink *s, const struct folder *list, size_t n)
 	else if (mapping_make(s->to->rules, list, n, &side, &s->names, &s->mapped, &s->names_err) <
 		 0)
 		s->mapped = NULL;
-	else
-		keep_names(s);
+	else if (keep_names(s) < 0)
+		s->mapped = NULL;
 }
 
 static size_t

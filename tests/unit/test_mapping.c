@@ -591,6 +591,35 @@ names_that_meet_after_the_change_are_twins(void **state)
 	table_free(t);
 }
 
+/* ---- what earlier runs have made ---- */
+
+static void
+folders_keep_the_names_of_earlier_runs(void **state)
+{
+	struct table *t = table_new('/', "", '/', "");
+	/* Then there was "a" alone, and "Sent" had no use on the target. */
+	const char *const kept[] = { NULL, "a", NULL, "Gesendet", NULL };
+
+	(void)state;
+	from(t, "A");
+	from(t, "a");
+	from(t, "A~2");
+	from(t, "Gesendet")->special_use = "\\Sent";
+	from(t, "Neu");
+	there(t, "Sent", "\\Sent");
+	assert_int_equal(made(t), 0);
+	assert_row(t, "A", "A", MAPPED_PLAIN);
+	assert_row(t, "a", "a~3", MAPPED_REPLACED);
+	assert_int_equal(mapping_keep(t->to, t->n, kept, &t->arena, &t->err), 0);
+	assert_row(t, "A", "A~4", MAPPED_REPLACED);
+	assert_non_null(row(t, "A")->why);
+	assert_string_equal(row(t, "a")->name, "a");
+	assert_row(t, "A~2", "A~2", MAPPED_PLAIN);
+	assert_string_equal(row(t, "Gesendet")->name, "Gesendet");
+	assert_row(t, "Neu", "Neu", MAPPED_PLAIN);
+	table_free(t);
+}
+
 /* ---- stricter ---- */
 
 static void
@@ -692,6 +721,7 @@ main(void)
 		cmocka_unit_test(a_rule_with_no_name_is_an_error),
 		cmocka_unit_test(twins_get_a_number_and_children_follow),
 		cmocka_unit_test(names_that_meet_after_the_change_are_twins),
+		cmocka_unit_test(folders_keep_the_names_of_earlier_runs),
 		cmocka_unit_test(a_stricter_name_has_only_letters_digits_and_a_few),
 		cmocka_unit_test(a_stricter_name_is_cut_when_it_grows_too_long),
 		cmocka_unit_test(an_arena_that_is_full_is_an_error),
