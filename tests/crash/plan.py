@@ -1,7 +1,7 @@
 """How many of the many cuts a test takes.
 
-By default as many as leave the whole suite under three minutes on two cores, spread
-evenly and for each kind of cut at other places. CRASH_EVERY=1 takes all of them,
+By default as many as leave the whole suite at some four minutes on two cores, chosen so
+that each test meets calls of several kinds, and for each kind of cut at other places. CRASH_EVERY=1 takes all of them,
 CRASH_EVERY=7 each seventh; CRASH_POINTS=n so many of each test.
 """
 
@@ -11,7 +11,7 @@ import zlib
 
 import shim
 
-POINTS = int(os.environ.get("CRASH_POINTS", "25"))
+POINTS = int(os.environ.get("CRASH_POINTS", "10"))
 WAL = "imex.db-wal"
 HOWS = ("kill-before", "kill-half", "kill-after")
 FEW = int(os.environ.get("CRASH_POINTS", "8"))
@@ -29,14 +29,14 @@ def all_calls(calls, hows=HOWS):
     return [(how, {"at": number}) for how in hows for number in each(len(calls), how)]
 
 
-def few(calls, kind, points=FEW, kinds=None):
-    """The same, but few of them, each how in turn, and not by chance alone.
+def few(calls, kind, points=FEW, kinds=None, hows=HOWS):
+    """The same, but few of them, each of hows in turn, and not by chance alone.
 
     First when much is in the files and not committed; then calls of different kinds;
     then any. kinds: (n, of): instead of a few kinds the n-th part of all.
     """
     if EVERY or "CRASH_POINTS" in os.environ:
-        return all_calls(calls)
+        return all_calls(calls, hows)
     turn = zlib.crc32(kind.encode())
     found = decisive(calls, turn)[:max(1, points // 4)]
     by_kind = sorted(of_kinds(calls).items(), key=lambda item: item[0])
@@ -51,7 +51,7 @@ def few(calls, kind, points=FEW, kinds=None):
     left = max(points - len(found), 1)
     step = -(-len(calls) // left)
     found += [{"at": n} for n in range(1 + turn % step, len(calls) + 1, step)]
-    return [(HOWS[(turn + n) % len(HOWS)], place) for n, place in enumerate(found)]
+    return [(hows[(turn + n) % len(hows)], place) for n, place in enumerate(found)]
 
 
 def decisive(calls, turn):

@@ -10,7 +10,7 @@ from plan import each
 from wire import Gate
 
 
-def interrupted(number, make=Lab, most=25):
+def interrupted(number, make=Lab, most=10):
     """The signal arrives at each place of a run in turn; most: so many by default."""
     def test(t):
         lab = make(t)

@@ -181,21 +181,23 @@ class Client:
                 return {k.decode().lower(): int(v) for k, v in zip(pairs[::2], pairs[1::2])}
         raise Refused("no STATUS answer")
 
-    def examine(self, folder):
-        """EXAMINE; returns the number of messages."""
-        rows = self.command(b"EXAMINE", quote(folder))
+    def examine(self, folder, word=b"EXAMINE"):
+        """EXAMINE, or SELECT; returns the number of messages."""
+        rows = self.command(word, quote(folder))
         return max([int(r[0]) for r in rows if r[1:] == [b"EXISTS"]], default=0)
 
     def messages(self, folder, bodies=True):
         """[Message] in the order of the server, without changing anything there."""
-        if not self.examine(folder):
-            return []
+        return self.fetch("1:*", bodies) if self.examine(folder) else []
+
+    def fetch(self, numbers, bodies=True):
+        """[Message] of the folder that is open, by sequence numbers."""
         items = b"(UID FLAGS INTERNALDATE RFC822.SIZE%s)" % (b" BODY.PEEK[]" if bodies else b"")
         found = {}
-        for row in self.command(b"FETCH", b"1:*", items):
+        for row in self.command(b"FETCH", numbers.encode(), items):
             if len(row) == 3 and row[1] == b"FETCH":
                 found.setdefault(int(row[0]), {}).update(_pairs(row[2]))
-        return [_message(found[n]) for n in sorted(found)]
+        return [_message(found[n]) for n in sorted(found) if b"UID" in found[n]]
 
     def picture(self, bodies=False):
         """All of an account as a source must still look afterwards: a value to compare."""

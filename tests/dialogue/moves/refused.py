@@ -83,7 +83,7 @@ def scene_no_and_stored(t):
 
 
 def scene_no_and_stored_with_uidplus(t):
-    text = "NO [APPENDUID 1700000001 3] Bad flag list"
+    text = "NO [APPENDUID 1750000001 3] Bad flag list"
     stored_all_the_same(t, without("MULTIAPPEND"), text, times=2, skip=1)
 
 

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""moves.py [TEST...]: from each real server to each other, in one step and through files.
+
+The mailbox of mailbox.py is put on Dovecot, Cyrus and Courier, and each is moved to an
+account of each of them. What a server then serves of a message is not guessed: an oracle,
+an account beside it, is given the same message by a client that shares no code with imex.
+"""
+
+import os
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
+import mailbox      # noqa: E402
+import refusals     # noqa: E402
+import servers      # noqa: E402
+import tap          # noqa: E402
+from imexrun import PASSWORD, SCALE, run    # noqa: E402
+from move import PLAIN, USER, Move, shown, undone, uses, verified  # noqa: E402
+
+FOREIGN = mailbox.note(777, "was here before")
+
+
+class Stage:
+    """The servers that can run here, each with the mailbox of USER."""
+
+    def __init__(self):
+        self.servers, self.missing, self.loaded, self.pictures = {}, {}, {}, {}
+
+    def __enter__(self):
+        self.missing = {name: reason for name in servers.ALL if (reason := servers.why_not(name))}
+        try:
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(self._begin, [name for name in servers.ALL if name not in self.missing]))
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _begin(self, name):
+        server = self.servers[name] = servers.ALL[name]()
+        server.start()
+        # The files of users are written by the script without a lock: before tests fork.
+        for user in (USER, *(f"{kind}-{other}" for kind in ("step", "files", "oracle1", "oracle2")
+                             for other in servers.ALL if other not in self.missing)):
+            server.add_user(user, PASSWORD)
+        with server.client(USER, PASSWORD) as client:
+            self.loaded[name] = mailbox.load(server, client, mailbox.plan(small=40, size=1 << 20))
+            special(client)
+            self.pictures[name] = client.picture()
+
+    def __exit__(self, *_):
+        for server in self.servers.values():
+            server.stop()
+
+    def pair(self, t, one, other):
+        for name in (one, other):
+            if name in self.missing:
+                t.skip(self.missing[name])
+            t.context(name, self.servers[name].describe)
+        return self.servers[one], self.servers[other]
+
+
+def special(client):
+    """Mail in folders with a special use, whose names are not everywhere the same."""
+    if "Spam" in uses(client) and "\\Sent" in uses(client).get("Sent", ()):
+        client.command(b"RENAME", b"Sent", b"Gesendet")
+    for name, use in uses(client).items():
+        if use & {"\\Sent", "\\Junk"}:
+            for number in range(3):
+                client.append(name, mailbox.note(number, use.copy().pop()), ["\\Seen"], mailbox.DATES[3])
+
+
+def step(stage, one, other):
+    """imex migrate into an account that holds a message of its own, and one that is to come."""
+    def test(t):
+        source, dest = stage.pair(t, one, other)
+        move = Move(t, source, dest, f"step-{one}", f"oracle1-{one}")
+        with source.client(USER, PASSWORD) as client:
+            already = next(m for m in client.messages("INBOX") if b"Subject: inbox 3\r" in m.body)
+        with move.client() as client:
+            client.append("INBOX", FOREIGN, ["\\Flagged"], mailbox.DATES[3])
+            client.append("INBOX", already.body, sorted(already.flags), already.date.decode().strip())
+        before = move.picture()
+        migrate = ["migrate", source.url(USER), move.url, "--job", move.job, *PLAIN]
+        done = move.imex(*migrate)
+        t.equal(done.code, 1, "complete, and the plain text is a warning")
+        t.must(os.path.exists(os.path.join(move.job, "imex.db")), "there is a job")
+        move.arrived({"INBOX": [FOREIGN]})
+        verified(move)
+        after = move.picture()
+        done = move.imex(*migrate)
+        t.equal(done.code, 1, "complete again")
+        move.nothing_sent(done, "the second run")
+        t.equal(shown(move.picture()), shown(after), "and changes nothing")
+        with source.client(USER, PASSWORD) as client:
+            t.equal(client.picture(), stage.pictures[one], "the source is what it was")
+        undone(move, before)
+    return test
+
+
+def files(stage, one, other):
+    """imex extract, then imex import into an empty account: as if it had been moved by the server."""
+    def test(t):
+        source, dest = stage.pair(t, one, other)
+        move = Move(t, source, dest, f"files-{one}", f"oracle2-{one}")
+        tree = os.path.join(t.tmpdir("tree"), "tree")
+        before = move.picture()
+        done = run(t, "extract", source.url(USER), "--to", tree, PLAIN[0], timeout=120)
+        t.must(done.code == 1, "extracted", done.describe())
+        into = ["import", tree, move.url, "--job", move.job, PLAIN[1]]
+        t.equal(move.imex(*into).code, 1, "complete, and the plain text is a warning")
+        t.must(os.path.exists(os.path.join(move.job, "imex.db")), "there is a job")
+        move.arrived()
+        verified(move, deep=False)
+        done = move.imex(*into)
+        t.equal(done.code, 1, "complete again")
+        move.nothing_sent(done, "the second run")
+        undone(move, before)
+    return test
+
+
+def tests(stage):
+    pairs = [(one, other) for other in servers.ALL for one in servers.ALL]
+    return [(f"{one} to {other} in one step", step(stage, one, other)) for one, other in pairs] + \
+        [(f"{one} to {other} through files", files(stage, one, other)) for one, other in pairs] + \
+        [(f"refused: {what}", lambda t, f=function: f(t, stage))
+         for what, function in tap.discover(vars(refusals))]
+
+
+def main():
+    reason = servers.why_not()
+    if reason:
+        print(f"1..0 # SKIP {reason}")
+        sys.exit(0)
+    begin = time.monotonic()
+    with Stage() as stage:
+        print(f"# {', '.join(stage.servers)}: {time.monotonic() - begin:.1f} s")
+        tap.main(tests(stage), jobs=2, fork=True, timeout=150 * SCALE)
+
+
+if __name__ == "__main__":
+    main()
