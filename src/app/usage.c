@@ -2,7 +2,24 @@
 
 #include <string.h>
 
-enum { USAGE_WIDTH = 79, USAGE_INDENT = 27 };
+enum { USAGE_WIDTH = 79, USAGE_INDENT = 27, USAGE_ARGS = 21 };
+
+/* Octets of `args` that fit into the column: an option at the end is left to the command's own help. */
+static int
+usage_args(const char *args)
+{
+	size_t len = strlen(args);
+
+	while (len > USAGE_ARGS) {
+		while (len > 0 && strncmp(args + len, " --", 3) != 0)
+			len--;
+		if (len == 0)
+			return USAGE_ARGS;
+		if (len > USAGE_ARGS)
+			len--;
+	}
+	return (int)len;
+}
 
 void
 usage_program(struct buf *out)
@@ -10,7 +27,8 @@ usage_program(struct buf *out)
 	buf_add_str(out, "usage: imex COMMAND ... [options]\n\n"
 	    "Copies a mailbox out of any IMAP server into files, or into another server.\n\n");
 	for (size_t i = 0; i < command_count; i++)
-		buf_printf(out, "  %-8s %-21s %s\n", command_table[i].name, command_table[i].args,
+		buf_printf(out, "  %-8s %-*.*s %s\n", command_table[i].name, USAGE_ARGS,
+		    usage_args(command_table[i].args), command_table[i].args,
 		    command_table[i].summary);
 	buf_add_str(out,
 	    "\n"

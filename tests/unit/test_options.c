@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "app/config.h"
@@ -409,6 +410,18 @@ help_fits_a_screen_and_shows_an_example(void **state)
 	usage_program(&text);
 	fits(&text, 24);
 	assert_non_null(strstr(text.data, "imex extract imaps://"));
+	/* All summaries begin in one column. */
+	for (size_t i = 0; i < command_count; i++) {
+		char line[32];
+		const char *at;
+
+		snprintf(line, sizeof(line), "\n  %-8s ", command_table[i].name);
+		at = strstr(text.data, line);
+		assert_non_null(at);
+		assert_true(strcspn(at + 1, "\n") > 33);
+		assert_int_equal(strncmp(at + 34, command_table[i].summary,
+		    strlen(command_table[i].summary)), 0);
+	}
 	buf_done(&text);
 }
 
