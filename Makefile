@@ -9,7 +9,7 @@ all: build
 
 help:
 	@echo 'make build              compile the program: build/src/app/imex'
-	@echo 'make demo [KEEP=1]      two private servers, two mailboxes extracted and verified'
+	@echo 'make demo [KEEP=1]      two private servers, mailboxes extracted, moved and verified'
 	@echo 'make check              all tests, and the fast ones under sanitizers'
 	@echo 'make quick              the fast tests alone, without sanitizers'
 	@echo 'make fuzz [FUZZ_S=60]   each fuzz program for so many seconds'
