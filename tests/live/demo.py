@@ -22,6 +22,7 @@ PLACE = os.path.join("build", "demo")
 LEFT = os.path.join(PLACE, "servers.json")
 IMEX = os.path.join("build", "src", "app", "imex")
 USER, PASSWORD = "ana.lopez", "secret-of-ana"
+NEW_USER, NEW_PASSWORD = "ana.new", "new-secret"
 BANYAN_USER, BANYAN_PASSWORD = "usuario1%ncc%migracion", "migracion"
 SHOWN = 45      # lines of one command's output
 MEANING = {0: "complete", 1: "complete with warnings", 2: "something has no good verdict"}
@@ -66,16 +67,17 @@ def say(text):
     print(text, flush=True)
 
 
-def imex(password, *args, expect=(0,)):
+def imex(password, *args, expect=(0,), into=None, shown=SHOWN):
     """Show a command, run it, show what it says; remembers a surprise."""
-    print(f"\n$ IMEX_PASSWORD={password} {IMEX} {shlex.join(args)}", flush=True)
-    done = subprocess.run([IMEX, *args], env={**os.environ, "IMEX_PASSWORD": password},
+    env = {"IMEX_PASSWORD": password, **({"IMEX_DEST_PASSWORD": into} if into else {})}
+    print(f"\n$ {' '.join(f'{name}={value}' for name, value in env.items())} {IMEX} {shlex.join(args)}", flush=True)
+    done = subprocess.run([IMEX, *args], env={**os.environ, **env},
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     lines = done.stdout.decode(errors="replace").rstrip().split("\n")
-    for line in lines[:SHOWN]:
+    for line in lines[:shown]:
         print(f"  {line}")
-    if len(lines) > SHOWN:
-        print(f"  ... and {len(lines) - SHOWN} lines more")
+    if len(lines) > shown:
+        print(f"  ... and {len(lines) - shown} lines more")
     meaning = MEANING.get(done.returncode, "see the table of exit codes in README.md")
     print(f"  [exit {done.returncode}: {meaning}]", flush=True)
     if done.returncode not in expect:
@@ -183,9 +185,26 @@ def modern(up):
     where(job)
 
 
+def move(up):
+    """The Dovecot mailbox into another account, if there is one."""
+    if not up:
+        return
+    server, job = up[0], os.path.join(PLACE, "move")
+    title("2. Into another account")
+    server.add_user(NEW_USER, NEW_PASSWORD)
+    say("The same mailbox goes into an account that is empty: where each folder would go, then the copy, each\n"
+        "message exactly once, then both sides compared, octet for octet. What the destination did not keep\n"
+        "as it was is named.")
+    both = server.url(USER), server.url(NEW_USER)
+    trust = ["--tls-ca", server.ca_file, "--dest-tls-ca", server.ca_file]
+    imex(PASSWORD, "check", *both, *trust, into=NEW_PASSWORD, shown=16)
+    imex(PASSWORD, "migrate", *both, "--job", job, *trust, into=NEW_PASSWORD, expect=(0, 1))
+    imex(PASSWORD, "verify", job, "--deep", into=NEW_PASSWORD, expect=(0, 1), shown=12)
+
+
 def seed(up):
     """The Banyan mailbox; its server is added to those that are up."""
-    title("2. The mailbox that was lost")
+    title("3. The mailbox that was lost")
     server = Banyan()
     up.append(server)
     say(f"A server that behaves like the Banyan one of Microsoft article Q258731 listens on 127.0.0.1:{server.port}.\n"
@@ -212,6 +231,7 @@ def main():
     up = []
     try:
         modern(up)
+        move(up)
         seed(up)
         title("Done")
         say(f"{time.monotonic() - begin:.0f} seconds.")
