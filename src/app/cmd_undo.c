@@ -1,6 +1,8 @@
 /* Mail that went to the wrong account: what imex put there is listed, and taken away when the user
  * says so. */
+#include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +16,7 @@
 #include "app/run.h"
 #include "base/json.h"
 
-enum { EXIT_UNDONE = 0, EXIT_REFUSED = 1, EXIT_LEFT = 2 };
+enum { EXIT_UNDONE = 0, EXIT_REFUSED = 1, EXIT_LEFT = 2, EXIT_INTERRUPTED = 75 };
 
 struct undo {
 	struct run run;
@@ -157,11 +159,30 @@ undo_end_json(const struct undo *u, uint64_t removable, int code, struct err *er
 	return out_close(&o, err);
 }
 
+/* The first letter of a line from the terminal; 0: none, or Ctrl-C, which is a signal that only the
+ * stop signal of the run tells of. */
+static char
+undo_answer(const struct cancel *stop)
+{
+	struct pollfd fd[] = { { .fd = STDIN_FILENO, .events = POLLIN },
+		{ .fd = cancel_fd(stop), .events = POLLIN } };
+	char line[256];
+	ssize_t n;
+
+	while (poll(fd, 2, -1) < 0)
+		if (errno != EINTR)
+			return 0;
+	n = fd[1].revents ? 0 : read(STDIN_FILENO, line, sizeof(line));
+	if (n <= 0)
+		fprintf(stderr, "\n");
+	return n > 0 ? line[0] : 0;
+}
+
 /* On a terminal; elsewhere --yes is needed. */
 static bool
 undo_ask(const struct undo *u, uint64_t n)
 {
-	char line[16] = "";
+	char answer;
 
 	if (u->run.o->yes)
 		return true;
@@ -173,7 +194,8 @@ undo_ask(const struct undo *u, uint64_t n)
 	}
 	fprintf(stderr, "Remove %" PRIu64 " message%s from %s? [y/N] ", n, n == 1 ? "" : "s",
 	    u->dest.account);
-	return fgets(line, sizeof(line), stdin) != NULL && (line[0] == 'y' || line[0] == 'Y');
+	answer = undo_answer(u->run.stop);
+	return answer == 'y' || answer == 'Y';
 }
 
 /* ---- one account ---- */
@@ -228,7 +250,7 @@ undo_all(struct undo *u, struct err *err)
 	if (n == 0 || u->run.o->dry_run)
 		code = rc < 0 || u->counts.changed > 0 ? EXIT_LEFT : EXIT_UNDONE;
 	else if (!undo_ask(u, n))
-		code = EXIT_REFUSED;
+		code = cancel_raised(u->run.stop) ? EXIT_INTERRUPTED : EXIT_REFUSED;
 	else
 		code = undo_remove(u, n, err);
 	if (code == EXIT_UNDONE && rc < 0)
@@ -304,7 +326,7 @@ undo_each(struct placed *p, const struct options *o, const bool *wanted, struct 
 		int one = undo_account(p, i, o, err);
 
 		code = one > code ? one : code;
-		if (err->kind == ERR_INTERRUPTED)
+		if (one == EXIT_INTERRUPTED)
 			break;
 	}
 	if (code < 0)

@@ -85,7 +85,10 @@ print_text(const struct map_result *r, struct out *o)
 
 	out_str(o, "Destination      ");
 	out_visible(o, r->product);
-	out_printf(o, "\nIn use           %s\nMissing          %s\n", r->useful, r->missing);
+	out_str(o, "\nIn use           ");
+	out_wrapped(o, r->useful, 17, 17);
+	out_str(o, "Missing          ");
+	out_wrapped(o, r->missing, 17, 17);
 	print_limits(r, o);
 	out_printf(o, "\n  %-28s %9s     %-28s\n", "Folder", "Messages", "goes to");
 	for (size_t i = 0; i < r->n; i++) {
@@ -180,7 +183,8 @@ mapping_show(struct options *o, const char *source, const char *dest, struct err
 	s.run.job.dest = &s.dest.dest;
 	if (rc == 0 && control_run(s.run.control, show_work, &s, err) < 0) {
 		run_quiet(&s.run);
-		run_complain(err, &s.run.origin);
+		run_complain_of(err, destination_failed(err) ? s.dest.password_from
+							     : s.run.origin.password_from);
 		rc = err_exit_code(err->kind);
 	} else if (rc == 0) {
 		run_quiet(&s.run);

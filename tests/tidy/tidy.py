@@ -248,7 +248,8 @@ def test_every_option_of_the_program_is_in_a_manual(t):
     manuals = " ".join(read(n) for n in files() if re.fullmatch(r"man/.*\.[1-8]", n)).replace("\\-", "-")
     if not manuals or not os.access(program, os.X_OK):
         t.skip("no manuals or no program yet")
-    for command in ("check", "extract", "verify", "status", "report"):
+    for command in ("check", "extract", "migrate", "import", "undo", "verify", "retry", "control", "status",
+                    "report"):
         said = subprocess.run([program, command, "--help"], capture_output=True, text=True, check=False).stdout
         options = sorted(set(re.findall(r"(?<![\w-])--([a-z][a-z-]+)", said)))
         t.ok(options, f"imex {command} --help names options")

@@ -2,12 +2,13 @@
 
 from scene import *
 from into import *
+from terminal import on_terminal
 
 ENV = {"IMEX_DEST_PASSWORD": DEST_PASSWORD}
 
 
 def imex(m, *words, code=0, **more):
-    run = m.t.imex(*words, env=ENV, password=more.pop("password", PASSWORD), **more)
+    run = m.t.imex(*words, env=more.pop("env", ENV), password=more.pop("password", PASSWORD), **more)
     m.t.exits(run, code)
     m.t.secret_free(m.job, run, PASSWORD, DEST_PASSWORD)
     return run
@@ -60,6 +61,38 @@ def scene_undo_asks_and_takes_only_its_own(t):
     t.equal({k: m._of(*k) for k in m.foreign}, m.foreign, "what was there before")
     m.warned(m.migrate())
     m.arrived()
+
+
+def scene_undo_on_a_terminal(t):
+    """It asks; only a yes removes, and Ctrl-C is no yes."""
+    m = Move(t)
+    m.warned(m.migrate())
+    env = {**ENV, "HOME": t.tmpdir("home"), "TERM": "dumb"}
+    words = [*imexrun.program(), "undo", m.job.path, "--dest-insecure-plaintext"]
+    for key, code in ((b"\n", 1), (b"n\n", 1), (b"\x03", 75), (b"y\n", 0)):
+        m.arrived()
+        got, drawn = on_terminal(words, env, [key])
+        t.equal(got, code, f"exit code after {key}: {drawn[-200:]}")
+        t.ok(f"Remove 12 messages from {place(m)}? [y/N]".encode() in drawn, "it asks", drawn[-200:])
+    t.equal({f.name: len(f) for f in m.dest.store}, {"INBOX": 0, "Archive": 0, "Archive/2003": 0}, "what is left")
+
+
+def scene_the_way_of_folders_is_shown(t):
+    """check SOURCE DEST and migrate --dry-run: both logged in to, nothing changed."""
+    m = Move(t)
+    words = [w for w in m.words("--map", "Archive=Old") if w not in ("--doubt-wait", "2s")]
+    at = words.index("--job")
+    for run in (imex(m, "check", *words[1:at], *words[at + 2:]), imex(m, *words, "--dry-run")):
+        t.says(run, r"(?m)^  Archive/2003 +4 +-> Old/2003 +to be made$")
+        t.says(run, r"(?m)^  to be copied +12")
+    t.never_sent(m.dest, "CREATE|APPEND|SUBSCRIBE")
+    m.t.read_only(m.source)
+    t.ok(not os.path.exists(m.job.path), "no job directory was made")
+    run = imex(m, "check", m.source.url(), m.source.url(), *words[at + 2:], code=64,
+               env={"IMEX_DEST_PASSWORD": PASSWORD})
+    t.one_line_error(run)
+    run = imex(m, "check", *words[1:at], *words[at + 2:], "--map", "INBOX=Old", code=64)
+    t.one_line_error(run)
 
 
 def scene_undo_of_one_account(t):
