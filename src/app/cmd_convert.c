@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/birth.h"
+#include "app/destination.h"
 #include "app/jobdir.h"
 #include "app/report.h"
 #include "app/run.h"
@@ -186,5 +187,7 @@ convert_files(struct options *o, const char *source, const char *dir, struct err
 int
 cmd_convert(struct options *o, struct err *err)
 {
+	if (destination_holds_mail(o, o->word[0], err) < 0)
+		return -1;
 	return convert_files(o, o->word[0], o->to, err);
 }

@@ -82,6 +82,8 @@ cmd_import(struct options *o, struct err *err)
 {
 	const char *dir = o->job, *path = o->word[0];
 
+	if (destination_holds_mail(o, path, err) < 0)
+		return -1;
 	if (o->dry_run)
 		return listing_files(o, path, err);
 	if (o->n_words < 2)

@@ -339,6 +339,15 @@ verify_all(struct verify *v, struct placed *p, const bool *wanted, struct err *e
 	return verify_print_end(v, failed > 0 ? 2 : verify_code(&sum), true, err);
 }
 
+static int
+verify_own_job(const char *dir, struct err *err)
+{
+	return err_set(err, ERR_USAGE,
+	    "'%s' is a job directory and keeps its own events and reports; --job is for files that "
+	    "no job speaks of",
+	    dir);
+}
+
 /* *ret_code -1 and return 0: DIR is no job that went to a server. */
 static int
 verify_dest(struct verify *v, struct options *o, int *ret_code, struct err *err)
@@ -350,6 +359,9 @@ verify_dest(struct verify *v, struct options *o, int *ret_code, struct err *err)
 	*ret_code = -1;
 	if (rc == 0 && p.dest != NULL) {
 		v->to = p.dest;
+		rc = o->job ? verify_own_job(p.dir, err) : 0;
+	}
+	if (rc == 0 && p.dest != NULL) {
 		rc = placed_choose(&p, v->source, true, &wanted, err);
 		if (rc == 0)
 			*ret_code = verify_all(v, &p, wanted, err);
@@ -387,10 +399,7 @@ cmd_verify(struct options *o, struct err *err)
 	if (jobdir_require(o->word[0], err) < 0)
 		return -1;
 	if (o->job)
-		return err_set(err, ERR_USAGE,
-		    "'%s' is a job directory and keeps its own events and reports; --job is for "
-		    "files that no job speaks of",
-		    o->word[0]);
+		return verify_own_job(o->word[0], err);
 	rc = verify_files(&v, o->word[0], err);
 	run_close(&v.run);
 	return rc;

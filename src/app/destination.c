@@ -222,6 +222,19 @@ destination_of_job(struct options *o, const char *dir, const char **ret, struct 
 }
 
 int
+destination_holds_mail(struct options *o, const char *dir, struct err *err)
+{
+	struct err ignored;
+	const char *dest;
+
+	/* Files of a job whose state is damaged can be read by their sidecars. */
+	if (destination_of_job(o, dir, &dest, &ignored) < 0 || dest == NULL)
+		return 0;
+	return err_set(err, ERR_NO_INPUT, "'%s' holds no mail: its job copies into the server '%s'",
+	    dir, dest);
+}
+
+int
 destination_import_dir(
     struct arena *a, const char *dir, const char *dest, const char **ret, struct err *err)
 {

@@ -39,6 +39,8 @@ int destination_check(struct options *o, const char *dest, struct err *err) WARN
 const char *destination_url(const char *dest, const char *login, struct arena *a);
 /* The account that this is, for people: user@host, and :port when it is not the usual one. */
 const char *destination_name(const char *dest, const char *login, struct arena *a);
+/* Is there mail to be read? ERR_NO_INPUT: the job in `dir` goes to a server. */
+int destination_holds_mail(struct options *o, const char *dir, struct err *err) WARN_UNUSED;
 /* Where an import of a job directory keeps its own: DIR/import/ACCOUNT, in the arena. */
 int destination_import_dir(struct arena *a, const char *dir, const char *dest, const char **ret,
     struct err *err) WARN_UNUSED;

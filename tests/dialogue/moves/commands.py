@@ -1,9 +1,12 @@
 """The commands around a migration: status, report, verify, undo; and what they refuse."""
 
+import json
+
 from scene import *
 from into import *
 from terminal import on_terminal
 
+PLAIN = ["--dest-insecure-plaintext", "--insecure-plaintext"]
 ENV = {"IMEX_DEST_PASSWORD": DEST_PASSWORD}
 
 
@@ -118,6 +121,44 @@ def scene_another_destination_is_refused(t):
         t.one_line_error(run)
         t.says(run, "begun with the destination")
     t.equal(other.transcript.commands(), [], "it was not contacted")
+
+
+def scene_the_job_is_of_one_kind(t):
+    """What makes files has no business in the job of a move, and the other way round."""
+    m = Move(t)
+    m.warned(m.migrate())
+    run = imex(m, "extract", m.source.url(), "--to", m.job, "--insecure-plaintext", code=78)
+    t.one_line_error(run)
+    t.says(run, "migrate")
+    run = imex(m, "convert", m.job, "--to", m.job.path + "2", "--format", "mbox", code=66)
+    t.one_line_error(run)
+    run = imex(m, "import", m.job, m.dest.url(), "--dest-insecure-plaintext", code=66)
+    t.one_line_error(run)
+    t.ok(not os.path.exists(os.path.join(m.job.path, "import")), "no job of an import was made")
+    t.extract(m.source, job=Job(t, m.job.path + "3"))
+    words = m.words()
+    words[words.index("--job") + 1] = m.job.path + "3"
+    t.one_line_error(imex(m, *words, code=78))
+    t.says(imex(m, "retry", m.job, *PLAIN), "Nothing to retry.*imex migrate SOURCE DEST --job")
+    run = imex(m, "verify", m.job, "--job", m.job.path + "4", code=64)
+    t.one_line_error(run)
+
+
+def scene_json(t):
+    """What programs read is JSON, and nothing else is on standard output."""
+    m = Move(t)
+    run = m.migrate("--json")
+    t.exits(run, 1)
+    t.equal(json.loads(run.out)["job"]["command"], "migrate", "the report")
+    told = json.loads(imex(m, "status", m.job, "--json").out)
+    t.equal(told["accounts"][0]["dest"], place(m), "dest in the status")
+    told = json.loads(imex(m, "verify", m.job, "--json").out)
+    t.equal((told["messages"], told["different"]), (12, 0), "verify")
+    lines = [json.loads(line) for line in imex(m, "undo", m.job, "--yes", "--json").out.splitlines()]
+    t.equal(len(lines), 13, "a line a message, and the sum")
+    t.equal((lines[-1]["removable"], lines[-1]["removed"]), (12, 12), "the sum")
+    told = json.loads(imex(m, "check", m.source.url(), m.dest.url(), "--json", *PLAIN).out)
+    t.equal([f["how"] for f in told["folders"]], ["plain"] * 3, "check")
 
 
 def scene_one_account_under_one_name(t):
