@@ -55,12 +55,15 @@ retry_needs(struct report *r, const char *source, bool *ret, struct err *err)
 }
 
 static int
-retry_choose(struct retry *t, const struct stored *s, struct report *r, struct err *err)
+retry_choose(struct retry *t, const struct stored *s, struct report *r, const char *only,
+    struct err *err)
 {
 	t->source = mem_resize(NULL, stored_len(s) + 1, sizeof(*t->source));
 	for (size_t i = 0; i < stored_len(s); i++) {
 		bool needed;
 
+		if (only && !origin_is(stored_source(s, i), only))
+			continue;
 		if (retry_needs(r, stored_source(s, i), &needed, err) < 0)
 			return -1;
 		if (!needed) {
@@ -75,7 +78,7 @@ retry_choose(struct retry *t, const struct stored *s, struct report *r, struct e
 }
 
 static int
-retry_read(struct retry *t, const char *dir, struct err *err)
+retry_read(struct retry *t, const char *dir, const char *only, struct err *err)
 {
 	struct state *state = NULL;
 	struct stored *s = NULL;
@@ -87,11 +90,13 @@ retry_read(struct retry *t, const char *dir, struct err *err)
 		return -1;
 	rc = stored_read(&s, state, err);
 	if (rc == 0 && (rc = report_open(&r, state, dir, false, err)) == 0) {
-		rc = retry_choose(t, s, &r, err);
+		rc = retry_choose(t, s, &r, only, err);
 		report_done(&r);
 	}
 	stored_free(&s);
 	state_close(&state);
+	if (rc == 0 && t->len + t->done == 0 && only)
+		return err_set(err, ERR_NO_INPUT, "'%s' has no account '%s'", dir, only);
 	if (rc == 0 && t->len + t->done == 0)
 		return err_set(err, ERR_NO_INPUT,
 		    "'%s' keeps no source; run imex extract SOURCE --to %s", dir, dir);
@@ -208,7 +213,7 @@ cmd_retry(struct options *o, struct err *err)
 		return import_files(o, source, dest, o->word[0], true, err);
 	if (source != NULL)
 		return convert_files(o, source, o->word[0], err);
-	rc = retry_read(&t, o->word[0], err);
+	rc = retry_read(&t, o->word[0], o->account, err);
 
 	if (rc == 0 && t.len == 0 && !o->quiet)
 		printf("Nothing to retry: all is complete. For new mail: "

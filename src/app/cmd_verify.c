@@ -321,19 +321,26 @@ verify_account(struct verify *v, struct placed *p, size_t i, struct verify_count
 static int
 verify_all(struct verify *v, struct placed *p, const bool *wanted, struct err *err)
 {
+	const char *only = v->run.o->account;
 	struct verify_counts sum = { 0 };
 	size_t n = 0, failed = 0;
 	struct err why = { 0 };
 
 	verify_print_begin(v);
 	for (size_t i = 0; i < placed_len(p) && why.kind != ERR_INTERRUPTED; i++) {
-		if (!wanted[i])
+		if (!wanted[i] || (only != NULL && !placed_is(p, i, only)))
 			continue;
 		n++;
 		if (verify_account(v, p, i, &sum, &why) < 0)
 			failed++;
 	}
 	v->counts = sum;
+	if (n == 0) {
+		err_set(&why, ERR_NO_INPUT, "'%s' has no account '%s'", p->dir, only ? only : "");
+		run_complain(&why, NULL);
+	}
+	if (n == 0)
+		return verify_print_end(v, err_exit_code(why.kind), false, err);
 	if (failed > 0 && (n == 1 || why.kind == ERR_INTERRUPTED))
 		return verify_print_end(v, err_exit_code(why.kind), false, err);
 	return verify_print_end(v, failed > 0 ? 2 : verify_code(&sum), true, err);
@@ -384,6 +391,9 @@ cmd_verify(struct options *o, struct err *err)
 		return -1;
 	if (v.to)
 		return code;
+	if (o->account)
+		return err_set(err, ERR_USAGE,
+		    "--account is for jobs that went to a server; name SOURCE to compare one account");
 	if (o->deep && !v.source)
 		return err_set(err, ERR_USAGE,
 		    "--deep compares with the server and needs SOURCE, as in: imex verify %s "

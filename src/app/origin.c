@@ -43,6 +43,34 @@ origin_same(const struct imap_url *a, const char *login, const char *host, const
 	       strcmp(a->port, port) == 0;
 }
 
+static bool
+name_is(const char *account, const char *login, const char *host)
+{
+	size_t len = strlen(login);
+
+	return strncmp(account, login, len) == 0 &&
+	       (account[len] == '\0' || (account[len] == '@' && strcmp(account + len + 1, host) == 0));
+}
+
+bool
+origin_is(const char *source, const char *account)
+{
+	struct imap_url url;
+	struct err ignored;
+	struct arena a;
+	bool same = false;
+
+	arena_init(&a, 64 * 1024);
+	if (imap_url_parse(source, &a, &url, &ignored) == 0) {
+		const char *host = arena_printf(&a, "%s:%s", url.host, url.port);
+
+		same = name_is(account, url.user, url.host) ||
+		       (host != NULL && name_is(account, url.user, host));
+	}
+	arena_done(&a);
+	return same;
+}
+
 static enum tls_mode
 origin_tls(const struct origin *g, const struct options *o)
 {

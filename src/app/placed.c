@@ -74,22 +74,7 @@ placed_source(const struct placed *p, size_t i)
 bool
 placed_is(const struct placed *p, size_t i, const char *account)
 {
-	struct imap_url url;
-	struct arena a;
-	struct err ignored;
-	bool same = p->files;
-
-	arena_init(&a, 64 * 1024);
-	if (!p->files && imap_url_parse(placed_source(p, i), &a, &url, &ignored) == 0) {
-		size_t len = strlen(url.user);
-
-		same = strcmp(account, url.user) == 0 ||
-		       (strncmp(account, url.user, len) == 0 && account[len] == '@' &&
-			   strcmp(account + len + 1, url.host) == 0) ||
-		       strcmp(account, destination_name(placed_source(p, i), "", &a)) == 0;
-	}
-	arena_done(&a);
-	return same;
+	return p->files || origin_is(placed_source(p, i), account);
 }
 
 int

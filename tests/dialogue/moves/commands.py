@@ -107,7 +107,12 @@ def scene_undo_of_one_account(t):
     other = t.server(theirs, tls=None, user="carol")
     run = m.migrate(source=other.url())
     t.exits(run, 1)
-    imex(m, "undo", m.job, "--account", "dave", "--yes", code=66)
+    # What came from the other one is no copy of this one's mail.
+    t.says(imex(m, "verify", m.job, code=1), "13 messages .* 0 different, 5 more explained")
+    t.says(imex(m, "verify", m.job, "--account", "carol", code=1), "1 message .* 0 different, 4 more")
+    for words in (["verify"], ["retry", "--insecure-plaintext"], ["undo", "--yes"]):
+        t.one_line_error(imex(m, *words, m.job, "--account", "dave", code=66))
+    t.says(imex(m, "retry", m.job, "--account", "carol", *PLAIN), "Nothing to retry")
     run = imex(m, "undo", m.job, "--account", "carol", "--yes")
     t.says(run, "1 message was removed")
     m.arrived()

@@ -69,3 +69,28 @@ def scene_control_import(t):
     run = imex(m, "undo", m.job, f"imap://alice@127.0.0.1:{m.dest.port}/", "--yes", "--dest-insecure-plaintext")
     t.says(run, "12 messages were removed")
     m.warned(imex(m, "retry", own, code=1))
+
+
+def scene_the_account_of_an_import_is_kept(t):
+    """Its source has two accounts; retry, verify and undo need not be told which."""
+    m = Move(t, user="alice")
+    t.extract(t.server(sample(("INBOX",), 1), user="carol"), job=m.job)
+    control(m, "EXTRACT", people(m).splitlines(True)[1], "--format=maildir", code=1)
+    url = f"imap://alice@127.0.0.1:{m.dest.port}/"
+    plain = ["--dest-insecure-plaintext", "--doubt-wait=2s"]
+    run = imex(m, "import", m.job, url, *plain, code=64)
+    t.says(run, "there are 2 accounts.*--account NAME")
+    t.one_line_error(imex(m, "import", m.job, url, "--account", "dave", *plain, code=64))
+    imex(m, "import", m.job, url, "--account", "alice", *plain, code=1)
+    m.arrived()
+    m.dest.append(before="NO not now")
+    m.source.store["INBOX"].add(letter("INBOX", 55))
+    m.before = m.source.store.snapshot()
+    control(m, "EXTRACT", people(m).splitlines(True)[1], "--format=maildir", code=1)
+    imex(m, "import", m.job, url, "--account", "alice", *plain, code=2)
+    own = os.path.join(m.job.path, "import", f"alice@127.0.0.1%3A{m.dest.port}")
+    m.dest.clear()
+    imex(m, "retry", own, *plain, code=1)
+    m.arrived()
+    t.says(imex(m, "verify", own, "--deep"), "13 messages .* equal")
+    t.says(imex(m, "verify", m.job, url, "--deep"), "13 messages .* equal")
