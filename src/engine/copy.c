@@ -455,7 +455,9 @@ open_folder(struct lane *l, struct err *err)
 		    (unsigned long long)aside);
 	if (l->rec.name_mapped)
 		lane_warn(l, EV_NAME_MAPPED, 0,
-		    "the name cannot be a directory's; it is stored as '%s'", l->rec.path);
+		    lane_intends(l) ? "the destination cannot have the name; there it is '%s'"
+				    : "the name cannot be a directory's; it is stored as '%s'",
+		    l->rec.path);
 	l->has_rows = l->rec.listed + l->rec.expunged > 0;
 	l->merged = l->rows_end = l->changed = l->rebuilt_told = false;
 	l->rows_after = 0;

@@ -598,6 +598,7 @@ run_place(struct run *r, struct err *err)
 
 		r->dest = (struct dest_place){ .server = &d->server,
 			.rules = &d->rules,
+			.guess_prefix = r->job->from != NULL,
 			.spool_dir = d->spool_dir != NULL ? d->spool_dir : r->job->dir,
 			.quarantine = r->quarantine };
 		r->place.dest = &r->dest;

@@ -63,7 +63,7 @@ found(struct placing *p, uint32_t uid, struct err *err)
 		learn_delta(p->s, (int64_t)f->size - (int64_t)f->octets);
 	/* What somebody else has put there keeps the flags that it has. */
 	if (!f->own) {
-		f->flags_there = false;
+		f->flags_there = f->date_there = false;
 		return 0;
 	}
 	return dest_mend_flags(p->s, p->g, f, err);

@@ -29,6 +29,42 @@ keep_names(struct sink *s)
 	return mapping_keep(s->mapped, s->n_source, kept, &s->names, &s->names_err);
 }
 
+/* Files keep the names, but not where the personal namespace began. Where all folders lie below INBOX
+ * it is "INBOX." (Courier, Cyrus): nobody makes each folder a child of his inbox. */
+static const struct folder *
+with_prefix(struct sink *s, const struct folder *list, size_t n)
+{
+	struct folder *copy;
+	char delim = 0;
+	size_t below = 0;
+
+	for (size_t i = 0; i < n && s->to->guess_prefix; i++) {
+		const struct folder *f = &list[i];
+
+		if (f->prefix.len > 0)
+			return list;
+		if (f->name.len == 5 && slice_starts_nocase(f->name, "INBOX"))
+			continue;
+		if (f->delim == 0 || f->name.len < 7 || memcmp(f->name.data, "INBOX", 5) != 0 ||
+		    f->name.data[5] != f->delim || (below > 0 && f->delim != delim))
+			return list;
+		delim = f->delim;
+		below++;
+	}
+	if (below == 0)
+		return list;
+	copy = arena_take(&s->names, n * sizeof(*copy));
+
+	char *prefix = arena_printf(&s->names, "INBOX%c", delim);
+
+	if (copy == NULL || prefix == NULL)
+		return list;
+	memcpy(copy, list, n * sizeof(*copy));
+	for (size_t i = 0; i < n; i++)
+		copy[i].prefix = slice_str(prefix);
+	return copy;
+}
+
 void
 dest_survey(struct sink *s, const struct folder *list, size_t n)
 {
@@ -38,6 +74,7 @@ dest_survey(struct sink *s, const struct folder *list, size_t n)
 		.prefix = s->prefix };
 
 	s->names_err = (struct err){ 0 };
+	list = with_prefix(s, list, n);
 	s->source = list;
 	s->n_source = n;
 	s->refused = arena_take(&s->names, (n + 1) * sizeof(*s->refused));
@@ -245,6 +282,7 @@ int
 dest_prepare(struct sink *s, const struct folder *const *wanted, size_t n, struct err *err)
 {
 	size_t made = 0;
+	bool again = false;
 
 	if (s->mapped == NULL) {
 		*err = s->names_err;
@@ -271,10 +309,13 @@ dest_prepare(struct sink *s, const struct folder *const *wanted, size_t n, struc
 
 		if (i < s->n_source && !listed(s, s->mapped[i].name) &&
 		    !slice_eq_nocase(slice_str(s->mapped[i].name), "INBOX") &&
-		    !take_listed(s, i) && create_stricter(s, i, err) < 0)
-			return -1;
+		    !take_listed(s, i)) {
+			if (create_stricter(s, i, err) < 0)
+				return -1;
+			again = true;
+		}
 	}
-	return 0;
+	return again ? list_again(s, err) : 0;
 }
 
 int

@@ -68,7 +68,7 @@ struct dest_place {
 	const struct mapping_rules *rules;
 	const char *spool_dir;	/* large messages that must be whole before they are sent */
 	const char *quarantine;	/* DIR/quarantine/ACCOUNT, made when needed */
-	bool dry;		/* never CREATE or SUBSCRIBE */
+	bool guess_prefix;	/* the names come from files, which keep no NAMESPACE */
 };
 
 struct sink;

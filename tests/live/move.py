@@ -100,12 +100,25 @@ def verified(move, deep=True):
 
 
 def undone(move, before):
-    """What imex put there is gone, what was there before is not."""
+    """What imex put there is gone, what was there before is not.
+
+    Messages that the server has changed stay, and are named one by one: Cyrus takes 8-bit octets out
+    of headers, Courier drops a CR that stands alone.
+    """
     listed = move.imex("undo", move.job, move.url, "--dest-insecure-plaintext")
     move.nothing_sent(listed, "imex undo without --yes and a terminal")
     done = move.imex("undo", move.job, move.url, "--yes", "--dest-insecure-plaintext")
-    move.t.within(done.code, (0, 1), "imex undo succeeds")
-    move.t.equal(shown(move.picture()), shown(before), "the destination holds what it did before")
+    changed = listed.stdout.count(b"not what imex sent any more: stays")
+    if changed == 0 or move.dest.name not in ("cyrus", "courier"):
+        move.t.within(done.code, (0, 1), "imex undo succeeds")
+        move.t.equal(shown(move.picture()), shown(before), "the destination holds what it did before")
+        return
+    move.t.equal(done.code, 2, "imex undo says that messages stay")
+    after = move.picture()
+    for name, rows in before.items():
+        move.t.ok(all(row in after.get(name, []) for row in rows), f"{name}: what was there before is there")
+    left = sum(map(len, after.values())) - sum(map(len, before.values()))
+    move.t.equal(left, changed, "what stays is what was named")
 
 
 def shown(picture):
