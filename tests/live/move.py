@@ -108,7 +108,7 @@ def undone(move, before):
     listed = move.imex("undo", move.job, move.url, "--dest-insecure-plaintext")
     move.nothing_sent(listed, "imex undo without --yes and a terminal")
     done = move.imex("undo", move.job, move.url, "--yes", "--dest-insecure-plaintext")
-    changed = listed.stdout.count(b"not what imex sent any more: stays")
+    changed = listed.out.count(b"not what imex sent any more: stays")
     if changed == 0 or move.dest.name not in ("cyrus", "courier"):
         move.t.within(done.code, (0, 1), "imex undo succeeds")
         move.t.equal(shown(move.picture()), shown(before), "the destination holds what it did before")
