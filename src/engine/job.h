@@ -48,7 +48,6 @@ struct dest {
 	struct mapping_rules rules;
 	int64_t doubt_wait_ms; /* --doubt-wait (rules.md 2.3) */
 	const char *spool_dir; /* --spool; NULL: the job directory */
-	bool acl, metadata; /* carry them where both sides have them */
 };
 
 struct job {
