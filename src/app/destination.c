@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/jobdir.h"
 #include "app/origin.h"
@@ -224,9 +225,12 @@ destination_of_job(struct options *o, const char *dir, const char **ret, struct 
 int
 destination_holds_mail(struct options *o, const char *dir, struct err *err)
 {
+	const char *mail = arena_printf(&o->arena, "%s/mail", dir), *dest;
 	struct err ignored;
-	const char *dest;
 
+	/* Where mail lies the state is left alone: to open it would make files beside it. */
+	if (mail == NULL || access(mail, F_OK) == 0)
+		return 0;
 	/* Files of a job whose state is damaged can be read by their sidecars. */
 	if (destination_of_job(o, dir, &dest, &ignored) < 0 || dest == NULL)
 		return 0;
