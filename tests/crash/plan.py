@@ -1,8 +1,8 @@
 """How many of the many cuts a test takes.
 
 By default as many as leave the whole suite at some four minutes on two cores, chosen so
-that each test meets calls of several kinds, and for each kind of cut at other places. CRASH_EVERY=1 takes all of them,
-CRASH_EVERY=7 each seventh; CRASH_POINTS=n so many of each test.
+that each test meets calls of several kinds, and for each kind of cut at other places.
+CRASH_EVERY=1 takes all of them, CRASH_EVERY=7 each seventh; CRASH_POINTS=n so many of each test.
 """
 
 import os
@@ -43,15 +43,24 @@ def few(calls, kind, points=FEW, kinds=None, hows=HOWS):
     if kinds:
         by_kind = by_kind[kinds[0]::kinds[1]]
     else:
-        wanted = points // 2
-        by_kind = [by_kind[(turn + n * len(by_kind) // wanted) % len(by_kind)]
-                   for n in range(wanted)]
+        by_kind = different(by_kind, points // 2, turn)
     found += [{"at": 1 + turn % len(numbers), "only": (op,), "like": like}
               for (op, like), numbers in by_kind]
     left = max(points - len(found), 1)
     step = -(-len(calls) // left)
     found += [{"at": n} for n in range(1 + turn % step, len(calls) + 1, step)]
     return [(hows[(turn + n) % len(hows)], place) for n, place in enumerate(found)]
+
+
+def different(by_kind, wanted, turn):
+    """So many of the kinds, of as many operations as there are."""
+    by_op = {}
+    for kind in by_kind:
+        by_op.setdefault(kind[0][0], []).append(kind)
+    queues = [kinds[turn % len(kinds):] + kinds[:turn % len(kinds)] for kinds in by_op.values()]
+    queues = queues[turn % len(queues):] + queues[:turn % len(queues)]
+    turns = [queue[n] for n in range(len(by_kind)) for queue in queues if n < len(queue)]
+    return turns[:wanted]
 
 
 def decisive(calls, turn):
