@@ -7,7 +7,7 @@ import os
 import servers
 from client import quote
 from imexrun import PASSWORD, Job
-from move import PLAIN, USER, Move
+from move import PATIENCE, PLAIN, USER, Move
 
 
 def moving(t, stage, only, extra=None):
@@ -21,7 +21,7 @@ def moving(t, stage, only, extra=None):
         dest.add_user(user, PASSWORD)
     move = Move(t, source, dest, "dest", "oracle")
     folders = [word for name in only for word in ("--folder", name)]
-    return move, ["migrate", source.url(USER), move.url, "--job", move.job, *folders, *PLAIN]
+    return move, ["migrate", source.url(USER), move.url, "--job", move.job, *folders, *PLAIN, *PATIENCE]
 
 
 def allow(move, extra="# nothing"):
