@@ -83,6 +83,27 @@ aside(struct placing *p, const char *reason, struct err *err)
 	return 0;
 }
 
+static int
+vanished(struct placing *p, struct err *err)
+{
+	return aside(p,
+	    "the server said that it stored the message, and does not show it; it may have "
+	    "moved it elsewhere: look there before it is tried again",
+	    err);
+}
+
+static int
+another(struct placing *p, uint64_t there, uint64_t sent, uint32_t uid, struct err *err)
+{
+	char reason[256];
+
+	snprintf(reason, sizeof(reason),
+	    "the server said OK and keeps another message: %" PRIu64 " octets of %" PRIu64
+	    " (its UID %u)",
+	    there, sent, uid);
+	return aside(p, reason, err);
+}
+
 /* ---- the ways ---- */
 
 static void
@@ -211,23 +232,13 @@ stored(struct placing *p, const struct way *w, uint32_t uid, struct err *err)
 	if (dest_read_one(p->s, f, &p->g->arena, err) < 0)
 		return -1;
 	if (!f->there)
-		return aside(p,
-		    "the server said that it stored the message, and does not show it; it may have "
-		    "moved it elsewhere: look there before it is tried again",
-		    err);
+		return vanished(p, err);
 	if (!dest_harmless(p->s, (int64_t)f->size - (int64_t)f->octets)) {
 		if (dest_identity(p->s, uid, &there, &got, err) < 0 ||
 		    dest_spool_identity(p->s, p->sent, &sent, err) < 0)
 			return -1;
-		if (!got || memcmp(there.whole, sent.whole, SHA256_LEN) != 0) {
-			char reason[256];
-
-			snprintf(reason, sizeof(reason),
-			    "the server said OK and keeps another message: %" PRIu64
-			    " octets of %" PRIu64 " (its UID %u)",
-			    f->size, f->octets, uid);
-			return aside(p, reason, err);
-		}
+		if (!got || memcmp(there.whole, sent.whole, SHA256_LEN) != 0)
+			return another(p, f->size, f->octets, uid, err);
 		learn_delta(p->s, (int64_t)f->size - (int64_t)f->octets);
 	}
 	f->kind = OUTCOME_STORED;
@@ -285,10 +296,7 @@ try_way(struct placing *p, const struct way *w, struct err *err)
 		return stored(p, w, uid, err) < 0 ? -1 : 1;
 	if (r.state == STATE_OK) {
 		p->f->there = false;
-		return aside(p,
-		    "the server said that it stored the message, and does not show it; it may have "
-		    "moved it elsewhere: look there before it is tried again",
-		    err) < 0 ? -1 : 1;
+		return vanished(p, err) < 0 ? -1 : 1;
 	}
 	return 0;
 }
@@ -322,7 +330,6 @@ send_ways(struct placing *p, struct err *err)
 		p->n_ways = 0;
 		add_way_for(p, APPEND_NUL);
 		add_way_for(p, APPEND_OTHER);
-		plan_ways(p);
 	}
 	for (size_t i = 0; i < p->n_ways; i++) {
 		bool sense;
@@ -349,23 +356,15 @@ static int
 settle_odd(struct placing *p, const struct odd *o, struct err *err)
 {
 	struct identity there;
-	char reason[256];
 	bool got;
 
 	if (o->dest_uid == 0)
-		return aside(p,
-		    "the server said that it stored the message, and does not show it; it may have "
-		    "moved it elsewhere: look there before it is tried again",
-		    err);
+		return vanished(p, err);
 	if (dest_identity(p->s, o->dest_uid, &there, &got, err) < 0)
 		return -1;
 	if (got && memcmp(there.whole, p->id.whole, SHA256_LEN) == 0)
 		return found(p, o->dest_uid, err);
-	snprintf(reason, sizeof(reason),
-	    "the server said OK and keeps another message: %" PRIu64 " octets of %" PRIu64
-	    " (its UID %u)",
-	    o->size, spool_len(p->s->body), o->dest_uid);
-	return aside(p, reason, err);
+	return another(p, o->size, spool_len(p->s->body), o->dest_uid, err);
 }
 
 int

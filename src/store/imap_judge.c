@@ -157,16 +157,11 @@ read_once(struct sink *s, struct flight *f, struct arena *a, struct err *err)
 int
 dest_read_one(struct sink *s, struct flight *f, struct arena *a, struct err *err)
 {
-	struct resp r;
-	uint32_t tag;
-
 	if (read_once(s, f, a, err) < 0)
 		return -1;
 	if (f->there)
 		return 0;
-	if (sess_send(s->s, DEST_OTHER, &tag, err, "NOOP") < 0)
-		return dest_failed(s, err);
-	return dest_wait(s, tag, &r, err) < 0 ? -1 : read_once(s, f, a, err);
+	return dest_noop(s, err) < 0 ? -1 : read_once(s, f, a, err);
 }
 
 int

@@ -256,8 +256,6 @@ int
 dest_look(struct sink *s, struct folder_at *at, struct err *err)
 {
 	struct uidset all, unclaimed, unknown;
-	struct resp r;
-	uint32_t tag;
 	int rc = -1;
 
 	uidset_init(&all);
@@ -266,12 +264,7 @@ dest_look(struct sink *s, struct folder_at *at, struct err *err)
 	if (!at->looked && claim_rows(at, err) < 0)
 		goto out;
 	at->looked = true;
-	if (sess_send(s->s, DEST_OTHER, &tag, err, "NOOP") < 0) {
-		dest_failed(s, err);
-		goto out;
-	}
-	if (dest_wait(s, tag, &r, err) < 0 ||
-	    (s->s->exists > 0 && list_uids(s, &all, err) < 0))
+	if (dest_noop(s, err) < 0 || (s->s->exists > 0 && list_uids(s, &all, err) < 0))
 		goto out;
 	uidset_minus(&all, &at->claimed, &unclaimed);
 	uidset_sort(&unclaimed);

@@ -11,14 +11,7 @@
 static int
 keep_alive(struct sink *s, struct err *err)
 {
-	struct resp r;
-	uint32_t tag;
-
-	if (clock_mono_ms() - s->used_ms < ALIVE_MS)
-		return 0;
-	if (sess_send(s->s, DEST_OTHER, &tag, err, "NOOP") < 0)
-		return dest_failed(s, err);
-	return dest_wait(s, tag, &r, err);
+	return clock_mono_ms() - s->used_ms < ALIVE_MS ? 0 : dest_noop(s, err);
 }
 
 static bool
@@ -159,8 +152,6 @@ void
 dest_abandon(struct sink *s)
 {
 	struct err ignored = { 0 };
-	struct resp r;
-	struct asked a;
 
 	if (!s->begun)
 		return;
@@ -173,7 +164,7 @@ dest_abandon(struct sink *s)
 		return;
 	}
 	while (!s->broken && s->n_sent > 1)
-		if (dest_pump(s, &r, &a, &ignored) < 0 || sess_drop(s->s, &r, &ignored) < 0)
+		if (dest_take(s, &ignored) < 0)
 			break;
 	/* It never was whole: that one is not in doubt. */
 	for (struct group *g = s->first; g != NULL; g = g->next) {

@@ -165,9 +165,6 @@ read_back(struct sink *s, struct err *err)
 int
 dest_advance(struct sink *s, bool *ret_idle, struct err *err)
 {
-	struct resp r;
-	struct asked a;
-
 	*ret_idle = false;
 	if (dest_group_filling(s) != NULL)
 		return dest_send_group(s, err);
@@ -177,26 +174,18 @@ dest_advance(struct sink *s, bool *ret_idle, struct err *err)
 		*ret_idle = true;
 		return 0;
 	}
-	if (dest_pump(s, &r, &a, err) < 0)
-		return -1;
-	return sess_drop(s->s, &r, err) < 0 ? dest_failed(s, err) : 0;
+	return dest_take(s, err);
 }
 
 /* Enough to be read back in one go? With UIDPLUS the wire need not stand still for it. */
 int
 dest_read_back_if_many(struct sink *s, struct err *err)
 {
-	struct resp r;
-	struct asked a;
-
 	if (s->n_stored < READ_BACK_MSGS)
 		return 0;
-	while (!s->uidplus && s->n_sent > 0) {
-		if (dest_pump(s, &r, &a, err) < 0)
+	while (!s->uidplus && s->n_sent > 0)
+		if (dest_take(s, err) < 0)
 			return -1;
-		if (sess_drop(s->s, &r, err) < 0)
-			return dest_failed(s, err);
-	}
 	return read_back(s, err);
 }
 

@@ -25,8 +25,8 @@ group_new(struct sink *s, enum group_state state)
 	return g;
 }
 
-static void
-group_free(struct group *g)
+void
+dest_group_free(struct group *g)
 {
 	arena_done(&g->arena);
 	free(g);
@@ -39,7 +39,7 @@ dest_drop_groups(struct sink *s)
 		struct group *g = s->first;
 
 		s->first = g->next;
-		group_free(g);
+		dest_group_free(g);
 	}
 	s->end = &s->first;
 	s->n_sent = s->n_stored = 0;
@@ -266,6 +266,28 @@ dest_wait(struct sink *s, uint32_t tag, struct resp *r, struct err *err)
 	}
 }
 
+int
+dest_take(struct sink *s, struct err *err)
+{
+	struct resp r;
+	struct asked a;
+
+	if (dest_pump(s, &r, &a, err) < 0)
+		return -1;
+	return sess_drop(s->s, &r, err) < 0 ? dest_failed(s, err) : 0;
+}
+
+int
+dest_noop(struct sink *s, struct err *err)
+{
+	struct resp r;
+	uint32_t tag;
+
+	if (sess_send(s->s, DEST_OTHER, &tag, err, "NOOP") < 0)
+		return dest_failed(s, err);
+	return dest_wait(s, tag, &r, err);
+}
+
 /* ---- sending ---- */
 
 static int
@@ -376,16 +398,10 @@ dest_append(struct sink *s, struct folder_at *at, const struct flags *f, const s
 int
 dest_make_room(struct sink *s, struct err *err)
 {
-	struct resp r;
-	struct asked a;
-
 	while (s->n_sent >= GROUPS_SENT_MAX || s->sent_octets > SENT_OCTETS_MAX ||
-	       !sess_room(s->s, 1024)) {
-		if (dest_pump(s, &r, &a, err) < 0)
+	       !sess_room(s->s, 1024))
+		if (dest_take(s, err) < 0)
 			return -1;
-		if (sess_drop(s->s, &r, err) < 0)
-			return dest_failed(s, err);
-	}
 	return 0;
 }
 

@@ -457,8 +457,7 @@ imap_outcome(struct sink *s, bool wait, struct outcome *ret, bool *ret_end, stru
 			s->first = g->next;
 			if (s->first == NULL)
 				s->end = &s->first;
-			arena_done(&g->arena);
-			free(g);
+			dest_group_free(g);
 			g = s->first;
 		}
 		if (g != NULL && g->state == GROUP_DONE) {

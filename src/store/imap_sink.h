@@ -208,6 +208,9 @@ void dest_accept(struct sink *s, struct folder_at *at, const struct flags *f, co
 
 /* imap_send.c */
 int dest_pump(struct sink *s, struct resp *r, struct asked *a, struct err *err) WARN_UNUSED;
+/* Take one response, whatever it is. */
+int dest_take(struct sink *s, struct err *err) WARN_UNUSED;
+int dest_noop(struct sink *s, struct err *err) WARN_UNUSED;
 int dest_wait(struct sink *s, uint32_t tag, struct resp *r, struct err *err) WARN_UNUSED;
 /* The message in s->body, synchronising, to its tagged answer; `octets` is what is sent in its place
  * when not NULL. *ret_uid: from APPENDUID, else 0. */
@@ -221,6 +224,7 @@ int dest_send_group(struct sink *s, struct err *err) WARN_UNUSED;
 /* A flight of its own, done, whose outcome is known; its texts go into ret->arena. */
 struct group *dest_result(struct sink *s, enum outcome_kind kind);
 void dest_drop_groups(struct sink *s);
+void dest_group_free(struct group *g);
 void dest_group_done(struct group *g, enum outcome_kind kind);
 struct group *dest_group_filling(const struct sink *s); /* NULL: none */
 /* Room for one more command: answers are taken until there is. */
