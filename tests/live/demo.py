@@ -172,7 +172,9 @@ def modern(up):
         return
     server = servers.Dovecot().start()
     up.append(server)
+    # Both before the first login: Dovecot may not see at once that its file of users has changed.
     server.add_user(USER, PASSWORD)
+    server.add_user(NEW_USER, NEW_PASSWORD)
     with server.client(USER, PASSWORD) as client:
         loaded = mailbox.load(server, client, mailbox.plan())
         folders = len(client.folders())
@@ -191,7 +193,6 @@ def move(up):
         return
     server, job = up[0], os.path.join(PLACE, "move")
     title("2. Into another account")
-    server.add_user(NEW_USER, NEW_PASSWORD)
     say("The same mailbox goes into an account that is empty: where each folder would go, then the copy, each\n"
         "message exactly once, then both sides compared, octet for octet. What the destination did not keep\n"
         "as it was is named.")
