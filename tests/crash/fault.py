@@ -100,7 +100,8 @@ def shortened(t, lab, most):
     copy = lab.undisturbed()
     struck = 0
     writes = [c.number for c in copy.done.calls if c.op == shim.WRITE]
-    for index in each(len(writes), "short", most):
+    tried = list(each(len(writes), "short", most))
+    for index in tried:
         job = lab.job()
         done = lab.extract(job, do="short", at=writes[index - 1], only=(shim.WRITE,), many=3)
         struck += done.struck is not None
@@ -111,7 +112,8 @@ def shortened(t, lab, most):
             lab.resume(copy, job, what)
         else:
             lab.same(copy, job, what)
-    t.ok(struck >= 5, f"{struck} writes were short")
+    # How many writes a run makes depends on what arrives together: the last ones may not come.
+    t.ok(struck * 2 >= len(tried), f"{struck} of {len(tried)} writes were short")
 
 
 def tests():
