@@ -29,6 +29,7 @@ struct ctl {
 	struct faults faults;
 	const char *dir;
 	struct migration m;
+	struct into into;		/* with --dest */
 	struct shelf_found found;	/* of Function IMPORT */
 	int64_t began_ms;
 };
@@ -345,7 +346,7 @@ ctl_event(const struct ctl *c, enum event_no no, const char *text)
 {
 	struct event e = { .no = no, .level = event_default_level(no) };
 
-	evlog_put(c->m.log, &e, "%s", text);
+	evlog_put(c->m.run.log, &e, "%s", text);
 }
 
 static void
@@ -395,24 +396,18 @@ ctl_event_end(const struct ctl *c)
 
 /* ---- the run ---- */
 
-/* No account may have come as far as a state; then there is nothing to report from. */
 static int
 ctl_reports(const struct ctl *c, struct err *err)
 {
-	struct state *t = NULL;
 	struct report r;
 	int rc;
 
-	if (jobdir_require(c->dir, err) < 0 || state_open(&t, c->dir, STATE_RUN, err) < 0)
+	if (report_open(&r, c->m.run.state, c->dir, c->o->no_subjects, err) < 0)
 		return -1;
-	rc = report_open(&r, t, c->dir, c->o->no_subjects, err);
-	if (rc == 0) {
-		rc = report_files(&r, err);
-		if (rc == 0 && c->o->json)
-			rc = report_print(&r, REPORT_JSON, STDOUT_FILENO, err);
-		report_done(&r);
-	}
-	state_close(&t);
+	rc = report_files(&r, err);
+	if (rc == 0 && c->o->json)
+		rc = report_print(&r, REPORT_JSON, STDOUT_FILENO, err);
+	report_done(&r);
 	return rc;
 }
 
@@ -474,35 +469,40 @@ ctl_end(struct ctl *c, struct err *err)
 }
 
 static int
-ctl_run(struct ctl *c, struct err *err)
+ctl_open(struct ctl *c, struct err *err)
 {
-	FILE *terminal = c->o->verbose > 0 ? stderr : NULL;
-	int rc;
-
-	if (jobdir_prepare(c->dir, err) < 0)
-		return -1;
+	c->m.o = c->o;
+	c->m.dir = c->dir;
+	c->m.list = &c->list;
+	if (c->o->dest) {
+		c->into = (struct into){ .command = "migrate", .dest = c->o->dest };
+		c->m.into = &c->into;
+	}
 	if (c->w.function == WIZARD_IMPORT) {
 		if (shelf_find(c->dir, &c->found, err) < 0)
 			return -1;
 		c->m.found = &c->found;
 	}
-	c->m.dest = c->o->dest;
-	if (evlog_open(&c->m.log, c->dir, terminal, LEVEL_INFO, err) < 0)
-		return -1;
-	c->began_ms = clock_wall_ms();
-	ctl_event_begin(c);
-	c->m.o = c->o;
-	c->m.dir = c->dir;
-	c->m.list = &c->list;
-	migration_run(&c->m);
-	/* Stopped in between, the next run goes on with the same files. */
-	struct err why = { 0 };
+	return migration_open(&c->m, err);
+}
 
-	if (c->m.ended.kind == ERR_NONE && !c->o->dest &&
-	    extract_close_set(c->o, c->dir, &why) < 0)
-		c->m.ended = why;
-	rc = ctl_end(c, err);
-	evlog_close(&c->m.log);
+static int
+ctl_run(struct ctl *c, struct err *err)
+{
+	int64_t number = 0;
+	int rc = ctl_open(c, err);
+
+	if (rc == 0 && c->m.run.state)
+		rc = state_run_begin(c->m.run.state, IMEX_VERSION, c->w.path, &number, err);
+	if (rc == 0) {
+		c->began_ms = clock_wall_ms();
+		ctl_event_begin(c);
+		migration_run(&c->m);
+		rc = ctl_end(c, err);
+	}
+	if (rc >= 0 && c->m.run.state && state_run_end(c->m.run.state, number, rc, err) < 0)
+		rc = -1;
+	run_close(&c->m.run);
 	return rc;
 }
 

@@ -23,7 +23,8 @@ struct extract {
 	const char *dir, *source;
 	int64_t number;		/* of the run in the state */
 	int code;
-	struct extract_result *many;	/* one of a list; NULL: alone */
+	struct extract_many *many;	/* one of a list; NULL: alone */
+	bool own_job;		/* state, log and run are its own, not those of a list */
 };
 
 /* A pattern that matches nothing is a slip of the pen, not a complete copy. */
@@ -45,12 +46,21 @@ extract_work(void *arg, struct err *err)
 }
 
 static int
-extract_birth(struct extract *x, struct err *err)
+extract_birth(const struct run *r, const struct into *into, struct err *err)
 {
 	struct job_birth want;
 
-	birth_of(x->run.o, x->into ? x->into->command : "extract", &want);
-	return state_birth(x->run.state, &want, err);
+	birth_of(r->o, into ? into->command : "extract", &want);
+	return state_birth(r->state, &want, err);
+}
+
+int
+extract_begin_job(struct run *r, const char *dir, const struct into *into, struct err *err)
+{
+	if (jobdir_prepare(dir, err) < 0 || run_state(r, dir, STATE_RUN, err) < 0 ||
+	    extract_birth(r, into, err) < 0)
+		return -1;
+	return run_log(r, dir, err);
 }
 
 static int
@@ -58,10 +68,9 @@ extract_begin(struct extract *x, struct err *err)
 {
 	struct run *r = &x->run;
 
-	if (jobdir_prepare(x->dir, err) < 0 || run_state(r, x->dir, STATE_RUN, err) < 0 ||
-	    extract_birth(x, err) < 0)
-		return -1;
-	if (run_log(r, x->dir, err) < 0)
+	if (!x->own_job)
+		run_share(r, x->dir);
+	else if (extract_begin_job(r, x->dir, x->into, err) < 0)
 		return -1;
 	if (x->into && destination_keep(&x->dest, r->state, x->into->dest, err) < 0)
 		return -1;
@@ -69,7 +78,7 @@ extract_begin(struct extract *x, struct err *err)
 		    ? stored_write_files(r->state, x->source, r->o, x->dest.password, err)
 		    : stored_write(r->state, &r->origin, x->source, r->o, x->dest.password, err)) < 0)
 		return -1;
-	return state_run_begin(r->state, IMEX_VERSION, x->source, &x->number, err);
+	return x->own_job ? state_run_begin(r->state, IMEX_VERSION, x->source, &x->number, err) : 0;
 }
 
 static const struct account_rec *
@@ -103,8 +112,8 @@ extract_code_of_one(struct extract *x, bool failed, struct err *err)
 
 	rc = a ? report_account(&r, a, &ar, err) : 0;
 	if (a && rc == 0) {
-		x->many->sum = ar.sum;
-		x->many->warnings = a->warnings;
+		x->many->result.sum = ar.sum;
+		x->many->result.warnings = a->warnings;
 		rc = account_code(a, &ar.sum);
 		report_account_done(&ar);
 	}
@@ -158,8 +167,12 @@ extract_open(struct extract *x, struct options *o, struct err *err)
 {
 	const struct into *into = x->into;
 
-	if (run_open(&x->run, o, into && into->from ? NULL : x->source, err) < 0)
+	const char *source = into && into->from ? NULL : x->source;
+
+	if ((x->many ? run_open_below(&x->run, x->many->above, o, source, err)
+		     : run_open(&x->run, o, source, err)) < 0)
 		return -1;
+	x->run.job.shares = x->many ? x->many->shares : NULL;
 	if (!into)
 		return 0;
 	const char *login = into->from ? into->from->login : x->run.origin.url.user;
@@ -226,14 +239,15 @@ extract_report_files(const struct extract *x, struct err *err)
 static int
 extract_end_many(struct extract *x, const struct err *why, bool failed, struct err *err)
 {
-	run_quiet(&x->run);
 	x->code = extract_code(x, why, failed, err);
+	x->many->result.fetched = atomic_load(&x->run.progress.bytes_done);
 	if (failed)
-		x->many->why = *why;
-	if (x->code < 0 || state_run_end(x->run.state, x->number, x->code, err) < 0)
-		return -1;
-	/* An import has a directory of its own. */
-	return x->into && x->into->from ? extract_report_files(x, err) : 0;
+		x->many->result.why = *why;
+	if (x->code < 0 || !x->own_job)
+		return x->code < 0 ? -1 : 0;
+	return state_run_end(x->run.state, x->number, x->code, err) < 0
+		   ? -1
+		   : extract_report_files(x, err);
 }
 
 /* What failed first is told, and its code is the answer: a disk that is full fails here again. */
@@ -252,44 +266,43 @@ extract_end(struct extract *x, const struct err *why, bool failed, struct err *e
 	return 0;
 }
 
+/* A list has its control above, and its accounts have threads already. */
+static int
+extract_run(struct extract *x, struct err *err)
+{
+	struct err why = { 0 };
+	bool failed;
+
+	if (x->many) {
+		failed = extract_work(x, &why) < 0;
+		return extract_end_many(x, &why, failed, err);
+	}
+	failed = control_run(x->run.control, extract_work, x, &why) < 0;
+	return extract_end(x, &why, failed, err);
+}
+
 int
 extract_account(struct options *o, const char *dir, const char *source, const struct into *into,
-    struct extract_result *many, struct err *err)
+    struct extract_many *many, struct err *err)
 {
-	struct extract x = { .dir = dir, .source = source, .into = into, .many = many };
-	struct err why = { 0 };
+	struct extract x = { .dir = dir,
+		.source = source,
+		.into = into,
+		.many = many,
+		.own_job = !many || many->own_job };
 	int rc;
 
-	if (birth_settle(o, dir, err) < 0)
+	/* A list has settled it for all: the zone is the process's. */
+	if (!many && birth_settle(o, dir, err) < 0)
 		return -1;
 	rc = extract_open(&x, o, err);
 	if (rc == 0)
 		rc = extract_begin(&x, err);
-	if (rc == 0) {
-		bool failed = control_run(x.run.control, extract_work, &x, &why) < 0;
-
-		rc = many ? extract_end_many(&x, &why, failed, err)
-			  : extract_end(&x, &why, failed, err);
-	}
+	if (rc == 0)
+		rc = extract_run(&x, err);
 	run_close(&x.run);
 	destination_done(&x.dest);
 	return rc < 0 ? -1 : x.code;
-}
-
-int
-extract_close_set(const struct options *o, const char *dir, struct err *err)
-{
-	struct job job = { .dir = dir };
-	int rc;
-
-	origin_options(o, &job);
-	if (job.format != FORMAT_EXCHANGE)
-		return 0;
-	if (state_open(&job.state, dir, STATE_RUN, err) < 0)
-		return -1;
-	rc = set_close(&job, err);
-	state_close(&job.state);
-	return rc;
 }
 
 int

@@ -31,6 +31,8 @@ enum command_bit {
 	/* those that write mail into files: for the first time, and at all */
 	CMD_BEGINS = CMD_EXTRACT | CMD_CONVERT | CMD_CONTROL,
 	CMD_WRITES = CMD_BEGINS | CMD_RETRY,
+	/* what takes many accounts at once */
+	CMD_MANY = CMD_EXTRACT | CMD_MIGRATE | CMD_CONTROL | CMD_RETRY,
 	/* those that may take a while */
 	CMD_WORKS = CMD_ONLINE | CMD_CONVERT | CMD_IMPORT | CMD_UNDO
 };

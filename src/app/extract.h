@@ -4,12 +4,22 @@
 
 #include "app/options.h"
 #include "app/report.h"
+#include "app/run.h"
 
 /* What became of one account of a list. */
 struct extract_result {
 	struct tally sum;	/* zeroed when it never got to its folders */
 	uint64_t warnings;
+	uint64_t fetched;	/* octets of bodies */
 	struct err why;		/* what ended it; kind NONE: it went to its end */
+};
+
+/* One account among others. */
+struct extract_many {
+	struct run *above;	/* with control, and the job's state and log */
+	bool own_job;		/* an import of a job: it has a directory of its own */
+	struct shares *shares;
+	struct extract_result result;	/* zeroed by the caller */
 };
 
 /* A run that is not from a server into files. */
@@ -20,13 +30,15 @@ struct into {
 	bool retry;			/* what was refused goes once more */
 };
 
+/* Begin the job in `dir`: prepare the directory, open state and log, hold what is fixed against the
+ * options. Birth must be settled (birth_settle). */
+int extract_begin_job(struct run *r, const char *dir, const struct into *into, struct err *err) WARN_UNUSED;
 /* Copy the account of `source` into the job directory. The exit code; -1: nothing was begun. `many`
  * NULL: all is said and the reports are written. Else the code is this account's alone, nothing is
- * said, *many (zeroed by the caller) is filled, and the reports are the caller's but for those of an
- * import, which has a directory of its own. `into` NULL: from
- * a server into files; with into->from, source is the path that they were found at. */
+ * said, many->result is filled, and the reports are the caller's but for those of an own job. `into`
+ * NULL: from a server into files; with into->from, source is the path that they were found at. */
 int extract_account(struct options *o, const char *dir, const char *source, const struct into *into,
-    struct extract_result *many, struct err *err) WARN_UNUSED;
+    struct extract_many *many, struct err *err) WARN_UNUSED;
 /* Put what lies at `path` into the server `dest`; `dir` is the job directory. As extract_account. */
 int import_files(struct options *o, const char *path, const char *dest, const char *dir, bool retry,
     struct err *err) WARN_UNUSED;
@@ -34,7 +46,4 @@ int import_files(struct options *o, const char *path, const char *dest, const ch
 struct shelf_found;
 int import_choose(const struct options *o, const struct shelf_found *found,
     const struct shelf_place **ret, struct err *err) WARN_UNUSED;
-/* After a list: the files of all its accounts become one set (exchange; nothing for other formats). */
-int extract_close_set(const struct options *o, const char *dir, struct err *err) WARN_UNUSED;
-
 #endif

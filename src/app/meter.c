@@ -61,23 +61,39 @@ view_eta(const struct view *v)
 	return -1;
 }
 
-void
-meter_read(struct meter *m, struct progress *p, int64_t now_ms, struct view *ret)
+static void
+view_accounts(struct progress_all *p, unsigned running, struct view *v)
 {
-	struct view v = {
-		.folders_done = atomic_load(&p->folders_done),
-		.folders_total = atomic_load(&p->folders_total),
-		.problems = atomic_load(&p->problems),
-		.messages_done = atomic_load(&p->messages_done),
-		.messages_total = atomic_load(&p->messages_total),
-		.messages_new = atomic_load(&p->messages_new),
-		.bytes_done = atomic_load(&p->bytes_done),
-		.bytes_total = atomic_load(&p->bytes_total),
-		.waiting = (enum waiting)atomic_load(&p->waiting),
-	};
-	int64_t until_ms = atomic_load(&p->waiting_until_ms);
+	v->accounts_total = atomic_load(&p->accounts_total);
+	v->accounts_done = atomic_load(&p->accounts_done);
+	v->accounts_failed = atomic_load(&p->accounts_failed);
+	v->accounts_waiting = atomic_load(&p->accounts_waiting);
+	v->accounts_running = running;
+}
 
-	progress_folder_get(p, v.folder, sizeof(v.folder));
+void
+meter_read(struct meter *m, struct progress_all *p, int64_t now_ms, struct view *ret)
+{
+	struct view v = { 0 };
+	struct progress_sum sum;
+	int64_t until_ms;
+	unsigned running = progress_read(
+	    p, &sum, &v.waiting, &until_ms, v.folder, sizeof(v.folder));
+
+	v.folders_done = sum.folders_done;
+	v.folders_total = sum.folders_total;
+	v.problems = sum.problems;
+	v.messages_done = sum.messages_done;
+	v.messages_total = sum.messages_total;
+	v.messages_new = sum.messages_new;
+	v.bytes_done = sum.bytes_done;
+	v.bytes_total = sum.bytes_total;
+	view_accounts(p, running, &v);
+	/* Nobody is at work: the list waits for those that were told to. */
+	if (running == 0 && v.accounts_waiting > 0) {
+		v.waiting = WAITING_BACKOFF;
+		until_ms = atomic_load(&p->waiting_until_ms);
+	}
 	meter_rates(m, &v, now_ms);
 	v.bytes_s = (uint64_t)m->bytes_s;
 	v.messages_s = (uint64_t)lround(m->messages_s);
@@ -106,13 +122,43 @@ view_waiting(enum waiting w)
 		return "waiting for the disk";
 	case WAITING_BACKOFF:
 		return "the server asked to wait";
+	case WAITING_PLACE:
+		return "waiting for a connection";
 	}
 	return "";
 }
 
 static void
+field_accounts(const struct view *v, char *out)
+{
+	char done[HUMAN_MAX], total[HUMAN_MAX];
+
+	if (v->accounts_total == 0)
+		return;
+	human_count(v->accounts_done, done);
+	human_count(v->accounts_total, total);
+	snprintf(out, FIELD_MAX, "%s/%s accounts", done, total);
+}
+
+static void
+field_running(const struct view *v, char *out)
+{
+	int n = 0;
+
+	if (v->accounts_total == 0)
+		return;
+	n = snprintf(out, FIELD_MAX, "%u running", v->accounts_running);
+	if (v->accounts_waiting > 0)
+		n += snprintf(out + n, FIELD_MAX - (size_t)n, ", %u waiting", v->accounts_waiting);
+	if (v->accounts_failed > 0)
+		snprintf(out + n, FIELD_MAX - (size_t)n, ", %u failed", v->accounts_failed);
+}
+
+static void
 field_folders(const struct view *v, char *out)
 {
+	if (v->accounts_total > 0)
+		return;
 	snprintf(out, FIELD_MAX, "%u/%u folders", v->folders_done, v->folders_total);
 }
 
@@ -157,7 +203,7 @@ field_eta(const struct view *v, char *out)
 {
 	char span[HUMAN_MAX];
 
-	if (v->eta_s < 0)
+	if (v->eta_s < 0 || v->accounts_total > 0)
 		return;
 	human_span(v->eta_s, span);
 	snprintf(out, FIELD_MAX, "%s left", span);
@@ -170,10 +216,12 @@ field_problems(const struct view *v, char *out)
 		snprintf(out, FIELD_MAX, "%u problem%s", v->problems, v->problems == 1 ? "" : "s");
 }
 
+/* Of a list the messages of accounts that have not begun are not known. */
 static void
 field_percent(const struct view *v, char *out)
 {
-	uint64_t done = v->messages_done, total = v->messages_total;
+	uint64_t done = v->accounts_total > 0 ? v->accounts_done : v->messages_done;
+	uint64_t total = v->accounts_total > 0 ? v->accounts_total : v->messages_total;
 
 	if (total >= done && total > 0)
 		snprintf(out, FIELD_MAX, "%u%%", (unsigned)(100.0 * (double)done / (double)total));
@@ -185,11 +233,13 @@ static const struct {
 	int rank;
 } fields[] = {
 	{ field_percent, 1 },
-	{ field_folders, 5 },
-	{ field_messages, 3 },
-	{ field_bytes, 6 },
-	{ field_rate, 7 },
-	{ field_eta, 4 },
+	{ field_accounts, 3 },
+	{ field_running, 5 },
+	{ field_folders, 7 },
+	{ field_messages, 4 },
+	{ field_bytes, 8 },
+	{ field_rate, 9 },
+	{ field_eta, 6 },
 	{ field_problems, 2 },
 };
 
@@ -255,9 +305,16 @@ void
 view_json(const struct view *v, bool done, struct buf *out)
 {
 	static const char *const waiting[] = { "nothing", "connect", "login", "server", "disk",
-		"backoff" };
+		"backoff", "place" };
 
 	json_open(out, NULL);
+	if (v->accounts_total > 0) {
+		json_put_int(out, "accounts_total", v->accounts_total);
+		json_put_int(out, "accounts_done", v->accounts_done);
+		json_put_int(out, "accounts_running", v->accounts_running);
+		json_put_int(out, "accounts_waiting", v->accounts_waiting);
+		json_put_int(out, "accounts_failed", v->accounts_failed);
+	}
 	json_put_int(out, "folders_done", v->folders_done);
 	json_put_int(out, "folders_total", v->folders_total);
 	json_put_int(out, "messages_done", (int64_t)v->messages_done);

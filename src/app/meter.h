@@ -22,9 +22,11 @@ struct view {
 	enum waiting waiting;
 	int64_t wait_s;			/* left of a back-off */
 	char folder[256];		/* as the server named it */
+	/* of a list of accounts; total 0: there is none */
+	unsigned accounts_total, accounts_done, accounts_failed, accounts_running, accounts_waiting;
 };
 
-void meter_read(struct meter *m, struct progress *p, int64_t now_ms, struct view *ret);
+void meter_read(struct meter *m, struct progress_all *p, int64_t now_ms, struct view *ret);
 /* Two lines of at most `width` columns, without line ends: numbers; folder and what it waits for.
  * Fields that find no room are left out, the least important first. */
 void view_numbers(const struct view *v, size_t width, struct buf *out);

@@ -1,113 +1,92 @@
 #include "app/migration.h"
 
-#include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <unistd.h>
 
-#include "app/destination.h"
-#include "app/extract.h"
+#include "app/migration_account.h"
+#include "app/out.h"
+#include "base/clock.h"
 #include "base/mem.h"
+#include "engine/schedule.h"
+#include "engine/set.h"
 
-enum { HOSTS_MAX = 256, REFUSALS_MAX = 5, EXIT_WARNED = 1, EXIT_BAD = 2 };
+enum { EXIT_WARNED = 1, EXIT_BAD = 2, ALIKE_MIN = 10, THROTTLES_MAX = 100, DELAY_MAX_MS = 15 * 60 * SEC };
 
-/* Logins that a server refused in a row. */
-struct host {
-	const char *server;
-	unsigned refused;
+/* What is kept of a row between its tries. */
+struct attempt {
+	unsigned failed, throttled;
 };
 
 struct walk {
 	struct migration *m;
-	struct host host[HOSTS_MAX];
-	size_t n_hosts;
-	size_t at; /* account at hand, from 0 */
+	struct hosts *hosts;
+	struct rate *rate;
+	struct schedule *schedule;
+	struct schedule_item *item; /* by row */
+	struct attempt *attempt;
+	/* the numbers of m, and all below */
+	pthread_mutex_t mutex;
+	size_t alike[ERR_KINDS]; /* accounts that failed for good */
+	size_t ended; /* accounts */
+	uint64_t jitter; /* state of a small generator */
 };
 
-/* ---- one line an account ---- */
+/* ---- trying again ---- */
 
-static void
-line_begin(const struct walk *w, struct out *o)
+/* Between three and five quarters, so that a crowd that failed together does not come back together. */
+static int64_t
+jittered(struct walk *w, int64_t ms)
 {
-	const struct user_row *row = &w->m->list->row[w->at];
-
-	out_printf(o, "[%zu/%zu] ", w->at + 1, w->m->list->len);
-	out_visible(o, row->login);
-	out_str(o, " on ");
-	out_visible(o, row->server);
-	out_str(o, ": ");
+	w->jitter = w->jitter * 6364136223846793005u + 1442695040888963407u;
+	return ms * 3 / 4 + (int64_t)((w->jitter >> 33) % (uint64_t)(ms / 2 + 1));
 }
 
-static void
-line_numbers(struct out *o, int code, const struct extract_result *r)
+static int64_t
+doubled(int64_t ms, unsigned times)
 {
-	static const char *const words[] = { "complete", "complete with warnings", "incomplete" };
-	char stored[HUMAN_MAX], listed[HUMAN_MAX], bytes[HUMAN_MAX];
-
-	human_count(r->sum.verdicts[VERDICT_STORED], stored);
-	human_count(r->sum.listed, listed);
-	human_bytes(r->sum.bytes, bytes);
-	out_printf(o,
-	    "%s, %s of %s messages stored (%s), %" PRIu64 " of %" PRIu64 " folders proved",
-	    words[code], stored, listed, bytes, r->sum.proved, r->sum.folders);
-	if (r->sum.verdicts[VERDICT_EXCLUDED] > 0)
-		out_printf(o, ", %" PRIu64 " excluded", r->sum.verdicts[VERDICT_EXCLUDED]);
-	if (tally_not_good(&r->sum) > 0)
-		out_printf(o, ", %" PRIu64 " not good", tally_not_good(&r->sum));
-	if (r->warnings > 0)
-		out_printf(o, ", %" PRIu64 " warning%s", r->warnings, r->warnings == 1 ? "" : "s");
+	while (times-- > 0 && ms < DELAY_MAX_MS)
+		ms *= 2;
+	return ms < DELAY_MAX_MS ? ms : DELAY_MAX_MS;
 }
 
-static void
-line_tell(const struct walk *w, int code, const struct extract_result *r)
+/* When to try again; 0: never. A wait that a server asks for is not a failure. */
+static int64_t
+again_in_ms(struct walk *w, struct attempt *a, const struct err *why)
 {
-	struct err ignored;
-	struct out o;
+	const struct options *o = w->m->o;
+	int64_t ms;
 
-	if (w->m->o->quiet && code < EXIT_BAD)
-		return;
-	out_open(&o, w->m->o->quiet || w->m->o->json ? STDERR_FILENO : STDOUT_FILENO);
-	line_begin(w, &o);
-	if (code <= EXIT_BAD)
-		line_numbers(&o, code, r);
-	if (r->why.kind != ERR_NONE) {
-		out_str(&o, code <= EXIT_BAD ? "; " : "failed: ");
-		out_visible(&o, r->why.text);
+	if (why->kind == ERR_THROTTLED) {
+		if (++a->throttled > THROTTLES_MAX)
+			return 0;
+		ms = jittered(w, doubled(o->retry_delay_ms, a->throttled - 1));
+		/* What is asked for is the least. */
+		return why->after_ms > ms ? why->after_ms + jittered(w, SEC) : ms;
 	}
-	out_str(&o, "\n");
-	/* A terminal that is gone does not end a migration. */
-	(void)!out_close(&o, &ignored);
-}
-
-/* ---- servers that refuse ---- */
-
-static struct host *
-walk_host(struct walk *w, const char *server)
-{
-	for (size_t i = 0; i < w->n_hosts; i++)
-		if (strcasecmp(w->host[i].server, server) == 0)
-			return &w->host[i];
-	if (w->n_hosts == HOSTS_MAX)
-		return NULL;
-	w->host[w->n_hosts] = (struct host){ .server = server };
-	return &w->host[w->n_hosts++];
+	if (!job_may_try_again(why) || ++a->failed >= o->tries)
+		return 0;
+	return jittered(w, doubled(o->retry_delay_ms, a->failed - 1));
 }
 
 static void
-walk_count_refusal(struct walk *w, const struct extract_result *r)
+tell_again(const struct walk *w, size_t at, const struct err *why, int64_t ms)
 {
-	struct host *h = walk_host(w, w->m->list->row[w->at].server);
+	const struct attempt *a = &w->attempt[at];
+	struct event e = { .no = EV_ACCOUNT_AGAIN,
+		.level = LEVEL_WARNING,
+		.account = w->m->list->row[at].login };
+	char span[HUMAN_MAX];
 
-	if (!h)
-		return;
-	if (r->why.kind == ERR_LOGIN)
-		h->refused++;
-	else if (r->sum.folders > 0)
-		h->refused = 0;
+	human_span((ms + SEC - 1) / SEC, span);
+	if (why->kind == ERR_THROTTLED)
+		evlog_put(w->m->run.log, &e, "%s; waiting %s, the server asked for it", why->text, span);
+	else
+		evlog_put(w->m->run.log, &e, "%s; again in %s (try %u of %u)", why->text, span,
+		    a->failed + 1, w->m->o->tries);
 }
 
-/* ---- accounts ---- */
+/* ---- what becomes of the whole ---- */
 
 /* The next account would meet the same. */
 static bool
@@ -129,149 +108,269 @@ ends_all(const struct err *why)
 }
 
 static void
-tell_port(const struct migration *m, const struct user_row *row)
+end_all(struct walk *w, const struct err *why)
 {
-	struct event e = { .no = EV_PORT_CHOSEN, .level = LEVEL_INFO, .account = row->login };
-
-	if (row->tls && !row->port_given)
-		evlog_put(m->log, &e,
-		    "port %s of %s, since IMAP_SSL is on and IMAP_Port says nothing", row->port,
-		    row->server);
+	if (w->m->ended.kind == ERR_NONE)
+		w->m->ended = *why;
+	schedule_stop(w->schedule);
+	/* Those at work would go on for hours. */
+	if (why->kind != ERR_INTERRUPTED)
+		cancel_raise(w->m->run.stop);
 }
 
-/* Each is an extraction like any other: its job keeps the options for a later retry. */
-static int
-account_options(struct options *o, const struct user_row *row, struct err *err)
+/* More than so many per cent, and not just a few of a short list. */
+static void
+judge_alike(struct walk *w, const struct err *why)
 {
-	o->command = command_find("extract");
-	o->password = row->password;
-	o->password_from = "the list of users";
-	o->ex_mailbox = row->ex_mailbox;
-	return options_set(
-	    o, option_find("smtp-address", CMD_EXTRACT), FROM_JOB, row->smtp_address, err);
-}
+	const struct options *o = w->m->o;
+	size_t n = ++w->alike[why->kind];
+	struct event e = { .no = EV_JOB_STOPPED, .level = LEVEL_ERROR };
+	struct err stop;
 
-/* The row's mail among the files. */
-static const struct shelf_place *
-walk_place(const struct migration *m, const struct user_row *row)
-{
-	for (size_t i = 0; i < m->found->len; i++) {
-		const struct shelf_place *p = &m->found->place[i];
-
-		if (strcmp(p->login, row->login) == 0 && strcasecmp(p->host, row->server) == 0)
-			return p;
-	}
-	return NULL;
-}
-
-/* The account is kept with the options: a later retry must find it again. */
-static int
-import_row(struct options *o, const struct migration *m, const struct user_row *row,
-    struct extract_result *r)
-{
-	const char *url = destination_url(m->dest, row->login, &o->arena), *dir;
-	const struct into into = { .command = "import", .dest = url, .from = walk_place(m, row) };
-
-	if (!into.from)
-		return err_set(&r->why, ERR_NO_INPUT,
-		    "'%s' has no mail of it; run Function,EXTRACT before", m->dir);
-	o->command = command_find("import");
-	if (!url)
-		return err_set(&r->why, ERR_USAGE, "the login is too long");
-	if (destination_import_dir(&o->arena, m->dir, url, &dir, &r->why) < 0 ||
-	    options_set(o, option_find("account", CMD_IMPORT), FROM_JOB,
-		arena_printf(&o->arena, "%s@%s", into.from->login, into.from->host),
-		&r->why) < 0)
-		return -1;
-	return extract_account(o, dir, m->dir, &into, r, &r->why);
-}
-
-static int
-migrate_row(struct options *o, const struct migration *m, const char *source,
-    struct extract_result *r)
-{
-	const struct into into = { .command = "migrate", .dest = m->dest };
-
-	o->command = command_find("migrate");
-	return extract_account(o, m->dir, source, &into, r, &r->why);
-}
-
-static int
-walk_account(struct walk *w, struct extract_result *r)
-{
-	const struct migration *m = w->m;
-	const struct user_row *row = &m->list->row[w->at];
-	struct options o = *m->o;
-	const char *source;
-	int rc = -1;
-
-	arena_init(&o.arena, 1024 * 1024);
-	source = user_row_url(row, &o.arena);
-	tell_port(m, row);
-	if (!source)
-		err_set(&r->why, ERR_USAGE, "the login is too long");
-	else if (account_options(&o, row, &r->why) < 0)
-		rc = -1;
-	else if (m->found)
-		rc = import_row(&o, m, row, r);
-	else if (m->dest)
-		rc = migrate_row(&o, m, source, r);
-	else
-		rc = extract_account(&o, m->dir, source, NULL, r, &r->why);
-	arena_done(&o.arena);
-	return rc < 0 ? err_exit_code(r->why.kind) : rc;
-}
-
-static int
-walk_refused(const struct walk *w, const struct host *h, struct extract_result *r)
-{
-	err_set(&r->why, ERR_LOGIN,
-	    "not tried, since %s refused %d logins in a row; going on could lock its users out",
-	    w->m->list->row[w->at].server, (int)h->refused);
-	return err_exit_code(ERR_LOGIN);
+	if (o->keep_going || n < ALIKE_MIN || n * 100 <= w->m->list->len * o->stop_if ||
+	    w->m->ended.kind != ERR_NONE)
+		return;
+	err_set(&stop, ERR_CONFIG,
+	    "%zu of %zu accounts failed alike (%s), more than %u %%: something is wrong with all of "
+	    "them, and the job stops. The last one: %s. --stop-if or --keep-going let it go on", n,
+	    w->m->list->len, err_words(why->kind), o->stop_if, why->text);
+	evlog_put(w->m->run.log, &e, "%s", stop.text);
+	end_all(w, &stop);
 }
 
 static void
-walk_count(struct walk *w, int code, const struct extract_result *r)
+count_end(struct walk *w, int code, const struct extract_result *r)
 {
 	struct migration *m = w->m;
 
 	tally_add(&m->sum, &r->sum);
 	m->warnings += r->warnings;
+	w->ended++;
 	if (code == 0)
 		m->complete++;
 	else if (code == EXIT_WARNED)
 		m->warned++;
 	else
 		m->failed++;
+	if (code >= EXIT_BAD)
+		atomic_fetch_add(&m->run.all.accounts_failed, 1);
+	atomic_fetch_add(&m->run.all.accounts_done, 1);
 	if (ends_all(&r->why))
-		m->ended = r->why;
+		end_all(w, &r->why);
+	else if (r->why.kind != ERR_NONE)
+		judge_alike(w, &r->why);
+}
+
+/* ---- one account ---- */
+
+static void
+show_waiting(const struct walk *w)
+{
+	struct progress_all *all = &w->m->run.all;
+	struct schedule_counts c;
+
+	schedule_counts(w->schedule, &c);
+	atomic_store(&all->accounts_waiting, (unsigned)c.waiting);
+	atomic_store(&all->waiting_until_ms, c.next_ms);
+}
+
+/* After a try. 0: there will be another one; else how many accounts have come to their end. */
+static size_t
+settle(struct walk *w, size_t at, int code, const struct extract_result *r)
+{
+	int64_t ms = 0;
+	size_t n;
+
+	pthread_mutex_lock(&w->mutex);
+	if (r->why.kind != ERR_NONE && w->m->ended.kind == ERR_NONE)
+		ms = again_in_ms(w, &w->attempt[at], &r->why);
+	if (ms == 0)
+		count_end(w, code, r);
+	n = w->ended;
+	pthread_mutex_unlock(&w->mutex);
+	if (ms == 0)
+		return n;
+	tell_again(w, at, &r->why, ms);
+	schedule_again(w->schedule, at, ms);
+	return 0;
+}
+
+static void
+work_on(struct walk *w, size_t at)
+{
+	const struct options *o = w->m->o;
+	const struct attempt *a = &w->attempt[at];
+	struct rate *own = o->rate_account > 0 ? rate_new(o->rate_account) : NULL;
+	struct shares shares = { .hosts = w->hosts,
+		.n_hosts = w->item[at].n_hosts,
+		.all = w->rate,
+		.own = own,
+		.workers = o->jobs,
+		.placed = true,
+		.lay_aside = true,
+		.again = a->failed + 1 < o->tries };
+	struct extract_many many = { .above = &w->m->run,
+		.own_job = w->m->found != NULL,
+		.shares = &shares };
+
+	memcpy(shares.host, w->item[at].host, sizeof(shares.host));
+
+	int code = migration_account(w->m, at, &many);
+
+	/* What failed before it came to the engine has its places still. */
+	for (size_t i = 0; shares.placed && i < shares.n_hosts; i++)
+		(void)hosts_login(w->hosts, shares.host[i], LOGIN_NONE);
+	if (shares.placed)
+		hosts_leave(w->hosts, shares.host, shares.n_hosts);
+	rate_free(own);
+
+	size_t n = settle(w, at, code, &many.result);
+
+	if (n == 0)
+		return;
+	migration_line(w->m, at, n, code, &many.result);
+	schedule_done(w->schedule);
+}
+
+static void
+leave_out(struct walk *w, size_t at)
+{
+	struct extract_result r = { 0 };
+	size_t n;
+
+	(void)err_set(&r.why, ERR_LOGIN,
+	    "not tried, since %s refused %d logins in a row; going on could lock its users out",
+	    hosts_name(w->hosts, w->item[at].host[0]), HOST_REFUSALS_MAX);
+	pthread_mutex_lock(&w->mutex);
+	w->m->failed++;
+	w->m->untried++;
+	n = ++w->ended;
+	pthread_mutex_unlock(&w->mutex);
+	atomic_fetch_add(&w->m->run.all.accounts_failed, 1);
+	atomic_fetch_add(&w->m->run.all.accounts_done, 1);
+	migration_line(w->m, at, n, err_exit_code(ERR_LOGIN), &r);
+	schedule_done(w->schedule);
+}
+
+static void *
+worker(void *arg)
+{
+	struct walk *w = arg;
+	enum schedule_next next;
+	size_t at;
+
+	while ((next = schedule_next(w->schedule, &at)) != SCHEDULE_END) {
+		show_waiting(w);
+		if (next == SCHEDULE_CLOSED)
+			leave_out(w, at);
+		else
+			work_on(w, at);
+		show_waiting(w);
+	}
+	return NULL;
+}
+
+/* ---- all of them ---- */
+
+static void
+walk_hosts(struct walk *w, struct schedule_item *ret, size_t at)
+{
+	char name[HOSTS_NAME_MAX];
+
+	for (size_t end = 0; end < HOST_ENDS; end++) {
+		struct server_facts facts = { 0 };
+		struct err ignored;
+
+		if (!migration_host(w->m, at, end, name))
+			continue;
+		if (w->m->run.state)
+			(void)!state_server_get(w->m->run.state, name, &facts, &ignored);
+		ret->host[ret->n_hosts++] = hosts_find(w->hosts, name, facts.connections);
+	}
+}
+
+static void
+walk_init(struct walk *w, struct migration *m)
+{
+	size_t n = m->list->len;
+
+	*w = (struct walk){ .m = m };
+	pthread_mutex_init(&w->mutex, NULL);
+	w->jitter = (uint64_t)clock_wall_ms();
+	w->hosts = hosts_new(m->o->per_host);
+	w->rate = m->o->rate > 0 ? rate_new(m->o->rate) : NULL;
+	w->item = mem_new((n + 1) * sizeof(*w->item));
+	w->attempt = mem_new((n + 1) * sizeof(*w->attempt));
+	for (size_t i = 0; i < n; i++)
+		walk_hosts(w, &w->item[i], i);
+	w->schedule = schedule_new(
+	    w->item, n, (enum schedule_order)m->o->order, w->hosts, m->run.stop);
+	atomic_store(&m->run.all.accounts_total, n > 1 ? (unsigned)n : 0);
+}
+
+static void
+walk_done(struct walk *w)
+{
+	schedule_free(w->schedule);
+	hosts_free(w->hosts);
+	rate_free(w->rate);
+	free(w->item);
+	free(w->attempt);
+	pthread_mutex_destroy(&w->mutex);
+}
+
+static void
+walk_workers(struct walk *w)
+{
+	size_t n = w->m->o->jobs < w->m->list->len ? w->m->o->jobs : w->m->list->len, started = 1;
+	pthread_t *thread = mem_new((n + 1) * sizeof(*thread));
+
+	/* One is this thread: a process that may start no other goes on. */
+	while (started < n && pthread_create(&thread[started], NULL, worker, w) == 0)
+		started++;
+	(void)worker(w);
+	for (size_t i = 1; i < started; i++)
+		pthread_join(thread[i], NULL);
+	free(thread);
+}
+
+static int
+walk_all(void *arg, struct err *err)
+{
+	struct walk *w = arg;
+
+	walk_workers(w);
+	/* Stopped in between, the next run goes on with the same files. */
+	if (w->m->ended.kind == ERR_NONE && !cancel_raised(w->m->run.stop) && !w->m->into)
+		return set_close(&w->m->run.job, err);
+	return 0;
 }
 
 void
 migration_run(struct migration *m)
 {
-	struct walk *w = mem_new(sizeof(*w));
+	struct walk w;
+	struct err why;
 
-	w->m = m;
-	for (; w->at < m->list->len && m->ended.kind == ERR_NONE; w->at++) {
-		struct extract_result r = { 0 };
-		struct host *h = walk_host(w, m->list->row[w->at].server);
-		int code;
+	walk_init(&w, m);
+	if (control_run(m->run.control, walk_all, &w, &why) < 0 && m->ended.kind == ERR_NONE)
+		m->ended = why;
+	if (m->ended.kind == ERR_NONE && cancel_raised(m->run.stop))
+		err_set(&m->ended, ERR_INTERRUPTED, "interrupted");
+	run_quiet(&m->run);
+	m->untried += m->list->len - w.ended;
+	m->failed += m->list->len - w.ended;
+	walk_done(&w);
+}
 
-		if (h && h->refused >= REFUSALS_MAX) {
-			code = walk_refused(w, h, &r);
-			m->untried++;
-		} else {
-			code = walk_account(w, &r);
-			walk_count_refusal(w, &r);
-		}
-		walk_count(w, code, &r);
-		line_tell(w, code, &r);
-	}
-	m->untried += m->list->len - w->at;
-	m->failed += m->list->len - w->at;
-	free(w);
+int
+migration_open(struct migration *m, struct err *err)
+{
+	if (run_open(&m->run, m->o, NULL, err) < 0)
+		return -1;
+	origin_options(m->o, &m->run.job);
+	return m->found ? run_log(&m->run, m->dir, err)
+			: extract_begin_job(&m->run, m->dir, m->into, err);
 }
 
 int

@@ -82,6 +82,25 @@ const struct option_row option_table[] = {
 	    "give up when not a byte came for TIME, as 500ms, 90s, 5m; default 60s" },
 	{ "connections", 0, OPT_NUMBER, RUNS | CMD_VERIFY, true, AT(connections), "N", NULL, 1, 32,
 	    "connections for the account, 1 to 32; default: as it pays" },
+	{ "jobs", 0, OPT_NUMBER, CMD_MANY, false, AT(jobs), "N", NULL, 1, 1000,
+	    "accounts at the same time; default 8" },
+	{ "per-host", 0, OPT_NUMBER, CMD_MANY, false, AT(per_host), "N", NULL, 1, 10000,
+	    "connections to one server at the same time; default 16" },
+	{ "rate", 0, OPT_SIZE, CMD_MANY, false, AT(rate), "SIZE", NULL, 1, 0,
+	    "fetch at most SIZE a second, all accounts together, as 10M" },
+	{ "rate-per-account", 0, OPT_SIZE, CMD_MANY, false, AT(rate_account), "SIZE", NULL, 1, 0,
+	    "fetch at most SIZE a second for each account" },
+	{ "order", 0, OPT_CHOICE, CMD_MANY, false, AT(order), "ORDER", "largest|smallest|list", 0, 0,
+	    "accounts by size where it is known: largest (default), smallest; or as in the list" },
+	{ "tries", 0, OPT_NUMBER, CMD_MANY, false, AT(tries), "N", NULL, 1, 100,
+	    "of a list: try an account N times when its connection fails; default 5" },
+	{ "retry-delay", 0, OPT_DURATION, CMD_MANY, false, AT(retry_delay_ms), "TIME", NULL, 100,
+	    86400 * SEC,
+	    "first wait between two tries; it doubles, up to 15m; default 5s" },
+	{ "stop-if", 0, OPT_PERCENT, CMD_MANY, false, AT(stop_if), "PERCENT", NULL, 1, 100,
+	    "stop when more than PERCENT of the accounts (and ten) fail alike; default 5%" },
+	{ "keep-going", 0, OPT_FLAG, CMD_MANY, false, AT(keep_going), NULL, NULL, 0, 0,
+	    "go on however many accounts fail" },
 	{ "no-source-writes", 0, OPT_FLAG, RUNS, true, AT(no_source_writes), NULL, NULL, 0, 0,
 	    "never use forms of FETCH that mark mail as read, not even to restore it" },
 	{ "no-subjects", 0, OPT_FLAG, CMD_WRITES | CMD_REPORT | CMD_MIGRATE | CMD_IMPORT, true, AT(no_subjects), NULL, NULL, 0, 0,
@@ -151,6 +170,11 @@ options_init(struct options *o, const struct command *command)
 		.timeout_ms = 60 * SEC,
 		.doubt_wait_ms = 60 * SEC,
 		.codepage = 1252,
+		.jobs = 8,
+		.per_host = 16,
+		.tries = 5,
+		.retry_delay_ms = 5 * SEC,
+		.stop_if = 5,
 	};
 	arena_init(&o->arena, 1024 * 1024);
 }
@@ -302,6 +326,23 @@ option_set_number(void *field, const struct option_row *row, const char *value, 
 }
 
 static int
+option_set_size(void *field, const struct option_row *row, const char *value, struct err *err)
+{
+	uint64_t n;
+
+	if (!value_size(value, &n) || n < (uint64_t)row->min)
+		return option_bad(row, value, "a size as 500k, 45M or 2G is", err);
+	*(uint64_t *)field = n;
+	return 0;
+}
+
+static int
+option_set_percent(void *field, const struct option_row *row, const char *value, struct err *err)
+{
+	return value_percent(value, field) ? 0 : option_bad(row, value, "1% to 100% are", err);
+}
+
+static int
 option_set_text(struct options *o, const struct option_row *row, const char *value, struct err *err)
 {
 	const char *copy;
@@ -374,6 +415,10 @@ option_store(struct options *o, const struct option_row *row, const char *value,
 		return option_set_date(field, row, value, err);
 	case OPT_NUMBER:
 		return option_set_number(field, row, value, err);
+	case OPT_SIZE:
+		return option_set_size(field, row, value, err);
+	case OPT_PERCENT:
+		return option_set_percent(field, row, value, err);
 	case OPT_TEXT:
 	case OPT_ZONE:
 	case OPT_ADDRESS:
@@ -616,6 +661,9 @@ option_text(const struct options *o, const struct option_row *row, size_t index,
 		return when_text(field, ret);
 	case OPT_DURATION:
 		return buf_printf(ret, "%" PRId64 "ms", *(const int64_t *)field);
+	case OPT_SIZE:
+		return buf_printf(ret, "%" PRIu64, *(const uint64_t *)field);
+	case OPT_PERCENT:
 	case OPT_NUMBER:
 	case OPT_COUNT:
 		return buf_printf(ret, "%u", *(const unsigned *)field);

@@ -31,10 +31,12 @@ enum option_kind {
 	OPT_DATE,	/* struct when */
 	OPT_ZONE,	/* const char *; a time zone that exists */
 	OPT_ADDRESS,	/* const char *; user@domain */
-	OPT_NUMBER	/* unsigned, within min..max */
+	OPT_NUMBER,	/* unsigned, within min..max */
+	OPT_SIZE,	/* uint64_t octets, at least min */
+	OPT_PERCENT	/* unsigned, 1 to 100 */
 };
 
-enum { LIST_MAX = 256, WORDS_MAX = 2, OPTIONS_MAX = 80 };
+enum { LIST_MAX = 256, WORDS_MAX = 2, OPTIONS_MAX = 128 };
 enum eol_choice { EOL_LF, EOL_CRLF };
 enum progress_choice { PROGRESS_AUTO, PROGRESS_JSON, PROGRESS_NONE };
 enum report_format { REPORT_TEXT, REPORT_JSON, REPORT_CSV, REPORT_HTML };
@@ -79,6 +81,12 @@ struct options {
 	bool insecure_plaintext, insecure_tls;
 	int64_t timeout_ms;
 	unsigned connections;
+	/* of many accounts */
+	unsigned jobs, per_host, tries, stop_if;
+	uint64_t rate, rate_account, max_per_day;	/* octets a second; octets; 0: no limit */
+	int64_t retry_delay_ms;
+	int order;			/* enum schedule_order */
+	bool keep_going;
 	bool no_source_writes, no_subjects, deep, dry_run, quiet, json, syslog;
 	unsigned verbose;
 	const char *config;

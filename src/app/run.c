@@ -6,25 +6,49 @@
 
 #include "base/mem.h"
 
+static int
+run_begin(struct run *r, struct run *above, struct options *o, const char *source, struct err *err)
+{
+	*r = (struct run){ .o = o, .above = above };
+	progress_init(&r->progress);
+	if (!above)
+		progress_all_init(&r->all);
+	progress_join(above ? &above->all : &r->all, &r->progress);
+	r->stop = above ? cancel_new_below(above->stop) : cancel_new();
+	r->job.stop = r->stop;
+	r->job.progress = &r->progress;
+	if (!source) {
+		arena_init(&r->origin.arena, 64 * 1024);
+		return 0;
+	}
+	if (origin_open(&r->origin, o, source, err) < 0)
+		return -1;
+	origin_job(&r->origin, o, &r->job);
+	return 0;
+}
+
 int
 run_open(struct run *r, struct options *o, const char *source, struct err *err)
 {
-	*r = (struct run){ .o = o };
-	progress_init(&r->progress);
-	arena_init(&r->origin.arena, 64 * 1024);
-	if (source) {
-		arena_done(&r->origin.arena);
-		if (origin_open(&r->origin, o, source, err) < 0)
-			return -1;
-		origin_job(&r->origin, o, &r->job);
-	}
-	r->stop = cancel_new();
-	r->screen = screen_open((enum progress_choice)o->progress, o->quiet, &r->progress);
-	if (control_open(&r->control, r->stop, r->screen, err) < 0)
+	if (run_begin(r, NULL, o, source, err) < 0)
 		return -1;
-	r->job.stop = r->stop;
-	r->job.progress = &r->progress;
-	return 0;
+	r->screen = screen_open((enum progress_choice)o->progress, o->quiet, &r->all);
+	return control_open(&r->control, r->stop, r->screen, err);
+}
+
+int
+run_open_below(
+    struct run *r, struct run *above, struct options *o, const char *source, struct err *err)
+{
+	return run_begin(r, above, o, source, err);
+}
+
+void
+run_share(struct run *r, const char *dir)
+{
+	r->log = r->job.log = r->above->log;
+	r->state = r->job.state = r->above->state;
+	r->job.dir = dir;
 }
 
 static enum event_level
@@ -75,7 +99,8 @@ run_log(struct run *r, const char *dir, struct err *err)
 {
 	if (evlog_open(&r->log, dir, stderr, run_least(r->o), err) < 0)
 		return -1;
-	evlog_set_screen(r->log, screen_hide, screen_show, r->screen);
+	evlog_set_screen(
+	    r->log, screen_hide, screen_show, r->above ? r->above->screen : r->screen);
 	if (r->o->syslog) {
 		openlog("imex", LOG_PID, LOG_USER);
 		evlog_set_system(r->log, run_syslog);
@@ -100,6 +125,8 @@ run_state(struct run *r, const char *dir, enum state_mode mode, struct err *err)
 void
 run_quiet(struct run *r)
 {
+	if (r->above)
+		return;
 	if (r->log)
 		evlog_set_screen(r->log, screen_hide, screen_show, NULL);
 	control_close(&r->control);
@@ -110,11 +137,16 @@ void
 run_close(struct run *r)
 {
 	run_quiet(r);
-	state_close(&r->state);
-	evlog_close(&r->log);
+	if (!r->above || r->state != r->above->state)
+		state_close(&r->state);
+	if (!r->above || r->log != r->above->log)
+		evlog_close(&r->log);
 	cancel_free(r->stop);
 	r->stop = NULL;
+	progress_leave(r->above ? &r->above->all : &r->all, &r->progress);
 	progress_done(&r->progress);
+	if (!r->above)
+		progress_all_done(&r->all);
 	origin_done(&r->origin);
 }
 

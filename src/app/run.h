@@ -1,5 +1,6 @@
 /* What check, extract and verify share around the engine: origin, event log, cancel, display,
- * control. */
+ * control. The run of a list has a run below it for each account at work, which shares all but the
+ * origin, the numbers and, where it has a job directory of its own, state and log. */
 #ifndef APP_RUN_H
 #define APP_RUN_H
 
@@ -9,7 +10,9 @@
 struct run {
 	struct options *o;
 	struct origin origin;
+	struct run *above;	/* of the list; NULL: none */
 	struct progress progress;
+	struct progress_all all;	/* not of one that is below another */
 	struct cancel *stop;
 	struct screen *screen;
 	struct control *control;
@@ -20,6 +23,11 @@ struct run {
 
 /* source NULL: a run that contacts nobody. After a failure run_close is still due. */
 int run_open(struct run *r, struct options *o, const char *source, struct err *err) WARN_UNUSED;
+/* A run of one account below `above`, whose stop stops it too. */
+int run_open_below(struct run *r, struct run *above, struct options *o, const char *source,
+    struct err *err) WARN_UNUSED;
+/* State and log of the run above: the account is one of its job. */
+void run_share(struct run *r, const char *dir);
 /* dir NULL: events go to the terminal only. */
 int run_log(struct run *r, const char *dir, struct err *err) WARN_UNUSED;
 int run_state(struct run *r, const char *dir, enum state_mode mode, struct err *err) WARN_UNUSED;

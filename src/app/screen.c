@@ -21,7 +21,7 @@ enum { DRAW_MS = 200, JSON_MS = 1000, FIRST_MS = 300, SCREEN_TEXT_MAX = 16 * 102
 
 struct screen {
 	pthread_mutex_t mutex;
-	struct progress *progress;
+	struct progress_all *progress;
 	struct meter meter;
 	bool json;
 	bool utf8;
@@ -39,7 +39,7 @@ screen_is_terminal(void)
 }
 
 struct screen *
-screen_open(enum progress_choice how, bool quiet, struct progress *p)
+screen_open(enum progress_choice how, bool quiet, struct progress_all *p)
 {
 	struct screen *s;
 

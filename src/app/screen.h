@@ -9,7 +9,7 @@
 struct screen;
 
 /* NULL: nothing is to be shown (no terminal, --progress=none, --quiet). */
-struct screen *screen_open(enum progress_choice how, bool quiet, struct progress *p);
+struct screen *screen_open(enum progress_choice how, bool quiet, struct progress_all *p);
 /* The last JSON line, or the display wiped away. */
 void screen_close(struct screen **s);
 /* Draw when it is time to. NULL: nothing, also in the calls below. */

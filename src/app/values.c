@@ -41,6 +41,42 @@ value_number(const char *text, uint64_t max, uint64_t *ret)
 }
 
 bool
+value_size(const char *text, uint64_t *ret)
+{
+	static const char *const names[] = { "", "k", "M", "G", "T" };
+	size_t digits = strspn(text, "0123456789");
+	const char *unit = text + digits;
+	uint64_t n;
+
+	if (!slice_u64((struct slice){ text, digits }, UINT64_MAX, &n))
+		return false;
+	if (strcasecmp(unit, "B") == 0)
+		unit = "";
+	for (unsigned i = 0; i < COUNT_OF(names); i++) {
+		if (strcasecmp(unit, names[i]) != 0)
+			continue;
+		if (n > (uint64_t)INT64_MAX >> 10 * i)
+			return false;
+		*ret = n << 10 * i;
+		return true;
+	}
+	return false;
+}
+
+bool
+value_percent(const char *text, unsigned *ret)
+{
+	size_t digits = strspn(text, "0123456789");
+	uint64_t n;
+
+	if ((text[digits] != '\0' && strcmp(text + digits, "%") != 0) ||
+	    !slice_u64((struct slice){ text, digits }, 100, &n) || n == 0)
+		return false;
+	*ret = (unsigned)n;
+	return true;
+}
+
+bool
 value_truth(const char *text, bool *ret)
 {
 	int i = value_choice(text, "no|yes|off|on|false|true|0|1");

@@ -27,6 +27,9 @@ struct cancel {
 	pthread_mutex_t mutex;
 	struct cancel_watcher *watcher;
 	size_t watchers, room;
+	struct cancel *above;
+	/* those below, under this one's mutex */
+	struct cancel *below, *next;
 };
 
 struct cancel *
@@ -43,11 +46,41 @@ cancel_new(void)
 	return c;
 }
 
+struct cancel *
+cancel_new_below(struct cancel *above)
+{
+	struct cancel *c = cancel_new();
+
+	c->above = above;
+	pthread_mutex_lock(&above->mutex);
+	c->next = above->below;
+	above->below = c;
+	pthread_mutex_unlock(&above->mutex);
+	/* Raised before it was in the list, it has missed that. */
+	if (cancel_raised(above))
+		cancel_raise(c);
+	return c;
+}
+
+static void
+cancel_leave(struct cancel *c)
+{
+	struct cancel **at = &c->above->below;
+
+	pthread_mutex_lock(&c->above->mutex);
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	pthread_mutex_unlock(&c->above->mutex);
+}
+
 void
 cancel_free(struct cancel *c)
 {
 	if (c == NULL)
 		return;
+	if (c->above != NULL)
+		cancel_leave(c);
 	pthread_mutex_destroy(&c->mutex);
 	close(c->fd);
 	free(c->watcher);
@@ -80,6 +113,8 @@ cancel_raise(struct cancel *c)
 		pthread_cond_broadcast(c->watcher[i].cond);
 		pthread_mutex_unlock(c->watcher[i].mutex);
 	}
+	for (struct cancel *b = c->below; b != NULL; b = b->next)
+		cancel_raise(b);
 	pthread_mutex_unlock(&c->mutex);
 }
 

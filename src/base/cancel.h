@@ -13,7 +13,9 @@
 struct cancel;
 
 struct cancel *cancel_new(void);
-void cancel_free(struct cancel *c);
+/* One that is raised with `above`, and can be raised alone; it is freed before `above` is. */
+struct cancel *cancel_new_below(struct cancel *above);
+void cancel_free(struct cancel *c); /* NULL: nothing */
 void cancel_raise(struct cancel *c);
 void cancel_raise_from_signal(struct cancel *c); /* flag and eventfd only */
 bool cancel_raised(const struct cancel *c); /* NULL: false */

@@ -171,6 +171,32 @@ replace_older(struct lane *l, uint32_t uid, enum verdict old, struct err *err)
 	return rc;
 }
 
+/* --max-per-day: the account goes on tomorrow. */
+static int
+day_left(const struct lane *l, struct err *err)
+{
+	const struct shares *s = l->job->shares;
+	int64_t now_ms = clock_wall_ms(), day_ms = 86400 * (int64_t)SEC;
+
+	if (s == NULL || s->day_left == 0 || l->job->progress == NULL ||
+	    atomic_load(&l->job->progress->bytes_done) < s->day_left)
+		return 0;
+	err_set(err, ERR_THROTTLED, "what may be fetched on one day (--max-per-day) is fetched");
+	err->after_ms = day_ms - now_ms % day_ms;
+	return -1;
+}
+
+/* A stop that is asked for ends the waiting, and the message comes to its end. */
+static void
+keep_rate(const struct lane *l, size_t octets)
+{
+	const struct shares *s = l->job->shares;
+	struct err stop;
+
+	if (s != NULL && rate_spend(s->own, octets, l->job->stop, &stop) == 0)
+		(void)!rate_spend(s->all, octets, l->job->stop, &stop);
+}
+
 /* Stream one body. 0: stored; 1: not to be used, the source offers it again; -1: error. */
 static int
 stream_body(struct lane *l, struct msg *m, struct buf *head, struct err *err)
@@ -179,7 +205,7 @@ stream_body(struct lane *l, struct msg *m, struct buf *head, struct err *err)
 
 	if (lane_intends(l) && lane_wait_intents(l, err) < 0)
 		return -1;
-	if (l->sink_ops->begin(l->sink, l->at, m, err) < 0)
+	if (day_left(l, err) < 0 || l->sink_ops->begin(l->sink, l->at, m, err) < 0)
 		return -1;
 	digest_start(l->digest);
 	m->wire_bytes = 0;
@@ -203,6 +229,7 @@ stream_body(struct lane *l, struct msg *m, struct buf *head, struct err *err)
 		m->wire_bytes += part.len;
 		if (p != NULL)
 			atomic_fetch_add(&p->bytes_done, part.len);
+		keep_rate(l, part.len);
 	}
 	digest_end(l->digest, m->sha256);
 	return l->sink_ops->end(l->sink, m, err);

@@ -53,20 +53,95 @@ struct runner {
 	struct lane lane;
 	pthread_t thread;
 	bool started;
+	bool placed; /* it has its places on the servers (hosts.h) */
+	bool logged_in[HOST_ENDS]; /* what became of the login there is told */
 	unsigned tries;
 	uint64_t stored_before;
 };
 
 /* ---- connections ---- */
 
+enum lane_end { END_SOURCE, END_DEST };
+
 static int
-connect_lane(struct run *r, struct lane *l, struct err *err)
+take_places(struct runner *u, struct err *err)
 {
+	const struct shares *s = u->run->job->shares;
+
+	if (s == NULL || u->placed)
+		return 0;
+	progress_wait(u->run->job->progress, WAITING_PLACE);
+	if (hosts_enter(s->hosts, s->host, s->n_hosts, u->run->job->stop, err) < 0)
+		return -1;
+	u->placed = true;
+	return 0;
+}
+
+static void
+tell_login(struct runner *u, enum lane_end end, enum login_end how)
+{
+	const struct shares *s = u->run->job->shares;
+	struct event e = { .no = EV_HOST_CLOSED, .level = LEVEL_ERROR };
+
+	if (!u->placed || end >= s->n_hosts || u->logged_in[end])
+		return;
+	u->logged_in[end] = true;
+	if (hosts_login(s->hosts, s->host[end], how))
+		evlog_put(u->run->job->log, &e,
+		    "%s refused the logins of %d accounts in a row: its other accounts are not "
+		    "tried, as going on could lock its users out",
+		    hosts_name(s->hosts, s->host[end]), HOST_REFUSALS_MAX);
+}
+
+static void
+leave_places(struct runner *u)
+{
+	if (!u->placed)
+		return;
+
+	const struct shares *s = u->run->job->shares;
+
+	for (unsigned end = 0; end < s->n_hosts; end++)
+		tell_login(u, end, LOGIN_NONE);
+	hosts_leave(s->hosts, s->host, s->n_hosts);
+	u->placed = false;
+	u->logged_in[END_SOURCE] = u->logged_in[END_DEST] = false;
+}
+
+/* Refused while others of ours are connected: that is how many the server bears. */
+static void
+learn_refusal(struct runner *u, enum lane_end end, const struct err *why)
+{
+	const struct shares *s = u->run->job->shares;
+	struct event e = { .no = EV_CEILING, .level = LEVEL_WARNING, .account = u->lane.account };
+	unsigned now;
+
+	if (!u->placed || end >= s->n_hosts)
+		return;
+	tell_login(u, end, why->kind == ERR_LOGIN ? LOGIN_REFUSED : LOGIN_NONE);
+	if (why->kind != ERR_THROTTLED && why->kind != ERR_BYE)
+		return;
+	if (hosts_refused(s->hosts, s->host[end], &now))
+		evlog_put(u->run->job->log, &e,
+		    "%s: it bears %u connection%s, as it seems; no more are opened for now",
+		    hosts_name(s->hosts, s->host[end]), now, now == 1 ? "" : "s");
+	else if (why->after_ms > 0 && why->kind == ERR_THROTTLED)
+		hosts_hold(s->hosts, s->host[end], why->after_ms);
+}
+
+static int
+connect_lane(struct runner *u, struct err *err)
+{
+	struct run *r = u->run;
+	struct lane *l = &u->lane;
 	struct source_place place = { .server = &r->job->source,
 		.no_source_writes = r->job->no_source_writes,
 		.shelf = r->job->from };
 	struct event e = { .no = EV_CONNECTED, .level = LEVEL_INFO, .account = l->account };
+	enum lane_end end = END_SOURCE;
 
+	if (take_places(u, err) < 0)
+		return -1;
 	pthread_mutex_lock(&r->shared.mutex);
 	place.facts = r->shared.facts;
 	pthread_mutex_unlock(&r->shared.mutex);
@@ -74,13 +149,20 @@ connect_lane(struct run *r, struct lane *l, struct err *err)
 
 	int rc = l->source_ops->open(&l->source, &place, r->job->stop, err);
 
-	if (rc == 0 && lane_sink_broken(l))
+	if (rc == 0)
+		tell_login(u, END_SOURCE, LOGIN_TAKEN);
+	if (rc == 0 && lane_sink_broken(l)) {
+		end = END_DEST;
 		rc = l->sink_ops->connect(l->sink, err);
+	}
+	if (rc == 0)
+		tell_login(u, END_DEST, LOGIN_TAKEN);
 
 	progress_wait(r->job->progress, WAITING_NOTHING);
 	if (rc < 0) {
 		struct err ignored = { 0 };
 
+		learn_refusal(u, end, err);
 		if (lane_tell(l, &ignored) < 0)
 			*err = ignored;
 		l->source_ops->close(&l->source);
@@ -91,11 +173,18 @@ connect_lane(struct run *r, struct lane *l, struct err *err)
 	return 0;
 }
 
-static bool
-may_try_again(const struct err *err)
+bool
+job_may_try_again(const struct err *err)
 {
 	return err->kind == ERR_THROTTLED || err->retry == RETRY_RECONNECT ||
 	       err->kind == ERR_CONNECT || err->kind == ERR_NO_HOST;
+}
+
+/* Others use the time that this one is told to wait. */
+static bool
+is_laid_aside(const struct run *r, const struct err *why)
+{
+	return r->job->shares != NULL && r->job->shares->lay_aside && why->kind == ERR_THROTTLED;
 }
 
 static int64_t
@@ -134,8 +223,11 @@ reconnect(struct runner *u, struct err *why)
 		if (lane_tell(l, why) < 0)
 			return -1;
 		l->source_ops->close(&l->source);
-		if (!may_try_again(why) || u->tries >= TRIES_MAX)
+		if (!job_may_try_again(why) || u->tries >= TRIES_MAX || is_laid_aside(r, why))
 			return -1;
+		/* A connection to the destination that is alive keeps its place there, and so both. */
+		if (l->sink == NULL || lane_sink_broken(l))
+			leave_places(u);
 
 		int64_t ms = wait_before(u, why);
 
@@ -154,7 +246,7 @@ reconnect(struct runner *u, struct err *why)
 			return -1;
 		}
 		*why = (struct err){ 0 };
-		if (connect_lane(r, l, why) == 0)
+		if (connect_lane(u, why) == 0)
 			return 0;
 	}
 }
@@ -215,9 +307,6 @@ run_lane(struct runner *u, struct err *err)
 	struct planned *f;
 
 	while ((f = take_folder(u->run)) != NULL) {
-		if (u->lane.source == NULL && connect_lane(u->run, &u->lane, err) < 0 &&
-		    reconnect(u, err) < 0)
-			return -1;
 		if (run_folder(u, f, err) < 0)
 			return -1;
 		u->tries = 0;
@@ -239,6 +328,21 @@ lane_ended(struct run *r, int rc, const struct err *err, bool first)
 	pthread_mutex_unlock(&r->shared.mutex);
 }
 
+/* What a further connection is refused the first one can still bring. */
+static bool
+goes_without(const struct runner *u, const struct err *why)
+{
+	struct event e = {
+		.no = EV_DISCONNECTED, .level = LEVEL_INFO, .account = u->lane.account
+	};
+
+	if (!job_may_try_again(why))
+		return false;
+	evlog_put(u->run->job->log, &e, "%s; the account goes on with fewer connections",
+	    why->text);
+	return true;
+}
+
 /* A further lane begins when the first has found a form that works (rules.md 1.3). */
 static void *
 further_lane(void *arg)
@@ -251,6 +355,11 @@ further_lane(void *arg)
 	while (r->shared.facts.works_form < 0 && !r->shared.settled && r->err.kind == ERR_NONE)
 		pthread_cond_wait(&r->shared.learnt, &r->shared.mutex);
 	pthread_mutex_unlock(&r->shared.mutex);
+	if (connect_lane(u, &err) < 0) {
+		if (!goes_without(u, &err))
+			lane_ended(r, -1, &err, false);
+		return NULL;
+	}
 
 	int rc = run_lane(u, &err);
 	struct err flush = { 0 };
@@ -281,17 +390,36 @@ lanes_wanted(const struct run *r, const struct lane *first)
 	return n > folders ? folders : n;
 }
 
+/* *ret_more false: neither this lane nor another one. */
+static int
+start_lane(struct run *r, struct runner *u, bool *ret_more, struct err *err)
+{
+	const struct shares *s = r->job->shares;
+
+	*ret_more = false;
+	/* A place that is free now; other accounts need not wait for a further connection of this one. */
+	if (s != NULL && !hosts_try(s->hosts, s->host, s->n_hosts))
+		return 0;
+	u->run = r;
+	u->placed = s != NULL;
+	if (lane_init(&u->lane, r->job, &r->shared, r->login, &r->place, &r->lease, err) < 0) {
+		learn_refusal(u, END_DEST, err);
+		return goes_without(u, err) ? 0 : -1;
+	}
+	lane_survey(&u->lane, &r->plan);
+	u->started = pthread_create(&u->thread, NULL, further_lane, u) == 0;
+	*ret_more = u->started;
+	return 0;
+}
+
 static int
 start_lanes(struct run *r, struct runner *u, size_t n, struct err *err)
 {
-	for (size_t i = 1; i < n; i++) {
-		u[i].run = r;
-		if (lane_init(&u[i].lane, r->job, &r->shared, u[0].lane.account, &r->place,
-			&r->lease, err) < 0)
+	bool more = true;
+
+	for (size_t i = 1; i < n && more; i++)
+		if (start_lane(r, &u[i], &more, err) < 0)
 			return -1;
-		lane_survey(&u[i].lane, &r->plan);
-		u[i].started = pthread_create(&u[i].thread, NULL, further_lane, &u[i]) == 0;
-	}
 	return 0;
 }
 
@@ -314,6 +442,7 @@ run_lanes(struct run *r, struct runner *first, struct err *err)
 			pthread_join(u[i].thread, NULL);
 		if (u[i].run != NULL)
 			lane_done(&u[i].lane);
+		leave_places(&u[i]);
 	}
 	free(u);
 	if (r->err.kind == ERR_NONE)
@@ -444,7 +573,7 @@ open_and_plan(struct runner *u, struct err *err)
 {
 	/* The very first connection is not repeated: what is wrong now is for the user to know now.
 	 */
-	if (connect_lane(u->run, &u->lane, err) < 0)
+	if (connect_lane(u, err) < 0)
 		return -1;
 	while (make_plan(u->run, &u->lane, err) < 0) {
 		if (err->scope != SCOPE_SESSION || u->run->plan.list.folder != NULL ||
@@ -516,7 +645,9 @@ account_ended(struct run *r, struct lane *l, int rc, struct err *err)
 	struct err why = { 0 };
 
 	e.level = event_default_level(e.no);
-	evlog_put(r->job->log, &e, "%s", rc == 0 ? "account ended" : err->text);
+	/* An end that is none is told by who tries again. */
+	if (rc == 0 || r->job->shares == NULL || !r->job->shares->again || !job_may_try_again(err))
+		evlog_put(r->job->log, &e, "%s", rc == 0 ? "account ended" : err->text);
 	if (state_account_end(r->job->state, &r->lease, status, rc == 0 ? "" : err->text,
 		rc == 0 ? 0 : err_exit_code(err->kind), &why) < 0 &&
 	    rc == 0) {
@@ -580,13 +711,13 @@ static int
 run_place(struct run *r, struct err *err)
 {
 	const struct writing *w = &r->job->writing;
-	size_t files = file_raise_limit();
+	size_t files = file_raise_limit(), workers = r->job->shares ? r->job->shares->workers : 1;
 
 	r->place = (struct sink_place){ .dir = r->mail_dir,
 		.keep_crlf = w->keep_crlf,
 		.unclean = state_was_unclean(r->job->state),
 		/* Three batches may be under way, and others need descriptors too. */
-		.batch_files = files > 256 ? (int)((files - 128) / 4) : 32,
+		.batch_files = files > 256 ? (int)((files - 128) / 4 / workers) : 32,
 		.windows_names = w->windows_names,
 		.mbox_status = w->mbox_status,
 		.known = r->known,
@@ -626,7 +757,10 @@ copy_claimed(struct run *r, struct runner *u, struct err *err)
 
 	if ((r->job->dest == NULL && file_make_dirs(r->mail_dir, err) < 0) || run_place(r, err) < 0)
 		return -1;
-	rc = lane_init(&u->lane, r->job, &r->shared, r->login, &r->place, &r->lease, err);
+	rc = take_places(u, err);
+	if (rc == 0 && (rc = lane_init(&u->lane, r->job, &r->shared, r->login, &r->place, &r->lease,
+			err)) < 0)
+		learn_refusal(u, END_DEST, err);
 	if (rc == 0)
 		rc = run_account(r, u, err);
 	if (rc < 0 && u->lane.batch != NULL && lane_intends(&u->lane))
@@ -642,11 +776,13 @@ int
 job_copy(const struct job *job, struct err *err)
 {
 	struct run r = { .job = job };
-	struct runner u = { .run = &r };
+	struct runner u = { .run = &r, .placed = job->shares != NULL && job->shares->placed };
 	struct event e = { .no = EV_ACCOUNT_START, .level = LEVEL_INFO };
 	char host_port[300];
 	int rc = -1;
 
+	if (u.placed)
+		job->shares->placed = false;
 	run_identity(&r);
 	e.account = u.lane.account = r.login;
 	snprintf(host_port, sizeof(host_port), "%s:%s", r.host, r.port);
@@ -664,6 +800,7 @@ job_copy(const struct job *job, struct err *err)
 	rc = copy_claimed(&r, &u, err);
 	rc = account_ended(&r, &u.lane, rc, err);
 out:
+	leave_places(&u);
 	free(r.mail_dir);
 	free(r.set_dir);
 	free(r.quarantine);

@@ -5,7 +5,9 @@
 
 #include "base/cancel.h"
 #include "base/event.h"
+#include "engine/hosts.h"
 #include "engine/progress.h"
+#include "engine/rate.h"
 #include "imap/endpoint.h"
 #include "mail/folder.h"
 #include "mail/mapping.h"
@@ -50,6 +52,21 @@ struct dest {
 	const char *spool_dir; /* --spool; NULL: the job directory */
 };
 
+/* What the accounts of one run share, and what this one may take of it. */
+struct shares {
+	struct hosts *hosts;
+	unsigned host[HOST_ENDS]; /* of the source, of the destination */
+	size_t n_hosts;
+	struct rate *all, *own; /* octets a second, of the job and of the account; NULL: no limit */
+	uint64_t day_left; /* octets that may be fetched yet today (--max-per-day); 0: no limit */
+	unsigned workers; /* accounts that are copied at the same time, at least 1 */
+	bool placed; /* the first connection has its places already: job_copy takes them over, and
+			gives them back */
+	/* A server that asks to wait ends the account for now, and somebody else uses the time. */
+	bool lay_aside;
+	bool again; /* it will be tried again: a failure is not yet its end */
+};
+
 struct job {
 	const char *dir; /* job directory; NULL for check */
 	struct endpoint source;
@@ -67,12 +84,15 @@ struct job {
 	struct evlog *log;
 	struct cancel *stop;
 	struct progress *progress; /* may be NULL */
+	struct shares *shares; /* NULL: the account is alone, and nothing is limited */
 	struct state *state; /* open for running; NULL for check */
 };
 
 /* Copy one account, from a server or from files, into job->dir. 0: went to its end (the state says how well); -1: stopped by *err
  * (interrupted, login refused, disk full ...), what was committed stays. */
 int job_copy(const struct job *job, struct err *err) WARN_UNUSED;
+/* Is that a failure that may be gone when it is tried again: a connection, a server that is busy? */
+bool job_may_try_again(const struct err *err);
 
 /* ---- check ---- */
 struct check_folder {

@@ -12,9 +12,11 @@ enum waiting { /* what the work is waiting for, for people */
 	WAITING_LOGIN,
 	WAITING_SERVER,
 	WAITING_DISK,
-	WAITING_BACKOFF
+	WAITING_BACKOFF,
+	WAITING_PLACE /* others use all the connections that the server may have */
 };
 
+/* Of one account. */
 struct progress {
 	atomic_uint folders_total, folders_done;
 	atomic_ullong
@@ -28,6 +30,20 @@ struct progress {
 	atomic_llong waiting_until_ms; /* monotonic; with WAITING_BACKOFF */
 	pthread_mutex_t mutex;
 	char folder[256]; /* UTF-8 for display, may be cut */
+	struct progress *next; /* of progress_all; its mutex */
+};
+
+/* Of all accounts of a run: those at work, and the sum of those that have ended. */
+struct progress_all {
+	pthread_mutex_t mutex;
+	struct progress *live; /* the newest in front */
+	struct progress_sum {
+		unsigned folders_total, folders_done, problems;
+		uint64_t messages_total, messages_done, messages_new, bytes_total, bytes_done;
+	} ended;
+	/* of a list; 0: there is none */
+	atomic_uint accounts_total, accounts_done, accounts_failed, accounts_waiting;
+	atomic_llong waiting_until_ms; /* monotonic; when the first of the waiting is due */
 };
 
 void progress_init(struct progress *p);
@@ -36,5 +52,14 @@ void
 progress_folder(struct progress *p, const char *name); /* NULL progress: nothing, in all calls */
 void progress_folder_get(struct progress *p, char *out, size_t max);
 void progress_wait(struct progress *p, enum waiting why);
+
+void progress_all_init(struct progress_all *a);
+void progress_all_done(struct progress_all *a); /* all have left */
+void progress_join(struct progress_all *a, struct progress *p);
+void progress_leave(struct progress_all *a, struct progress *p);
+/* The sum; of what accounts wait for and where they are that of the one that began first and is not
+ * done. Returns how many are at work. */
+unsigned progress_read(struct progress_all *a, struct progress_sum *ret, enum waiting *ret_waiting,
+    int64_t *ret_until_ms, char *folder, size_t max);
 
 #endif

@@ -6,6 +6,7 @@
  * files belong to that list. A run that ends early leaves everything open and is gone on with. */
 #include "engine/set.h"
 
+#include <pthread.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -131,8 +132,8 @@ set_again(const struct job *job, json_t *note, json_t *one, const char *place, s
 	return set_write(job, note, err);
 }
 
-int
-set_number(const struct job *job, const char *account_dir, struct exchange_place *io,
+static int
+number_account(const struct job *job, const char *account_dir, struct exchange_place *io,
     struct err *err)
 {
 	json_t *note, *one;
@@ -151,6 +152,20 @@ set_number(const struct job *job, const char *account_dir, struct exchange_place
 		io->later = set_has_closed(note, account_dir);
 	}
 	json_decref(note);
+	return rc;
+}
+
+/* The note is read and written again: two accounts that do it at once would get one number. */
+int
+set_number(const struct job *job, const char *account_dir, struct exchange_place *io,
+    struct err *err)
+{
+	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+	int rc;
+
+	pthread_mutex_lock(&one_at_a_time);
+	rc = number_account(job, account_dir, io, err);
+	pthread_mutex_unlock(&one_at_a_time);
 	return rc;
 }
 

@@ -84,6 +84,28 @@ cancel_is_raised_from_a_signal_handler(void **state)
 	cancel_free(of_signal);
 }
 
+static void
+what_is_below_is_raised_alone_or_with_all(void **state)
+{
+	struct cancel *above = cancel_new();
+	struct cancel *a = cancel_new_below(above), *b = cancel_new_below(above), *late;
+
+	(void)state;
+	cancel_raise(a);
+	assert_true(cancel_raised(a));
+	assert_false(cancel_raised(above));
+	assert_false(cancel_raised(b));
+	cancel_free(a);
+	cancel_raise(above);
+	assert_true(cancel_raised(b));
+	assert_true(readable(cancel_fd(b)));
+	late = cancel_new_below(above);
+	assert_true(cancel_raised(late));
+	cancel_free(b);
+	cancel_free(late);
+	cancel_free(above);
+}
+
 struct waiter {
 	struct cancel *stop;
 	pthread_mutex_t mutex;
@@ -167,6 +189,7 @@ main(void)
 		cmocka_unit_test(cancel_stays_raised_and_keeps_its_first_time),
 		cmocka_unit_test(cancel_that_is_missing_is_never_raised),
 		cmocka_unit_test(cancel_is_raised_from_a_signal_handler),
+		cmocka_unit_test(what_is_below_is_raised_alone_or_with_all),
 		cmocka_unit_test(cancel_wakes_threads_on_conditions_and_asleep),
 		cmocka_unit_test(cancel_forgets_a_condition_that_is_unwatched),
 	};

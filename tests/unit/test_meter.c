@@ -124,6 +124,28 @@ eighty_columns_hold_what_matters(void **state)
 }
 
 static void
+a_list_shows_its_accounts(void **state)
+{
+	struct view v = { .accounts_total = 2000, .accounts_done = 500, .accounts_running = 32,
+		.accounts_waiting = 3, .accounts_failed = 1, .folders_total = 9, .messages_done = 40000,
+		.messages_total = 50000, .eta_s = 60 };
+	struct buf line;
+
+	(void)state;
+	buf_init(&line, 4096);
+	view_numbers(&v, 82, &line);
+	assert_string_equal(line.data,
+	    "25%  500/2,000 accounts  32 running, 3 waiting, 1 failed  40,000/50,000 messages");
+	buf_reset(&line);
+	view_numbers(&v, 24, &line);
+	assert_string_equal(line.data, "25%  500/2,000 accounts");
+	buf_reset(&line);
+	view_json(&v, false, &line);
+	assert_non_null(strstr(line.data, "\"accounts_waiting\":3"));
+	buf_done(&line);
+}
+
+static void
 names_of_folders_cannot_command_the_terminal(void **state)
 {
 	struct view v = { .folder = "a\x1b[2Jb\nc", .eta_s = -1 };
@@ -140,26 +162,34 @@ names_of_folders_cannot_command_the_terminal(void **state)
 static void
 rates_are_smoothed_and_give_the_time_left(void **state)
 {
+	struct progress_all all;
 	struct progress p;
 	struct meter m = { 0 };
 	struct view v;
 
 	(void)state;
+	progress_all_init(&all);
 	progress_init(&p);
+	progress_join(&all, &p);
 	atomic_store(&p.bytes_total, 100000000);
-	meter_read(&m, &p, 1000, &v);
+	meter_read(&m, &all, 1000, &v);
 	assert_int_equal(v.eta_s, -1);
 	for (int64_t now = 2000; now <= 31000; now += 1000) {
 		atomic_fetch_add(&p.bytes_done, 1000000);
-		meter_read(&m, &p, now, &v);
+		meter_read(&m, &all, now, &v);
 	}
 	assert_int_equal(v.bytes_s, 1000000);
 	assert_int_equal(v.eta_s, 70);
 	assert_int_equal(v.elapsed_s, 30);
 	/* One second without a byte must not look like a halt. */
-	meter_read(&m, &p, 32000, &v);
+	meter_read(&m, &all, 32000, &v);
 	assert_true(v.bytes_s > 700000 && v.bytes_s < 1000000);
+	progress_leave(&all, &p);
 	progress_done(&p);
+	/* What has ended counts on. */
+	meter_read(&m, &all, 33000, &v);
+	assert_int_equal(v.bytes_done, 30000000);
+	progress_all_done(&all);
 }
 
 static void
@@ -201,6 +231,7 @@ main(void)
 		cmocka_unit_test(lines_break_at_blanks),
 		cmocka_unit_test(both_lines_fit_every_width),
 		cmocka_unit_test(eighty_columns_hold_what_matters),
+		cmocka_unit_test(a_list_shows_its_accounts),
 		cmocka_unit_test(names_of_folders_cannot_command_the_terminal),
 		cmocka_unit_test(rates_are_smoothed_and_give_the_time_left),
 		cmocka_unit_test(human_numbers_are_short),

@@ -43,6 +43,44 @@ durations_refuse_what_is_none_or_overflows(void **state)
 }
 
 static void
+sizes_take_units_of_1024(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t octets;
+	} good[] = {
+		{ "0", 0 }, { "500", 500 }, { "500B", 500 }, { "10k", 10240 }, { "45M", 47185920 },
+		{ "2g", 2147483648 }, { "1T", 1099511627776 },
+	};
+	static const char *const bad[] = { "", "M", "-1", "1.5M", "1 M", "1MB", "5x",
+		"99999999999T", "18446744073709551616" };
+	uint64_t n;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_true(value_size(good[i].text, &n));
+		assert_true(n == good[i].octets);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(value_size(bad[i], &n));
+}
+
+static void
+per_cent_are_1_to_100(void **state)
+{
+	unsigned n = 0;
+
+	(void)state;
+	assert_true(value_percent("5%", &n) && n == 5);
+	assert_true(value_percent("100", &n) && n == 100);
+	assert_false(value_percent("0%", &n));
+	assert_false(value_percent("101", &n));
+	assert_false(value_percent("5%%", &n));
+	assert_false(value_percent("%", &n));
+	assert_false(value_percent("", &n));
+}
+
+static void
 truth_has_eight_words(void **state)
 {
 	bool b;
@@ -123,6 +161,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(durations_take_every_unit_and_none),
 		cmocka_unit_test(durations_refuse_what_is_none_or_overflows),
+		cmocka_unit_test(sizes_take_units_of_1024),
+		cmocka_unit_test(per_cent_are_1_to_100),
 		cmocka_unit_test(truth_has_eight_words),
 		cmocka_unit_test(choices_match_whole_words),
 		cmocka_unit_test(pins_are_hex_or_base64_of_32_octets),

@@ -1,0 +1,49 @@
+/* Which account is next. Accounts whose mail comes from the same server and goes to the same one are
+ * a group; groups take turns, so that a slow or full server never holds up the others. Within a
+ * group the largest come first where sizes are known, for the tail to be short, else they come as
+ * listed. An account that is to be tried again later is laid aside, and costs no worker meanwhile.
+ *
+ * What is given out has a place on its servers (hosts.h), which is the taker's. Any thread may call. */
+#ifndef ENGINE_SCHEDULE_H
+#define ENGINE_SCHEDULE_H
+
+#include "engine/hosts.h"
+
+struct schedule;
+
+enum schedule_order { SCHEDULE_LARGEST, SCHEDULE_SMALLEST, SCHEDULE_LIST };
+
+struct schedule_item {
+	unsigned host[HOST_ENDS]; /* numbers of hosts.h */
+	size_t n_hosts;
+	uint64_t bytes; /* size of the account; 0: unknown */
+};
+
+enum schedule_next {
+	SCHEDULE_TAKE, /* work on it, give the places back (the job does), then call schedule_done or
+			  schedule_again */
+	SCHEDULE_CLOSED, /* its server refuses all: no place was taken; then schedule_done */
+	SCHEDULE_END /* all are done, or the job ends */
+};
+
+/* Items are copied. hosts and stop outlive it. */
+struct schedule *schedule_new(const struct schedule_item *item, size_t n, enum schedule_order order,
+    struct hosts *hosts, struct cancel *stop);
+void schedule_free(struct schedule *s);
+/* Waits until there is something to do. */
+enum schedule_next schedule_next(struct schedule *s, size_t *ret_item);
+void schedule_done(struct schedule *s); /* with one that was given out */
+/* Once more in `ms`. */
+void schedule_again(struct schedule *s, size_t item, int64_t ms);
+/* While paused nothing is given out; what is under way goes on. */
+void schedule_pause(struct schedule *s, bool on);
+/* Give out nothing more; those that were not given out stay where they are. */
+void schedule_stop(struct schedule *s);
+
+struct schedule_counts {
+	size_t queued, running, waiting, done;
+	int64_t next_ms; /* monotonic; when the first of the waiting is due, 0: none waits */
+};
+void schedule_counts(struct schedule *s, struct schedule_counts *ret);
+
+#endif
