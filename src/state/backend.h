@@ -27,7 +27,10 @@ struct state_backend_ops {
 	    struct backend *b, const struct lease *l, const struct batch *batch, struct err *err);
 
 	/* Short texts of the job by key; *ret is malloc'ed, NULL when absent. */
-	int (*note_set)(struct backend *b, const char *key, const char *value, struct err *err);
+	int (*note_set)(
+	    struct backend *b, const struct job_note *note, size_t n, struct err *err);
+	int (*notes)(struct backend *b, const char *prefix, struct arena *a, struct job_note **ret,
+	    size_t *ret_len, struct err *err);
 	int (*note_get)(struct backend *b, const char *key, char **ret, struct err *err);
 	int (*run_begin)(struct backend *b, const char *version, const char *options, int64_t *ret,
 	    struct err *err);

@@ -85,9 +85,11 @@ state_serve(struct state *t, struct request *r, struct err *err)
 	case REQUEST_BARRIER:
 		return 0; /* what it waits for is done by its group */
 	case REQUEST_NOTE_SET:
-		return ops->note_set(b, r->note.key, r->note.value, err);
+		return ops->note_set(b, r->note.set, (size_t)r->id, err);
 	case REQUEST_NOTE_GET:
 		return ops->note_get(b, r->note.key, r->note.ret, err);
+	case REQUEST_NOTES:
+		return ops->notes(b, r->note.key, r->arena, r->note.list, r->ret_len, err);
 	case REQUEST_RUN_BEGIN:
 		return ops->run_begin(b, r->run.version, r->run.options, r->run.ret, err);
 	case REQUEST_RUN_END:
@@ -177,7 +179,7 @@ request_needs_log(const struct request *r)
 static bool
 request_concerns(const struct request *w, const struct request *r, int64_t account)
 {
-	if (r->kind == REQUEST_NOTE_GET)
+	if (r->kind == REQUEST_NOTE_GET || r->kind == REQUEST_NOTES)
 		return w->kind == REQUEST_NOTE_SET;
 	if (r->kind == REQUEST_SERVER_GET)
 		return w->kind == REQUEST_SERVER_SET;

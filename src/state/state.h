@@ -152,9 +152,19 @@ void state_close(struct state **t); /* waits for what was put */
 /* Fix the birth facts at the first run, compare at later ones (ERR_OTHER_JOB names the field). */
 int state_birth(struct state *t, const struct job_birth *want, struct err *err) WARN_UNUSED;
 int state_birth_read(struct state *t, struct job_birth *ret, struct err *err) WARN_UNUSED;
-/* A note of the job: "options" (JSON, no secrets). *ret is malloc'ed, NULL when absent. */
+/* Notes of the job, short texts by key: "dest", "options/..." (JSON, no secrets). */
+struct job_note {
+	const char *key, *value; /* value NULL, when writing: no such note any more */
+};
 int
 state_note_set(struct state *t, const char *key, const char *value, struct err *err) WARN_UNUSED;
+/* The same for many in one commit. */
+int state_notes_set(
+    struct state *t, const struct job_note *note, size_t n, struct err *err) WARN_UNUSED;
+/* Those whose key begins with that text (not empty), in the order of their octets. */
+int state_notes(struct state *t, const char *prefix, struct arena *a, struct job_note **ret,
+    size_t *ret_len, struct err *err) WARN_UNUSED;
+/* *ret is malloc'ed, NULL when absent. */
 int state_note_get(struct state *t, const char *key, char **ret, struct err *err) WARN_UNUSED;
 /* True when the last run did not end by itself (killed, power lost): sinks recover. */
 bool state_was_unclean(struct state *t);
