@@ -108,17 +108,13 @@ static int
 retry_options(struct options *o, const char *dir, const char *source, struct err *err)
 {
 	struct state *state = NULL;
-	struct stored *s = NULL;
 	struct imap_url url;
 	int rc;
 
 	if (imap_url_parse(source, &o->arena, &url, err) < 0 ||
 	    state_open(&state, dir, STATE_READ, err) < 0)
 		return -1;
-	rc = stored_read(&s, state, err);
-	if (rc == 0)
-		rc = stored_apply(s, &url, o, err);
-	stored_free(&s);
+	rc = stored_apply(state, &url, o, err);
 	state_close(&state);
 	return rc;
 }

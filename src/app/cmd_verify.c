@@ -171,17 +171,13 @@ static int
 verify_options(struct options *o, const char *dir, const char *source, struct err *err)
 {
 	struct state *t = NULL;
-	struct stored *s = NULL;
 	struct imap_url url;
 	int rc;
 
 	if (imap_url_parse(source, &o->arena, &url, err) < 0 ||
 	    state_open(&t, dir, STATE_READ, err) < 0)
 		return -1;
-	rc = stored_read(&s, t, err);
-	if (rc == 0)
-		rc = stored_apply(s, &url, o, err);
-	stored_free(&s);
+	rc = stored_apply(t, &url, o, err);
 	state_close(&t);
 	return rc;
 }

@@ -7,6 +7,8 @@
 #include "app/jobdir.h"
 #include "base/mem.h"
 
+enum { PLACED_ARENA = 256 * 1024 * 1024 };	/* some 1 KiB for each account */
+
 /* Reads what is needed and lets the state go again. */
 static int
 placed_read(struct placed *p, struct err *err)
@@ -38,7 +40,7 @@ placed_open(struct placed *ret, const char *dir, const char *dest, struct err *e
 	struct err ignored;
 
 	*ret = (struct placed){ .dir = dir };
-	arena_init(&ret->arena, 1024 * 1024);
+	arena_init(&ret->arena, PLACED_ARENA);
 	if (placed_read(ret, err) < 0)
 		return -1;
 	/* What is wrong with DEST is told where it is used. */

@@ -6,10 +6,21 @@
 
 #include "base/mem.h"
 
-enum { STORED_VALUE_MAX = 64 * 1024 };
+enum { STORED_VALUE_MAX = 64 * 1024, STORED_ARENA = 1024 * 1024 * 1024, URL_ARENA = 64 * 1024 };
+
+/* The note of older jobs, one for all accounts; and the notes, one for each. */
+static const char old_note[] = "options", notes[] = "options/";
+static const char account_notes[] = "options/account/", file_notes[] = "options/files/";
+
+struct entry {
+	const char *key, *source, *value; /* value: JSON of source and options */
+	bool old; /* out of the note of an older job */
+};
 
 struct stored {
-	json_t *root, *accounts;	/* borrowed from root */
+	struct arena arena;
+	struct entry *entry; /* by key */
+	size_t len, cap;
 };
 
 static int
@@ -21,26 +32,182 @@ stored_bad(struct err *err, const char *why)
 	    why);
 }
 
-int
-stored_read(struct stored **ret, struct state *t, struct err *err)
+static int
+stored_full(struct err *err)
 {
-	char *text = NULL;
-	json_error_t why;
+	return err_set(err, ERR_STATE, "the options kept in the state do not fit into memory");
+}
 
-	if (state_note_get(t, "options", &text, err) < 0)
+static char *
+key_of_url(const struct imap_url *url)
+{
+	char *key;
+
+	if (asprintf(&key, "%s%s@%s:%s", account_notes, url->user, url->host, url->port) < 0)
+		abort();
+	return key;
+}
+
+static char *
+key_of_path(const char *path)
+{
+	char *key;
+
+	if (asprintf(&key, "%s%s", file_notes, path) < 0)
+		abort();
+	return key;
+}
+
+static char *
+key_of_source(const char *source)
+{
+	struct imap_url url;
+	struct err ignored;
+	struct arena a;
+
+	arena_init(&a, URL_ARENA);
+	char *key = imap_url_parse(source, &a, &url, &ignored) == 0 ? key_of_url(&url)
+								     : key_of_path(source);
+	arena_done(&a);
+	return key;
+}
+
+/* ---- reading ---- */
+
+static struct entry *
+stored_add(struct stored *s)
+{
+	if (s->len == s->cap) {
+		s->cap = s->cap > 0 ? 2 * s->cap : 16;
+		s->entry = mem_resize(s->entry, s->cap, sizeof(*s->entry));
+	}
+	return memset(&s->entry[s->len++], 0, sizeof(*s->entry));
+}
+
+/* Key and value are borrowed. */
+static int
+stored_take(struct stored *s, const struct job_note *n, struct err *err)
+{
+	json_t *j = json_loads(n->value, JSON_REJECT_DUPLICATES, NULL);
+	const char *source = json_string_value(json_object_get(j, "source"));
+	struct entry *e = stored_add(s);
+
+	*e = (struct entry){ .key = n->key, .value = n->value };
+	e->source = source != NULL ? arena_copy(&s->arena, slice_str(source)) : NULL;
+	int rc = source == NULL ? stored_bad(err, n->key)
+	    : e->source == NULL ? stored_full(err)
+				: 0;
+	json_decref(j);
+	return rc;
+}
+
+static int
+stored_take_old(struct stored *s, const json_t *item, struct err *err)
+{
+	const char *source = json_string_value(json_object_get(item, "source"));
+	AUTO(mem_free_str) char *key = key_of_source(source != NULL ? source : "");
+	AUTO(mem_free_str) char *value = json_dumps(item, JSON_COMPACT | JSON_SORT_KEYS);
+	struct entry *e = stored_add(s);
+
+	*e = (struct entry){ .old = true };
+	if (source == NULL || value == NULL)
+		return stored_bad(err, "an account without a source");
+	e->key = arena_copy(&s->arena, slice_str(key));
+	e->source = arena_copy(&s->arena, slice_str(source));
+	e->value = arena_copy(&s->arena, slice_str(value));
+	return e->key != NULL && e->source != NULL && e->value != NULL ? 0 : stored_full(err);
+}
+
+static int
+stored_read_old(struct stored *s, struct state *t, struct err *err)
+{
+	AUTO(mem_free_str) char *text = NULL;
+	int rc = 0;
+
+	if (state_note_get(t, old_note, &text, err) < 0)
 		return -1;
+	if (text == NULL)
+		return 0;
+	json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	const json_t *accounts = json_object_get(root, "accounts");
+	if (!json_is_array(accounts))
+		rc = stored_bad(err, "not a list of accounts");
+	for (size_t i = 0; rc == 0 && i < json_array_size(accounts); i++)
+		rc = stored_take_old(s, json_array_get(accounts, i), err);
+	json_decref(root);
+	return rc;
+}
+
+static int
+entry_order(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+	int order = strcmp(x->key, y->key);
+
+	return order != 0 ? order : x->old - y->old;
+}
+
+/* In order; what an account's own note says counts. */
+static void
+stored_settle(struct stored *s)
+{
+	size_t len = 0;
+
+	if (s->len > 0)
+		qsort(s->entry, s->len, sizeof(*s->entry), entry_order);
+	for (size_t i = 0; i < s->len; i++)
+		if (len == 0 || strcmp(s->entry[len - 1].key, s->entry[i].key) != 0)
+			s->entry[len++] = s->entry[i];
+	s->len = len;
+}
+
+/* `key` NULL: all; else the note of that key only, besides the old one. */
+static int
+stored_fill(struct stored *s, struct state *t, const char *key, struct err *err)
+{
+	AUTO(mem_free_str) char *value = NULL;
+	struct job_note *note = NULL, one;
+	size_t n = 0;
+	int rc = 0;
+
+	if (key == NULL) {
+		rc = state_notes(t, notes, &s->arena, &note, &n, err);
+	} else if ((rc = state_note_get(t, key, &value, err)) == 0 && value != NULL) {
+		one.key = arena_copy(&s->arena, slice_str(key));
+		one.value = arena_copy(&s->arena, slice_str(value));
+		note = &one;
+		n = 1;
+		if (one.key == NULL || one.value == NULL)
+			return stored_full(err);
+	}
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = stored_take(s, &note[i], err);
+	if (rc < 0 || (key != NULL && n > 0))
+		return rc;
+	if (stored_read_old(s, t, err) < 0)
+		return -1;
+	stored_settle(s);
+	return 0;
+}
+
+static int
+stored_read_key(struct stored **ret, struct state *t, const char *key, struct err *err)
+{
 	struct stored *s = mem_new(sizeof(*s));
 
-	s->root =
-	    text ? json_loads(text, JSON_REJECT_DUPLICATES, &why) : json_pack("{s:[]}", "accounts");
-	free(text);
-	s->accounts = json_object_get(s->root, "accounts");
-	if (!json_is_array(s->accounts)) {
+	arena_init(&s->arena, STORED_ARENA);
+	if (stored_fill(s, t, key, err) < 0) {
 		stored_free(&s);
-		return stored_bad(err, "not a list of accounts");
+		return -1;
 	}
 	*ret = s;
 	return 0;
+}
+
+int
+stored_read(struct stored **ret, struct state *t, struct err *err)
+{
+	return stored_read_key(ret, t, NULL, err);
 }
 
 void
@@ -48,7 +215,8 @@ stored_free(struct stored **s)
 {
 	if (!*s)
 		return;
-	json_decref((*s)->root);
+	arena_done(&(*s)->arena);
+	free((*s)->entry);
 	free(*s);
 	*s = NULL;
 }
@@ -56,38 +224,33 @@ stored_free(struct stored **s)
 size_t
 stored_len(const struct stored *s)
 {
-	return json_array_size(s->accounts);
+	return s->len;
 }
 
 const char *
 stored_source(const struct stored *s, size_t i)
 {
-	const char *source =
-	    json_string_value(json_object_get(json_array_get(s->accounts, i), "source"));
-
-	return source ? source : "";
+	return s->entry[i].source;
 }
 
-/* Index of the entry of this login and server; stored_len: none. */
+/* Index of the entry of that key; stored_len: none. */
 static size_t
-stored_find(const struct stored *s, const struct imap_url *url)
+stored_find(const struct stored *s, const char *key)
 {
-	size_t i = 0;
-	bool same = false;
+	size_t from = 0, to = s->len;
 
-	for (; i < stored_len(s); i++) {
-		struct arena a;
-		struct imap_url have;
-		struct err ignored;
+	while (from < to) {
+		size_t mid = from + (to - from) / 2;
+		int order = strcmp(s->entry[mid].key, key);
 
-		arena_init(&a, 64 * 1024);
-		same = imap_url_parse(stored_source(s, i), &a, &have, &ignored) == 0 &&
-		    origin_same(url, have.user, have.host, have.port);
-		arena_done(&a);
-		if (same)
-			break;
+		if (order == 0)
+			return mid;
+		if (order < 0)
+			from = mid + 1;
+		else
+			to = mid;
 	}
-	return i;
+	return s->len;
 }
 
 static int
@@ -113,26 +276,34 @@ stored_apply_one(
 int
 stored_apply_at(const struct stored *s, size_t i, struct options *o, struct err *err)
 {
-	json_t *options =
-	    i < stored_len(s) ? json_object_get(json_array_get(s->accounts, i), "options") : NULL;
-	const char *name;
+	json_t *entry = i < s->len ? json_loads(s->entry[i].value, 0, NULL) : NULL;
 	json_t *value;
+	const char *name;
+	int rc = 0;
 
-	json_object_foreach(options, name, value) {
+	json_object_foreach(json_object_get(entry, "options"), name, value) {
 		const struct option_row *row = option_find(name, o->command->bit);
 
 		/* An option that this command does not have, as --eol of verify, is not its
 		 * business. */
-		if (row && row->stored && stored_apply_one(o, row, value, err) < 0)
-			return -1;
+		if (rc == 0 && row && row->stored)
+			rc = stored_apply_one(o, row, value, err);
 	}
-	return 0;
+	json_decref(entry);
+	return rc;
 }
 
 int
-stored_apply(const struct stored *s, const struct imap_url *url, struct options *o, struct err *err)
+stored_apply(struct state *t, const struct imap_url *url, struct options *o, struct err *err)
 {
-	return stored_apply_at(s, stored_find(s, url), o, err);
+	AUTO(mem_free_str) char *key = key_of_url(url);
+	struct stored *s;
+
+	if (stored_read_key(&s, t, key, err) < 0)
+		return -1;
+	int rc = stored_apply_at(s, stored_find(s, key), o, err);
+	stored_free(&s);
+	return rc;
 }
 
 /* ---- writing ---- */
@@ -211,27 +382,44 @@ stored_entry(const struct secrets *secrets, const char *source, const struct opt
 	return json_pack("{s:s, s:o}", "source", source, "options", options);
 }
 
-/* Takes s and the entry, which replaces the one at i or becomes the last. */
+/* What an older job kept in one note becomes a note for each, in the same commit. */
 static int
-stored_put(struct state *t, struct stored *s, size_t i, json_t *entry, struct err *err)
+stored_convert(struct state *t, const struct job_note *own, struct err *err)
 {
-	char *text;
-	int rc;
+	struct stored *s;
+	size_t n = 0;
 
-	if (!entry)
-		rc = err_set(err, ERR_USAGE, "SOURCE is not UTF-8; write other octets as %%XX");
-	else if ((i < stored_len(s) ? json_array_set_new(s->accounts, i, entry)
-				    : json_array_append_new(s->accounts, entry)) < 0)
-		rc = err_set(err, ERR_STATE, "keep the options");
-	else
-		rc = 0;
-	text = rc == 0 ? json_dumps(s->root, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
-	if (rc == 0)
-		rc = text ? state_note_set(t, "options", text, err)
-			  : err_set(err, ERR_STATE, "keep the options");
-	free(text);
+	if (stored_read(&s, t, err) < 0)
+		return -1;
+	struct job_note *note = mem_new((s->len + 2) * sizeof(*note));
+	for (size_t i = 0; i < s->len; i++)
+		if (s->entry[i].old)
+			note[n++] = (struct job_note){ s->entry[i].key, s->entry[i].value };
+	note[n++] = *own;
+	note[n++] = (struct job_note){ .key = old_note };
+	int rc = state_notes_set(t, note, n, err);
+	free(note);
 	stored_free(&s);
 	return rc;
+}
+
+/* Takes the entry. */
+static int
+stored_put(struct state *t, const char *key, json_t *entry, struct err *err)
+{
+	AUTO(mem_free_str) char *old = NULL;
+	AUTO(mem_free_str)
+	char *text = entry ? json_dumps(entry, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	const struct job_note note = { .key = key, .value = text };
+
+	json_decref(entry);
+	if (!entry)
+		return err_set(err, ERR_USAGE, "SOURCE is not UTF-8; write other octets as %%XX");
+	if (!text)
+		return err_set(err, ERR_STATE, "keep the options");
+	if (state_note_get(t, old_note, &old, err) < 0)
+		return -1;
+	return old != NULL ? stored_convert(t, &note, err) : state_notes_set(t, &note, 1, err);
 }
 
 int
@@ -239,21 +427,9 @@ stored_write(struct state *t, const struct origin *g, const char *source, const 
     const struct secret *dest, struct err *err)
 {
 	const struct secrets secrets = { .source = g->password, .dest = dest };
-	struct stored *s;
+	AUTO(mem_free_str) char *key = key_of_url(&g->url);
 
-	if (stored_read(&s, t, err) < 0)
-		return -1;
-	return stored_put(t, s, stored_find(s, &g->url), stored_entry(&secrets, source, o), err);
-}
-
-static size_t
-stored_find_path(const struct stored *s, const char *path)
-{
-	size_t i = 0;
-
-	while (i < stored_len(s) && strcmp(stored_source(s, i), path) != 0)
-		i++;
-	return i;
+	return stored_put(t, key, stored_entry(&secrets, source, o), err);
 }
 
 int
@@ -263,9 +439,7 @@ stored_write_files(struct state *t, const char *path, const struct options *o,
 	const struct secrets secrets = { .dest = dest };
 	AUTO(mem_free_str) char *whole = realpath(path, NULL);
 	const char *source = whole != NULL ? whole : path;
-	struct stored *s;
+	AUTO(mem_free_str) char *key = key_of_path(source);
 
-	if (stored_read(&s, t, err) < 0)
-		return -1;
-	return stored_put(t, s, stored_find_path(s, source), stored_entry(&secrets, source, o), err);
+	return stored_put(t, key, stored_entry(&secrets, source, o), err);
 }

@@ -1,6 +1,9 @@
-/* The options of each account, kept in the state under "options" without secrets, so that `retry
- * DIR` needs no SOURCE and `verify DIR SOURCE` knows the selection. JSON:
- * {"accounts":[{"source":"imaps://...","options":{"folder":["A"],"timeout":"60000ms"}}]} */
+/* The options of each account, kept in the state without secrets, so that `retry DIR` needs no SOURCE
+ * and `verify DIR SOURCE` knows the selection. A note for each, "options/account/login@host:port" or
+ * "options/files/PATH": one for all would be written again for each account. JSON:
+ * {"source":"imaps://...","options":{"folder":["A"],"timeout":"60000ms"}}
+ * Jobs of imex 0.2 and before have one note "options", {"accounts":[...]} of these: it is read, and
+ * becomes one for each when options are next written. */
 #ifndef APP_STORED_H
 #define APP_STORED_H
 
@@ -8,15 +11,17 @@
 
 struct stored;
 
-/* What the state has; no note gives an empty one. ERR_STATE: it cannot be read. */
+/* What the state has, in the order of login and server; no note gives an empty one. ERR_STATE: it
+ * cannot be read. */
 int stored_read(struct stored **ret, struct state *t, struct err *err) WARN_UNUSED;
 void stored_free(struct stored **s);
 size_t stored_len(const struct stored *s);
 const char *stored_source(const struct stored *s, size_t i);	/* borrowed */
-/* The options of that source to level FROM_JOB; a source it does not know changes nothing. */
-int stored_apply(const struct stored *s, const struct imap_url *url, struct options *o,
+/* The options of that source to level FROM_JOB, read from the state; a source it does not know changes
+ * nothing. */
+int stored_apply(struct state *t, const struct imap_url *url, struct options *o,
     struct err *err) WARN_UNUSED;
-/* The same of entry i. */
+/* Those of entry i. */
 int stored_apply_at(const struct stored *s, size_t i, struct options *o, struct err *err)
     WARN_UNUSED;
 /* Put or replace the account's options. A command that spells a password out, or `dest` (of the

@@ -1,7 +1,7 @@
 /* What stands behind the state: one struct of functions per kind of database. Each function is
  * one short piece of work on the handle, called by one thread at a time (the keeper's, or any
- * under the state's mutex when reading); what writes is durable on return. Meaning of arguments
- * and results: state.h. */
+ * under the state's mutex when reading); what writes is durable on return, or at the end of the
+ * group it is in. Meaning of arguments and results: state.h. */
 #ifndef STATE_BACKEND_H
 #define STATE_BACKEND_H
 
@@ -16,12 +16,21 @@ struct state_backend_ops {
 	int (*open)(struct backend **ret, const char *job_dir, bool create, struct err *err);
 	void (*close)(struct backend **b);
 	int (*unclean)(struct backend *b, bool *ret, struct err *err);
+	/* Many writing functions as one transaction, durable at its end; one that fails in it undoes
+	 * itself alone. lost: one that failed took the whole transaction with it, which is to be
+	 * ended with keep false: nothing of it is there. -1 of the end: likewise. */
+	int (*group_begin)(struct backend *b, struct err *err);
+	bool (*group_lost)(struct backend *b);
+	int (*group_end)(struct backend *b, bool keep, struct err *err);
 	/* All or nothing, after a check of the lease's epoch. */
 	int (*apply)(
 	    struct backend *b, const struct lease *l, const struct batch *batch, struct err *err);
 
 	/* Short texts of the job by key; *ret is malloc'ed, NULL when absent. */
-	int (*note_set)(struct backend *b, const char *key, const char *value, struct err *err);
+	int (*note_set)(
+	    struct backend *b, const struct job_note *note, size_t n, struct err *err);
+	int (*notes)(struct backend *b, const char *prefix, struct arena *a, struct job_note **ret,
+	    size_t *ret_len, struct err *err);
 	int (*note_get)(struct backend *b, const char *key, char **ret, struct err *err);
 	int (*run_begin)(struct backend *b, const char *version, const char *options, int64_t *ret,
 	    struct err *err);
@@ -38,6 +47,8 @@ struct state_backend_ops {
 	    struct arena *a, struct err *err);
 	int (*folders)(struct backend *b, int64_t account, struct arena *a, struct folder_rec **ret,
 	    size_t *ret_len, struct err *err);
+	/* The account it belongs to; 0: no such folder. */
+	int (*folder_account)(struct backend *b, int64_t folder, int64_t *ret, struct err *err);
 	int (*page)(struct backend *b, int64_t folder, uint32_t after, struct msg_page *ret,
 	    struct err *err);
 	int (*message)(struct backend *b, int64_t folder, uint32_t uid, struct arena *a,

@@ -187,18 +187,60 @@ db_simple(struct backend *b, enum stmt_no no, struct err *err)
 int
 db_begin(struct backend *b, struct err *err)
 {
-	return db_simple(b, STMT_BEGIN, err);
+	return db_simple(b, b->in_group ? STMT_SAVEPOINT : STMT_BEGIN, err);
+}
+
+/* The end of one request of a group. A fault that made SQLite give the whole transaction up leaves
+ * no savepoint. */
+static int
+db_end_one(struct backend *b, int rc, struct err *err)
+{
+	struct err ignored;
+
+	if (rc < 0 && !sqlite_group_lost(b) && (db_simple(b, STMT_SAVEPOINT_UNDO, &ignored) < 0 ||
+	    db_simple(b, STMT_SAVEPOINT_END, &ignored) < 0))
+		b->group_bad = true;
+	if (rc < 0)
+		return -1;
+	return db_simple(b, STMT_SAVEPOINT_END, err);
 }
 
 int
 db_end(struct backend *b, int rc, struct err *err)
 {
+	if (b->in_group)
+		return db_end_one(b, rc, err);
 	if (rc == 0 && db_simple(b, STMT_COMMIT, err) == 0)
 		return 0;
 	struct err ignored;
 	if (!sqlite3_get_autocommit(b->db))
 		(void)!db_simple(b, STMT_ROLLBACK, &ignored);
 	return -1;
+}
+
+/* ---- groups ---- */
+
+int
+sqlite_group_begin(struct backend *b, struct err *err)
+{
+	if (db_begin(b, err) < 0)
+		return -1;
+	b->in_group = true;
+	b->group_bad = false;
+	return 0;
+}
+
+bool
+sqlite_group_lost(struct backend *b)
+{
+	return b->group_bad || sqlite3_get_autocommit(b->db);
+}
+
+int
+sqlite_group_end(struct backend *b, bool keep, struct err *err)
+{
+	b->in_group = false;
+	return db_end(b, keep ? 0 : -1, err);
 }
 
 /* ---- lists ---- */

@@ -1,15 +1,26 @@
-/* The keeper: one thread that owns the database handle and serves a bounded queue.
+/* The keeper: one thread that owns the database handle and serves a bounded queue in groups.
  *
  * A call is a request on the caller's stack that waits to be answered; a batch is a request of
- * its own that nobody waits for, at most UNDER_WAY of them, so that descriptors and memory stay
- * bounded while the disk syncs. All pass one queue in order: who reads after a put sees what was
- * put, and what is committed is always a prefix of what was put. A batch that fails leaves the
- * state latched: later batches could not be a prefix any more, so every later call fails alike,
- * and nobody waits for what will not come.
+ * its own that nobody waits for, at most ACCOUNT_BATCHES of one account and batches_max of all, so
+ * that descriptors and memory stay bounded while the disk syncs.
+ *
+ * A commit costs a sync, and many accounts commit at once: so the keeper takes all that is in the
+ * queue as one group. The files of its batches are synced first, one after the other, then the
+ * event log that speaks of them, then all is applied in the order of the queue within one
+ * transaction, and nobody is answered before its commit. Each request has a savepoint: one that
+ * is refused fails alone. What is committed is always a prefix of what was put: a batch whose
+ * files or rows fail ends the group in front of it. It leaves the state latched, as later batches
+ * could not be a prefix any more: every later call fails alike, and nobody waits for what will
+ * not come. So does a commit that fails with a batch in it.
+ *
+ * Who reads after a put sees what was put: a read waits for the commit of the group when a writer
+ * of its account (or of what it asks for) stands in front of it, and is served after that commit;
+ * every other read is answered before the first sync. Reading within the open transaction was
+ * rejected: what is seen must be durable. Ending a group in front of each read was rejected too:
+ * each worker reads after it has put, so that groups would be of one or two.
  *
  * When only reading there is no keeper: calls run at once under the mutex, each a short
- * transaction of its own. Letting reads pass queued batches was rejected: a worker that reads
- * what it has just put must find it. */
+ * transaction of its own. */
 #include "state/keeper.h"
 
 #include <assert.h>
@@ -23,7 +34,7 @@
 #include "state/backend.h"
 #include "state/lock.h"
 
-enum { UNDER_WAY = 3, QUEUE_LIMIT = 64 };
+enum { ACCOUNT_BATCHES = 3, QUEUE_LIMIT = 64, GROUP_MAX = QUEUE_LIMIT };
 
 struct state {
 	const struct state_backend_ops *ops;
@@ -33,9 +44,11 @@ struct state {
 	struct queue *queue; /* NULL: reading only */
 	pthread_t keeper;
 	pthread_mutex_t mutex; /* all below; when reading, the backend too */
-	pthread_cond_t answered; /* a request was answered or a batch ended */
-	unsigned under_way;
-	uint64_t put; /* batches given away so far; those that have ended are put - under_way */
+	pthread_cond_t answered; /* requests were answered or batches ended */
+	size_t batches_max, under_way;
+	int64_t *flying; /* the accounts of the batches under way; room for batches_max */
+	uint64_t put, ended; /* batches so far, numbered as the queue has them */
+	pthread_mutex_t order; /* a batch gets its number and its place in the queue together */
 	struct err failed; /* latched; ERR_NONE: none */
 	struct evlog *log;
 };
@@ -59,19 +72,6 @@ state_sync_log(struct state *t, struct err *err)
 	return log != NULL ? evlog_sync(log, err) : 0;
 }
 
-/* The barrier: files, then the log that speaks of them, then the rows. */
-static int
-state_commit(struct state *t, const struct request *r, struct err *err)
-{
-	struct batch *b = r->batch;
-
-	if (b->pending != NULL && b->pending->sync(b->pending, err) < 0)
-		return err_wrap(err, "make stored messages durable");
-	if (state_sync_log(t, err) < 0)
-		return -1;
-	return t->ops->apply(t->backend, &r->lease, b, err);
-}
-
 /* One request on the handle. */
 static int
 state_serve(struct state *t, struct request *r, struct err *err)
@@ -81,18 +81,18 @@ state_serve(struct state *t, struct request *r, struct err *err)
 
 	switch (r->kind) {
 	case REQUEST_BATCH:
-		return state_commit(t, r, err);
+		return ops->apply(b, &r->lease, r->batch, err);
 	case REQUEST_BARRIER:
-		return state_sync_log(t, err);
+		return 0; /* what it waits for is done by its group */
 	case REQUEST_NOTE_SET:
-		return ops->note_set(b, r->note.key, r->note.value, err);
+		return ops->note_set(b, r->note.set, (size_t)r->id, err);
 	case REQUEST_NOTE_GET:
 		return ops->note_get(b, r->note.key, r->note.ret, err);
+	case REQUEST_NOTES:
+		return ops->notes(b, r->note.key, r->arena, r->note.list, r->ret_len, err);
 	case REQUEST_RUN_BEGIN:
 		return ops->run_begin(b, r->run.version, r->run.options, r->run.ret, err);
 	case REQUEST_RUN_END:
-		if (state_sync_log(t, err) < 0)
-			return -1;
 		return ops->run_end(b, r->id, (int)r->id2, err);
 	case REQUEST_CLAIM:
 		return ops->claim(b, r->claim.io, r->arena, r->claim.ret, err);
@@ -142,41 +142,245 @@ state_latched(struct state *t, struct err *err)
 	return failed;
 }
 
-/* A batch has ended, one way or the other: free it, let the next one in. */
-static void
-state_end_batch(struct state *t, struct request *r)
+/* ---- groups ---- */
+
+/* What the keeper took from the queue at once; requests that were answered are gone from it. */
+struct group {
+	struct request *request[GROUP_MAX];
+	size_t len;
+};
+
+static bool
+request_reads(const struct request *r)
 {
-	batch_free(&r->batch);
-	pthread_mutex_lock(&t->mutex);
-	if (r->rc < 0 && t->failed.kind == ERR_NONE)
-		t->failed = r->err;
-	t->under_way--;
-	pthread_cond_broadcast(&t->answered);
-	pthread_mutex_unlock(&t->mutex);
-	free(r);
+	switch (r->kind) {
+	case REQUEST_BATCH:
+	case REQUEST_BARRIER:
+	case REQUEST_NOTE_SET:
+	case REQUEST_RUN_BEGIN:
+	case REQUEST_RUN_END:
+	case REQUEST_CLAIM:
+	case REQUEST_ACCOUNT_END:
+	case REQUEST_FOLDER:
+	case REQUEST_SERVER_SET:
+		return false;
+	default:
+		return true;
+	}
 }
 
-static void
-state_answer(struct state *t, struct request *r)
+static bool
+request_needs_log(const struct request *r)
 {
+	return r->kind == REQUEST_BATCH || r->kind == REQUEST_BARRIER || r->kind == REQUEST_RUN_END;
+}
+
+/* Might w change what r, which reads of that account, is to see? Account 0: of any. */
+static bool
+request_concerns(const struct request *w, const struct request *r, int64_t account)
+{
+	if (r->kind == REQUEST_NOTE_GET || r->kind == REQUEST_NOTES)
+		return w->kind == REQUEST_NOTE_SET;
+	if (r->kind == REQUEST_SERVER_GET)
+		return w->kind == REQUEST_SERVER_SET;
+	return account == 0 || w->lease.account == account;
+}
+
+/* The account that r reads of; 0: of all, or unknown. */
+static int64_t
+request_account(struct state *t, const struct request *r)
+{
+	int64_t account = 0;
+	struct err ignored;
+
+	switch (r->kind) {
+	case REQUEST_FOLDERS:
+	case REQUEST_WARNINGS:
+		return r->id;
+	case REQUEST_PAGE:
+	case REQUEST_MESSAGE:
+	case REQUEST_SUPERSEDED:
+	case REQUEST_PROBLEMS:
+	case REQUEST_DEBTS:
+	case REQUEST_INTENTS:
+		return t->ops->folder_account(t->backend, r->id, &account, &ignored) == 0 ? account
+											  : 0;
+	default:
+		return 0;
+	}
+}
+
+/* Must request i, which reads, wait for one of the writers, which stand in front of it? */
+static bool
+group_waits(struct state *t, const struct group *writers, const struct request *r)
+{
+	int64_t account = writers->len > 0 ? request_account(t, r) : 0;
+
+	for (size_t i = 0; i < writers->len; i++) {
+		if (request_concerns(writers->request[i], r, account))
+			return true;
+	}
+	return false;
+}
+
+/* A batch has ended, one way or the other: its place is free. Mutex held. */
+static void
+state_end_batch(struct state *t, const struct request *r)
+{
+	size_t i = 0;
+
+	if (r->rc < 0 && t->failed.kind == ERR_NONE)
+		t->failed = r->err;
+	while (t->flying[i] != r->lease.account)
+		i++;
+	t->flying[i] = t->flying[--t->under_way];
+	t->ended++;
+}
+
+/* All at once, so that waiters wake once a group. A request that was answered may be gone. */
+static void
+group_answer(struct state *t, struct group *g)
+{
+	for (size_t i = 0; i < g->len; i++) {
+		if (g->request[i]->kind == REQUEST_BATCH)
+			batch_free(&g->request[i]->batch);
+	}
 	pthread_mutex_lock(&t->mutex);
-	r->done = true;
+	for (size_t i = 0; i < g->len; i++) {
+		struct request *r = g->request[i];
+
+		if (r->kind == REQUEST_BATCH) {
+			state_end_batch(t, r);
+			free(r);
+		} else {
+			r->done = true;
+		}
+	}
 	pthread_cond_broadcast(&t->answered);
 	pthread_mutex_unlock(&t->mutex);
+	g->len = 0;
+}
+
+/* Each for itself. */
+static void
+group_read(struct state *t, struct group *readers)
+{
+	for (size_t i = 0; i < readers->len; i++) {
+		struct request *r = readers->request[i];
+
+		r->rc = state_latched(t, &r->err) ? -1 : state_serve(t, r, &r->err);
+	}
+	if (readers->len > 0)
+		group_answer(t, readers);
+}
+
+/* Requests from `from` on fail with that error. */
+static void
+group_fail(struct group *g, size_t from, const struct err *err)
+{
+	for (size_t i = from; i < g->len; i++) {
+		g->request[i]->rc = -1;
+		g->request[i]->err = *err;
+	}
+}
+
+/* Make the files of all batches durable; the number of requests in front of the first that fails. */
+static size_t
+group_sync_files(struct group *g)
+{
+	for (size_t i = 0; i < g->len; i++) {
+		const struct request *r = g->request[i];
+		struct pending *p = r->kind == REQUEST_BATCH ? r->batch->pending : NULL;
+		struct err err;
+
+		if (p == NULL || p->sync(p, &err) == 0)
+			continue;
+		(void)err_wrap(&err, "make stored messages durable");
+		group_fail(g, i, &err);
+		return i;
+	}
+	return g->len;
+}
+
+static int
+group_sync_log(struct state *t, const struct group *g, size_t len, struct err *err)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (request_needs_log(g->request[i]))
+			return state_sync_log(t, err);
+	}
+	return 0;
+}
+
+/* The first `len` in one transaction, which one alone makes for itself. A batch that fails ends it
+ * in front of that batch. -1: nothing of all that is there. */
+static int
+group_apply(struct state *t, struct group *g, size_t len, struct err *err)
+{
+	bool many = len > 1;
+
+	if (many && t->ops->group_begin(t->backend, err) < 0)
+		return -1;
+	for (size_t i = 0; i < len; i++) {
+		struct request *r = g->request[i];
+
+		r->rc = state_serve(t, r, &r->err);
+		if (r->rc == 0)
+			continue;
+		if (many && t->ops->group_lost(t->backend)) {
+			struct err ignored;
+
+			*err = r->err;
+			(void)!t->ops->group_end(t->backend, false, &ignored);
+			return -1;
+		}
+		if (r->kind == REQUEST_BATCH) {
+			group_fail(g, i, &r->err);
+			break;
+		}
+	}
+	return many ? t->ops->group_end(t->backend, true, err) : 0;
+}
+
+/* The barrier: files, then the log that speaks of them, then the rows. */
+static void
+group_write(struct state *t, struct group *writers)
+{
+	struct err err;
+
+	if (writers->len == 0)
+		return;
+	if (state_latched(t, &err)) {
+		group_fail(writers, 0, &err);
+	} else {
+		size_t len = group_sync_files(writers);
+
+		if (group_sync_log(t, writers, len, &err) < 0 ||
+		    (len > 0 && group_apply(t, writers, len, &err) < 0))
+			group_fail(writers, 0, &err);
+	}
+	group_answer(t, writers);
 }
 
 static void *
 state_keep(void *arg)
 {
+	struct group writers = { .len = 0 }, first = { .len = 0 }, after = { .len = 0 };
 	struct state *t = arg;
 	struct request *r;
 
 	while ((r = queue_get(t->queue, -1)) != NULL) {
-		r->rc = state_latched(t, &r->err) ? -1 : state_serve(t, r, &r->err);
-		if (r->kind == REQUEST_BATCH)
-			state_end_batch(t, r);
-		else
-			state_answer(t, r);
+		for (size_t n = 1; r != NULL; n++) {
+			struct group *g = !request_reads(r)	   ? &writers
+			    : group_waits(t, &writers, r) ? &after
+							  : &first;
+
+			g->request[g->len++] = r;
+			r = n < GROUP_MAX ? queue_get(t->queue, 0) : NULL;
+		}
+		group_read(t, &first);
+		group_write(t, &writers);
+		group_read(t, &after);
 	}
 	return NULL;
 }
@@ -223,6 +427,8 @@ state_new(void)
 	t->ops = &state_sqlite;
 	pthread_mutex_init(&t->mutex, NULL);
 	pthread_cond_init(&t->answered, NULL);
+	pthread_mutex_init(&t->order, NULL);
+	state_set_workers(t, 1);
 	return t;
 }
 
@@ -260,8 +466,10 @@ state_close(struct state **ret)
 	if (t->backend != NULL)
 		t->ops->close(&t->backend);
 	job_lock_free(&t->lock);
+	pthread_mutex_destroy(&t->order);
 	pthread_cond_destroy(&t->answered);
 	pthread_mutex_destroy(&t->mutex);
+	free(t->flying);
 	free(t);
 	*ret = NULL;
 }
@@ -282,6 +490,58 @@ state_was_unclean(struct state *t)
 
 /* ---- writing ---- */
 
+void
+state_set_workers(struct state *t, size_t n)
+{
+	pthread_mutex_lock(&t->mutex);
+	size_t max = n + 2 > ACCOUNT_BATCHES ? n + 2 : ACCOUNT_BATCHES;
+	if (max > t->batches_max) {
+		t->flying = mem_resize(t->flying, max, sizeof *t->flying);
+		t->batches_max = max;
+		pthread_cond_broadcast(&t->answered);
+	}
+	pthread_mutex_unlock(&t->mutex);
+}
+
+/* Is there a place for one more batch of that account? Mutex held. */
+static bool
+state_has_room(const struct state *t, int64_t account)
+{
+	size_t own = 0;
+
+	for (size_t i = 0; i < t->under_way; i++)
+		own += t->flying[i] == account;
+	return own < ACCOUNT_BATCHES && t->under_way < t->batches_max;
+}
+
+/* Wait for a place and take it. */
+static int
+state_take_place(struct state *t, int64_t account, struct err *err)
+{
+	pthread_mutex_lock(&t->mutex);
+	while (!state_has_room(t, account) && t->failed.kind == ERR_NONE)
+		pthread_cond_wait(&t->answered, &t->mutex);
+	bool failed = t->failed.kind != ERR_NONE;
+	if (failed)
+		*err = t->failed;
+	else
+		t->flying[t->under_way++] = account;
+	pthread_mutex_unlock(&t->mutex);
+	return failed ? -1 : 0;
+}
+
+static void
+state_queue_batch(struct state *t, struct request *r)
+{
+	pthread_mutex_lock(&t->order);
+	pthread_mutex_lock(&t->mutex);
+	t->put++;
+	pthread_mutex_unlock(&t->mutex);
+	bool taken = queue_put(t->queue, r);
+	assert(taken); /* the queue is closed by state_close alone */
+	pthread_mutex_unlock(&t->order);
+}
+
 int
 state_put(struct state *t, const struct lease *l, struct batch **b, struct err *err)
 {
@@ -291,18 +551,7 @@ state_put(struct state *t, const struct lease *l, struct batch **b, struct err *
 		return err_set(
 		    err, ERR_FULL, "the texts of one batch of messages do not fit into memory");
 	}
-	pthread_mutex_lock(&t->mutex);
-	while (t->under_way >= UNDER_WAY && t->failed.kind == ERR_NONE)
-		pthread_cond_wait(&t->answered, &t->mutex);
-	bool failed = t->failed.kind != ERR_NONE;
-	if (failed)
-		*err = t->failed;
-	else {
-		t->under_way++;
-		t->put++;
-	}
-	pthread_mutex_unlock(&t->mutex);
-	if (failed) {
+	if (state_take_place(t, l->account, err) < 0) {
 		batch_free(b);
 		return -1;
 	}
@@ -311,8 +560,7 @@ state_put(struct state *t, const struct lease *l, struct batch **b, struct err *
 	r->lease = *l;
 	r->batch = *b;
 	*b = NULL;
-	bool taken = queue_put(t->queue, r);
-	assert(taken);
+	state_queue_batch(t, r);
 	return 0;
 }
 
@@ -335,7 +583,7 @@ int
 state_wait(struct state *t, uint64_t ticket, struct err *err)
 {
 	pthread_mutex_lock(&t->mutex);
-	while (t->put - t->under_way < ticket && t->failed.kind == ERR_NONE)
+	while (t->ended < ticket && t->failed.kind == ERR_NONE)
 		pthread_cond_wait(&t->answered, &t->mutex);
 	bool failed = t->failed.kind != ERR_NONE;
 	if (failed)

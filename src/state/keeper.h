@@ -9,6 +9,7 @@ enum request_kind {
 	REQUEST_BARRIER,
 	REQUEST_NOTE_SET,
 	REQUEST_NOTE_GET,
+	REQUEST_NOTES,
 	REQUEST_RUN_BEGIN,
 	REQUEST_RUN_END,
 	REQUEST_CLAIM,
@@ -40,8 +41,10 @@ struct request {
 	union {
 		struct batch *batch;
 		struct {
-			const char *key, *value;
+			const struct job_note *set;
+			const char *key; /* or prefix */
 			char **ret;
+			struct job_note **list;
 		} note;
 		struct {
 			const char *version, *options;

@@ -307,13 +307,49 @@ sqlite_unclean(struct backend *b, bool *ret, struct err *err)
 }
 
 static int
-sqlite_note_set(struct backend *b, const char *key, const char *value, struct err *err)
+note_put(struct backend *b, const struct job_note *note, struct err *err)
 {
-	AUTO(query_done) struct query q = query_start(b, STMT_NOTE_SET);
+	AUTO(query_done)
+	struct query q = query_start(b, note->value != NULL ? STMT_NOTE_SET : STMT_NOTE_DELETE);
 
-	query_text(&q, key);
-	query_text(&q, value);
+	query_text(&q, note->key);
+	if (note->value != NULL)
+		query_text(&q, note->value);
 	return query_run(&q, err);
+}
+
+static int
+sqlite_note_set(struct backend *b, const struct job_note *note, size_t n, struct err *err)
+{
+	int rc = 0;
+
+	if (db_begin(b, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = note_put(b, &note[i], err);
+	return db_end(b, rc, err);
+}
+
+static int
+sqlite_notes(struct backend *b, const char *prefix, struct arena *a, struct job_note **ret,
+    size_t *ret_len, struct err *err)
+{
+	AUTO(mem_free_str) char *end = mem_copy_str(prefix);
+	AUTO(query_done) struct query q = query_start(b, STMT_NOTES);
+	AUTO(rows_done) struct rows rows = { .each = sizeof **ret };
+	bool full = false;
+	int rc;
+
+	end[strlen(end) - 1]++; /* keys are compared by their octets */
+	query_text(&q, prefix);
+	query_text(&q, end);
+	while ((rc = query_row(&q, err)) > 0 && !full) {
+		struct job_note *n = rows_add(&rows);
+
+		n->key = col_text(&q, 0, a, &full);
+		n->value = col_text(&q, 1, a, &full);
+	}
+	return rc < 0 ? -1 : rows_end(&rows, a, full, ret, ret_len, err);
 }
 
 static int
@@ -374,9 +410,13 @@ const struct state_backend_ops state_sqlite = {
 	.open = sqlite_open,
 	.close = sqlite_close,
 	.unclean = sqlite_unclean,
+	.group_begin = sqlite_group_begin,
+	.group_lost = sqlite_group_lost,
+	.group_end = sqlite_group_end,
 	.apply = sqlite_apply,
 	.note_set = sqlite_note_set,
 	.note_get = sqlite_note_get,
+	.notes = sqlite_notes,
 	.run_begin = sqlite_run_begin,
 	.run_end = sqlite_run_end,
 	.claim = sqlite_claim,
@@ -384,6 +424,7 @@ const struct state_backend_ops state_sqlite = {
 	.accounts = sqlite_accounts,
 	.folder = sqlite_folder,
 	.folders = sqlite_folders,
+	.folder_account = sqlite_folder_account,
 	.page = sqlite_page,
 	.message = sqlite_message,
 	.superseded = sqlite_superseded,

@@ -20,6 +20,7 @@ struct backend {
 	char *dir, *path; /* DIR, DIR/imex.db */
 	bool writes;
 	bool older; /* a reader cannot bring it up to date: what needs new columns fails (db_fail) */
+	bool in_group, group_bad; /* within group_begin and group_end; a savepoint would not end */
 	sqlite3_stmt *stmt[STMTS];
 	int64_t pair_old, pair_new; /* what temp.pair was made for; 0: nothing */
 	uint32_t pair_after; /* given so far */
@@ -32,10 +33,14 @@ int db_fail(struct backend *b, struct err *err);
 /* A row that cannot be: *err is ERR_STATE; -1. */
 int db_damaged(struct backend *b, struct err *err, const char *what);
 int db_exec(struct backend *b, const char *sql, struct err *err) WARN_UNUSED;
-/* A transaction that writes; its end commits when rc is 0, else rolls back and keeps *err. Gives
+/* A transaction that writes, within a group a savepoint; its end commits when rc is 0, else rolls back and keeps *err. Gives
  * -1 or 0. */
 int db_begin(struct backend *b, struct err *err) WARN_UNUSED;
 int db_end(struct backend *b, int rc, struct err *err) WARN_UNUSED;
+
+int sqlite_group_begin(struct backend *b, struct err *err) WARN_UNUSED;
+bool sqlite_group_lost(struct backend *b);
+int sqlite_group_end(struct backend *b, bool keep, struct err *err) WARN_UNUSED;
 
 /* One use of a prepared statement: AUTO(query_done) struct query q = query_start(b, STMT_X);
  * parameters in order; then query_row until it gives 0. Faults of preparing and binding appear
@@ -92,6 +97,7 @@ int sqlite_folder(struct backend *b, const struct lease *l, struct folder_rec *i
     struct arena *a, struct err *err);
 int sqlite_folders(struct backend *b, int64_t account, struct arena *a, struct folder_rec **ret,
     size_t *ret_len, struct err *err);
+int sqlite_folder_account(struct backend *b, int64_t folder, int64_t *ret, struct err *err);
 int sqlite_server_get(
     struct backend *b, const char *host_port, struct server_facts *ret, struct err *err);
 int sqlite_server_set(

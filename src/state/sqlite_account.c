@@ -250,6 +250,19 @@ sqlite_folders(struct backend *b, int64_t account, struct arena *a, struct folde
 	return rc < 0 ? -1 : rows_end(&rows, a, full, ret, ret_len, err);
 }
 
+int
+sqlite_folder_account(struct backend *b, int64_t folder, int64_t *ret, struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(b, STMT_FOLDER_ACCOUNT);
+
+	query_int(&q, folder);
+	int rc = query_row(&q, err);
+	if (rc < 0)
+		return -1;
+	*ret = rc > 0 ? col_int(&q, 0) : 0;
+	return 0;
+}
+
 /* The statements that speak of (account, name, a number). */
 static struct query
 folder_query(struct backend *b, enum stmt_no no, const struct lease *l, const struct folder_rec *f,

@@ -10,7 +10,25 @@
 int
 state_note_set(struct state *t, const char *key, const char *value, struct err *err)
 {
-	struct request r = { .kind = REQUEST_NOTE_SET, .note = { .key = key, .value = value } };
+	return state_notes_set(t, &(struct job_note){ key, value }, 1, err);
+}
+
+int
+state_notes_set(struct state *t, const struct job_note *note, size_t n, struct err *err)
+{
+	struct request r = { .kind = REQUEST_NOTE_SET, .id = (int64_t)n, .note = { .set = note } };
+
+	return state_ask(t, &r, err);
+}
+
+int
+state_notes(struct state *t, const char *prefix, struct arena *a, struct job_note **ret,
+    size_t *ret_len, struct err *err)
+{
+	struct request r = { .kind = REQUEST_NOTES,
+		.arena = a,
+		.note = { .key = prefix, .list = ret },
+		.ret_len = ret_len };
 
 	return state_ask(t, &r, err);
 }

@@ -3,7 +3,8 @@
  *
  * Any thread may call; a single keeper thread owns the database handle and serves a queue.
  * Writes come in batches: state_put gives a batch away, the keeper first makes the files of the
- * batch durable (batch->pending), then commits its rows in one transaction. That order is the
+ * batch durable (batch->pending), then commits its rows in one transaction, which writes of others
+ * may share: one that is refused fails alone. That order is the
  * barrier of design.md 6.2. After a failure in the keeper every call returns that error, and
  * waiters wake.
  *
@@ -151,9 +152,19 @@ void state_close(struct state **t); /* waits for what was put */
 /* Fix the birth facts at the first run, compare at later ones (ERR_OTHER_JOB names the field). */
 int state_birth(struct state *t, const struct job_birth *want, struct err *err) WARN_UNUSED;
 int state_birth_read(struct state *t, struct job_birth *ret, struct err *err) WARN_UNUSED;
-/* A note of the job: "options" (JSON, no secrets). *ret is malloc'ed, NULL when absent. */
+/* Notes of the job, short texts by key: "dest", "options/..." (JSON, no secrets). */
+struct job_note {
+	const char *key, *value; /* value NULL, when writing: no such note any more */
+};
 int
 state_note_set(struct state *t, const char *key, const char *value, struct err *err) WARN_UNUSED;
+/* The same for many in one commit. */
+int state_notes_set(
+    struct state *t, const struct job_note *note, size_t n, struct err *err) WARN_UNUSED;
+/* Those whose key begins with that text (not empty), in the order of their octets. */
+int state_notes(struct state *t, const char *prefix, struct arena *a, struct job_note **ret,
+    size_t *ret_len, struct err *err) WARN_UNUSED;
+/* *ret is malloc'ed, NULL when absent. */
 int state_note_get(struct state *t, const char *key, char **ret, struct err *err) WARN_UNUSED;
 /* True when the last run did not end by itself (killed, power lost): sinks recover. */
 bool state_was_unclean(struct state *t);
@@ -223,11 +234,14 @@ int state_superseded(struct state *t, int64_t old_folder, int64_t new_folder, st
     struct err *err) WARN_UNUSED;
 
 /* ---- writing ---- */
-/* Takes *b, also when it fails. Waits while three batches are under way (bounded descriptors). */
+/* How many threads put batches for different accounts; grows only. At first 1. */
+void state_set_workers(struct state *t, size_t n);
+/* Takes *b, also when it fails. Waits while three batches of the account, or two more than there
+ * are workers (three at least), are under way (bounded descriptors). */
 int
 state_put(struct state *t, const struct lease *l, struct batch **b, struct err *err) WARN_UNUSED;
-/* The number of batches put so far; state_wait returns when so many are durable. Batches end in
- * the order in which they were put. */
+/* The number of batches put so far, by all threads; state_wait returns when so many are durable.
+ * Batches end in the order in which they were put. */
 uint64_t state_ticket(struct state *t);
 int state_wait(struct state *t, uint64_t ticket, struct err *err) WARN_UNUSED;
 /* Everything put so far is durable on return. */

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 
 #include "state_help.h"
@@ -37,8 +38,8 @@ struct fake_pending {
 	struct pending pending;
 	struct job *job;
 	int *synced, *freed;
+	uint32_t uid, behind;	/* of its only message; how many rows may not be there yet */
 	bool fails, tried;
-	uint64_t listed_at_sync;
 };
 
 static uint64_t
@@ -59,7 +60,8 @@ fake_sync(struct pending *p, struct err *err)
 {
 	struct fake_pending *f = (struct fake_pending *)p;
 
-	f->listed_at_sync = listed_by_another(f->job);
+	if (!f->fails && listed_by_another(f->job) >= f->behind)
+		*f->synced = -1000;
 	f->tried = true;
 	++*f->synced;
 	return f->fails ? err_set(err, ERR_FULL, "no space left on this disk") : 0;
@@ -71,14 +73,15 @@ fake_free(struct pending *p)
 {
 	struct fake_pending *f = (struct fake_pending *)p;
 
-	if (f->tried && listed_by_another(f->job) != f->listed_at_sync + (f->fails ? 0 : 1))
+	if (f->tried && (listed_by_another(f->job) >= f->uid) == f->fails)
 		*f->freed = -1000;
 	++*f->freed;
 	free(f);
 }
 
+/* At its sync fewer than `behind` rows are there; 0: it fails. */
 static struct batch *
-fake_batch(struct job *job, uint32_t uid, int *synced, int *freed, bool fails)
+fake_batch_behind(struct job *job, uint32_t uid, int *synced, int *freed, uint32_t behind)
 {
 	struct fake_pending *f = mem_new(sizeof(*f));
 	struct batch *b = batch_new();
@@ -87,13 +90,21 @@ fake_batch(struct job *job, uint32_t uid, int *synced, int *freed, bool fails)
 	*f = (struct fake_pending){
 		.pending = { .sync = fake_sync, .free = fake_free },
 		.job = job,
+		.uid = uid,
+		.behind = behind,
 		.synced = synced,
 		.freed = freed,
-		.fails = fails
+		.fails = behind == 0
 	};
 	batch_message(b, job->inbox.id, &m, VERDICTS);
 	batch_set_pending(b, &f->pending);
 	return b;
+}
+
+static struct batch *
+fake_batch(struct job *job, uint32_t uid, int *synced, int *freed, bool fails)
+{
+	return fake_batch_behind(job, uid, synced, freed, fails ? 0 : uid);
 }
 
 static void
@@ -203,14 +214,204 @@ putter_run(void *arg)
 	return NULL;
 }
 
+/* Another account of the same job, with its INBOX. */
+static struct job
+another_account(struct job *job, const char *dir)
+{
+	struct job other = *job;
+
+	arena_init(&other.arena, 1 << 20);
+	job_claim(&other, dir);
+	other.inbox = job_folder(&other, "INBOX", 7);
+	return other;
+}
+
+/* A batch that is not durable before the gate is open. */
 static void
-at_most_three_batches_are_under_way(void **state)
+put_gate(struct job *job, pthread_mutex_t *gate)
+{
+	struct gate *g = mem_new(sizeof(*g));
+	struct batch *b = batch_new();
+
+	*g = (struct gate){ .pending = { gate_sync, gate_free }, .mutex = gate };
+	batch_set_pending(b, &g->pending);
+	job_put(job, b);
+}
+
+static void
+batches_in_the_queue_are_synced_before_one_commit_for_all(void **state)
+{
+	pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+	struct job *job = *state;
+	int synced = 0, freed = 0;
+
+	pthread_mutex_lock(&gate);
+	put_gate(job, &gate);
+	/* Synced alone, the second would find the row of the first. */
+	job_put(job, fake_batch(job, 1, &synced, &freed, false));
+	job_put(job, fake_batch_behind(job, 2, &synced, &freed, 1));
+	pthread_mutex_unlock(&gate);
+	OK(state_barrier(job->state, &job->err));
+	assert_int_equal(synced, 2);
+	assert_int_equal(freed, 2);
+	assert_int_equal(listed_by_another(job), 2);
+}
+
+static void
+batch_that_is_refused_ends_its_group_in_front_of_it(void **state)
+{
+	pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+	struct job *job = *state, other;
+	struct lease old = job->lease;
+
+	state_set_workers(job->state, 2);
+	job_claim(job, "u@h");
+	other = another_account(job, "v@h");
+	pthread_mutex_lock(&gate);
+	put_gate(job, &gate);
+	put_messages(job, job->inbox.id, 1, 1);
+	struct lease lease = job->lease;
+	job->lease = old;
+	put_messages(job, job->inbox.id, 2, 1);
+	job->lease = lease;
+	put_messages(&other, other.inbox.id, 1, 1);
+	pthread_mutex_unlock(&gate);
+	assert_int_equal(state_barrier(job->state, &job->err), -1);
+	assert_int_equal(job->err.kind, ERR_BUSY);
+	assert_int_equal(listed_by_another(job), 1);
+	assert_int_equal(listed_by_another(&other), 0);
+	arena_done(&other.arena);
+}
+
+/* One of many that ask at once. */
+struct asker {
+	struct job *job;
+	pthread_t thread;
+	struct lease lease;
+	int rc;
+	atomic_bool answered;
+	struct err err;
+};
+
+static void *
+asker_ends(void *arg)
+{
+	struct asker *a = arg;
+
+	a->rc = state_account_end(a->job->state, &a->lease, ACCOUNT_DONE, "", 0, &a->err);
+	return NULL;
+}
+
+static void
+request_that_is_refused_fails_alone(void **state)
+{
+	enum { ASKERS = 12 };
+	pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+	struct job *job = *state;
+	struct asker asker[ASKERS];
+
+	pthread_mutex_lock(&gate);
+	put_gate(job, &gate);
+	put_messages(job, job->inbox.id, 1, 1);
+	for (int i = 0; i < ASKERS; i++) {
+		asker[i] = (struct asker){ .job = job, .lease = job->lease };
+		asker[i].lease.epoch -= i % 3 == 1;
+		assert_int_equal(
+		    pthread_create(&asker[i].thread, NULL, asker_ends, &asker[i]), 0);
+	}
+	usleep(20000);	/* so that most come as one group; either way the answers are these */
+	pthread_mutex_unlock(&gate);
+	for (int i = 0; i < ASKERS; i++) {
+		pthread_join(asker[i].thread, NULL);
+		assert_int_equal(asker[i].rc, i % 3 == 1 ? -1 : 0);
+		if (asker[i].rc < 0)
+			assert_int_equal(asker[i].err.kind, ERR_BUSY);
+	}
+	assert_int_equal(listed_by_another(job), 1);
+	OK(state_barrier(job->state, &job->err));
+}
+
+static void *
+asker_looks(void *arg)
+{
+	struct asker *a = arg;
+	struct arena arena;
+	struct folder_rec *f;
+	size_t n;
+
+	arena_init(&arena, 1 << 20);
+	a->rc = state_folders(a->job->state, a->lease.account, &arena, &f, &n, &a->err);
+	arena_done(&arena);
+	atomic_store(&a->answered, true);
+	return NULL;
+}
+
+/* A read that stands behind another account's batch: is it answered before that is synced? Only when
+ * both are in the queue while the keeper is busy, which a round may miss. */
+static bool
+read_passes(struct job *job, struct job *other)
+{
+	pthread_mutex_t gate[2] = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER };
+	struct asker a = { .job = job, .lease = other->lease };
+	bool passed = false;
+
+	pthread_mutex_lock(&gate[0]);
+	pthread_mutex_lock(&gate[1]);
+	put_gate(job, &gate[0]);
+	usleep(20000);
+	put_gate(job, &gate[1]);
+	assert_int_equal(pthread_create(&a.thread, NULL, asker_looks, &a), 0);
+	usleep(20000);
+	pthread_mutex_unlock(&gate[0]);
+	for (int ms = 0; ms < 1000 && !passed; ms++) {
+		usleep(1000);
+		passed = atomic_load(&a.answered);
+	}
+	pthread_mutex_unlock(&gate[1]);
+	pthread_join(a.thread, NULL);
+	OK(state_barrier(job->state, &job->err));
+	assert_int_equal(a.rc, 0);
+	return passed;
+}
+
+static void
+read_does_not_wait_for_the_files_of_other_accounts(void **state)
+{
+	struct job *job = *state, other = another_account(job, "v@h");
+	bool passed = false;
+
+	for (int round = 0; round < 20 && !passed; round++)
+		passed = read_passes(job, &other);
+	assert_true(passed);
+	arena_done(&other.arena);
+}
+
+static void
+one_account_does_not_take_the_places_of_another(void **state)
+{
+	pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+	struct job *job = *state, other = another_account(job, "v@h");
+
+	state_set_workers(job->state, 4);	/* 6 places, 3 of them for one account */
+	pthread_mutex_lock(&gate);
+	for (int i = 0; i < 3; i++)
+		put_gate(job, &gate);
+	for (int i = 0; i < 3; i++)
+		put_gate(&other, &gate);	/* would wait for ever */
+	pthread_mutex_unlock(&gate);
+	OK(state_barrier(job->state, &job->err));
+	arena_done(&other.arena);
+}
+
+static void
+at_most_three_batches_of_an_account_are_under_way(void **state)
 {
 	pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 	struct job *job = *state;
 	struct putter p = { .job = job, .gate = &gate, .count_mutex = PTHREAD_MUTEX_INITIALIZER };
 	pthread_t thread;
 
+	state_set_workers(job->state, 8);
 	pthread_mutex_lock(&gate);
 	assert_int_equal(pthread_create(&thread, NULL, putter_run, &p), 0);
 	while (putter_count(&p, 0) < 3)
@@ -521,7 +722,12 @@ main(void)
 		STATE_TEST(files_are_synced_before_their_rows_are_committed),
 		STATE_TEST(failed_sync_commits_nothing_and_fails_every_later_call),
 		STATE_TEST(batch_that_was_not_given_away_frees_its_files_unsynced),
-		STATE_TEST(at_most_three_batches_are_under_way),
+		STATE_TEST(batches_in_the_queue_are_synced_before_one_commit_for_all),
+		STATE_TEST(batch_that_is_refused_ends_its_group_in_front_of_it),
+		STATE_TEST(request_that_is_refused_fails_alone),
+		STATE_TEST(read_does_not_wait_for_the_files_of_other_accounts),
+		STATE_TEST(one_account_does_not_take_the_places_of_another),
+		STATE_TEST(at_most_three_batches_of_an_account_are_under_way),
 		STATE_TEST(threads_find_what_they_have_just_put),
 		STATE_TEST(commit_under_an_older_lease_is_refused),
 		STATE_TEST(batch_with_too_much_text_is_refused_whole),

@@ -307,19 +307,60 @@ options_are_kept_without_secrets(void **state)
 	assert_int_equal(options_command_line(&o, 5, argv, &err), 0);
 	assert_int_equal(stored_write(job, &g, "imaps://u@h/", &o, NULL, &err), 0);
 	assert_int_equal(stored_write(job, &g, "imaps://u@h/", &o, NULL, &err), 0);
-	assert_int_equal(state_note_get(job, "options", &note, &err), 0);
+	assert_int_equal(state_note_get(job, "options/account/u@h:993", &note, &err), 0);
+	assert_non_null(note);
 	assert_null(strstr(note, "hunter2"));
 	free(note);
 	assert_int_equal(stored_read(&s, job, &err), 0);
 	assert_int_equal(stored_len(s), 1);
 	assert_string_equal(stored_source(s, 0), "imaps://u@h/");
-	assert_int_equal(stored_apply(s, &g.url, &back, &err), 0);
+	assert_int_equal(stored_apply(job, &g.url, &back, &err), 0);
 	assert_int_equal(back.folders.len, 2);
 	assert_string_equal(back.folders.item[1], "B");
 	assert_int_equal(back.timeout_ms, 5000);
 	assert_null(back.way.command);
 	stored_free(&s);
 	secret_free(g.password);
+	options_done(&o);
+	options_done(&back);
+}
+
+/* What imex 0.2 kept: one note for all. The account's own note, once written, counts. */
+static void
+options_of_an_older_job_are_read_and_converted(void **state)
+{
+	static const char old[] = "{\"accounts\":["
+	    "{\"options\":{\"timeout\":\"5000ms\"},\"source\":\"imaps://u@h/\"},"
+	    "{\"options\":{\"folder\":[\"B\"]},\"source\":\"imaps://a%2Fb@h:1993/\"},"
+	    "{\"options\":{},\"source\":\"/a/path\"}]}";
+	struct origin g = { .url = { .user = "u", .host = "h", .port = "993", .tls = true } };
+	struct imap_url second = { .user = "a/b", .host = "h", .port = "1993" };
+	char *argv[] = { (char[]){ "--timeout=7s" } }, *note;
+	struct options o, back;
+	struct stored *s;
+
+	(void)state;
+	options_init(&o, command_find("extract"));
+	options_init(&back, command_find("retry"));
+	assert_int_equal(options_command_line(&o, 1, argv, &err), 0);
+	assert_int_equal(state_note_set(job, "options", old, &err), 0);
+	assert_int_equal(stored_apply(job, &g.url, &back, &err), 0);
+	assert_int_equal(back.timeout_ms, 5000);
+	for (int written = 0; written < 2; written++) {
+		assert_int_equal(stored_read(&s, job, &err), 0);
+		assert_int_equal(stored_len(s), 3);
+		assert_string_equal(stored_source(s, 0), "imaps://a%2Fb@h:1993/");
+		assert_string_equal(stored_source(s, 1), "imaps://u@h/");
+		assert_string_equal(stored_source(s, 2), "/a/path");
+		stored_free(&s);
+		assert_int_equal(stored_write(job, &g, "imaps://u@h/", &o, NULL, &err), 0);
+	}
+	assert_int_equal(state_note_get(job, "options", &note, &err), 0);
+	assert_null(note);
+	assert_int_equal(stored_apply(job, &second, &back, &err), 0);
+	assert_string_equal(back.folders.item[0], "B");
+	assert_int_equal(stored_apply(job, &g.url, &back, &err), 0);
+	assert_int_equal(back.timeout_ms, 7000);
 	options_done(&o);
 	options_done(&back);
 }
@@ -338,6 +379,7 @@ main(void)
 		WITH_A_JOB(where_mail_went_is_told),
 		WITH_A_JOB(three_files_are_left_and_nothing_else),
 		WITH_A_JOB(options_are_kept_without_secrets),
+		WITH_A_JOB(options_of_an_older_job_are_read_and_converted),
 	};
 
 	cells_locale();

@@ -509,6 +509,26 @@ notes_are_kept(void **state)
 	OK(state_note_get(job->state, "options", &got, &job->err));
 	assert_string_equal(got, "{\"a\":1}");
 	free(got);
+	OK(state_note_set(job->state, "options", NULL, &job->err));
+	OK(state_note_get(job->state, "options", &got, &job->err));
+	assert_null(got);
+}
+
+static void
+notes_are_listed_by_what_their_keys_begin_with(void **state)
+{
+	static const struct job_note many[] = { { "a/\xff", "3" }, { "a/", "1" }, { "a", "0" },
+		{ "a/b", "2" }, { "a0", "4" }, { "A/", "5" } };
+	struct job *job = *state;
+	struct job_note *got;
+	size_t n;
+
+	OK(state_notes_set(job->state, many, COUNT_OF(many), &job->err));
+	OK(state_notes(job->state, "a/", &job->arena, &got, &n, &job->err));
+	assert_int_equal(n, 3);
+	assert_string_equal(got[0].key, "a/");
+	assert_string_equal(got[1].value, "2");
+	assert_string_equal(got[2].key, "a/\xff");
 }
 
 static void
@@ -703,6 +723,7 @@ main(void)
 		STATE_TEST(debts_stand_until_paid),
 		STATE_TEST(birth_facts_are_fixed_and_named_when_they_differ),
 		STATE_TEST(notes_are_kept),
+		STATE_TEST(notes_are_listed_by_what_their_keys_begin_with),
 		STATE_TEST(run_without_an_end_is_unclean_until_the_next_one_ends),
 		STATE_TEST(twins_by_case_get_directories_of_their_own),
 		STATE_TEST(account_shows_how_it_ended),
