@@ -369,8 +369,12 @@ migration_open(struct migration *m, struct err *err)
 	if (run_open(&m->run, m->o, NULL, err) < 0)
 		return -1;
 	origin_options(m->o, &m->run.job);
-	return m->found ? run_log(&m->run, m->dir, err)
-			: extract_begin_job(&m->run, m->dir, m->into, err);
+	if (m->found)
+		return run_log(&m->run, m->dir, err);
+	if (extract_begin_job(&m->run, m->dir, m->into, err) < 0)
+		return -1;
+	state_set_workers(m->run.state, m->o->jobs);
+	return 0;
 }
 
 int
