@@ -502,6 +502,8 @@ ctl_run(struct ctl *c, struct err *err)
 	}
 	if (rc >= 0 && c->m.run.state && state_run_end(c->m.run.state, number, rc, err) < 0)
 		rc = -1;
+	if (rc >= 0)
+		run_finished(&c->m.run, rc);
 	run_close(&c->m.run);
 	return rc;
 }

@@ -300,6 +300,8 @@ extract_account(struct options *o, const char *dir, const char *source, const st
 		rc = extract_begin(&x, err);
 	if (rc == 0)
 		rc = extract_run(&x, err);
+	if (rc == 0)
+		run_finished(&x.run, x.code);
 	run_close(&x.run);
 	destination_done(&x.dest);
 	return rc < 0 ? -1 : x.code;

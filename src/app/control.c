@@ -14,6 +14,7 @@ enum { EXIT_INTERRUPTED = 75, STOP_THREAD = SIGUSR1 };
 struct control {
 	struct cancel *stop;
 	struct screen *screen;
+	struct metrics *metrics;
 	sigset_t ours, before;
 	pthread_t signals;
 	pthread_mutex_t mutex;
@@ -101,12 +102,14 @@ control_thread(pthread_t *ret, void *(*body)(void *), struct control *c, struct 
 }
 
 int
-control_open(struct control **ret, struct cancel *stop, struct screen *s, struct err *err)
+control_open(struct control **ret, struct cancel *stop, struct screen *s, struct metrics *m,
+    struct err *err)
 {
 	struct control *c = mem_new(sizeof(*c));
 
 	c->stop = stop;
 	c->screen = s;
+	c->metrics = m;
 	control_init(c);
 	control_signal_set(&c->ours);
 	pthread_sigmask(SIG_BLOCK, &c->ours, &c->before);
@@ -173,6 +176,7 @@ control_show(struct control *c)
 		screen_say(c->screen,
 		    "imex: finishing the current batch; press Ctrl-C again to stop at once");
 	screen_tick(c->screen, resized);
+	metrics_tick(c->metrics);
 	pthread_mutex_lock(&c->mutex);
 }
 

@@ -6,14 +6,15 @@
 #ifndef APP_CONTROL_H
 #define APP_CONTROL_H
 
+#include "app/metrics.h"
 #include "app/screen.h"
 #include "base/cancel.h"
 
 struct control;
 
-/* From here on signals are ours; call it before any other thread starts. `s` may be NULL. */
-int control_open(
-    struct control **ret, struct cancel *stop, struct screen *s, struct err *err) WARN_UNUSED;
+/* From here on signals are ours; call it before any other thread starts. `s` and `m` may be NULL. */
+int control_open(struct control **ret, struct cancel *stop, struct screen *s, struct metrics *m,
+    struct err *err) WARN_UNUSED;
 void control_close(struct control **c);
 /* work(arg, err) in a thread of its own, while this one draws. Its result. */
 int control_run(struct control *c, int (*work)(void *arg, struct err *err), void *arg,

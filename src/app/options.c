@@ -146,6 +146,8 @@ const struct option_row option_table[] = {
 	    "print JSON for programs" },
 	{ "progress", 0, OPT_CHOICE, CMD_WORKS, false, AT(progress), "HOW", "auto|json|none", 0, 0,
 	    "auto: a display on a terminal; json: a line a second; none" },
+	{ "metrics-file", 0, OPT_FILE, CMD_MANY | CMD_IMPORT, false, AT(metrics_file), "FILE", NULL, 0, 0,
+	    "keep the numbers of the run in FILE, in the text format of Prometheus" },
 	{ "syslog", 0, OPT_FLAG, CMD_WRITES | CMD_VERIFY | CMD_MIGRATE | CMD_IMPORT | CMD_UNDO, true, AT(syslog), NULL, NULL, 0, 0,
 	    "events go to the system log too" },
 	{ "verbose", 'v', OPT_COUNT, CMD_WORKS, false, AT(verbose), NULL, NULL, 0, 3,

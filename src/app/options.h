@@ -87,6 +87,7 @@ struct options {
 	int64_t retry_delay_ms;
 	int order;			/* enum schedule_order */
 	bool keep_going;
+	const char *metrics_file;
 	bool no_source_writes, no_subjects, deep, dry_run, quiet, json, syslog;
 	unsigned verbose;
 	const char *config;

@@ -27,13 +27,24 @@ run_begin(struct run *r, struct run *above, struct options *o, const char *sourc
 	return 0;
 }
 
+/* What people know the job by. */
+static const char *
+run_job_name(const struct options *o)
+{
+	if (o->to || o->job)
+		return o->to ? o->to : o->job;
+	return o->n_words > 0 ? o->word[0] : "";
+}
+
 int
 run_open(struct run *r, struct options *o, const char *source, struct err *err)
 {
 	if (run_begin(r, NULL, o, source, err) < 0)
 		return -1;
 	r->screen = screen_open((enum progress_choice)o->progress, o->quiet, &r->all);
-	return control_open(&r->control, r->stop, r->screen, err);
+	if (metrics_open(&r->metrics, o->metrics_file, run_job_name(o), &r->all, err) < 0)
+		return -1;
+	return control_open(&r->control, r->stop, r->screen, r->metrics, err);
 }
 
 int
@@ -134,9 +145,16 @@ run_quiet(struct run *r)
 }
 
 void
+run_finished(struct run *r, int code)
+{
+	metrics_close(&r->metrics, code);
+}
+
+void
 run_close(struct run *r)
 {
 	run_quiet(r);
+	metrics_close(&r->metrics, -1);
 	if (!r->above || r->state != r->above->state)
 		state_close(&r->state);
 	if (!r->above || r->log != r->above->log)

@@ -15,6 +15,7 @@ struct run {
 	struct progress_all all;	/* not of one that is below another */
 	struct cancel *stop;
 	struct screen *screen;
+	struct metrics *metrics;
 	struct control *control;
 	struct evlog *log;
 	struct state *state;
@@ -33,6 +34,8 @@ int run_log(struct run *r, const char *dir, struct err *err) WARN_UNUSED;
 int run_state(struct run *r, const char *dir, enum state_mode mode, struct err *err) WARN_UNUSED;
 /* The display is over; lines may be printed. */
 void run_quiet(struct run *r);
+/* The exit code of the run, for --metrics-file. Before run_close. */
+void run_finished(struct run *r, int code);
 void run_close(struct run *r);
 /* One line on standard error: "imex: " and the error, with what to do about it. `g` may be NULL. */
 void run_complain(const struct err *err, const struct origin *g);
