@@ -43,6 +43,14 @@ const struct option_row option_table[] = {
 	{ "skip-deleted", 0, OPT_FLAG, CMD_ONLINE | CMD_CONVERT | CMD_IMPORT, true, AT(skip_deleted),
 	    NULL, NULL, 0, 0,
 	    "not the messages that are flagged \\Deleted" },
+	{ "unseen", 0, OPT_FLAG, CMD_ONLINE | CMD_CONVERT | CMD_IMPORT, true, AT(unseen), NULL, NULL, 0, 0,
+	    "only messages that are not flagged \\Seen" },
+	{ "min-size", 0, OPT_SIZE, CMD_ONLINE | CMD_CONVERT | CMD_IMPORT, true, AT(min_size), "SIZE", NULL,
+	    1, 0, "only messages of at least SIZE, as 10k" },
+	{ "max-size", 0, OPT_SIZE, CMD_ONLINE | CMD_CONVERT | CMD_IMPORT, true, AT(max_size), "SIZE", NULL,
+	    1, 0, "only messages of at most SIZE, as 25M" },
+	{ "priority-folders", 0, OPT_LIST, RUNS | CMD_CONVERT | CMD_IMPORT, true, AT(first), "PATTERN", NULL,
+	    0, 0, "these folders first; repeat for more, in their order" },
 	{ "format", 0, OPT_CHOICE, CMD_BEGINS, true, AT(format),
 	    "FORMAT", "maildir|mbox|eml|exchange", 0, 0,
 	    "format of the files: maildir, mbox, eml or exchange" },
@@ -591,6 +599,9 @@ options_fit(const struct options *o, struct err *err)
 	if (o->since.given && o->before.given && when_epoch(&o->since) >= when_epoch(&o->before))
 		return err_set(err, ERR_USAGE,
 		    "--since is not before --before: no message can be between them");
+	if (o->max_size > 0 && o->min_size > o->max_size)
+		return err_set(err, ERR_USAGE,
+		    "--min-size is larger than --max-size: no message can be between them");
 	return o->format == FORMAT_EXCHANGE ? options_codepage(o, err) : 0;
 }
 

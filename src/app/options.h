@@ -57,7 +57,9 @@ struct options {
 	bool subscribed;
 	unsigned namespaces;		/* enum namespace_bit */
 	struct when since, before;
-	bool skip_deleted;
+	bool skip_deleted, unseen;
+	uint64_t min_size, max_size;	/* octets; 0: no limit */
+	struct text_list first;		/* --priority-folders */
 	int eol, report_format, progress;
 	int format;			/* enum format */
 	bool windows_names, mbox_status, full_source, drafts_by_flag;

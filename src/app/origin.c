@@ -107,6 +107,11 @@ origin_options(const struct options *o, struct job *ret)
 		.excludes = o->excludes.item,
 		.n_excludes = o->excludes.len,
 		.subscribed = o->subscribed,
+		.unseen = o->unseen,
+		.min_size = o->min_size,
+		.max_size = o->max_size,
+		.first = o->first.item,
+		.n_first = o->first.len,
 		.other_users = (o->namespaces & NAMESPACE_OTHER) != 0,
 		.shared = (o->namespaces & NAMESPACE_SHARED) != 0,
 	};

@@ -29,6 +29,11 @@ struct selection {
 	int64_t since, before;
 	bool has_since, has_before;
 	bool skip_deleted; /* leave out what is flagged \Deleted (EM-04) */
+	bool unseen; /* only what is not flagged \Seen */
+	/* Octets as the source states them; 0: no limit. One whose size is not known passes. */
+	uint64_t min_size, max_size;
+	const char *const *first; /* patterns of folders that are copied before the others, in that order */
+	size_t n_first;
 };
 
 /* How mail is written, besides its format. */

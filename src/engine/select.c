@@ -1,11 +1,14 @@
 #include "engine/select.h"
 
 #include <fnmatch.h>
+#include <inttypes.h>
 #include <stdio.h>
-#include <strings.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "mail/names.h"
 
 enum { PLAN_ARENA = 256 * 1024 * 1024 };
@@ -67,6 +70,35 @@ excluded_why(const struct selection *sel, const struct planned *one)
 	return NULL;
 }
 
+/* The pattern of --priority-folders that comes first; behind all of them when none matches. */
+static size_t
+priority(const struct selection *sel, const struct planned *f)
+{
+	size_t i = 0;
+
+	while (i < sel->n_first && !pattern_matches(sel->first[i], f->display))
+		i++;
+	return i;
+}
+
+/* Folders of one pattern, and those of none, keep their order. */
+static void
+plan_order(struct plan *p, const struct selection *sel)
+{
+	struct planned *sorted;
+	size_t n = 0;
+
+	if (sel->n_first == 0)
+		return;
+	sorted = mem_resize(NULL, p->len + 1, sizeof(*sorted));
+	for (size_t rank = 0; rank <= sel->n_first; rank++)
+		for (size_t i = 0; i < p->len; i++)
+			if (priority(sel, &p->folder[i]) == rank)
+				sorted[n++] = p->folder[i];
+	memcpy(p->folder, sorted, n * sizeof(*sorted));
+	free(sorted);
+}
+
 int
 plan_make(struct plan *p, const struct selection *sel, struct folder_list *list, struct err *err)
 {
@@ -94,6 +126,7 @@ plan_make(struct plan *p, const struct selection *sel, struct folder_list *list,
 		one->excluded = one->why != NULL;
 		p->len++;
 	}
+	plan_order(p, sel);
 	rc = 0;
 	goto out;
 full:
@@ -123,7 +156,7 @@ plan_unmatched(const struct plan *p, const struct selection *sel, struct buf *ou
 
 /* "before --since 2003-11-07T00:00:00Z" */
 static bool
-excluded_by_date(const char *words, int64_t limit, char *ret_why)
+out_of_window(const char *words, int64_t limit, char *ret_why)
 {
 	char at[ISO_MAX];
 
@@ -132,18 +165,41 @@ excluded_by_date(const char *words, int64_t limit, char *ret_why)
 	return true;
 }
 
+static bool
+excluded_by_date(const struct selection *sel, const struct date *d, char *ret_why)
+{
+	if (!d->known)
+		return false;
+	if (sel->has_since && d->epoch < sel->since)
+		return out_of_window("before --since", sel->since, ret_why);
+	if (sel->has_before && d->epoch >= sel->before)
+		return out_of_window("not before --before", sel->before, ret_why);
+	return false;
+}
+
+static bool
+excluded_by_size(const struct selection *sel, const struct msg *m, char *ret_why)
+{
+	if (!m->size_known)
+		return false;
+	if (m->size < sel->min_size)
+		snprintf(ret_why, EXCLUDED_WHY_MAX, "smaller than --min-size %" PRIu64, sel->min_size);
+	else if (sel->max_size > 0 && m->size > sel->max_size)
+		snprintf(ret_why, EXCLUDED_WHY_MAX, "larger than --max-size %" PRIu64, sel->max_size);
+	else
+		return false;
+	return true;
+}
+
 bool
 selection_excludes(const struct selection *sel, const struct msg *m, char ret_why[EXCLUDED_WHY_MAX])
 {
-	if (sel->skip_deleted && (m->flags.system & FLAG_DELETED)) {
-		snprintf(ret_why, EXCLUDED_WHY_MAX, "flagged \\Deleted");
-		return true;
-	}
-	if (!m->date.known)
-		return false;
-	if (sel->has_since && m->date.epoch < sel->since)
-		return excluded_by_date("before --since", sel->since, ret_why);
-	if (sel->has_before && m->date.epoch >= sel->before)
-		return excluded_by_date("not before --before", sel->before, ret_why);
-	return false;
+	const char *flag = sel->skip_deleted && (m->flags.system & FLAG_DELETED) ? "flagged \\Deleted"
+			   : sel->unseen && (m->flags.system & FLAG_SEEN)	 ? "seen (--unseen)"
+										 : NULL;
+
+	if (flag == NULL)
+		return excluded_by_date(sel, &m->date, ret_why) || excluded_by_size(sel, m, ret_why);
+	snprintf(ret_why, EXCLUDED_WHY_MAX, "%s", flag);
+	return true;
 }
