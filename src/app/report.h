@@ -16,17 +16,17 @@ struct report {
 	struct job_birth birth;
 	const char *dest;		/* DEST of a job that goes to a server; NULL: to files */
 	struct account_rec *account;
+	struct tally *sum;		/* of each account */
 	size_t n_accounts;
+	struct run_rec *run;
+	size_t n_runs;
 	int exit_code;			/* 0, 1 or 2 by rules.md 5 */
 };
 
-/* The folders of one account, and their sums. */
-struct tally {
-	uint64_t folders, proved, listed, verdicts[VERDICTS], expunged, bytes;
-};
+/* One account with its folders. */
 struct account_report {
 	struct arena arena;
-	const char *dest;		/* account that its mail went to, "anna@host"; NULL: files */
+	const char *dest;		/* as report_account_dest */
 	struct folder_rec *folder;
 	size_t n_folders;
 	struct tally sum;		/* without folders that are no longer there */
@@ -37,8 +37,12 @@ struct account_report {
 int report_open(
     struct report *r, struct state *t, const char *dir, bool hide, struct err *err) WARN_UNUSED;
 void report_done(struct report *r);
+/* a: one of r->account. */
 int report_account(struct report *r, const struct account_rec *a, struct account_report *ret,
     struct err *err) WARN_UNUSED;
+/* The account that its mail went to, "anna@host", in a; NULL: files. */
+const char *report_account_dest(
+    const struct report *r, const struct account_rec *account, struct arena *a);
 void report_account_done(struct account_report *a);
 int report_problems(struct report *r, const struct folder_rec *f, struct arena *a,
     struct problem **ret, size_t *ret_len, struct err *err) WARN_UNUSED;
@@ -51,12 +55,15 @@ const char *account_words(const struct account_rec *a, const struct tally *sum);
 int account_code(const struct account_rec *a, const struct tally *sum);
 /* Has the format line ends that one can choose? */
 bool report_has_eol(const struct report *r);
-/* For programs: new, running, done, failed, stopped. */
+/* For programs: new, running, done, failed, stopped, queued, waiting. */
 const char *account_status_name(enum account_status s);
 /* "migrate to a server", "extract to maildir, line ends lf" */
 void report_kind(const struct report *r, struct out *o);
 /* The file in the quarantine that the reason of a problem names; NULL: none. */
 const char *report_set_aside(const struct problem *p);
+/* Of the runs, the first that a page for people shows: it has the last RUNS_SHOWN. */
+enum { RUNS_SHOWN = 20 };
+size_t report_runs_from(const struct report *r);
 /* UTF-8 of a wire name, in scratch. */
 const char *report_name(const char *wire_name, struct buf *scratch);
 

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/history.h"
 #include "app/cells.h"
 #include "app/report.h"
 #include "app/stored.h"
@@ -241,6 +242,29 @@ html_escapes_all_that_is_foreign(void **state)
 }
 
 static void
+html_of_many_accounts_begins_with_a_table_of_them(void **state)
+{
+	struct account_rec a = { .name = "b<@h", .dir = "b@h", .login = "b<", .host = "h", .port = "993" };
+	struct arena arena;
+	struct lease l;
+
+	(void)state;
+	arena_init(&arena, 1 << 20);
+	assert_int_equal(state_claim(job, &a, &arena, &l, &err), 0);
+	assert_int_equal(state_account_end(job, &l, ACCOUNT_DONE, "", 0, &err), 0);
+	arena_done(&arena);
+	char *text = printed(REPORT_HTML, false);
+	const char *row = strstr(text, "\">b&lt;@h</a></td><td class=\"good\">complete</td>");
+	const char *folders = strstr(text, "<details><summary>");
+
+	assert_non_null(row);
+	assert_non_null(folders);
+	assert_true(row < folders);
+	assert_non_null(strstr(text, "<h2 id=\"a2\">b&lt;@h: complete</h2>"));
+	free(text);
+}
+
+static void
 where_mail_went_is_told(void **state)
 {
 	char *text;
@@ -325,6 +349,33 @@ options_are_kept_without_secrets(void **state)
 	options_done(&back);
 }
 
+static void
+runs_are_told_without_secrets(void **state)
+{
+	char *argv[] = { (char[]){ "--password-command=echo hunter2" }, (char[]){ "--folder=A" },
+		(char[]){ "--folder=<b>" }, (char[]){ "--to=d" } };
+	static const enum report_format forms[] = { REPORT_TEXT, REPORT_JSON, REPORT_HTML };
+	static const char *const said[] = { "--folder=A", "\"pid\":", "--folder=&lt;b&gt;" };
+	struct options o;
+	int64_t run;
+
+	(void)state;
+	options_init(&o, command_find("extract"));
+	assert_int_equal(options_command_line(&o, 4, argv, &err), 0);
+	assert_int_equal(history_begin(job, &o, "imaps://u@h/", &run, &err), 0);
+	assert_int_equal(state_run_end(job, run, 75, &err), 0);
+	for (size_t i = 0; i < COUNT_OF(forms); i++) {
+		char *text = printed(forms[i], false);
+
+		assert_non_null(strstr(text, "extract imaps://u@h/"));
+		assert_non_null(strstr(text, said[i]));
+		assert_non_null(strstr(text, "75"));
+		assert_null(strstr(text, "hunter2"));
+		free(text);
+	}
+	options_done(&o);
+}
+
 /* What imex 0.2 kept: one note for all. The account's own note, once written, counts. */
 static void
 options_of_an_older_job_are_read_and_converted(void **state)
@@ -376,9 +427,11 @@ main(void)
 		WITH_A_JOB(privacy_leaves_senders_and_subjects_out),
 		WITH_A_JOB(csv_disarms_formulas_and_quotes),
 		WITH_A_JOB(html_escapes_all_that_is_foreign),
+		WITH_A_JOB(html_of_many_accounts_begins_with_a_table_of_them),
 		WITH_A_JOB(where_mail_went_is_told),
 		WITH_A_JOB(three_files_are_left_and_nothing_else),
 		WITH_A_JOB(options_are_kept_without_secrets),
+		WITH_A_JOB(runs_are_told_without_secrets),
 		WITH_A_JOB(options_of_an_older_job_are_read_and_converted),
 	};
 
