@@ -21,42 +21,66 @@ struct retry {
 	size_t len, done;	/* accounts to work on; accounts that need nothing */
 };
 
-static int
-retry_is_complete(struct report *r, const struct account_rec *a, bool *ret, struct err *err)
-{
-	struct account_report ar;
+/* Accounts in the order of their logins and servers, to be found by them. */
+struct by_login {
+	const struct account_rec **account;
+	size_t len;
+};
 
-	*ret = false;
-	if (a->status != ACCOUNT_DONE)
-		return 0;
-	if (report_account(r, a, &ar, err) < 0)
-		return -1;
-	*ret = tally_not_good(&ar.sum) == 0 && ar.sum.proved == ar.sum.folders;
-	report_account_done(&ar);
-	return 0;
+static int
+login_order(const void *a, const void *b)
+{
+	const struct account_rec *x = *(const struct account_rec *const *)a;
+	const struct account_rec *y = *(const struct account_rec *const *)b;
+	int order = strcmp(x->login, y->login);
+
+	if (order == 0)
+		order = strcmp(x->host, y->host);
+	return order != 0 ? order : strcmp(x->port, y->port);
+}
+
+static void
+by_login_make(struct by_login *l, const struct report *r)
+{
+	l->account = mem_resize(NULL, r->n_accounts + 1, sizeof(*l->account));
+	l->len = r->n_accounts;
+	for (size_t i = 0; i < l->len; i++)
+		l->account[i] = &r->account[i];
+	qsort(l->account, l->len, sizeof(*l->account), login_order);
+}
+
+static bool
+retry_is_complete(const struct report *r, const struct account_rec *a)
+{
+	const struct tally *sum = &r->sum[a - r->account];
+
+	return a->status == ACCOUNT_DONE && tally_not_good(sum) == 0 && sum->proved == sum->folders;
 }
 
 static int
-retry_needs(struct report *r, const char *source, bool *ret, struct err *err)
+retry_needs(const struct report *r, const struct by_login *l, const char *source, bool *ret,
+    struct err *err)
 {
 	struct arena a;
 	struct imap_url url;
-	bool complete = false;
-	int rc;
 
+	*ret = true;
 	arena_init(&a, 64 * 1024);
-	rc = imap_url_parse(source, &a, &url, err);
-	for (size_t i = 0; i < r->n_accounts && rc == 0; i++)
-		if (origin_same(&url, r->account[i].login, r->account[i].host, r->account[i].port))
-			rc = retry_is_complete(r, &r->account[i], &complete, err);
+	int rc = imap_url_parse(source, &a, &url, err);
+	if (rc == 0) {
+		const struct account_rec want = { .login = url.user, .host = url.host, .port = url.port };
+		const struct account_rec *key = &want, **found =
+		    bsearch(&key, l->account, l->len, sizeof(*l->account), login_order);
+
+		*ret = found == NULL || !retry_is_complete(r, *found);
+	}
 	arena_done(&a);
-	*ret = !complete;
 	return rc;
 }
 
 static int
-retry_choose(struct retry *t, const struct stored *s, struct report *r, const char *only,
-    struct err *err)
+retry_choose(struct retry *t, const struct stored *s, const struct report *r,
+    const struct by_login *l, const char *only, struct err *err)
 {
 	t->source = mem_resize(NULL, stored_len(s) + 1, sizeof(*t->source));
 	for (size_t i = 0; i < stored_len(s); i++) {
@@ -64,7 +88,7 @@ retry_choose(struct retry *t, const struct stored *s, struct report *r, const ch
 
 		if (only && !origin_is(stored_source(s, i), only))
 			continue;
-		if (retry_needs(r, stored_source(s, i), &needed, err) < 0)
+		if (retry_needs(r, l, stored_source(s, i), &needed, err) < 0)
 			return -1;
 		if (!needed) {
 			t->done++;
@@ -90,7 +114,11 @@ retry_read(struct retry *t, const char *dir, const char *only, struct err *err)
 		return -1;
 	rc = stored_read(&s, state, err);
 	if (rc == 0 && (rc = report_open(&r, state, dir, false, err)) == 0) {
-		rc = retry_choose(t, s, &r, only, err);
+		struct by_login l;
+
+		by_login_make(&l, &r);
+		rc = retry_choose(t, s, &r, &l, only, err);
+		free(l.account);
 		report_done(&r);
 	}
 	stored_free(&s);

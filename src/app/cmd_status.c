@@ -6,19 +6,19 @@
 #include "base/json.h"
 
 static void
-status_text(const struct account_report *ar, const struct account_rec *a, pid_t pid, struct out *o)
+status_text(const struct account_rec *a, const struct tally *sum, const char *dest, pid_t pid,
+    struct out *o)
 {
 	char listed[HUMAN_MAX], stored[HUMAN_MAX], bytes[HUMAN_MAX];
-	const struct tally *sum = &ar->sum;
 	uint64_t bad = tally_not_good(sum);
 
 	human_count(sum->listed, listed);
 	human_count(sum->verdicts[VERDICT_STORED], stored);
 	human_bytes(sum->bytes, bytes);
 	out_visible(o, a->name);
-	if (ar->dest) {
+	if (dest) {
 		out_str(o, " to ");
-		out_visible(o, ar->dest);
+		out_visible(o, dest);
 	}
 	if (a->status == ACCOUNT_RUNNING && pid > 0)
 		out_printf(o, ": running (process %ld)", (long)pid);
@@ -40,15 +40,14 @@ status_text(const struct account_report *ar, const struct account_rec *a, pid_t 
 }
 
 static void
-status_json(const struct account_rec *a, const struct account_report *ar, struct out *o)
+status_json(const struct account_rec *a, const struct tally *sum, const char *dest, struct out *o)
 {
-	const struct tally *sum = &ar->sum;
 	struct buf *b = &o->buf;
 
 	json_open(b, NULL);
 	json_put_text(b, "account", slice_str(a->name));
 	json_put_text(b, "dir", slice_str(a->dir));
-	json_put_str(b, "dest", ar->dest);
+	json_put_str(b, "dest", dest);
 	json_put_str(b, "status", account_status_name(a->status));
 	json_put_str(b, "words", account_words(a, sum));
 	json_put_int(b, "folders", (int64_t)sum->folders);
@@ -61,31 +60,31 @@ status_json(const struct account_rec *a, const struct account_report *ar, struct
 	json_put_int(b, "warnings", (int64_t)a->warnings);
 	json_put_text(b, "error", slice_str(a->error));
 	json_close(b);
-	out_drain(o);
+	out_check(o);
 }
 
-static int
-status_accounts(struct report *r, bool json, pid_t pid, struct out *o, struct err *err)
+static void
+status_accounts(struct report *r, bool json, pid_t pid, struct out *o)
 {
-	for (size_t i = 0; i < r->n_accounts; i++) {
-		struct account_report ar;
+	struct arena a;
 
-		if (report_account(r, &r->account[i], &ar, err) < 0)
-			return -1;
+	arena_init(&a, 64 * 1024);
+	for (size_t i = 0; i < r->n_accounts; i++) {
+		const char *dest = report_account_dest(r, &r->account[i], &a);
+
 		if (json)
-			status_json(&r->account[i], &ar, o);
+			status_json(&r->account[i], &r->sum[i], dest, o);
 		else
-			status_text(&ar, &r->account[i], pid, o);
-		report_account_done(&ar);
+			status_text(&r->account[i], &r->sum[i], dest, pid, o);
+		arena_reset(&a);
 	}
-	return 0;
+	arena_done(&a);
 }
 
 static int
 status_print(struct report *r, bool json, struct err *err)
 {
 	pid_t pid = jobdir_runner(r->dir);
-	struct err written;
 	struct out o;
 
 	out_open(&o, STDOUT_FILENO);
@@ -96,8 +95,7 @@ status_print(struct report *r, bool json, struct err *err)
 		json_put_int(&o.buf, "process", pid);
 		json_open_array(&o.buf, "accounts");
 	}
-	int rc = status_accounts(r, json, pid, &o, err);
-
+	status_accounts(r, json, pid, &o);
 	if (json) {
 		json_close_array(&o.buf);
 		json_close(&o.buf);
@@ -105,7 +103,7 @@ status_print(struct report *r, bool json, struct err *err)
 	} else if (r->n_accounts == 0) {
 		out_str(&o, "no account yet\n");
 	}
-	return out_close(&o, rc < 0 ? &written : err) < 0 ? -1 : rc;
+	return out_close(&o, err);
 }
 
 int

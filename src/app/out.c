@@ -29,7 +29,7 @@ out_write(struct out *o, size_t len)
 }
 
 /* A single piece over OUT_MAX cannot be: texts of the state are bounded far below. */
-static void
+void
 out_check(struct out *o)
 {
 	if (o->buf.full && o->err.kind == ERR_NONE)

@@ -9,7 +9,7 @@
 
 struct out {
 	int fd;
-	struct buf buf;		/* base/json.h may write into it: call out_drain now and then */
+	struct buf buf;		/* base/json.h may write into it: call out_check now and then */
 	struct buf shown;	/* scratch of out_visible */
 	struct err err;		/* ERR_NONE while all is well */
 };
@@ -22,6 +22,8 @@ void out_str(struct out *o, const char *text);
 void out_printf(struct out *o, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Write what has been collected but for its last byte, to which JSON's commas look. */
 void out_drain(struct out *o);
+/* The same when a piece has come together that is worth a write. */
+void out_check(struct out *o);
 
 /* Text that came from a server or a file: control characters made visible. NULL is "". */
 void out_visible(struct out *o, const char *text);

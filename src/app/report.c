@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "mail/names.h"
 
-enum { REPORT_ARENA = 64 * 1024 * 1024 };
+enum { REPORT_ARENA = 1024 * 1024 * 1024, ACCOUNT_ARENA = 64 * 1024 * 1024 };
 
 static int
 report_read_dest(struct report *r, struct err *err)
@@ -23,6 +23,27 @@ report_read_dest(struct report *r, struct err *err)
 	return 0;
 }
 
+/* Both lists are in the order of accounts; an account without folders has no tally. */
+static int
+report_read_sums(struct report *r, struct err *err)
+{
+	struct tally *t;
+	size_t n, next = 0;
+
+	if (state_tallies(r->state, &r->arena, &t, &n, err) < 0)
+		return -1;
+	r->sum = arena_take(&r->arena, (r->n_accounts + 1) * sizeof(*r->sum));
+	if (!r->sum)
+		return err_set(err, ERR_STATE, "the accounts of the state do not fit into memory");
+	for (size_t i = 0; i < r->n_accounts; i++) {
+		while (next < n && t[next].account < r->account[i].id)
+			next++;
+		if (next < n && t[next].account == r->account[i].id)
+			r->sum[i] = t[next];
+	}
+	return 0;
+}
+
 int
 report_open(struct report *r, struct state *t, const char *dir, bool hide, struct err *err)
 {
@@ -30,7 +51,8 @@ report_open(struct report *r, struct state *t, const char *dir, bool hide, struc
 	arena_init(&r->arena, REPORT_ARENA);
 	if (state_birth_read(t, &r->birth, err) < 0 || report_read_dest(r, err) < 0 ||
 	    state_outcome(t, &r->exit_code, err) < 0 ||
-	    state_accounts(t, &r->arena, &r->account, &r->n_accounts, err) < 0) {
+	    state_accounts(t, &r->arena, &r->account, &r->n_accounts, err) < 0 ||
+	    report_read_sums(r, err) < 0) {
 		arena_done(&r->arena);
 		return -1;
 	}
@@ -86,19 +108,25 @@ report_account(
     struct report *r, const struct account_rec *a, struct account_report *ret, struct err *err)
 {
 	*ret = (struct account_report){ 0 };
-	arena_init(&ret->arena, REPORT_ARENA);
+	arena_init(&ret->arena, ACCOUNT_ARENA);
 	if (state_folders(r->state, a->id, &ret->arena, &ret->folder, &ret->n_folders, err) < 0 ||
-	    state_warnings(r->state, a->id, &ret->arena, &ret->warning, &ret->n_warnings, err) <
-		0) {
+	    (a->warnings > 0 && state_warnings(r->state, a->id, &ret->arena, &ret->warning,
+				    &ret->n_warnings, err) < 0)) {
 		arena_done(&ret->arena);
 		return -1;
 	}
-	if (r->dest)
-		ret->dest = destination_name(r->dest, a->login, &ret->arena);
+	ret->dest = report_account_dest(r, a, &ret->arena);
 	for (size_t i = 0; i < ret->n_folders; i++)
 		if (!ret->folder[i].vanished)
 			tally_folder(&ret->sum, &ret->folder[i]);
 	return 0;
+}
+
+const char *
+report_account_dest(
+    const struct report *r, const struct account_rec *account, struct arena *a)
+{
+	return r->dest ? destination_name(r->dest, account->login, a) : NULL;
 }
 
 void
@@ -112,6 +140,10 @@ report_problems(struct report *r, const struct folder_rec *f, struct arena *a, s
     size_t *ret_len, struct err *err)
 {
 	arena_reset(a);
+	*ret = NULL;
+	*ret_len = 0;
+	if (!f->has_problems)
+		return 0;
 	if (state_problems(r->state, f->id, a, ret, ret_len, err) < 0)
 		return -1;
 	for (size_t i = 0; i < *ret_len && r->hide; i++)

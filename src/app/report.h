@@ -16,17 +16,15 @@ struct report {
 	struct job_birth birth;
 	const char *dest;		/* DEST of a job that goes to a server; NULL: to files */
 	struct account_rec *account;
+	struct tally *sum;		/* of each account */
 	size_t n_accounts;
 	int exit_code;			/* 0, 1 or 2 by rules.md 5 */
 };
 
-/* The folders of one account, and their sums. */
-struct tally {
-	uint64_t folders, proved, listed, verdicts[VERDICTS], expunged, bytes;
-};
+/* One account with its folders. */
 struct account_report {
 	struct arena arena;
-	const char *dest;		/* account that its mail went to, "anna@host"; NULL: files */
+	const char *dest;		/* as report_account_dest */
 	struct folder_rec *folder;
 	size_t n_folders;
 	struct tally sum;		/* without folders that are no longer there */
@@ -37,8 +35,12 @@ struct account_report {
 int report_open(
     struct report *r, struct state *t, const char *dir, bool hide, struct err *err) WARN_UNUSED;
 void report_done(struct report *r);
+/* a: one of r->account. */
 int report_account(struct report *r, const struct account_rec *a, struct account_report *ret,
     struct err *err) WARN_UNUSED;
+/* The account that its mail went to, "anna@host", in a; NULL: files. */
+const char *report_account_dest(
+    const struct report *r, const struct account_rec *account, struct arena *a);
 void report_account_done(struct account_report *a);
 int report_problems(struct report *r, const struct folder_rec *f, struct arena *a,
     struct problem **ret, size_t *ret_len, struct err *err) WARN_UNUSED;

@@ -1,10 +1,17 @@
-/* One page that needs nothing else: no scripts, no links out. Every text goes through html_text. */
+/* One page that needs nothing else: no scripts, no links out. Every text goes through html_text.
+ *
+ * The page of a job of many accounts begins with a table of them, and hides the folders of each until
+ * they are asked for. Browsers give up on a million cells, hidden or not: so with more than
+ * ACCOUNTS_WHOLE accounts those that are complete without a warning have their row and nothing else,
+ * and the page says which files have the rest. */
 #include <inttypes.h>
 
 #include "app/excluded.h"
 #include "app/report.h"
 #include "base/clock.h"
 #include "base/event.h"
+
+enum { ACCOUNTS_WHOLE = 500 };
 
 static const char head[] =
     "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -20,7 +27,8 @@ static const char head[] =
     "th{background:#f1f3f5}\n"
     ".n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}\n"
     ".good{color:#14632b}\n.warn{color:#7a4d00}\n.bad{color:#a3101c}\n"
-    "code{overflow-wrap:anywhere}\n"
+    "code{overflow-wrap:anywhere}\nsummary{cursor:pointer}\n"
+    "section{content-visibility:auto;contain-intrinsic-size:auto 8em}\n"
     "@media(prefers-color-scheme:dark){body{color:#e4e7ea;background:#15181b}"
     "th{background:#23282d}th,td{border-color:#3a4147}"
     ".good{color:#7fd696}.warn{color:#f0c060}.bad{color:#ff8a8f}}\n"
@@ -30,6 +38,11 @@ static const char folders_head[] =
     "<th class=\"n\">Listed</th><th class=\"n\">Stored</th>"
     "<th class=\"n\">Excluded</th><th class=\"n\">Gone</th><th class=\"n\">Not good</th>"
     "<th class=\"n\">Deleted since</th><th class=\"n\">Size</th><th>Proof</th></tr>\n";
+
+static const char accounts_head[] =
+    "<table>\n<tr><th>Account</th><th>State</th><th class=\"n\">Listed</th>"
+    "<th class=\"n\">Stored</th><th class=\"n\">Not good</th><th class=\"n\">Size</th>"
+    "<th class=\"n\">Folders proved</th><th class=\"n\">Warnings</th><th>Error</th></tr>\n";
 
 static const char problems_head[] =
     "<h3>Messages without a good verdict</h3>\n<table>\n"
@@ -158,15 +171,19 @@ html_folder(struct out *o, const struct folder_rec *f, bool dest)
 	buf_done(&name);
 }
 
+/* hidden: until somebody opens it. */
 static void
-html_folders(struct out *o, const struct account_report *ar)
+html_folders(struct out *o, const struct account_report *ar, bool hidden)
 {
+	if (hidden)
+		out_printf(o, "<details><summary>%zu folder%s</summary>\n", ar->n_folders,
+		    ar->n_folders == 1 ? "" : "s");
 	out_str(o, "<table>\n<tr><th>Folder</th>");
 	out_str(o, ar->dest ? "<th>Folder there</th>" : "");
 	out_str(o, folders_head);
 	for (size_t i = 0; i < ar->n_folders; i++)
 		html_folder(o, &ar->folder[i], ar->dest != NULL);
-	out_str(o, "</table>\n");
+	out_str(o, hidden ? "</table>\n</details>\n" : "</table>\n");
 }
 
 static void
@@ -290,7 +307,7 @@ html_heading(struct out *o, const struct account_rec *a, const struct account_re
 	human_bytes(ar->sum.bytes, bytes);
 	human_count(ar->sum.verdicts[VERDICT_STORED], stored);
 	human_count(ar->sum.listed, listed);
-	out_str(o, "<h2>");
+	out_printf(o, "<h2 id=\"a%" PRId64 "\">", a->id);
 	html_text(o, a->name);
 	out_printf(o, ": %s</h2>\n", account_words(a, &ar->sum));
 	if (*a->error) {
@@ -318,14 +335,67 @@ html_account(struct report *r, const struct account_rec *a, struct out *o, struc
 
 	if (report_account(r, a, &ar, err) < 0)
 		return -1;
+	out_str(o, "<section>\n");
 	html_heading(o, a, &ar);
-	html_folders(o, &ar);
+	html_folders(o, &ar, r->n_accounts > 1);
 	rc = html_excluded(r, &ar, o, err);
 	if (rc == 0)
 		rc = html_problems(r, &ar, o, err);
 	html_warnings(o, &ar);
+	out_str(o, "</section>\n");
 	report_account_done(&ar);
 	return rc;
+}
+
+/* ---- the table of accounts ---- */
+
+static bool
+html_is_whole(const struct report *r, size_t i)
+{
+	return r->n_accounts <= ACCOUNTS_WHOLE || account_code(&r->account[i], &r->sum[i]) > 0;
+}
+
+static void
+html_account_row(const struct report *r, size_t i, struct out *o)
+{
+	const struct account_rec *a = &r->account[i];
+	const struct tally *sum = &r->sum[i];
+	char bytes[HUMAN_MAX];
+	bool whole = html_is_whole(r, i);
+
+	human_bytes(sum->bytes, bytes);
+	out_str(o, "<tr><td>");
+	if (whole)
+		out_printf(o, "<a href=\"#a%" PRId64 "\">", a->id);
+	html_text(o, a->name);
+	out_printf(o, "%s</td><td class=\"%s\">%s</td>", whole ? "</a>" : "",
+	    outcome_class(account_code(a, sum)), account_words(a, sum));
+	html_number(o, sum->listed);
+	html_number(o, sum->verdicts[VERDICT_STORED]);
+	html_number(o, tally_not_good(sum));
+	out_printf(o,
+	    "<td class=\"n\">%s</td><td class=\"n\">%" PRIu64 " of %" PRIu64 "</td>", bytes,
+	    sum->proved, sum->folders);
+	html_number(o, a->warnings);
+	html_cell(o, a->error);
+	out_str(o, "</tr>\n");
+}
+
+static void
+html_account_table(const struct report *r, struct out *o)
+{
+	char n[HUMAN_MAX];
+
+	human_count(r->n_accounts, n);
+	out_printf(o, "<h2>%s accounts</h2>\n", n);
+	if (r->n_accounts > ACCOUNTS_WHOLE)
+		out_str(o,
+		    "<p>Folders are shown of the accounts that are not complete or have warnings; "
+		    "report.csv and report.json beside this page have those of all.</p>\n");
+	out_str(o, accounts_head);
+	for (size_t i = 0; i < r->n_accounts; i++)
+		html_account_row(r, i, o);
+	out_str(o, "</table>\n");
 }
 
 int
@@ -340,8 +410,11 @@ report_html(struct report *r, struct out *o, struct err *err)
 	out_str(o, "<p>imex " IMEX_VERSION ", ");
 	report_kind(r, o);
 	out_str(o, ".</p>\n");
+	if (r->n_accounts > 1)
+		html_account_table(r, o);
 	for (size_t i = 0; i < r->n_accounts && rc == 0; i++)
-		rc = html_account(r, &r->account[i], o, err);
+		if (html_is_whole(r, i))
+			rc = html_account(r, &r->account[i], o, err);
 	out_str(o, "</body>\n</html>\n");
 	return rc;
 }

@@ -71,7 +71,7 @@ json_problems(
 	json_open_array(&o->buf, "problems");
 	for (size_t i = 0; i < n; i++) {
 		json_problem(&o->buf, &problem[i]);
-		out_drain(o);
+		out_check(o);
 	}
 	json_close_array(&o->buf);
 	return 0;
@@ -96,7 +96,7 @@ json_excluded(const struct report *r, const struct folder_rec *f, struct out *o,
 		json_put_u64(&o->buf, "count", x.item[i].count);
 		json_put_str(&o->buf, "uids", uids.data);
 		json_close(&o->buf);
-		out_drain(o);
+		out_check(o);
 	}
 	json_close_array(&o->buf);
 	buf_done(&uids);
@@ -131,7 +131,7 @@ json_folder(
 	if (json_excluded(r, f, o, err) < 0 || json_problems(r, f, a, o, err) < 0)
 		return -1;
 	json_close(b);
-	out_drain(o);
+	out_check(o);
 	return 0;
 }
 
@@ -151,7 +151,7 @@ json_warnings(const struct account_report *ar, struct out *o)
 		json_put_u64(&o->buf, "uid", w->uid);
 		json_put_text(&o->buf, "text", slice_str(w->text));
 		json_close(&o->buf);
-		out_drain(o);
+		out_check(o);
 	}
 	json_close_array(&o->buf);
 	buf_done(&name);

@@ -43,6 +43,9 @@ struct state_backend_ops {
 	int (*accounts)(struct backend *b, struct arena *a, struct account_rec **ret,
 	    size_t *ret_len, struct err *err);
 
+	int (*tallies)(struct backend *b, struct arena *a, struct tally **ret, size_t *ret_len,
+	    struct err *err);
+
 	int (*folder)(struct backend *b, const struct lease *l, struct folder_rec *io, size_t n,
 	    struct arena *a, struct err *err);
 	int (*folders)(struct backend *b, int64_t account, struct arena *a, struct folder_rec **ret,

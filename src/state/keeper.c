@@ -101,6 +101,8 @@ state_serve(struct state *t, struct request *r, struct err *err)
 		    b, &r->lease, r->end.status, r->end.error, r->end.exit, err);
 	case REQUEST_ACCOUNTS:
 		return ops->accounts(b, r->arena, r->accounts, r->ret_len, err);
+	case REQUEST_TALLIES:
+		return ops->tallies(b, r->arena, r->tallies, r->ret_len, err);
 	case REQUEST_FOLDER:
 		return ops->folder(b, &r->lease, r->folder, (size_t)r->id, r->arena, err);
 	case REQUEST_FOLDERS:

@@ -15,6 +15,7 @@ enum request_kind {
 	REQUEST_CLAIM,
 	REQUEST_ACCOUNT_END,
 	REQUEST_ACCOUNTS,
+	REQUEST_TALLIES,
 	REQUEST_FOLDER,
 	REQUEST_FOLDERS,
 	REQUEST_PAGE,
@@ -60,6 +61,7 @@ struct request {
 			int exit;
 		} end;
 		struct account_rec **accounts;
+		struct tally **tallies;
 		struct folder_rec *folder;
 		struct folder_rec **folders;
 		struct {

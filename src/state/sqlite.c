@@ -422,6 +422,7 @@ const struct state_backend_ops state_sqlite = {
 	.claim = sqlite_claim,
 	.account_end = sqlite_account_end,
 	.accounts = sqlite_accounts,
+	.tallies = sqlite_tallies,
 	.folder = sqlite_folder,
 	.folders = sqlite_folders,
 	.folder_account = sqlite_folder_account,

@@ -93,6 +93,8 @@ int sqlite_account_end(struct backend *b, const struct lease *l, enum account_st
     const char *error, int error_exit, struct err *err);
 int sqlite_accounts(
     struct backend *b, struct arena *a, struct account_rec **ret, size_t *ret_len, struct err *err);
+int sqlite_tallies(
+    struct backend *b, struct arena *a, struct tally **ret, size_t *ret_len, struct err *err);
 int sqlite_folder(struct backend *b, const struct lease *l, struct folder_rec *io, size_t n,
     struct arena *a, struct err *err);
 int sqlite_folders(struct backend *b, int64_t account, struct arena *a, struct folder_rec **ret,

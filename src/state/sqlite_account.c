@@ -187,6 +187,34 @@ sqlite_accounts(
 	return rc < 0 ? -1 : rows_end(&rows, a, full, ret, ret_len, err);
 }
 
+static void
+tally_read(const struct query *q, struct tally *ret)
+{
+	*ret = (struct tally){
+		.account = col_int(q, 0),
+		.folders = (uint64_t)col_int(q, 1),
+		.proved = (uint64_t)col_int(q, 2),
+		.listed = (uint64_t)col_int(q, 3),
+		.expunged = (uint64_t)col_int(q, 4),
+		.bytes = (uint64_t)col_int(q, 5),
+	};
+	for (int v = 0; v < VERDICTS; v++)
+		ret->verdicts[v] = (uint64_t)col_int(q, 6 + v);
+}
+
+int
+sqlite_tallies(
+    struct backend *b, struct arena *a, struct tally **ret, size_t *ret_len, struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(b, STMT_TALLIES);
+	AUTO(rows_done) struct rows rows = { .each = sizeof **ret };
+	int rc;
+
+	while ((rc = query_row(&q, err)) > 0)
+		tally_read(&q, rows_add(&rows));
+	return rc < 0 ? -1 : rows_end(&rows, a, false, ret, ret_len, err);
+}
+
 /* ---- folders ---- */
 
 static void
@@ -233,6 +261,7 @@ folder_read(const struct query *q, struct arena *a, struct folder_rec *ret, bool
 	folder_read_proof(q, 14, a, &ret->proof, full);
 	for (int v = 0; v < VERDICTS; v++)
 		ret->verdicts[v] = (uint64_t)col_int(q, 27 + v);
+	ret->has_problems = col_int(q, 27 + VERDICTS) != 0;
 }
 
 int

@@ -155,6 +155,17 @@ state_accounts(
 	return state_ask(t, &r, err);
 }
 
+int
+state_tallies(
+    struct state *t, struct arena *a, struct tally **ret, size_t *ret_len, struct err *err)
+{
+	struct request r = {
+		.kind = REQUEST_TALLIES, .arena = a, .tallies = ret, .ret_len = ret_len
+	};
+
+	return state_ask(t, &r, err);
+}
+
 /* ---- folders and messages ---- */
 
 int

@@ -68,6 +68,14 @@ struct folder_rec {
 	uint64_t verdicts[VERDICTS]; /* of those */
 	uint64_t expunged; /* stored once, no longer on the source */
 	uint64_t bytes; /* wire octets of the listed ones that have a file */
+	bool has_problems; /* read from the state only */
+};
+
+/* Sums over the folders of an account that are still there. */
+struct tally {
+	int64_t account;
+	uint64_t folders, proved; /* of those that are not excluded */
+	uint64_t listed, verdicts[VERDICTS], expunged, bytes;
 };
 
 /* What people need to find a message again (rules.md 1.7). */
@@ -193,6 +201,10 @@ int state_claim(struct state *t, struct account_rec *io, struct arena *a, struct
 int state_account_end(struct state *t, const struct lease *l, enum account_status s,
     const char *error, int error_exit, struct err *err) WARN_UNUSED;
 int state_accounts(struct state *t, struct arena *a, struct account_rec **ret, size_t *ret_len,
+    struct err *err) WARN_UNUSED;
+
+/* Of every account that has folders, by account. */
+int state_tallies(struct state *t, struct arena *a, struct tally **ret, size_t *ret_len,
     struct err *err) WARN_UNUSED;
 
 /* ---- folders and messages ---- */

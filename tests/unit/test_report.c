@@ -241,6 +241,29 @@ html_escapes_all_that_is_foreign(void **state)
 }
 
 static void
+html_of_many_accounts_begins_with_a_table_of_them(void **state)
+{
+	struct account_rec a = { .name = "b<@h", .dir = "b@h", .login = "b<", .host = "h", .port = "993" };
+	struct arena arena;
+	struct lease l;
+
+	(void)state;
+	arena_init(&arena, 1 << 20);
+	assert_int_equal(state_claim(job, &a, &arena, &l, &err), 0);
+	assert_int_equal(state_account_end(job, &l, ACCOUNT_DONE, "", 0, &err), 0);
+	arena_done(&arena);
+	char *text = printed(REPORT_HTML, false);
+	const char *row = strstr(text, "\">b&lt;@h</a></td><td class=\"good\">complete</td>");
+	const char *folders = strstr(text, "<details><summary>");
+
+	assert_non_null(row);
+	assert_non_null(folders);
+	assert_true(row < folders);
+	assert_non_null(strstr(text, "<h2 id=\"a2\">b&lt;@h: complete</h2>"));
+	free(text);
+}
+
+static void
 where_mail_went_is_told(void **state)
 {
 	char *text;
@@ -376,6 +399,7 @@ main(void)
 		WITH_A_JOB(privacy_leaves_senders_and_subjects_out),
 		WITH_A_JOB(csv_disarms_formulas_and_quotes),
 		WITH_A_JOB(html_escapes_all_that_is_foreign),
+		WITH_A_JOB(html_of_many_accounts_begins_with_a_table_of_them),
 		WITH_A_JOB(where_mail_went_is_told),
 		WITH_A_JOB(three_files_are_left_and_nothing_else),
 		WITH_A_JOB(options_are_kept_without_secrets),

@@ -532,6 +532,34 @@ notes_are_listed_by_what_their_keys_begin_with(void **state)
 }
 
 static void
+tallies_are_the_sums_of_folders_that_are_there(void **state)
+{
+	struct job *job = *state;
+	struct folder_rec f = { .name = "X", .path = "X", .mark = "", .uidvalidity = 1,
+		.excluded = true };
+	struct msg m = message(5, 5, VERDICT_FAILED);
+	struct batch *b = batch_new();
+	struct tally *t;
+	size_t n;
+
+	batch_message(b, job->inbox.id, &m, VERDICTS);
+	job_put(job, b);
+	put_messages(job, job->inbox.id, 1, 2);
+	put_messages(job, job_folder(job, "Gone", 1).id, 1, 4);
+	(void)job_folder(job, "Gone", 2);	/* the first one is vanished now */
+	OK(state_folder(job->state, &job->lease, &f, &job->arena, &job->err));
+	job_claim(job, "none@h");
+	OK(state_tallies(job->state, &job->arena, &t, &n, &job->err));
+	assert_int_equal(n, 1);
+	assert_int_equal(t->folders, 2);
+	assert_int_equal(t->proved, 0);
+	assert_int_equal(t->listed, 3);
+	assert_int_equal(t->verdicts[VERDICT_STORED], 2);
+	assert_int_equal(t->verdicts[VERDICT_FAILED], 1);
+	assert_int_equal(t->bytes, 1001 + 1002);
+}
+
+static void
 run_without_an_end_is_unclean_until_the_next_one_ends(void **state)
 {
 	struct job *job = *state;
@@ -723,6 +751,7 @@ main(void)
 		STATE_TEST(debts_stand_until_paid),
 		STATE_TEST(birth_facts_are_fixed_and_named_when_they_differ),
 		STATE_TEST(notes_are_kept),
+		STATE_TEST(tallies_are_the_sums_of_folders_that_are_there),
 		STATE_TEST(notes_are_listed_by_what_their_keys_begin_with),
 		STATE_TEST(run_without_an_end_is_unclean_until_the_next_one_ends),
 		STATE_TEST(twins_by_case_get_directories_of_their_own),
