@@ -11,6 +11,7 @@
 #include "app/birth.h"
 #include "app/destination.h"
 #include "app/extract.h"
+#include "app/history.h"
 #include "app/jobdir.h"
 #include "app/migration.h"
 #include "app/password.h"
@@ -493,7 +494,7 @@ ctl_run(struct ctl *c, struct err *err)
 	int rc = ctl_open(c, err);
 
 	if (rc == 0 && c->m.run.state)
-		rc = state_run_begin(c->m.run.state, IMEX_VERSION, c->w.path, &number, err);
+		rc = history_begin(c->m.run.state, c->m.run.o, c->w.path, &number, err);
 	if (rc == 0) {
 		c->began_ms = clock_wall_ms();
 		ctl_event_begin(c);

@@ -9,6 +9,7 @@
 
 #include "app/birth.h"
 #include "app/destination.h"
+#include "app/history.h"
 #include "app/jobdir.h"
 #include "app/report.h"
 #include "app/run.h"
@@ -97,7 +98,7 @@ convert_begin(struct convert *c, struct err *err)
 	    convert_birth(c, err) < 0 ||
 	    run_log(r, c->dir, err) < 0 || stored_write_files(r->state, c->source, r->o, NULL, err) < 0)
 		return -1;
-	return state_run_begin(r->state, IMEX_VERSION, c->source, &c->number, err);
+	return history_begin(r->state, r->o, c->source, &c->number, err);
 }
 
 /* ---- after it ---- */

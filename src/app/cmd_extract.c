@@ -9,6 +9,7 @@
 #include "app/birth.h"
 #include "app/check.h"
 #include "app/destination.h"
+#include "app/history.h"
 #include "app/jobdir.h"
 #include "app/report.h"
 #include "app/run.h"
@@ -78,7 +79,7 @@ extract_begin(struct extract *x, struct err *err)
 		    ? stored_write_files(r->state, x->source, r->o, x->dest.password, err)
 		    : stored_write(r->state, &r->origin, x->source, r->o, x->dest.password, err)) < 0)
 		return -1;
-	return x->own_job ? state_run_begin(r->state, IMEX_VERSION, x->source, &x->number, err) : 0;
+	return x->own_job ? history_begin(r->state, r->o, x->source, &x->number, err) : 0;
 }
 
 static const struct account_rec *

@@ -3,6 +3,7 @@
 
 #include "app/jobdir.h"
 #include "app/report.h"
+#include "base/clock.h"
 #include "base/json.h"
 
 static void
@@ -20,10 +21,16 @@ status_text(const struct account_rec *a, const struct tally *sum, const char *de
 		out_str(o, " to ");
 		out_visible(o, dest);
 	}
-	if (a->status == ACCOUNT_RUNNING && pid > 0)
+	if (a->status == ACCOUNT_WAITING && a->retry_at_ms > 0) {
+		char at[ISO_MAX];
+
+		clock_iso(a->retry_at_ms, at);
+		out_printf(o, ": waiting until %s", at);
+	} else if (a->status == ACCOUNT_RUNNING && pid > 0) {
 		out_printf(o, ": running (process %ld)", (long)pid);
-	else
+	} else {
 		out_printf(o, ": %s", account_words(a, sum));
+	}
 	out_printf(o, ", %s/%s messages, %s, %" PRIu64 "/%" PRIu64 " folders", stored, listed,
 	    bytes, sum->proved, sum->folders);
 	if (sum->verdicts[VERDICT_EXCLUDED] > 0)
@@ -43,6 +50,7 @@ static void
 status_json(const struct account_rec *a, const struct tally *sum, const char *dest, struct out *o)
 {
 	struct buf *b = &o->buf;
+	char at[ISO_MAX];
 
 	json_open(b, NULL);
 	json_put_text(b, "account", slice_str(a->name));
@@ -59,6 +67,10 @@ status_json(const struct account_rec *a, const struct tally *sum, const char *de
 	json_put_int(b, "bytes", (int64_t)sum->bytes);
 	json_put_int(b, "warnings", (int64_t)a->warnings);
 	json_put_text(b, "error", slice_str(a->error));
+	if (a->retry_at_ms > 0)
+		clock_iso(a->retry_at_ms, at);
+	json_put_str(b, "retry_at", a->retry_at_ms > 0 ? at : NULL);
+	json_put_int(b, "attempts", a->attempts);
 	json_close(b);
 	out_check(o);
 }

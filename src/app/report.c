@@ -52,7 +52,8 @@ report_open(struct report *r, struct state *t, const char *dir, bool hide, struc
 	if (state_birth_read(t, &r->birth, err) < 0 || report_read_dest(r, err) < 0 ||
 	    state_outcome(t, &r->exit_code, err) < 0 ||
 	    state_accounts(t, &r->arena, &r->account, &r->n_accounts, err) < 0 ||
-	    report_read_sums(r, err) < 0) {
+	    report_read_sums(r, err) < 0 ||
+	    state_runs(t, &r->arena, &r->run, &r->n_runs, err) < 0) {
 		arena_done(&r->arena);
 		return -1;
 	}
@@ -154,7 +155,8 @@ report_problems(struct report *r, const struct folder_rec *f, struct arena *a, s
 const char *
 account_status_name(enum account_status s)
 {
-	static const char *const names[] = { "new", "running", "done", "failed", "stopped" };
+	static const char *const names[] = { "new", "running", "done", "failed", "stopped",
+		"queued", "waiting" };
 
 	return names[s];
 }
@@ -200,6 +202,10 @@ account_words(const struct account_rec *a, const struct tally *sum)
 		return "failed";
 	case ACCOUNT_STOPPED:
 		return "interrupted";
+	case ACCOUNT_QUEUED:
+		return "queued";
+	case ACCOUNT_WAITING:
+		return "waiting";
 	case ACCOUNT_DONE:
 		break;
 	}
@@ -214,6 +220,12 @@ account_code(const struct account_rec *a, const struct tally *sum)
 	if (a->status != ACCOUNT_DONE || tally_not_good(sum) > 0 || sum->proved < sum->folders)
 		return 2;
 	return a->warnings > 0;
+}
+
+size_t
+report_runs_from(const struct report *r)
+{
+	return r->n_runs > RUNS_SHOWN ? r->n_runs - RUNS_SHOWN : 0;
 }
 
 const char *

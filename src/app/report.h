@@ -18,6 +18,8 @@ struct report {
 	struct account_rec *account;
 	struct tally *sum;		/* of each account */
 	size_t n_accounts;
+	struct run_rec *run;
+	size_t n_runs;
 	int exit_code;			/* 0, 1 or 2 by rules.md 5 */
 };
 
@@ -53,12 +55,15 @@ const char *account_words(const struct account_rec *a, const struct tally *sum);
 int account_code(const struct account_rec *a, const struct tally *sum);
 /* Has the format line ends that one can choose? */
 bool report_has_eol(const struct report *r);
-/* For programs: new, running, done, failed, stopped. */
+/* For programs: new, running, done, failed, stopped, queued, waiting. */
 const char *account_status_name(enum account_status s);
 /* "migrate to a server", "extract to maildir, line ends lf" */
 void report_kind(const struct report *r, struct out *o);
 /* The file in the quarantine that the reason of a problem names; NULL: none. */
 const char *report_set_aside(const struct problem *p);
+/* Of the runs, the first that a page for people shows: it has the last RUNS_SHOWN. */
+enum { RUNS_SHOWN = 20 };
+size_t report_runs_from(const struct report *r);
 /* UTF-8 of a wire name, in scratch. */
 const char *report_name(const char *wire_name, struct buf *scratch);
 

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "app/excluded.h"
+#include "app/history.h"
 #include "app/report.h"
 #include "base/clock.h"
 #include "base/event.h"
@@ -43,6 +44,10 @@ static const char accounts_head[] =
     "<table>\n<tr><th>Account</th><th>State</th><th class=\"n\">Listed</th>"
     "<th class=\"n\">Stored</th><th class=\"n\">Not good</th><th class=\"n\">Size</th>"
     "<th class=\"n\">Folders proved</th><th class=\"n\">Warnings</th><th>Error</th></tr>\n";
+
+static const char runs_head[] =
+    "<table>\n<tr><th>Begun</th><th>End</th><th>By</th><th>On</th><th>Version</th>"
+    "<th>Command line</th></tr>\n";
 
 static const char problems_head[] =
     "<h3>Messages without a good verdict</h3>\n<table>\n"
@@ -398,6 +403,31 @@ html_account_table(const struct report *r, struct out *o)
 	out_str(o, "</table>\n");
 }
 
+static void
+html_runs(const struct report *r, struct out *o)
+{
+	size_t from = report_runs_from(r);
+	char text[ISO_MAX > 32 ? ISO_MAX : 32];
+
+	if (r->n_runs == 0)
+		return;
+	out_printf(o, "<h2>Runs: %zu%s</h2>\n", r->n_runs, from > 0 ? ", of these the last" : "");
+	out_str(o, runs_head);
+	for (size_t i = from; i < r->n_runs; i++) {
+		const struct run_rec *run = &r->run[i];
+
+		clock_iso(run->started_ms, text);
+		out_printf(o, "<tr><td>%s</td>", text);
+		html_cell(o, history_end(run, text));
+		html_cell(o, run->who);
+		html_cell(o, run->host);
+		html_cell(o, run->version);
+		html_cell(o, run->options);
+		out_str(o, "</tr>\n");
+	}
+	out_str(o, "</table>\n");
+}
+
 int
 report_html(struct report *r, struct out *o, struct err *err)
 {
@@ -415,6 +445,7 @@ report_html(struct report *r, struct out *o, struct err *err)
 	for (size_t i = 0; i < r->n_accounts && rc == 0; i++)
 		if (html_is_whole(r, i))
 			rc = html_account(r, &r->account[i], o, err);
+	html_runs(r, o);
 	out_str(o, "</body>\n</html>\n");
 	return rc;
 }

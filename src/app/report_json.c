@@ -220,6 +220,44 @@ json_totals(struct buf *b, const struct report *r, const struct tally *sum)
 	json_close(b);
 }
 
+static void
+json_when(struct buf *b, const char *key, int64_t at_ms)
+{
+	char at[ISO_MAX];
+
+	if (at_ms > 0)
+		clock_iso(at_ms, at);
+	json_put_str(b, key, at_ms > 0 ? at : NULL);
+}
+
+static void
+json_runs(const struct report *r, struct out *o)
+{
+	struct buf *b = &o->buf;
+
+	json_open_array(b, "runs");
+	for (size_t i = 0; i < r->n_runs; i++) {
+		const struct run_rec *run = &r->run[i];
+
+		json_open(b, NULL);
+		json_put_int(b, "run", run->id);
+		json_when(b, "started", run->started_ms);
+		json_when(b, "ended", run->ended_ms);
+		if (run->ended_ms > 0)
+			json_put_int(b, "exit_code", run->exit_code);
+		else
+			json_put_null(b, "exit_code");
+		json_put_text(b, "version", slice_str(run->version));
+		json_put_text(b, "command_line", slice_str(run->options));
+		json_put_text(b, "who", slice_str(run->who));
+		json_put_text(b, "host", slice_str(run->host));
+		json_put_int(b, "pid", run->pid);
+		json_close(b);
+		out_check(o);
+	}
+	json_close_array(b);
+}
+
 int
 report_json(struct report *r, struct out *o, struct err *err)
 {
@@ -235,6 +273,7 @@ report_json(struct report *r, struct out *o, struct err *err)
 		rc = json_account(r, &r->account[i], &sum, o, err);
 	json_close_array(&o->buf);
 	json_totals(&o->buf, r, &sum);
+	json_runs(r, o);
 	json_close(&o->buf);
 	buf_add_byte(&o->buf, '\n');
 	return rc;

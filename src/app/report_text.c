@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "app/excluded.h"
+#include "app/history.h"
 #include "app/report.h"
 #include "base/clock.h"
 
@@ -265,6 +266,39 @@ text_account(struct report *r, const struct account_rec *a, struct out *o, struc
 	return rc;
 }
 
+static void
+text_run(struct out *o, const struct run_rec *run)
+{
+	char end[32];
+	struct buf line;
+
+	buf_init(&line, 256 * 1024);
+	buf_printf(&line, "%s", history_end(run, end));
+	if (*run->who)
+		buf_printf(&line, ", by %s on %s", run->who, run->host);
+	if (*run->version)
+		buf_printf(&line, ", imex %s", run->version);
+	if (*run->options)
+		buf_printf(&line, ": %s", run->options);
+	out_str(o, "  ");
+	text_when(o, run->started_ms);
+	out_str(o, "  ");
+	out_wrapped(o, line.data, 24, 6);
+	buf_done(&line);
+}
+
+static void
+text_runs(const struct report *r, struct out *o)
+{
+	size_t from = report_runs_from(r);
+
+	if (r->n_runs == 0)
+		return;
+	out_printf(o, from > 0 ? "\nRuns: %zu, of these the last\n" : "\nRuns: %zu\n", r->n_runs);
+	for (size_t i = from; i < r->n_runs; i++)
+		text_run(o, &r->run[i]);
+}
+
 int
 report_text(struct report *r, struct out *o, struct err *err)
 {
@@ -278,5 +312,6 @@ report_text(struct report *r, struct out *o, struct err *err)
 	out_str(o, "\n");
 	for (size_t i = 0; i < r->n_accounts && rc == 0; i++)
 		rc = text_account(r, &r->account[i], o, err);
+	text_runs(r, o);
 	return rc;
 }

@@ -32,7 +32,10 @@ struct state_backend_ops {
 	int (*notes)(struct backend *b, const char *prefix, struct arena *a, struct job_note **ret,
 	    size_t *ret_len, struct err *err);
 	int (*note_get)(struct backend *b, const char *key, char **ret, struct err *err);
-	int (*run_begin)(struct backend *b, const char *version, const char *options, int64_t *ret,
+	/* r: version, options, who, host and pid. */
+	int (*run_begin)(
+	    struct backend *b, const struct run_rec *r, int64_t *ret, struct err *err);
+	int (*runs)(struct backend *b, struct arena *a, struct run_rec **ret, size_t *ret_len,
 	    struct err *err);
 	int (*run_end)(struct backend *b, int64_t run, int exit_code, struct err *err);
 
@@ -40,6 +43,14 @@ struct state_backend_ops {
 	    struct err *err);
 	int (*account_end)(struct backend *b, const struct lease *l, enum account_status s,
 	    const char *error, int error_exit, struct err *err);
+	int (*account_queue)(struct backend *b, struct account_rec *io, size_t n, struct arena *a,
+	    struct err *err);
+	int (*account_wait)(struct backend *b, const struct lease *l, int64_t until_ms,
+	    const char *why, struct err *err);
+	int (*account_day)(struct backend *b, const struct lease *l, int64_t day, uint64_t octets,
+	    uint64_t *ret_total, struct err *err);
+	int (*account_size)(
+	    struct backend *b, const struct lease *l, uint64_t octets, struct err *err);
 	int (*accounts)(struct backend *b, struct arena *a, struct account_rec **ret,
 	    size_t *ret_len, struct err *err);
 

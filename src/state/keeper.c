@@ -91,7 +91,9 @@ state_serve(struct state *t, struct request *r, struct err *err)
 	case REQUEST_NOTES:
 		return ops->notes(b, r->note.key, r->arena, r->note.list, r->ret_len, err);
 	case REQUEST_RUN_BEGIN:
-		return ops->run_begin(b, r->run.version, r->run.options, r->run.ret, err);
+		return ops->run_begin(b, r->run.begin, r->run.ret, err);
+	case REQUEST_RUNS:
+		return ops->runs(b, r->arena, r->run.list, r->ret_len, err);
 	case REQUEST_RUN_END:
 		return ops->run_end(b, r->id, (int)r->id2, err);
 	case REQUEST_CLAIM:
@@ -99,6 +101,15 @@ state_serve(struct state *t, struct request *r, struct err *err)
 	case REQUEST_ACCOUNT_END:
 		return ops->account_end(
 		    b, &r->lease, r->end.status, r->end.error, r->end.exit, err);
+	case REQUEST_ACCOUNT_QUEUE:
+		return ops->account_queue(b, r->queue, (size_t)r->id, r->arena, err);
+	case REQUEST_ACCOUNT_WAIT:
+		return ops->account_wait(b, &r->lease, r->account.number, r->account.why, err);
+	case REQUEST_ACCOUNT_DAY:
+		return ops->account_day(b, &r->lease, r->account.number, r->account.octets,
+		    r->account.ret, err);
+	case REQUEST_ACCOUNT_SIZE:
+		return ops->account_size(b, &r->lease, r->account.octets, err);
 	case REQUEST_ACCOUNTS:
 		return ops->accounts(b, r->arena, r->accounts, r->ret_len, err);
 	case REQUEST_TALLIES:
@@ -163,6 +174,10 @@ request_reads(const struct request *r)
 	case REQUEST_RUN_END:
 	case REQUEST_CLAIM:
 	case REQUEST_ACCOUNT_END:
+	case REQUEST_ACCOUNT_QUEUE:
+	case REQUEST_ACCOUNT_WAIT:
+	case REQUEST_ACCOUNT_DAY:
+	case REQUEST_ACCOUNT_SIZE:
 	case REQUEST_FOLDER:
 	case REQUEST_SERVER_SET:
 		return false;

@@ -12,8 +12,13 @@ enum request_kind {
 	REQUEST_NOTES,
 	REQUEST_RUN_BEGIN,
 	REQUEST_RUN_END,
+	REQUEST_RUNS,
 	REQUEST_CLAIM,
 	REQUEST_ACCOUNT_END,
+	REQUEST_ACCOUNT_QUEUE,
+	REQUEST_ACCOUNT_WAIT,
+	REQUEST_ACCOUNT_DAY,
+	REQUEST_ACCOUNT_SIZE,
 	REQUEST_ACCOUNTS,
 	REQUEST_TALLIES,
 	REQUEST_FOLDER,
@@ -48,9 +53,16 @@ struct request {
 			struct job_note **list;
 		} note;
 		struct {
-			const char *version, *options;
+			const struct run_rec *begin;
 			int64_t *ret;
+			struct run_rec **list;
 		} run;
+		struct account_rec *queue;
+		struct {
+			int64_t number; /* until, or the day */
+			const char *why;
+			uint64_t octets, *ret;
+		} account;
 		struct {
 			struct account_rec *io;
 			struct lease *ret;

@@ -72,6 +72,15 @@ static const char *const schema_steps[] = {
 	" dest_uidvalidity INTEGER NOT NULL, dest_uidnext INTEGER NOT NULL, at_ms INTEGER NOT "
 	"NULL,"
 	" PRIMARY KEY(folder, uid)) WITHOUT ROWID;",
+	/* 3: many accounts, again and again; who ran the job */
+	"ALTER TABLE account ADD COLUMN retry_at_ms INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE account ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE account ADD COLUMN day INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE account ADD COLUMN bytes_day INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE account ADD COLUMN bytes_known INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE run ADD COLUMN who TEXT;"
+	"ALTER TABLE run ADD COLUMN host TEXT;"
+	"ALTER TABLE run ADD COLUMN pid INTEGER;",
 };
 
 const int schema_version = (int)COUNT_OF(schema_steps);

@@ -220,6 +220,7 @@ db_ready(struct backend *b, struct err *err)
 		return -1;
 	if (!b->writes && version == 0)
 		return err_set(err, ERR_NO_INPUT, "no job was begun in '%s'", b->dir);
+	b->version = b->writes ? schema_version : (int)version;
 	b->older = !b->writes && version < schema_version;
 	if (version > 0 && db_check(b, err) < 0)
 		return -1;
@@ -368,30 +369,70 @@ sqlite_note_get(struct backend *b, const char *key, char **ret, struct err *err)
 /* Runs that did not end by themselves are over now; this one takes their place as the one
  * without an end. */
 static int
-sqlite_run_add(
-    struct backend *b, const char *version, const char *options, int64_t *ret, struct err *err)
+sqlite_run_add(struct backend *b, const struct run_rec *r, int64_t *ret, struct err *err)
 {
+	AUTO(query_done) struct query attempts = query_start(b, STMT_ATTEMPTS_NONE);
 	AUTO(query_done) struct query killed = query_start(b, STMT_RUN_KILLED);
 	AUTO(query_done) struct query q = query_start(b, STMT_RUN_BEGIN);
 	int64_t now = clock_wall_ms();
 
 	query_int(&killed, now);
-	query_text(&q, version);
-	query_text(&q, options);
+	query_text(&q, r->version);
+	query_text(&q, r->options);
+	query_text(&q, r->who);
+	query_text(&q, r->host);
+	query_int(&q, r->pid);
 	query_int(&q, now);
-	if (query_run(&killed, err) < 0 || query_run(&q, err) < 0)
+	if (query_run(&killed, err) < 0 || query_run(&attempts, err) < 0 || query_run(&q, err) < 0)
 		return -1;
 	*ret = sqlite3_last_insert_rowid(b->db);
 	return 0;
 }
 
 static int
-sqlite_run_begin(
-    struct backend *b, const char *version, const char *options, int64_t *ret, struct err *err)
+sqlite_run_begin(struct backend *b, const struct run_rec *r, int64_t *ret, struct err *err)
 {
 	if (db_begin(b, err) < 0)
 		return -1;
-	return db_end(b, sqlite_run_add(b, version, options, ret, err), err);
+	return db_end(b, sqlite_run_add(b, r, ret, err), err);
+}
+
+static const char *
+run_text(const struct query *q, int col, struct arena *a, bool *full)
+{
+	const char *text = col_text(q, col, a, full);
+
+	return text != NULL ? text : "";
+}
+
+static void
+run_read(const struct query *q, struct arena *a, struct run_rec *ret, bool *full)
+{
+	*ret = (struct run_rec){
+		.id = col_int(q, 0),
+		.version = run_text(q, 1, a, full),
+		.options = run_text(q, 2, a, full),
+		.started_ms = col_int(q, 3),
+		.ended_ms = col_int(q, 4),
+		.exit_code = (int)col_int(q, 5),
+		.who = run_text(q, 6, a, full),
+		.host = run_text(q, 7, a, full),
+		.pid = col_int(q, 8),
+	};
+}
+
+static int
+sqlite_runs(
+    struct backend *b, struct arena *a, struct run_rec **ret, size_t *ret_len, struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(b, b->version < 3 ? STMT_RUNS_2 : STMT_RUNS);
+	AUTO(rows_done) struct rows rows = { .each = sizeof **ret };
+	bool full = false;
+	int rc;
+
+	while ((rc = query_row(&q, err)) > 0 && !full)
+		run_read(&q, a, rows_add(&rows), &full);
+	return rc < 0 ? -1 : rows_end(&rows, a, full, ret, ret_len, err);
 }
 
 static int
@@ -418,9 +459,14 @@ const struct state_backend_ops state_sqlite = {
 	.note_get = sqlite_note_get,
 	.notes = sqlite_notes,
 	.run_begin = sqlite_run_begin,
+	.runs = sqlite_runs,
 	.run_end = sqlite_run_end,
 	.claim = sqlite_claim,
 	.account_end = sqlite_account_end,
+	.account_queue = sqlite_account_queue,
+	.account_wait = sqlite_account_wait,
+	.account_day = sqlite_account_day,
+	.account_size = sqlite_account_size,
 	.accounts = sqlite_accounts,
 	.tallies = sqlite_tallies,
 	.folder = sqlite_folder,

@@ -19,6 +19,7 @@ struct backend {
 	sqlite3 *db;
 	char *dir, *path; /* DIR, DIR/imex.db */
 	bool writes;
+	int version; /* that the tables have; a writer has brought it up to date */
 	bool older; /* a reader cannot bring it up to date: what needs new columns fails (db_fail) */
 	bool in_group, group_bad; /* within group_begin and group_end; a savepoint would not end */
 	sqlite3_stmt *stmt[STMTS];
@@ -86,11 +87,19 @@ int sqlite_apply(
     struct backend *b, const struct lease *l, const struct batch *batch, struct err *err);
 int sqlite_check_lease(struct backend *b, const struct lease *l, struct err *err) WARN_UNUSED;
 
-/* ---- sqlite_account.c: accounts, folders, servers, outcome ---- */
+/* ---- sqlite_account.c: accounts, folders; sqlite_sums.c: tallies, servers, outcome ---- */
 int sqlite_claim(
     struct backend *b, struct account_rec *io, struct arena *a, struct lease *ret, struct err *err);
 int sqlite_account_end(struct backend *b, const struct lease *l, enum account_status s,
     const char *error, int error_exit, struct err *err);
+int sqlite_account_queue(
+    struct backend *b, struct account_rec *io, size_t n, struct arena *a, struct err *err);
+int sqlite_account_wait(struct backend *b, const struct lease *l, int64_t until_ms,
+    const char *why, struct err *err);
+int sqlite_account_day(struct backend *b, const struct lease *l, int64_t day, uint64_t octets,
+    uint64_t *ret_total, struct err *err);
+int sqlite_account_size(
+    struct backend *b, const struct lease *l, uint64_t octets, struct err *err);
 int sqlite_accounts(
     struct backend *b, struct arena *a, struct account_rec **ret, size_t *ret_len, struct err *err);
 int sqlite_tallies(

@@ -1,4 +1,4 @@
-/* Accounts, folders, servers, and the outcome of a job. */
+/* Accounts and folders. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,13 +29,18 @@ account_read(const struct query *q, struct arena *a, struct account_rec *ret, bo
 		.login = col_words(q, 3, a, full),
 		.host = col_words(q, 4, a, full),
 		.port = col_words(q, 5, a, full),
-		.status = status >= 0 && status <= ACCOUNT_STOPPED ? (enum account_status)status
+		.status = status >= 0 && status <= ACCOUNT_WAITING ? (enum account_status)status
 								   : ACCOUNT_FAILED,
 		.error = col_words(q, 7, a, full),
 		.error_exit = (int)col_int(q, 8),
 		.started_ms = col_int(q, 9),
 		.ended_ms = col_int(q, 10),
 		.warnings = (uint64_t)col_int(q, 11),
+		.retry_at_ms = col_int(q, 13),
+		.attempts = (uint32_t)col_int(q, 14),
+		.day = col_int(q, 15),
+		.bytes_day = (uint64_t)col_int(q, 16),
+		.bytes_known = (uint64_t)col_int(q, 17),
 	};
 }
 
@@ -85,17 +90,23 @@ account_add(struct backend *b, const char *key, int64_t *ret, struct err *err)
 	return err_set(err, ERR_CONFIG, "too many accounts differ from '%s' in case alone", key);
 }
 
+static void
+account_bind(struct query *q, int64_t id, const struct account_rec *want, enum account_status s)
+{
+	query_int(q, id);
+	query_text(q, want->name != NULL ? want->name : "");
+	query_text(q, want->login != NULL ? want->login : "");
+	query_text(q, want->host != NULL ? want->host : "");
+	query_text(q, want->port != NULL ? want->port : "");
+	query_int(q, s);
+}
+
 static int
 account_take(struct backend *b, int64_t id, const struct account_rec *want, struct err *err)
 {
 	AUTO(query_done) struct query q = query_start(b, STMT_ACCOUNT_CLAIM);
 
-	query_int(&q, id);
-	query_text(&q, want->name != NULL ? want->name : "");
-	query_text(&q, want->login != NULL ? want->login : "");
-	query_text(&q, want->host != NULL ? want->host : "");
-	query_text(&q, want->port != NULL ? want->port : "");
-	query_int(&q, ACCOUNT_RUNNING);
+	account_bind(&q, id, want, ACCOUNT_RUNNING);
 	query_int(&q, clock_wall_ms());
 	return query_run(&q, err);
 }
@@ -120,16 +131,20 @@ account_get(struct backend *b, int64_t id, struct arena *a, struct account_rec *
 }
 
 static int
+account_find_or_add(struct backend *b, const char *key, int64_t *ret, struct err *err)
+{
+	if (account_find(b, STMT_ACCOUNT_FIND, key, ret, err) < 0)
+		return -1;
+	return *ret != 0 ? 0 : account_add(b, key, ret, err);
+}
+
+static int
 account_claim(
     struct backend *b, struct account_rec *io, struct arena *a, struct lease *ret, struct err *err)
 {
 	int64_t id;
 
-	if (account_find(b, STMT_ACCOUNT_FIND, io->dir, &id, err) < 0)
-		return -1;
-	if (id == 0 && account_add(b, io->dir, &id, err) < 0)
-		return -1;
-	if (account_take(b, id, io, err) < 0)
+	if (account_find_or_add(b, io->dir, &id, err) < 0 || account_take(b, id, io, err) < 0)
 		return -1;
 	return account_get(b, id, a, io, ret, err);
 }
@@ -173,11 +188,111 @@ sqlite_account_end(struct backend *b, const struct lease *l, enum account_status
 	return db_end(b, account_end(b, l, s, error, error_exit, err), err);
 }
 
+static int
+account_queue(struct backend *b, struct account_rec *io, struct arena *a, struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(b, STMT_ACCOUNT_QUEUE);
+	struct lease none;
+	int64_t id;
+
+	if (account_find_or_add(b, io->dir, &id, err) < 0)
+		return -1;
+	account_bind(&q, id, io, ACCOUNT_QUEUED);
+	if (io->bytes_known > 0)
+		query_int(&q, (int64_t)io->bytes_known);
+	else
+		query_null(&q);
+	if (query_run(&q, err) < 0)
+		return -1;
+	return account_get(b, id, a, io, &none, err);
+}
+
+int
+sqlite_account_queue(
+    struct backend *b, struct account_rec *io, size_t n, struct arena *a, struct err *err)
+{
+	int rc = 0;
+
+	if (db_begin(b, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = account_queue(b, &io[i], a, err);
+	return db_end(b, rc, err);
+}
+
+int
+sqlite_account_wait(struct backend *b, const struct lease *l, int64_t until_ms, const char *why,
+    struct err *err)
+{
+	if (db_begin(b, err) < 0)
+		return -1;
+	int rc = sqlite_check_lease(b, l, err);
+	if (rc == 0) {
+		AUTO(query_done) struct query q = query_start(b, STMT_ACCOUNT_WAIT);
+
+		query_int(&q, l->account);
+		query_int(&q, ACCOUNT_WAITING);
+		query_int(&q, until_ms);
+		query_text(&q, why != NULL ? why : "");
+		rc = query_run(&q, err);
+	}
+	return db_end(b, rc, err);
+}
+
+static int
+account_day(struct backend *b, const struct lease *l, int64_t day, uint64_t octets, uint64_t *ret,
+    struct err *err)
+{
+	AUTO(query_done) struct query add = query_start(b, STMT_ACCOUNT_DAY);
+	AUTO(query_done) struct query get = query_start(b, STMT_ACCOUNT_DAY_GET);
+
+	if (sqlite_check_lease(b, l, err) < 0)
+		return -1;
+	query_int(&add, l->account);
+	query_int(&add, day);
+	query_int(&add, (int64_t)octets);
+	query_int(&get, l->account);
+	if (query_run(&add, err) < 0 || query_row(&get, err) < 0)
+		return -1;
+	*ret = (uint64_t)col_int(&get, 0);
+	return 0;
+}
+
+int
+sqlite_account_day(struct backend *b, const struct lease *l, int64_t day, uint64_t octets,
+    uint64_t *ret_total, struct err *err)
+{
+	uint64_t total = 0;
+
+	if (db_begin(b, err) < 0 ||
+	    db_end(b, account_day(b, l, day, octets, &total, err), err) < 0)
+		return -1;
+	*ret_total = total;
+	return 0;
+}
+
+int
+sqlite_account_size(struct backend *b, const struct lease *l, uint64_t octets, struct err *err)
+{
+	if (db_begin(b, err) < 0)
+		return -1;
+	int rc = sqlite_check_lease(b, l, err);
+	if (rc == 0) {
+		AUTO(query_done) struct query q = query_start(b, STMT_ACCOUNT_SIZE);
+
+		query_int(&q, l->account);
+		query_int(&q, (int64_t)octets);
+		rc = query_run(&q, err);
+	}
+	return db_end(b, rc, err);
+}
+
 int
 sqlite_accounts(
     struct backend *b, struct arena *a, struct account_rec **ret, size_t *ret_len, struct err *err)
 {
-	AUTO(query_done) struct query q = query_start(b, STMT_ACCOUNTS);
+	AUTO(query_done)
+	struct query q = query_start(b, b->version < 3 ? STMT_ACCOUNTS_2 : STMT_ACCOUNTS);
 	AUTO(rows_done) struct rows rows = { .each = sizeof **ret };
 	bool full = false;
 	int rc;
@@ -185,34 +300,6 @@ sqlite_accounts(
 	while ((rc = query_row(&q, err)) > 0 && !full)
 		account_read(&q, a, rows_add(&rows), &full);
 	return rc < 0 ? -1 : rows_end(&rows, a, full, ret, ret_len, err);
-}
-
-static void
-tally_read(const struct query *q, struct tally *ret)
-{
-	*ret = (struct tally){
-		.account = col_int(q, 0),
-		.folders = (uint64_t)col_int(q, 1),
-		.proved = (uint64_t)col_int(q, 2),
-		.listed = (uint64_t)col_int(q, 3),
-		.expunged = (uint64_t)col_int(q, 4),
-		.bytes = (uint64_t)col_int(q, 5),
-	};
-	for (int v = 0; v < VERDICTS; v++)
-		ret->verdicts[v] = (uint64_t)col_int(q, 6 + v);
-}
-
-int
-sqlite_tallies(
-    struct backend *b, struct arena *a, struct tally **ret, size_t *ret_len, struct err *err)
-{
-	AUTO(query_done) struct query q = query_start(b, STMT_TALLIES);
-	AUTO(rows_done) struct rows rows = { .each = sizeof **ret };
-	int rc;
-
-	while ((rc = query_row(&q, err)) > 0)
-		tally_read(&q, rows_add(&rows));
-	return rc < 0 ? -1 : rows_end(&rows, a, false, ret, ret_len, err);
 }
 
 /* ---- folders ---- */
@@ -429,63 +516,4 @@ sqlite_folder(struct backend *b, const struct lease *l, struct folder_rec *io, s
 	for (size_t i = 0; i < n && rc == 0; i++)
 		rc = folder_settle(b, l, &io[i], a, err);
 	return db_end(b, rc, err);
-}
-
-/* ---- servers ---- */
-
-int
-sqlite_server_get(
-    struct backend *b, const char *host_port, struct server_facts *ret, struct err *err)
-{
-	AUTO(query_done) struct query q = query_start(b, STMT_SERVER_GET);
-	struct server_facts f = { .works_form = -1 };
-
-	query_text(&q, host_port);
-	int rc = query_row(&q, err);
-	if (rc < 0)
-		return -1;
-	if (rc > 0) {
-		const char *product = (const char *)sqlite3_column_text(q.stmt, 0);
-
-		(void)snprintf(f.product, sizeof f.product, "%s", product != NULL ? product : "");
-		f.refused_forms = (uint32_t)col_int(&q, 1);
-		f.works_form = (int32_t)col_int(&q, 2);
-		f.quirks = (uint32_t)col_int(&q, 3);
-		f.connections = (uint32_t)col_int(&q, 4);
-	}
-	*ret = f;
-	return 0;
-}
-
-int
-sqlite_server_set(
-    struct backend *b, const char *host_port, const struct server_facts *f, struct err *err)
-{
-	AUTO(query_done) struct query q = query_start(b, STMT_SERVER_SET);
-
-	query_text(&q, host_port);
-	query_text(&q, f->product);
-	query_int(&q, f->refused_forms);
-	query_int(&q, f->works_form);
-	query_int(&q, f->quirks);
-	query_int(&q, f->connections);
-	return query_run(&q, err);
-}
-
-/* ---- outcome ---- */
-
-int
-sqlite_outcome(struct backend *b, int *ret, struct err *err)
-{
-	AUTO(query_done) struct query q = query_start(b, STMT_OUTCOME);
-
-	query_int(&q, ACCOUNT_DONE);
-	if (query_row(&q, err) < 0)
-		return -1;
-	int64_t accounts = col_int(&q, 0), unfinished = col_int(&q, 1), folders = col_int(&q, 2);
-	if (accounts == 0 || unfinished > 0 || folders > 0)
-		*ret = 2;
-	else
-		*ret = col_int(&q, 3) > 0 ? 1 : 0;
-	return 0;
 }

@@ -1,6 +1,10 @@
 /* The calls of state.h that are one request each, and what is made of them. */
+#include <pwd.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "state/keeper.h"
@@ -99,11 +103,45 @@ state_birth_read(struct state *t, struct job_birth *ret, struct err *err)
 	return 0;
 }
 
+/* "anna (1000)"; a user without an entry is his number. */
+static const char *
+state_user(char *text, size_t size)
+{
+	char room[4096];
+	struct passwd user, *found = NULL;
+	uid_t uid = getuid();
+
+	if (getpwuid_r(uid, &user, room, sizeof room, &found) == 0 && found != NULL)
+		(void)snprintf(text, size, "%s (%lu)", found->pw_name, (unsigned long)uid);
+	else
+		(void)snprintf(text, size, "(%lu)", (unsigned long)uid);
+	return text;
+}
+
 int
 state_run_begin(
     struct state *t, const char *version, const char *options, int64_t *ret_run, struct err *err)
 {
-	struct request r = { .kind = REQUEST_RUN_BEGIN, .run = { version, options, ret_run } };
+	struct utsname host;
+	char who[256];
+	const struct run_rec run = {
+		.version = version,
+		.options = options,
+		.who = state_user(who, sizeof who),
+		.host = uname(&host) == 0 ? host.nodename : "",
+		.pid = getpid(),
+	};
+	struct request r = { .kind = REQUEST_RUN_BEGIN, .run = { .begin = &run, .ret = ret_run } };
+
+	return state_ask(t, &r, err);
+}
+
+int
+state_runs(struct state *t, struct arena *a, struct run_rec **ret, size_t *ret_len, struct err *err)
+{
+	struct request r = {
+		.kind = REQUEST_RUNS, .arena = a, .run.list = ret, .ret_len = ret_len
+	};
 
 	return state_ask(t, &r, err);
 }
@@ -139,6 +177,49 @@ state_account_end(struct state *t, const struct lease *l, enum account_status s,
 {
 	struct request r = {
 		.kind = REQUEST_ACCOUNT_END, .lease = *l, .end = { s, error, error_exit }
+	};
+
+	return state_ask(t, &r, err);
+}
+
+int
+state_account_queue(
+    struct state *t, struct account_rec *io, size_t n, struct arena *a, struct err *err)
+{
+	struct request r = {
+		.kind = REQUEST_ACCOUNT_QUEUE, .arena = a, .queue = io, .id = (int64_t)n
+	};
+
+	return state_ask(t, &r, err);
+}
+
+int
+state_account_wait(
+    struct state *t, const struct lease *l, int64_t until_ms, const char *why, struct err *err)
+{
+	struct request r = { .kind = REQUEST_ACCOUNT_WAIT,
+		.lease = *l,
+		.account = { .number = until_ms, .why = why } };
+
+	return state_ask(t, &r, err);
+}
+
+int
+state_account_day(struct state *t, const struct lease *l, int64_t day, uint64_t octets,
+    uint64_t *ret_total, struct err *err)
+{
+	struct request r = { .kind = REQUEST_ACCOUNT_DAY,
+		.lease = *l,
+		.account = { .number = day, .octets = octets, .ret = ret_total } };
+
+	return state_ask(t, &r, err);
+}
+
+int
+state_account_size(struct state *t, const struct lease *l, uint64_t octets, struct err *err)
+{
+	struct request r = {
+		.kind = REQUEST_ACCOUNT_SIZE, .lease = *l, .account.octets = octets
 	};
 
 	return state_ask(t, &r, err);

@@ -178,10 +178,32 @@ int state_note_get(struct state *t, const char *key, char **ret, struct err *err
 bool state_was_unclean(struct state *t);
 int state_run_begin(struct state *t, const char *version, const char *options, int64_t *ret_run,
     struct err *err) WARN_UNUSED;
+/* A run of the job; the state itself notes who began it. Texts are "" when unknown (a run of an older
+ * imex). */
+struct run_rec {
+	int64_t id;
+	const char *version, *options; /* command line without secrets */
+	const char *who; /* "anna (1000)" */
+	const char *host;
+	int64_t pid; /* 0: unknown */
+	int64_t started_ms, ended_ms; /* ended 0: it runs, or was killed */
+	int exit_code; /* -1: it was killed */
+};
+/* All of them, in their order. */
+int state_runs(struct state *t, struct arena *a, struct run_rec **ret, size_t *ret_len,
+    struct err *err) WARN_UNUSED;
 int state_run_end(struct state *t, int64_t run, int exit_code, struct err *err) WARN_UNUSED;
 
 /* ---- accounts ---- */
-enum account_status { ACCOUNT_NEW, ACCOUNT_RUNNING, ACCOUNT_DONE, ACCOUNT_FAILED, ACCOUNT_STOPPED };
+enum account_status {
+	ACCOUNT_NEW,
+	ACCOUNT_RUNNING,
+	ACCOUNT_DONE,
+	ACCOUNT_FAILED,
+	ACCOUNT_STOPPED,
+	ACCOUNT_QUEUED, /* its turn in this run is still to come */
+	ACCOUNT_WAITING /* until retry_at_ms, for the reason in error */
+};
 struct account_rec {
 	int64_t id;
 	const char *name; /* user@host[:port] as typed, for people */
@@ -192,7 +214,18 @@ struct account_rec {
 	int error_exit; /* its exit code; 0 */
 	int64_t started_ms, ended_ms;
 	uint64_t warnings; /* that stand */
+	int64_t retry_at_ms; /* wall; it waits until then; 0: it does not wait */
+	uint32_t attempts; /* claims in this run */
+	int64_t day; /* UTC day, days since 1970, that bytes_day is of; 0: none yet */
+	uint64_t bytes_day; /* octets fetched on that day */
+	uint64_t bytes_known; /* size of the account in octets, as a listing told; 0: unknown */
 };
+/* Find or add many accounts in one commit, without claiming them: they are queued now, and have no
+ * attempt, wait or error of this run. What is known of them from earlier runs stays; one that is
+ * new has started_ms 0. In: as for state_claim, and bytes_known unless it is 0. Out: all fields. After -1
+ * the records are not to be used. */
+int state_account_queue(struct state *t, struct account_rec *io, size_t n, struct arena *a,
+    struct err *err) WARN_UNUSED;
 /* Find or add the account; twins by case get "~2" in io->dir (rules.md 3.2). In: name, dir (as
  * account_dir gives it: this identifies the account), login, host, port. Out: all fields; it is
  * running now. */
@@ -203,6 +236,16 @@ int state_account_end(struct state *t, const struct lease *l, enum account_statu
 int state_accounts(struct state *t, struct arena *a, struct account_rec **ret, size_t *ret_len,
     struct err *err) WARN_UNUSED;
 
+/* The account waits until that wall time: its status and, as its error, why. The lease stays good
+ * until the account is claimed again. */
+int state_account_wait(struct state *t, const struct lease *l, int64_t until_ms, const char *why,
+    struct err *err) WARN_UNUSED;
+/* Add octets to those of that UTC day (days since 1970); *ret_total: of the day now. */
+int state_account_day(struct state *t, const struct lease *l, int64_t day, uint64_t octets,
+    uint64_t *ret_total, struct err *err) WARN_UNUSED;
+/* What a listing told of the account's size. */
+int state_account_size(
+    struct state *t, const struct lease *l, uint64_t octets, struct err *err) WARN_UNUSED;
 /* Of every account that has folders, by account. */
 int state_tallies(struct state *t, struct arena *a, struct tally **ret, size_t *ret_len,
     struct err *err) WARN_UNUSED;

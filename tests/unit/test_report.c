@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/history.h"
 #include "app/cells.h"
 #include "app/report.h"
 #include "app/stored.h"
@@ -348,6 +349,33 @@ options_are_kept_without_secrets(void **state)
 	options_done(&back);
 }
 
+static void
+runs_are_told_without_secrets(void **state)
+{
+	char *argv[] = { (char[]){ "--password-command=echo hunter2" }, (char[]){ "--folder=A" },
+		(char[]){ "--folder=<b>" }, (char[]){ "--to=d" } };
+	static const enum report_format forms[] = { REPORT_TEXT, REPORT_JSON, REPORT_HTML };
+	static const char *const said[] = { "--folder=A", "\"pid\":", "--folder=&lt;b&gt;" };
+	struct options o;
+	int64_t run;
+
+	(void)state;
+	options_init(&o, command_find("extract"));
+	assert_int_equal(options_command_line(&o, 4, argv, &err), 0);
+	assert_int_equal(history_begin(job, &o, "imaps://u@h/", &run, &err), 0);
+	assert_int_equal(state_run_end(job, run, 75, &err), 0);
+	for (size_t i = 0; i < COUNT_OF(forms); i++) {
+		char *text = printed(forms[i], false);
+
+		assert_non_null(strstr(text, "imaps://u@h/"));
+		assert_non_null(strstr(text, said[i]));
+		assert_non_null(strstr(text, "75"));
+		assert_null(strstr(text, "hunter2"));
+		free(text);
+	}
+	options_done(&o);
+}
+
 /* What imex 0.2 kept: one note for all. The account's own note, once written, counts. */
 static void
 options_of_an_older_job_are_read_and_converted(void **state)
@@ -403,6 +431,7 @@ main(void)
 		WITH_A_JOB(where_mail_went_is_told),
 		WITH_A_JOB(three_files_are_left_and_nothing_else),
 		WITH_A_JOB(options_are_kept_without_secrets),
+		WITH_A_JOB(runs_are_told_without_secrets),
 		WITH_A_JOB(options_of_an_older_job_are_read_and_converted),
 	};
 

@@ -532,6 +532,66 @@ notes_are_listed_by_what_their_keys_begin_with(void **state)
 }
 
 static void
+accounts_are_queued_in_one_go_and_keep_what_is_known(void **state)
+{
+	struct account_rec many[3] = {
+		{ .name = "u@h", .dir = "u@h", .login = "u", .host = "h", .port = "993" },
+		{ .name = "v@h", .dir = "v@h", .login = "v", .host = "h", .port = "993" },
+		{ .name = "V@h", .dir = "V@h", .login = "V", .host = "h", .port = "993" },
+	};
+	struct job *job = *state;
+	struct lease old = job->lease;
+
+	many[1].bytes_known = 77;
+	OK(state_account_end(job->state, &old, ACCOUNT_FAILED, "no", 77, &job->err));
+	OK(state_account_queue(job->state, many, COUNT_OF(many), &job->arena, &job->err));
+	for (size_t i = 0; i < COUNT_OF(many); i++)
+		assert_int_equal(many[i].status, ACCOUNT_QUEUED);
+	assert_int_equal(many[0].id, old.account);
+	assert_true(many[0].ended_ms > 0);
+	assert_string_equal(many[0].error, "");
+	assert_int_equal(many[1].bytes_known, 77);
+	assert_int_equal(many[1].started_ms, 0);
+	assert_string_equal(many[2].dir, "V@h~2");
+	OK(state_account_queue(job->state, &many[1], 1, &job->arena, &job->err));
+	assert_int_equal(many[1].bytes_known, 77);
+	job_claim(job, "u@h");
+	assert_true(job->lease.epoch > old.epoch);
+	assert_int_equal(state_account_size(job->state, &old, 5, &job->err), -1);
+	assert_int_equal(job->err.kind, ERR_BUSY);
+}
+
+static void
+account_waits_and_counts_the_octets_of_a_day(void **state)
+{
+	struct job *job = *state;
+	struct account_rec *a;
+	uint64_t total;
+	size_t n;
+
+	OK(state_account_wait(job->state, &job->lease, 12345, "the server asked for it", &job->err));
+	OK(state_account_size(job->state, &job->lease, 99, &job->err));
+	OK(state_account_day(job->state, &job->lease, 20000, 10, &total, &job->err));
+	assert_int_equal(total, 10);
+	OK(state_account_day(job->state, &job->lease, 20000, 5, &total, &job->err));
+	assert_int_equal(total, 15);
+	OK(state_account_day(job->state, &job->lease, 20001, 7, &total, &job->err));
+	assert_int_equal(total, 7);
+	OK(state_accounts(job->state, &job->arena, &a, &n, &job->err));
+	assert_int_equal(a->status, ACCOUNT_WAITING);
+	assert_int_equal(a->retry_at_ms, 12345);
+	assert_string_equal(a->error, "the server asked for it");
+	assert_int_equal(a->day, 20001);
+	assert_int_equal(a->bytes_day, 7);
+	assert_int_equal(a->bytes_known, 99);
+	job_claim(job, "u@h");
+	OK(state_accounts(job->state, &job->arena, &a, &n, &job->err));
+	assert_int_equal(a->status, ACCOUNT_RUNNING);
+	assert_int_equal(a->retry_at_ms, 0);
+	assert_int_equal(a->attempts, 2);
+}
+
+static void
 tallies_are_the_sums_of_folders_that_are_there(void **state)
 {
 	struct job *job = *state;
@@ -705,13 +765,22 @@ reader_learns_the_birth_from_an_older_state(void **state)
 {
 	static const char back[] =
 	    "DROP TABLE intent; ALTER TABLE message DROP COLUMN dest_uid;"
-	    "ALTER TABLE message DROP COLUMN dest_own; PRAGMA user_version=1";
+	    "ALTER TABLE message DROP COLUMN dest_own;"
+	    "ALTER TABLE account DROP COLUMN retry_at_ms; ALTER TABLE account DROP COLUMN attempts;"
+	    "ALTER TABLE account DROP COLUMN day; ALTER TABLE account DROP COLUMN bytes_day;"
+	    "ALTER TABLE account DROP COLUMN bytes_known; ALTER TABLE run DROP COLUMN who;"
+	    "ALTER TABLE run DROP COLUMN host; ALTER TABLE run DROP COLUMN pid; PRAGMA user_version=1";
 	struct job *job = *state;
+	struct account_rec *account;
+	struct run_rec *run;
+	int64_t number;
+	size_t n;
 	struct job_birth birth = { .command = "extract", .format = "mbox" };
 	struct msg_page *page = msg_page_new();
 	sqlite3 *db = NULL;
 
 	OK(state_birth(job->state, &birth, &job->err));
+	OK(state_run_begin(job->state, "0.1", "extract x", &number, &job->err));
 	state_close(&job->state);
 	assert_int_equal(sqlite3_open(job->path, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, back, NULL, NULL, NULL), SQLITE_OK);
@@ -722,10 +791,26 @@ reader_learns_the_birth_from_an_older_state(void **state)
 	assert_int_equal(state_page(job->state, job->inbox.id, 0, page, &job->err), -1);
 	assert_int_equal(job->err.kind, ERR_CONFIG);
 	assert_non_null(strstr(job->err.text, "older imex"));
+	OK(state_accounts(job->state, &job->arena, &account, &n, &job->err));
+	assert_int_equal(n, 1);
+	assert_int_equal(account->attempts, 0);
+	OK(state_runs(job->state, &job->arena, &run, &n, &job->err));
+	assert_int_equal(n, 1);
+	assert_string_equal(run->options, "extract x");
+	assert_string_equal(run->who, "");
 	state_close(&job->state);
 	OK(state_open(&job->state, job->dir, STATE_RUN, &job->err));
 	OK(state_page(job->state, job->inbox.id, 0, page, &job->err));
 	msg_page_free(page);
+	job_claim(job, "u@h");
+	OK(state_accounts(job->state, &job->arena, &account, &n, &job->err));
+	assert_int_equal(account->attempts, 1);
+	OK(state_run_begin(job->state, "0.3", "", &number, &job->err));
+	OK(state_runs(job->state, &job->arena, &run, &n, &job->err));
+	assert_int_equal(n, 2);
+	assert_int_equal(run[0].exit_code, -1);
+	assert_int_equal(run[1].pid, getpid());
+	assert_non_null(strchr(run[1].who, '('));
 }
 
 #define STATE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -751,6 +836,8 @@ main(void)
 		STATE_TEST(debts_stand_until_paid),
 		STATE_TEST(birth_facts_are_fixed_and_named_when_they_differ),
 		STATE_TEST(notes_are_kept),
+		STATE_TEST(accounts_are_queued_in_one_go_and_keep_what_is_known),
+		STATE_TEST(account_waits_and_counts_the_octets_of_a_day),
 		STATE_TEST(tallies_are_the_sums_of_folders_that_are_there),
 		STATE_TEST(notes_are_listed_by_what_their_keys_begin_with),
 		STATE_TEST(run_without_an_end_is_unclean_until_the_next_one_ends),

@@ -1,0 +1,57 @@
+#include "app/history.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum { HISTORY_MAX = 64 * 1024 };
+
+static bool
+history_is_secret(const struct option_row *row)
+{
+	return strcmp(row->name, "password-command") == 0 ||
+	       strcmp(row->name, "dest-password-command") == 0;
+}
+
+static void
+history_option(
+    const struct options *o, const struct option_row *row, struct buf *value, struct buf *ret)
+{
+	if (row->kind == OPT_FLAG || history_is_secret(row)) {
+		(void)buf_printf(
+		    ret, " --%s%s", row->name, row->kind == OPT_FLAG ? "" : "=...");
+		return;
+	}
+	for (size_t i = 0; option_text(o, row, i, value); i++) {
+		(void)buf_printf(ret, " --%s=%s", row->name, value->data);
+		buf_reset(value);
+	}
+}
+
+int
+history_begin(struct state *t, const struct options *o, const char *source, int64_t *ret_run,
+    struct err *err)
+{
+	AUTO(buf_done) struct buf line;
+	AUTO(buf_done) struct buf value;
+
+	buf_init(&line, HISTORY_MAX);
+	buf_init(&value, HISTORY_MAX);
+	(void)buf_printf(&line, "%s %s", o->command->name, source);
+	for (size_t i = 0; i < option_count; i++)
+		if (o->from[i] == FROM_COMMAND)
+			history_option(o, &option_table[i], &value, &line);
+	return state_run_begin(t, IMEX_VERSION, line.data, ret_run, err);
+}
+
+const char *
+history_end(const struct run_rec *r, char ret[32])
+{
+	if (r->ended_ms == 0)
+		return "running or killed";
+	if (r->exit_code < 0)
+		return "killed";
+	(void)snprintf(ret, 32, "exit code %d", r->exit_code);
+	return ret;
+}
