@@ -102,23 +102,18 @@ extract_account_rec(const struct extract *x, const struct report *r)
 static int
 extract_code_of_one(struct extract *x, bool failed, struct err *err)
 {
-	struct account_report ar;
-	struct report r;
+	struct extract_result *ret = &x->many->result;
+	struct account_rec a;
+	struct arena texts;
 	int rc;
 
-	if (report_open(&r, x->run.state, x->dir, false, err) < 0)
-		return -1;
-
-	const struct account_rec *a = extract_account_rec(x, &r);
-
-	rc = a ? report_account(&r, a, &ar, err) : 0;
-	if (a && rc == 0) {
-		x->many->result.sum = ar.sum;
-		x->many->result.warnings = a->warnings;
-		rc = account_code(a, &ar.sum);
-		report_account_done(&ar);
+	arena_init(&texts, 1024 * 1024);
+	rc = state_account(x->run.state, ret->lease.account, &texts, &a, &ret->sum, err);
+	if (rc == 0) {
+		ret->warnings = a.warnings;
+		rc = account_code(&a, &ret->sum);
 	}
-	report_done(&r);
+	arena_done(&texts);
 	return rc >= 0 && failed ? 2 : rc;
 }
 
@@ -173,7 +168,10 @@ extract_open(struct extract *x, struct options *o, struct err *err)
 	if ((x->many ? run_open_below(&x->run, x->many->above, o, source, err)
 		     : run_open(&x->run, o, source, err)) < 0)
 		return -1;
-	x->run.job.shares = x->many ? x->many->shares : NULL;
+	if (x->many) {
+		x->run.job.shares = x->many->shares;
+		x->run.job.ret_lease = &x->many->result.lease;
+	}
 	if (!into)
 		return 0;
 	const char *login = into->from ? into->from->login : x->run.origin.url.user;

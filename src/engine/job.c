@@ -690,6 +690,8 @@ claim(struct run *r, struct err *err)
 	if (rc < 0)
 		return -1;
 	r->account_dir = rec.dir;
+	if (r->job->ret_lease != NULL)
+		*r->job->ret_lease = r->lease;
 	return state_folders(r->job->state, rec.id, &r->arena, &r->known, &r->n_known, err);
 }
 

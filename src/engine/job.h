@@ -89,6 +89,7 @@ struct job {
 	struct evlog *log;
 	struct cancel *stop;
 	struct progress *progress; /* may be NULL */
+	struct lease *ret_lease; /* NULL, or where the account's goes as soon as it is claimed */
 	struct shares *shares; /* NULL: the account is alone, and nothing is limited */
 	struct state *state; /* open for running; NULL for check */
 };

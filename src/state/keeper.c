@@ -112,6 +112,9 @@ state_serve(struct state *t, struct request *r, struct err *err)
 		return ops->account_size(b, &r->lease, r->account.octets, err);
 	case REQUEST_ACCOUNTS:
 		return ops->accounts(b, r->arena, r->accounts, r->ret_len, err);
+	case REQUEST_ACCOUNT:
+		return ops->account(
+		    b, r->id, r->arena, r->one.ret, r->one.ret_sum, err);
 	case REQUEST_TALLIES:
 		return ops->tallies(b, r->arena, r->tallies, r->ret_len, err);
 	case REQUEST_FOLDER:

@@ -20,6 +20,7 @@ enum request_kind {
 	REQUEST_ACCOUNT_DAY,
 	REQUEST_ACCOUNT_SIZE,
 	REQUEST_ACCOUNTS,
+	REQUEST_ACCOUNT,
 	REQUEST_TALLIES,
 	REQUEST_FOLDER,
 	REQUEST_FOLDERS,
@@ -73,6 +74,10 @@ struct request {
 			int exit;
 		} end;
 		struct account_rec **accounts;
+		struct {
+			struct account_rec *ret;
+			struct tally *ret_sum;
+		} one;
 		struct tally **tallies;
 		struct folder_rec *folder;
 		struct folder_rec **folders;

@@ -468,6 +468,7 @@ const struct state_backend_ops state_sqlite = {
 	.account_day = sqlite_account_day,
 	.account_size = sqlite_account_size,
 	.accounts = sqlite_accounts,
+	.account = sqlite_account,
 	.tallies = sqlite_tallies,
 	.folder = sqlite_folder,
 	.folders = sqlite_folders,

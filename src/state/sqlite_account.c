@@ -130,6 +130,16 @@ account_get(struct backend *b, int64_t id, struct arena *a, struct account_rec *
 		    : 0;
 }
 
+int
+sqlite_account(struct backend *b, int64_t id, struct arena *a, struct account_rec *ret,
+    struct tally *ret_sum, struct err *err)
+{
+	struct lease ignored;
+
+	return account_get(b, id, a, ret, &ignored, err) < 0 ? -1
+							     : sqlite_tally(b, id, ret_sum, err);
+}
+
 static int
 account_find_or_add(struct backend *b, const char *key, int64_t *ret, struct err *err)
 {

@@ -80,6 +80,18 @@ tally_read(const struct query *q, struct tally *ret)
 }
 
 int
+sqlite_tally(struct backend *b, int64_t account, struct tally *ret, struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(b, STMT_TALLY);
+
+	query_int(&q, account);
+	if (query_row(&q, err) < 0)
+		return -1;
+	tally_read(&q, ret);
+	return 0;
+}
+
+int
 sqlite_tallies(
     struct backend *b, struct arena *a, struct tally **ret, size_t *ret_len, struct err *err)
 {

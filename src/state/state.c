@@ -237,6 +237,17 @@ state_accounts(
 }
 
 int
+state_account(struct state *t, int64_t id, struct arena *a, struct account_rec *ret,
+    struct tally *ret_sum, struct err *err)
+{
+	struct request r = {
+		.kind = REQUEST_ACCOUNT, .id = id, .arena = a, .one = { ret, ret_sum }
+	};
+
+	return state_ask(t, &r, err);
+}
+
+int
 state_tallies(
     struct state *t, struct arena *a, struct tally **ret, size_t *ret_len, struct err *err)
 {

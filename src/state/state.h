@@ -246,6 +246,9 @@ int state_account_day(struct state *t, const struct lease *l, int64_t day, uint6
 /* What a listing told of the account's size. */
 int state_account_size(
     struct state *t, const struct lease *l, uint64_t octets, struct err *err) WARN_UNUSED;
+/* One account, and the sums over its folders. Not of a state that an older imex has made. */
+int state_account(struct state *t, int64_t id, struct arena *a, struct account_rec *ret,
+    struct tally *ret_sum, struct err *err) WARN_UNUSED;
 /* Of every account that has folders, by account. */
 int state_tallies(struct state *t, struct arena *a, struct tally **ret, size_t *ret_len,
     struct err *err) WARN_UNUSED;

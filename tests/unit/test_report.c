@@ -367,7 +367,7 @@ runs_are_told_without_secrets(void **state)
 	for (size_t i = 0; i < COUNT_OF(forms); i++) {
 		char *text = printed(forms[i], false);
 
-		assert_non_null(strstr(text, "extract imaps://u@h/"));
+		assert_non_null(strstr(text, "imaps://u@h/"));
 		assert_non_null(strstr(text, said[i]));
 		assert_non_null(strstr(text, "75"));
 		assert_null(strstr(text, "hunter2"));
