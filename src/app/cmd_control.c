@@ -381,14 +381,14 @@ ctl_event_end(const struct ctl *c)
 	buf_printf(&text,
 	    "function %s of source IMAP from %s to %s: %zu succeeded, %" PRIu64
 	    " warnings, %zu errors",
-	    wizard_function_name(c->w.function), from, to, m->complete + m->warned, m->warnings, m->failed);
+	    wizard_function_name(c->w.function), from, to, m->crowd.complete + m->crowd.warned, m->warnings, m->crowd.failed);
 	ctl_event(c, EV_FUNCTION_END, text.data);
 	buf_reset(&text);
 	buf_printf(&text,
 	    "source IMAP; extraction: accounts %zu, shared folders 0, messages %" PRIu64
 	    ", address books 0, warnings %" PRIu64 ", errors %zu; excluded messages %" PRIu64
 	    ", messages without a good verdict %" PRIu64 "; import: %s",
-	    c->list.len, m->sum.verdicts[VERDICT_STORED], m->warnings, m->failed,
+	    c->list.len, m->sum.verdicts[VERDICT_STORED], m->warnings, m->crowd.failed,
 	    m->sum.verdicts[VERDICT_EXCLUDED], tally_not_good(&m->sum),
 	    c->o->dest ? c->o->dest : "none");
 	ctl_event(c, EV_MIGRATION_END, text.data);
@@ -424,9 +424,9 @@ ctl_summary(const struct ctl *c, bool reports, struct err *err)
 	human_bytes(m->sum.bytes, bytes);
 	out_open(&o, STDOUT_FILENO);
 	out_printf(&o, "%zu accounts: %zu complete, %zu complete with warnings, %zu failed",
-	    c->list.len, m->complete, m->warned, m->failed);
-	if (m->untried > 0)
-		out_printf(&o, " (%zu of them not tried)", m->untried);
+	    c->list.len, m->crowd.complete, m->crowd.warned, m->crowd.failed);
+	if (m->crowd.untried > 0)
+		out_printf(&o, " (%zu of them not tried)", m->crowd.untried);
 	out_printf(&o, "\n  messages  %s of %s stored, %s\n", stored, listed, bytes);
 	if (m->sum.verdicts[VERDICT_EXCLUDED] > 0)
 		out_printf(&o, "  excluded  %" PRIu64 "\n", m->sum.verdicts[VERDICT_EXCLUDED]);
@@ -444,7 +444,7 @@ ctl_summary(const struct ctl *c, bool reports, struct err *err)
 		out_visible(&o, c->dir);
 		out_str(&o, "/report.html (.json, .csv)\n");
 	}
-	if (m->failed > 0) {
+	if (m->crowd.failed > 0) {
 		out_str(&o, "To go on with what is not complete: imex control ");
 		out_visible(&o, c->w.path);
 		out_str(&o, "\n");
@@ -460,13 +460,13 @@ ctl_end(struct ctl *c, struct err *err)
 	bool reports = c->m.found || ctl_reports(c, &why) == 0;
 
 	ctl_event_end(c);
-	if (c->m.ended.kind != ERR_NONE)
-		run_complain(&c->m.ended, NULL);
+	if (c->m.crowd.ended.kind != ERR_NONE)
+		run_complain(&c->m.crowd.ended, NULL);
 	else if (!reports)
 		run_complain(&why, NULL);
 	if (!c->o->quiet && !c->o->json && ctl_summary(c, reports, err) < 0)
 		return -1;
-	return !reports && c->m.failed == 0 ? EXIT_BAD : migration_code(&c->m);
+	return !reports && c->m.crowd.failed == 0 ? EXIT_BAD : crowd_code(&c->m.crowd);
 }
 
 static int
@@ -505,7 +505,7 @@ ctl_run(struct ctl *c, struct err *err)
 		rc = -1;
 	if (rc >= 0)
 		run_finished(&c->m.run, rc);
-	run_close(&c->m.run);
+	migration_close(&c->m);
 	return rc;
 }
 

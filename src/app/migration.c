@@ -1,371 +1,328 @@
 #include "app/migration.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <unistd.h>
 
-#include "app/migration_account.h"
+#include "app/destination.h"
 #include "app/out.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "engine/schedule.h"
 #include "engine/set.h"
+#include "mail/names.h"
 
-enum { EXIT_WARNED = 1, EXIT_BAD = 2, ALIKE_MIN = 10, THROTTLES_MAX = 100, DELAY_MAX_MS = 15 * 60 * SEC };
+enum { EXIT_BAD = 2, DAY_S = 86400, ROWS_ARENA = 1024 * 1024 * 1024 };
 
-/* What is kept of a row between its tries. */
-struct attempt {
-	unsigned failed, throttled;
+/* What the state knows of a row's account. */
+struct migration_row {
+	/* of the last try */
+	struct lease lease; /* account 0: it was not claimed */
+	struct tally sum;
+	uint64_t warnings;
+	/* of all of them */
+	uint64_t bytes_known, day_bytes;
+	int64_t day;
 };
 
-struct walk {
-	struct migration *m;
-	struct hosts *hosts;
-	struct rate *rate;
-	struct schedule *schedule;
-	struct schedule_item *item; /* by row */
-	struct attempt *attempt;
-	/* the numbers of m, and all below */
-	pthread_mutex_t mutex;
-	size_t alike[ERR_KINDS]; /* accounts that failed for good */
-	size_t ended; /* accounts */
-	uint64_t jitter; /* state of a small generator */
-};
+/* ---- one line an account ---- */
 
-/* ---- trying again ---- */
-
-/* Between three and five quarters, so that a crowd that failed together does not come back together. */
-static int64_t
-jittered(struct walk *w, int64_t ms)
+static void
+line_begin(const struct migration *m, size_t at, size_t n, struct out *o)
 {
-	w->jitter = w->jitter * 6364136223846793005u + 1442695040888963407u;
-	return ms * 3 / 4 + (int64_t)((w->jitter >> 33) % (uint64_t)(ms / 2 + 1));
-}
+	const struct user_row *row = &m->list->row[at];
 
-static int64_t
-doubled(int64_t ms, unsigned times)
-{
-	while (times-- > 0 && ms < DELAY_MAX_MS)
-		ms *= 2;
-	return ms < DELAY_MAX_MS ? ms : DELAY_MAX_MS;
-}
-
-/* When to try again; 0: never. A wait that a server asks for is not a failure. */
-static int64_t
-again_in_ms(struct walk *w, struct attempt *a, const struct err *why)
-{
-	const struct options *o = w->m->o;
-	int64_t ms;
-
-	if (why->kind == ERR_THROTTLED) {
-		if (++a->throttled > THROTTLES_MAX)
-			return 0;
-		ms = jittered(w, doubled(o->retry_delay_ms, a->throttled - 1));
-		/* What is asked for is the least. */
-		return why->after_ms > ms ? why->after_ms + jittered(w, SEC) : ms;
-	}
-	if (!job_may_try_again(why) || ++a->failed >= o->tries)
-		return 0;
-	return jittered(w, doubled(o->retry_delay_ms, a->failed - 1));
+	out_printf(o, "[%zu/%zu] ", n, m->list->len);
+	out_visible(o, row->login);
+	out_str(o, " on ");
+	out_visible(o, row->server);
+	out_str(o, ": ");
 }
 
 static void
-tell_again(const struct walk *w, size_t at, const struct err *why, int64_t ms)
+line_numbers(struct out *o, int code, const struct migration_row *r)
 {
-	const struct attempt *a = &w->attempt[at];
-	struct event e = { .no = EV_ACCOUNT_AGAIN,
-		.level = LEVEL_WARNING,
-		.account = w->m->list->row[at].login };
-	char span[HUMAN_MAX];
+	static const char *const words[] = { "complete", "complete with warnings", "incomplete" };
+	char stored[HUMAN_MAX], listed[HUMAN_MAX], bytes[HUMAN_MAX];
 
-	human_span((ms + SEC - 1) / SEC, span);
-	if (why->kind == ERR_THROTTLED)
-		evlog_put(w->m->run.log, &e, "%s; waiting %s, the server asked for it", why->text, span);
-	else
-		evlog_put(w->m->run.log, &e, "%s; again in %s (try %u of %u)", why->text, span,
-		    a->failed + 1, w->m->o->tries);
-}
-
-/* ---- what becomes of the whole ---- */
-
-/* The next account would meet the same. */
-static bool
-ends_all(const struct err *why)
-{
-	switch (why->kind) {
-	case ERR_CREATE:
-	case ERR_DISK:
-	case ERR_FULL:
-	case ERR_INTERRUPTED:
-	case ERR_BUSY:
-	case ERR_STATE:
-	case ERR_OTHER_JOB:
-	case ERR_NEWER_STATE:
-		return true;
-	default:
-		return false;
-	}
+	human_count(r->sum.verdicts[VERDICT_STORED], stored);
+	human_count(r->sum.listed, listed);
+	human_bytes(r->sum.bytes, bytes);
+	out_printf(o,
+	    "%s, %s of %s messages stored (%s), %" PRIu64 " of %" PRIu64 " folders proved",
+	    words[code], stored, listed, bytes, r->sum.proved, r->sum.folders);
+	if (r->sum.verdicts[VERDICT_EXCLUDED] > 0)
+		out_printf(o, ", %" PRIu64 " excluded", r->sum.verdicts[VERDICT_EXCLUDED]);
+	if (tally_not_good(&r->sum) > 0)
+		out_printf(o, ", %" PRIu64 " not good", tally_not_good(&r->sum));
+	if (r->warnings > 0)
+		out_printf(o, ", %" PRIu64 " warning%s", r->warnings, r->warnings == 1 ? "" : "s");
 }
 
 static void
-end_all(struct walk *w, const struct err *why)
+migration_ended(void *arg, size_t at, size_t n, int code, const struct err *why)
 {
-	if (w->m->ended.kind == ERR_NONE)
-		w->m->ended = *why;
-	schedule_stop(w->schedule);
-	/* Those at work would go on for hours. */
-	if (why->kind != ERR_INTERRUPTED)
-		cancel_raise(w->m->run.stop);
-}
+	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+	struct migration *m = arg;
+	const struct migration_row *r = &m->row[at];
+	struct err ignored;
+	struct out o;
 
-/* More than so many per cent, and not just a few of a short list. */
-static void
-judge_alike(struct walk *w, const struct err *why)
-{
-	const struct options *o = w->m->o;
-	size_t n = ++w->alike[why->kind];
-	struct event e = { .no = EV_JOB_STOPPED, .level = LEVEL_ERROR };
-	struct err stop;
-
-	if (o->keep_going || n < ALIKE_MIN || n * 100 <= w->m->list->len * o->stop_if ||
-	    w->m->ended.kind != ERR_NONE)
-		return;
-	err_set(&stop, ERR_CONFIG,
-	    "%zu of %zu accounts failed alike (%s), more than %u %%: something is wrong with all of "
-	    "them, and the job stops. The last one: %s. --stop-if or --keep-going let it go on", n,
-	    w->m->list->len, err_words(why->kind), o->stop_if, why->text);
-	evlog_put(w->m->run.log, &e, "%s", stop.text);
-	end_all(w, &stop);
-}
-
-static void
-count_end(struct walk *w, int code, const struct extract_result *r)
-{
-	struct migration *m = w->m;
-
+	pthread_mutex_lock(&one_at_a_time);
 	tally_add(&m->sum, &r->sum);
 	m->warnings += r->warnings;
-	w->ended++;
-	if (code == 0)
-		m->complete++;
-	else if (code == EXIT_WARNED)
-		m->warned++;
-	else
-		m->failed++;
-	if (code >= EXIT_BAD)
-		atomic_fetch_add(&m->run.all.accounts_failed, 1);
-	atomic_fetch_add(&m->run.all.accounts_done, 1);
-	if (ends_all(&r->why))
-		end_all(w, &r->why);
-	else if (r->why.kind != ERR_NONE)
-		judge_alike(w, &r->why);
-}
-
-/* ---- one account ---- */
-
-static void
-show_waiting(const struct walk *w)
-{
-	struct progress_all *all = &w->m->run.all;
-	struct schedule_counts c;
-
-	schedule_counts(w->schedule, &c);
-	atomic_store(&all->accounts_waiting, (unsigned)c.waiting);
-	atomic_store(&all->waiting_until_ms, c.next_ms);
-}
-
-/* After a try. 0: there will be another one; else how many accounts have come to their end. */
-static size_t
-settle(struct walk *w, size_t at, int code, const struct extract_result *r)
-{
-	int64_t ms = 0;
-	size_t n;
-
-	pthread_mutex_lock(&w->mutex);
-	if (r->why.kind != ERR_NONE && w->m->ended.kind == ERR_NONE)
-		ms = again_in_ms(w, &w->attempt[at], &r->why);
-	if (ms == 0)
-		count_end(w, code, r);
-	n = w->ended;
-	pthread_mutex_unlock(&w->mutex);
-	if (ms == 0)
-		return n;
-	tell_again(w, at, &r->why, ms);
-	schedule_again(w->schedule, at, ms);
-	return 0;
-}
-
-static void
-work_on(struct walk *w, size_t at)
-{
-	const struct options *o = w->m->o;
-	const struct attempt *a = &w->attempt[at];
-	struct rate *own = o->rate_account > 0 ? rate_new(o->rate_account) : NULL;
-	struct shares shares = { .hosts = w->hosts,
-		.n_hosts = w->item[at].n_hosts,
-		.all = w->rate,
-		.own = own,
-		.workers = o->jobs,
-		.placed = true,
-		.lay_aside = true,
-		.again = a->failed + 1 < o->tries };
-	struct extract_many many = { .above = &w->m->run,
-		.own_job = w->m->found != NULL,
-		.shares = &shares };
-
-	memcpy(shares.host, w->item[at].host, sizeof(shares.host));
-
-	int code = migration_account(w->m, at, &many);
-
-	/* What failed before it came to the engine has its places still. */
-	for (size_t i = 0; shares.placed && i < shares.n_hosts; i++)
-		(void)hosts_login(w->hosts, shares.host[i], LOGIN_NONE);
-	if (shares.placed)
-		hosts_leave(w->hosts, shares.host, shares.n_hosts);
-	rate_free(own);
-
-	size_t n = settle(w, at, code, &many.result);
-
-	if (n == 0)
+	pthread_mutex_unlock(&one_at_a_time);
+	if (m->o->quiet && code < EXIT_BAD)
 		return;
-	migration_line(w->m, at, n, code, &many.result);
-	schedule_done(w->schedule);
+	screen_hide(m->run.screen);
+	out_open(&o, m->o->quiet || m->o->json ? STDERR_FILENO : STDOUT_FILENO);
+	line_begin(m, at, n, &o);
+	if (code <= EXIT_BAD)
+		line_numbers(&o, code, r);
+	if (why->kind != ERR_NONE) {
+		out_str(&o, code <= EXIT_BAD ? "; " : "failed: ");
+		out_visible(&o, why->text);
+	}
+	out_str(&o, "\n");
+	/* A terminal that is gone does not end a migration. */
+	(void)!out_close(&o, &ignored);
+	screen_show(m->run.screen);
 }
+
+/* ---- the servers ---- */
+
+static bool
+migration_host(void *arg, size_t at, size_t end, char name[CROWD_HOST_MAX])
+{
+	const struct migration *m = arg;
+	const struct user_row *row = &m->list->row[at];
+	struct imap_url url;
+	struct err ignored;
+	struct arena a;
+	const char *text;
+	bool ok;
+
+	if (end == 0)
+		return !m->found && crowd_host_name(row->server, row->port, name);
+	if (!m->into)
+		return false;
+	arena_init(&a, 64 * 1024);
+	text = destination_url(m->into->dest, row->login, &a);
+	ok = text && imap_url_parse(text, &a, &url, &ignored) == 0 &&
+	     crowd_host_name(url.host, url.port, name);
+	arena_done(&a);
+	return ok;
+}
+
+static uint64_t
+migration_bytes(void *arg, size_t at)
+{
+	const struct migration *m = arg;
+
+	return m->row[at].bytes_known;
+}
+
+/* ---- its copy ---- */
 
 static void
-leave_out(struct walk *w, size_t at)
+tell_port(const struct migration *m, const struct user_row *row)
 {
-	struct extract_result r = { 0 };
-	size_t n;
+	struct event e = { .no = EV_PORT_CHOSEN, .level = LEVEL_INFO, .account = row->login };
 
-	(void)err_set(&r.why, ERR_LOGIN,
-	    "not tried, since %s refused %d logins in a row; going on could lock its users out",
-	    hosts_name(w->hosts, w->item[at].host[0]), HOST_REFUSALS_MAX);
-	pthread_mutex_lock(&w->mutex);
-	w->m->failed++;
-	w->m->untried++;
-	n = ++w->ended;
-	pthread_mutex_unlock(&w->mutex);
-	atomic_fetch_add(&w->m->run.all.accounts_failed, 1);
-	atomic_fetch_add(&w->m->run.all.accounts_done, 1);
-	migration_line(w->m, at, n, err_exit_code(ERR_LOGIN), &r);
-	schedule_done(w->schedule);
+	if (row->tls && !row->port_given)
+		evlog_put(m->run.log, &e,
+		    "port %s of %s, since IMAP_SSL is on and IMAP_Port says nothing", row->port,
+		    row->server);
 }
 
-static void *
-worker(void *arg)
+/* Each is an extraction like any other: its job keeps the options for a later retry. */
+static int
+account_options(struct options *o, const struct user_row *row, struct err *err)
 {
-	struct walk *w = arg;
-	enum schedule_next next;
-	size_t at;
+	o->command = command_find("extract");
+	o->password = row->password;
+	o->password_from = "the list of users";
+	o->ex_mailbox = row->ex_mailbox;
+	return options_set(
+	    o, option_find("smtp-address", CMD_EXTRACT), FROM_JOB, row->smtp_address, err);
+}
 
-	while ((next = schedule_next(w->schedule, &at)) != SCHEDULE_END) {
-		show_waiting(w);
-		if (next == SCHEDULE_CLOSED)
-			leave_out(w, at);
-		else
-			work_on(w, at);
-		show_waiting(w);
+/* The row's mail among the files. */
+static const struct shelf_place *
+walk_place(const struct migration *m, const struct user_row *row)
+{
+	for (size_t i = 0; i < m->found->len; i++) {
+		const struct shelf_place *p = &m->found->place[i];
+
+		if (strcmp(p->login, row->login) == 0 && strcasecmp(p->host, row->server) == 0)
+			return p;
 	}
 	return NULL;
 }
 
-/* ---- all of them ---- */
-
-static void
-walk_hosts(struct walk *w, struct schedule_item *ret, size_t at)
+/* The account is kept with the options: a later retry must find it again. */
+static int
+import_row(struct options *o, const struct migration *m, const struct user_row *row,
+    struct extract_many *many, struct err *err)
 {
-	char name[HOSTS_NAME_MAX];
+	const char *url = destination_url(m->into->dest, row->login, &o->arena), *dir;
+	const struct into into = { .command = "import", .dest = url, .from = walk_place(m, row) };
 
-	for (size_t end = 0; end < HOST_ENDS; end++) {
-		struct server_facts facts = { 0 };
-		struct err ignored;
-
-		if (!migration_host(w->m, at, end, name))
-			continue;
-		if (w->m->run.state)
-			(void)!state_server_get(w->m->run.state, name, &facts, &ignored);
-		ret->host[ret->n_hosts++] = hosts_find(w->hosts, name, facts.connections);
-	}
-}
-
-static void
-walk_init(struct walk *w, struct migration *m)
-{
-	size_t n = m->list->len;
-
-	*w = (struct walk){ .m = m };
-	pthread_mutex_init(&w->mutex, NULL);
-	w->jitter = (uint64_t)clock_wall_ms();
-	w->hosts = hosts_new(m->o->per_host);
-	w->rate = m->o->rate > 0 ? rate_new(m->o->rate) : NULL;
-	w->item = mem_new((n + 1) * sizeof(*w->item));
-	w->attempt = mem_new((n + 1) * sizeof(*w->attempt));
-	for (size_t i = 0; i < n; i++)
-		walk_hosts(w, &w->item[i], i);
-	w->schedule = schedule_new(
-	    w->item, n, (enum schedule_order)m->o->order, w->hosts, m->run.stop);
-	atomic_store(&m->run.all.accounts_total, n > 1 ? (unsigned)n : 0);
-}
-
-static void
-walk_done(struct walk *w)
-{
-	schedule_free(w->schedule);
-	hosts_free(w->hosts);
-	rate_free(w->rate);
-	free(w->item);
-	free(w->attempt);
-	pthread_mutex_destroy(&w->mutex);
-}
-
-static void
-walk_workers(struct walk *w)
-{
-	size_t n = w->m->o->jobs < w->m->list->len ? w->m->o->jobs : w->m->list->len, started = 1;
-	pthread_t *thread = mem_new((n + 1) * sizeof(*thread));
-
-	/* One is this thread: a process that may start no other goes on. */
-	while (started < n && pthread_create(&thread[started], NULL, worker, w) == 0)
-		started++;
-	(void)worker(w);
-	for (size_t i = 1; i < started; i++)
-		pthread_join(thread[i], NULL);
-	free(thread);
+	if (!into.from)
+		return err_set(err, ERR_NO_INPUT,
+		    "'%s' has no mail of it; run Function,EXTRACT before", m->dir);
+	o->command = command_find("import");
+	if (!url)
+		return err_set(err, ERR_USAGE, "the login is too long");
+	if (destination_import_dir(&o->arena, m->dir, url, &dir, err) < 0 ||
+	    options_set(o, option_find("account", CMD_IMPORT), FROM_JOB,
+		arena_printf(&o->arena, "%s@%s", into.from->login, into.from->host), err) < 0)
+		return -1;
+	return extract_account(o, dir, m->dir, &into, many, err);
 }
 
 static int
-walk_all(void *arg, struct err *err)
+copy_row(struct options *o, const struct migration *m, const struct user_row *row,
+    struct extract_many *many, struct err *err)
 {
-	struct walk *w = arg;
+	const char *source = user_row_url(row, &o->arena);
 
-	walk_workers(w);
-	/* Stopped in between, the next run goes on with the same files. */
-	if (w->m->ended.kind == ERR_NONE && !cancel_raised(w->m->run.stop) && !w->m->into)
-		return set_close(&w->m->run.job, err);
-	return 0;
+	tell_port(m, row);
+	if (!source)
+		return err_set(err, ERR_USAGE, "the login is too long");
+	if (account_options(o, row, err) < 0)
+		return -1;
+	if (m->found)
+		return import_row(o, m, row, many, err);
+	if (m->into)
+		o->command = command_find(m->into->command);
+	return extract_account(o, m->dir, source, m->into, many, err);
 }
 
-void
-migration_run(struct migration *m)
+static int64_t
+today(void)
 {
-	struct walk w;
-	struct err why;
+	return clock_wall_ms() / SEC / DAY_S;
+}
 
-	walk_init(&w, m);
-	if (control_run(m->run.control, walk_all, &w, &why) < 0 && m->ended.kind == ERR_NONE)
-		m->ended = why;
-	if (m->ended.kind == ERR_NONE && cancel_raised(m->run.stop))
-		err_set(&m->ended, ERR_INTERRUPTED, "interrupted");
-	run_quiet(&m->run);
-	m->untried += m->list->len - w.ended;
-	m->failed += m->list->len - w.ended;
-	walk_done(&w);
+/* What --max-per-day leaves of today; at least an octet, since 0 says that there is no limit. */
+static uint64_t
+day_left(const struct migration *m, const struct migration_row *r)
+{
+	uint64_t used = r->day == today() ? r->day_bytes : 0, limit = m->o->max_per_day;
+
+	return limit == 0 ? 0 : limit > used ? limit - used : 1;
+}
+
+/* For the next run and the next try. What cannot be kept is no reason to fail an account. */
+static void
+keep_size(struct migration *m, struct migration_row *r, uint64_t fetched)
+{
+	struct err ignored;
+
+	if (m->run.state == NULL || r->lease.account == 0)
+		return;
+	r->day = today();
+	(void)!state_account_day(m->run.state, &r->lease, r->day, fetched, &r->day_bytes, &ignored);
+	if (r->sum.bytes > 0)
+		(void)!state_account_size(m->run.state, &r->lease, r->sum.bytes, &ignored);
+}
+
+static int
+migration_work(void *arg, size_t at, struct shares *s, struct err *why)
+{
+	struct migration *m = arg;
+	struct migration_row *r = &m->row[at];
+	struct extract_many many = {
+		.above = &m->run, .own_job = m->found != NULL, .shares = s
+	};
+	struct options o = *m->o;
+	int rc;
+
+	s->day_left = day_left(m, r);
+	arena_init(&o.arena, 1024 * 1024);
+	rc = copy_row(&o, m, &m->list->row[at], &many, &many.result.why);
+	arena_done(&o.arena);
+	r->lease = many.result.lease;
+	r->sum = many.result.sum;
+	r->warnings = many.result.warnings;
+	*why = many.result.why;
+	keep_size(m, r, many.result.fetched);
+	return rc < 0 ? err_exit_code(why->kind) : rc;
+}
+
+static void
+migration_waits(void *arg, size_t at, const struct err *why, int64_t until_ms)
+{
+	struct migration *m = arg;
+	const struct lease *l = &m->row[at].lease;
+	struct err ignored;
+
+	if (m->run.state != NULL && l->account != 0)
+		(void)!state_account_wait(m->run.state, l, until_ms, why->text, &ignored);
+}
+
+/* ---- all of them ---- */
+
+/* Stopped in between, the next run goes on with the same files. */
+static int
+migration_last(void *arg, struct err *err)
+{
+	struct migration *m = arg;
+
+	return m->into ? 0 : set_close(&m->run.job, err);
+}
+
+/* All are queued before the first begins, so that status shows what is still to come. */
+static int
+queue_rows(struct migration *m, struct account_rec *rec, struct arena *a, struct err *err)
+{
+	struct buf dir;
+	size_t n = m->list->len;
+	bool full = false;
+
+	buf_init(&dir, 4096);
+	for (size_t i = 0; i < n && !full; i++) {
+		const struct user_row *row = &m->list->row[i];
+
+		buf_reset(&dir);
+		account_dir(slice_str(row->login), row->server, row->port, &dir);
+		rec[i] = (struct account_rec){ .login = row->login, .host = row->server,
+			.port = row->port, .dir = arena_copy(a, buf_slice(&dir)),
+			.name = arena_printf(a, "%s@%s", row->login, row->server) };
+		full = rec[i].dir == NULL || rec[i].name == NULL;
+	}
+	buf_done(&dir);
+	if (full)
+		return err_set(err, ERR_CONFIG, "too many accounts in one list");
+	return state_account_queue(m->run.state, rec, n, a, err);
+}
+
+static int
+migration_queue(struct migration *m, struct err *err)
+{
+	struct account_rec *rec = mem_new((m->list->len + 1) * sizeof(*rec));
+	struct arena a;
+	int rc;
+
+	arena_init(&a, ROWS_ARENA);
+	rc = queue_rows(m, rec, &a, err);
+	for (size_t i = 0; rc == 0 && i < m->list->len; i++) {
+		m->row[i].bytes_known = rec[i].bytes_known;
+		m->row[i].day = rec[i].day;
+		m->row[i].day_bytes = rec[i].bytes_day;
+	}
+	arena_done(&a);
+	free(rec);
+	return rc;
 }
 
 int
 migration_open(struct migration *m, struct err *err)
 {
+	m->row = mem_new((m->list->len + 1) * sizeof(*m->row));
 	if (run_open(&m->run, m->o, NULL, err) < 0)
 		return -1;
 	origin_options(m->o, &m->run.job);
@@ -374,13 +331,27 @@ migration_open(struct migration *m, struct err *err)
 	if (extract_begin_job(&m->run, m->dir, m->into, err) < 0)
 		return -1;
 	state_set_workers(m->run.state, m->o->jobs);
-	return 0;
+	return migration_queue(m, err);
 }
 
-int
-migration_code(const struct migration *m)
+void
+migration_run(struct migration *m)
 {
-	if (m->failed > 0 || m->ended.kind != ERR_NONE)
-		return EXIT_BAD;
-	return m->warned > 0 ? EXIT_WARNED : 0;
+	static const struct crowd_ops ops = { .host = migration_host,
+		.bytes = migration_bytes,
+		.work = migration_work,
+		.waits = migration_waits,
+		.ended = migration_ended };
+
+	m->crowd = (struct crowd){
+		.ops = &ops, .arg = m, .o = m->o, .list = m->list, .run = &m->run
+	};
+	crowd_run(&m->crowd, migration_last);
+}
+
+void
+migration_close(struct migration *m)
+{
+	run_close(&m->run);
+	free(m->row);
 }

@@ -1,0 +1,382 @@
+#include "app/crowd.h"
+
+#include <ctype.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/out.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+enum { EXIT_WARNED = 1, EXIT_BAD = 2, ALIKE_MIN = 10, THROTTLES_MAX = 100, DELAY_MAX_MS = 15 * 60 * SEC };
+
+/* What is kept of a row between its tries. */
+struct attempt {
+	unsigned failed, throttled;
+};
+
+struct walk {
+	struct crowd *c;
+	int (*last)(void *arg, struct err *err);
+	struct hosts *hosts;
+	struct rate *rate;
+	struct schedule *schedule;
+	struct schedule_item *item; /* by row */
+	struct attempt *attempt;
+	/* the numbers of c, and all below */
+	pthread_mutex_t mutex;
+	size_t alike[ERR_KINDS]; /* accounts that failed for good */
+	size_t ended; /* accounts */
+	uint64_t jitter; /* state of a small generator */
+};
+
+/* ---- trying again ---- */
+
+/* Between three and five quarters, so that a crowd that failed together does not come back together. */
+static int64_t
+jittered(struct walk *w, int64_t ms)
+{
+	w->jitter = w->jitter * 6364136223846793005u + 1442695040888963407u;
+	return ms * 3 / 4 + (int64_t)((w->jitter >> 33) % (uint64_t)(ms / 2 + 1));
+}
+
+static int64_t
+doubled(int64_t ms, unsigned times)
+{
+	while (times-- > 0 && ms < DELAY_MAX_MS)
+		ms *= 2;
+	return ms < DELAY_MAX_MS ? ms : DELAY_MAX_MS;
+}
+
+/* When to try again; 0: never. A wait that a server asks for is not a failure. */
+static int64_t
+again_in_ms(struct walk *w, struct attempt *a, const struct err *why)
+{
+	const struct options *o = w->c->o;
+	int64_t ms;
+
+	if (why->kind == ERR_THROTTLED) {
+		if (++a->throttled > THROTTLES_MAX)
+			return 0;
+		ms = jittered(w, doubled(o->retry_delay_ms, a->throttled - 1));
+		/* What is asked for is the least. */
+		return why->after_ms > ms ? why->after_ms + jittered(w, SEC) : ms;
+	}
+	if (!job_may_try_again(why) || ++a->failed >= o->tries)
+		return 0;
+	return jittered(w, doubled(o->retry_delay_ms, a->failed - 1));
+}
+
+static void
+tell_again(const struct walk *w, size_t at, const struct err *why, int64_t ms)
+{
+	const struct attempt *a = &w->attempt[at];
+	struct event e = { .no = EV_ACCOUNT_AGAIN,
+		.level = LEVEL_WARNING,
+		.account = w->c->list->row[at].login };
+	char span[HUMAN_MAX];
+
+	human_span((ms + SEC - 1) / SEC, span);
+	if (why->kind == ERR_THROTTLED)
+		evlog_put(w->c->run->log, &e, "%s; waiting %s, the server asked for it", why->text, span);
+	else
+		evlog_put(w->c->run->log, &e, "%s; again in %s (try %u of %u)", why->text, span,
+		    a->failed + 1, w->c->o->tries);
+}
+
+/* ---- what becomes of the whole ---- */
+
+/* The next account would meet the same. */
+static bool
+ends_all(const struct err *why)
+{
+	switch (why->kind) {
+	case ERR_CREATE:
+	case ERR_DISK:
+	case ERR_FULL:
+	case ERR_INTERRUPTED:
+	case ERR_BUSY:
+	case ERR_STATE:
+	case ERR_OTHER_JOB:
+	case ERR_NEWER_STATE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void
+end_all(struct walk *w, const struct err *why)
+{
+	if (w->c->ended.kind == ERR_NONE)
+		w->c->ended = *why;
+	schedule_stop(w->schedule);
+	/* Those at work would go on for hours. */
+	if (why->kind != ERR_INTERRUPTED)
+		cancel_raise(w->c->run->stop);
+}
+
+/* More than so many per cent, and not just a few of a short list. */
+static void
+judge_alike(struct walk *w, const struct err *why)
+{
+	const struct options *o = w->c->o;
+	size_t n = ++w->alike[why->kind];
+	struct event e = { .no = EV_JOB_STOPPED, .level = LEVEL_ERROR };
+	struct err stop;
+
+	if (o->keep_going || n < ALIKE_MIN || n * 100 <= w->c->list->len * o->stop_if ||
+	    w->c->ended.kind != ERR_NONE)
+		return;
+	err_set(&stop, ERR_CONFIG,
+	    "%zu of %zu accounts failed alike (%s), more than %u %%: something is wrong with all of "
+	    "them, and the job stops. The last one: %s. --stop-if or --keep-going let it go on", n,
+	    w->c->list->len, err_words(why->kind), o->stop_if, why->text);
+	evlog_put(w->c->run->log, &e, "%s", stop.text);
+	end_all(w, &stop);
+}
+
+static void
+count_end(struct walk *w, int code, const struct err *why)
+{
+	struct crowd *c = w->c;
+
+	w->ended++;
+	if (code == 0)
+		c->complete++;
+	else if (code == EXIT_WARNED)
+		c->warned++;
+	else
+		c->failed++;
+	if (code >= EXIT_BAD)
+		atomic_fetch_add(&c->run->all.accounts_failed, 1);
+	atomic_fetch_add(&c->run->all.accounts_done, 1);
+	if (ends_all(why))
+		end_all(w, why);
+	else if (why->kind != ERR_NONE)
+		judge_alike(w, why);
+}
+
+/* ---- one account ---- */
+
+static void
+show_waiting(const struct walk *w)
+{
+	struct progress_all *all = &w->c->run->all;
+	struct schedule_counts c;
+
+	schedule_counts(w->schedule, &c);
+	atomic_store(&all->accounts_waiting, (unsigned)c.waiting);
+	atomic_store(&all->waiting_until_ms, c.next_ms);
+}
+
+/* After a try. 0: there will be another one; else how many accounts have come to their end. */
+static size_t
+settle(struct walk *w, size_t at, int code, const struct err *why)
+{
+	int64_t ms = 0;
+	size_t n;
+
+	pthread_mutex_lock(&w->mutex);
+	if (why->kind != ERR_NONE && w->c->ended.kind == ERR_NONE)
+		ms = again_in_ms(w, &w->attempt[at], why);
+	if (ms == 0)
+		count_end(w, code, why);
+	n = w->ended;
+	pthread_mutex_unlock(&w->mutex);
+	if (ms == 0)
+		return n;
+	tell_again(w, at, why, ms);
+	if (w->c->ops->waits)
+		w->c->ops->waits(w->c->arg, at, why, clock_wall_ms() + ms);
+	schedule_again(w->schedule, at, ms);
+	return 0;
+}
+
+static void
+work_on(struct walk *w, size_t at)
+{
+	const struct options *o = w->c->o;
+	const struct attempt *a = &w->attempt[at];
+	struct rate *own = o->rate_account > 0 ? rate_new(o->rate_account) : NULL;
+	struct shares shares = { .hosts = w->hosts,
+		.n_hosts = w->item[at].n_hosts,
+		.all = w->rate,
+		.own = own,
+		.workers = o->jobs,
+		.placed = true,
+		.lay_aside = true,
+		.again = a->failed + 1 < o->tries };
+	struct err why = { 0 };
+
+	memcpy(shares.host, w->item[at].host, sizeof(shares.host));
+
+	int code = w->c->ops->work(w->c->arg, at, &shares, &why);
+
+	/* What failed before it came to the engine has its places still. */
+	for (size_t i = 0; shares.placed && i < shares.n_hosts; i++)
+		(void)hosts_login(w->hosts, shares.host[i], LOGIN_NONE);
+	if (shares.placed)
+		hosts_leave(w->hosts, shares.host, shares.n_hosts);
+	rate_free(own);
+
+	size_t n = settle(w, at, code, &why);
+
+	if (n == 0)
+		return;
+	w->c->ops->ended(w->c->arg, at, n, code, &why);
+	schedule_done(w->schedule);
+}
+
+static void
+leave_out(struct walk *w, size_t at)
+{
+	struct err why;
+	size_t n;
+
+	(void)err_set(&why, ERR_LOGIN,
+	    "not tried, since %s refused %d logins in a row; going on could lock its users out",
+	    hosts_name(w->hosts, w->item[at].host[0]), HOST_REFUSALS_MAX);
+	pthread_mutex_lock(&w->mutex);
+	w->c->failed++;
+	w->c->untried++;
+	n = ++w->ended;
+	pthread_mutex_unlock(&w->mutex);
+	atomic_fetch_add(&w->c->run->all.accounts_failed, 1);
+	atomic_fetch_add(&w->c->run->all.accounts_done, 1);
+	w->c->ops->ended(w->c->arg, at, n, err_exit_code(ERR_LOGIN), &why);
+	schedule_done(w->schedule);
+}
+
+static void *
+worker(void *arg)
+{
+	struct walk *w = arg;
+	enum schedule_next next;
+	size_t at;
+
+	while ((next = schedule_next(w->schedule, &at)) != SCHEDULE_END) {
+		show_waiting(w);
+		if (next == SCHEDULE_CLOSED)
+			leave_out(w, at);
+		else
+			work_on(w, at);
+		show_waiting(w);
+	}
+	return NULL;
+}
+
+/* ---- all of them ---- */
+
+bool
+crowd_host_name(const char *host, const char *port, char name[CROWD_HOST_MAX])
+{
+	int n = snprintf(name, CROWD_HOST_MAX, "%s:%s", host, port);
+
+	for (char *p = name; *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return n > 0 && n < CROWD_HOST_MAX;
+}
+
+static void
+walk_item(struct walk *w, struct schedule_item *ret, size_t at)
+{
+	const struct crowd *c = w->c;
+	char name[CROWD_HOST_MAX];
+
+	ret->bytes = c->ops->bytes ? c->ops->bytes(c->arg, at) : 0;
+	for (size_t end = 0; end < HOST_ENDS; end++) {
+		struct server_facts facts = { 0 };
+		struct err ignored;
+
+		if (!c->ops->host(c->arg, at, end, name))
+			continue;
+		if (c->run->state)
+			(void)!state_server_get(c->run->state, name, &facts, &ignored);
+		ret->host[ret->n_hosts++] = hosts_find(w->hosts, name, facts.connections);
+	}
+}
+
+static void
+walk_init(struct walk *w, struct crowd *c)
+{
+	size_t n = c->list->len;
+
+	*w = (struct walk){ .c = c };
+	pthread_mutex_init(&w->mutex, NULL);
+	w->jitter = (uint64_t)clock_wall_ms();
+	w->hosts = hosts_new(c->o->per_host);
+	w->rate = c->o->rate > 0 ? rate_new(c->o->rate) : NULL;
+	w->item = mem_new((n + 1) * sizeof(*w->item));
+	w->attempt = mem_new((n + 1) * sizeof(*w->attempt));
+	for (size_t i = 0; i < n; i++)
+		walk_item(w, &w->item[i], i);
+	w->schedule = schedule_new(
+	    w->item, n, (enum schedule_order)c->o->order, w->hosts, c->run->stop);
+	atomic_store(&c->run->all.accounts_total, n > 1 ? (unsigned)n : 0);
+}
+
+static void
+walk_done(struct walk *w)
+{
+	schedule_free(w->schedule);
+	hosts_free(w->hosts);
+	rate_free(w->rate);
+	free(w->item);
+	free(w->attempt);
+	pthread_mutex_destroy(&w->mutex);
+}
+
+static void
+walk_workers(struct walk *w)
+{
+	size_t n = w->c->o->jobs < w->c->list->len ? w->c->o->jobs : w->c->list->len, started = 1;
+	pthread_t *thread = mem_new((n + 1) * sizeof(*thread));
+
+	/* One is this thread: a process that may start no other goes on. */
+	while (started < n && pthread_create(&thread[started], NULL, worker, w) == 0)
+		started++;
+	(void)worker(w);
+	for (size_t i = 1; i < started; i++)
+		pthread_join(thread[i], NULL);
+	free(thread);
+}
+
+static int
+walk_all(void *arg, struct err *err)
+{
+	struct walk *w = arg;
+
+	walk_workers(w);
+	if (w->last == NULL || w->c->ended.kind != ERR_NONE || cancel_raised(w->c->run->stop))
+		return 0;
+	return w->last(w->c->arg, err);
+}
+
+void
+crowd_run(struct crowd *c, int (*last)(void *arg, struct err *err))
+{
+	struct walk w;
+	struct err why;
+
+	walk_init(&w, c);
+	w.last = last;
+	if (control_run(c->run->control, walk_all, &w, &why) < 0 && c->ended.kind == ERR_NONE)
+		c->ended = why;
+	if (c->ended.kind == ERR_NONE && cancel_raised(c->run->stop))
+		(void)err_set(&c->ended, ERR_INTERRUPTED, "interrupted");
+	run_quiet(c->run);
+	c->untried += c->list->len - w.ended;
+	c->failed += c->list->len - w.ended;
+	walk_done(&w);
+}
+
+int
+crowd_code(const struct crowd *c)
+{
+	if (c->failed > 0 || c->ended.kind != ERR_NONE)
+		return EXIT_BAD;
+	return c->warned > 0 ? EXIT_WARNED : 0;
+}

@@ -1,0 +1,45 @@
+/* Many accounts at a time: workers that take them from the schedule, try again what failed by its
+ * connection, leave servers alone that refuse everybody, and stop when too many fail alike. What is
+ * done with an account is its owner's. */
+#ifndef APP_CROWD_H
+#define APP_CROWD_H
+
+#include "app/run.h"
+#include "app/userlist.h"
+#include "engine/schedule.h"
+
+enum { CROWD_HOST_MAX = 320 };
+
+struct crowd_ops {
+	/* "host:port" of the row's source (end 0) or destination (end 1), in lower case; false: it has
+	 * none. */
+	bool (*host)(void *arg, size_t at, size_t end, char name[CROWD_HOST_MAX]);
+	uint64_t (*bytes)(void *arg, size_t at); /* size of the account; 0: unknown */
+	/* Do it. The exit code of the account alone; *why (zeroed) is filled when something ended it. */
+	int (*work)(void *arg, size_t at, struct shares *s, struct err *why);
+	/* It will be tried again at that wall time. May be NULL. */
+	void (*waits)(void *arg, size_t at, const struct err *why, int64_t until_ms);
+	/* It is the n-th that has come to its end. */
+	void (*ended)(void *arg, size_t at, size_t n, int code, const struct err *why);
+};
+
+struct crowd {
+	const struct crowd_ops *ops;
+	void *arg;
+	const struct options *o; /* jobs, limits, tries */
+	const struct userlist *list;
+	struct run *run; /* control and log */
+	/* what became of them */
+	size_t complete, warned, failed, untried; /* accounts; untried ones count as failed, too */
+	struct err ended; /* what ended it all; kind NONE: nothing */
+};
+
+/* Until all are done; under the control of c->run, whose display is over then. last(arg) follows
+ * in the same thread when nothing has ended it all; may be NULL. */
+void crowd_run(struct crowd *c, int (*last)(void *arg, struct err *err));
+/* 0, 1 or 2: the worst. */
+int crowd_code(const struct crowd *c);
+/* For ops->host. False: too long. */
+bool crowd_host_name(const char *host, const char *port, char name[CROWD_HOST_MAX]);
+
+#endif
