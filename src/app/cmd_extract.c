@@ -9,6 +9,7 @@
 #include "app/birth.h"
 #include "app/check.h"
 #include "app/destination.h"
+#include "app/destined.h"
 #include "app/history.h"
 #include "app/jobdir.h"
 #include "app/report.h"
@@ -65,6 +66,16 @@ extract_begin_job(struct run *r, const char *dir, const struct into *into, struc
 }
 
 static int
+extract_keep_dest(struct extract *x, struct err *err)
+{
+	const struct imap_url *url = &x->dest.url;
+
+	return x->into->own_dest ? destined_keep_own(x->run.state, &x->run.origin.url, x->into->dest,
+				       url, err)
+				 : destined_keep(x->run.state, x->into->dest, url, err);
+}
+
+static int
 extract_begin(struct extract *x, struct err *err)
 {
 	struct run *r = &x->run;
@@ -73,7 +84,7 @@ extract_begin(struct extract *x, struct err *err)
 		run_share(r, x->dir);
 	else if (extract_begin_job(r, x->dir, x->into, err) < 0)
 		return -1;
-	if (x->into && destination_keep(&x->dest, r->state, x->into->dest, err) < 0)
+	if (x->into && extract_keep_dest(x, err) < 0)
 		return -1;
 	if ((x->into && x->into->from
 		    ? stored_write_files(r->state, x->source, r->o, x->dest.password, err)

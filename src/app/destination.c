@@ -162,42 +162,12 @@ destination_is(const struct destination *d, const struct imap_url *source)
 
 /* ---- in the state ---- */
 
-static bool
-same_account(const char *was, const struct imap_url *now)
-{
-	struct arena a;
-	struct imap_url url;
-	struct err ignored;
-	bool same;
-
-	arena_init(&a, 64 * 1024);
-	same = imap_url_parse(was, &a, &url, &ignored) == 0 &&
-	       origin_same(now, url.user, url.host, url.port);
-	arena_done(&a);
-	return same;
-}
-
 int
 destination_differs(const char *was, const char *now, struct err *err)
 {
 	return err_set(err, ERR_OTHER_JOB,
 	    "the job was begun with the destination '%s', not '%s': use another directory", was,
 	    now);
-}
-
-int
-destination_keep(
-    const struct destination *d, struct state *t, const char *dest, struct err *err)
-{
-	AUTO(mem_free_str) char *was = NULL;
-
-	if (state_note_get(t, "dest", &was, err) < 0)
-		return -1;
-	if (was != NULL && strcmp(was, dest) == 0)
-		return 0;
-	if (was != NULL && !same_account(was, &d->url))
-		return destination_differs(was, dest, err);
-	return state_note_set(t, "dest", dest, err);
 }
 
 int

@@ -27,10 +27,7 @@ bool destination_failed(const struct err *err);
 void destination_done(struct destination *d);	/* also of one that was only zeroed */
 /* The same login on the same server, as far as the URLs tell? */
 bool destination_is(const struct destination *d, const struct imap_url *source);
-/* Keep DEST in the state; ERR_OTHER_JOB when the job has gone to another account so far. */
-int destination_keep(const struct destination *d, struct state *t, const char *dest,
-    struct err *err) WARN_UNUSED;
-/* The DEST of the job in `dir`, in o->arena; NULL: no job that goes to a server. */
+/* The DEST of the job in `dir` as destined.h has it, in o->arena; NULL: no job that goes to a server. */
 int destination_of_job(struct options *o, const char *dir, const char **ret,
     struct err *err) WARN_UNUSED;
 /* Is it a DEST as people may write it? So that a slip is told before anything else is asked. */

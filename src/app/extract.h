@@ -27,6 +27,7 @@ struct extract_many {
 struct into {
 	const char *command;		/* "migrate", "import" */
 	const char *dest;		/* URL of the server that mail goes to; %u: the login */
+	bool own_dest;			/* other accounts of the job go elsewhere: a list says where */
 	const struct shelf_place *from;	/* files; NULL: the server of `source` */
 	bool retry;			/* what was refused goes once more */
 };

@@ -13,7 +13,6 @@ enum { PLACED_ARENA = 256 * 1024 * 1024 };	/* some 1 KiB for each account */
 static int
 placed_read(struct placed *p, struct err *err)
 {
-	AUTO(mem_free_str) char *dest = NULL;
 	struct job_birth birth;
 	struct state *t = NULL;
 	int rc;
@@ -22,13 +21,13 @@ placed_read(struct placed *p, struct err *err)
 		return 0;
 	if (state_open(&t, p->dir, STATE_READ, err) < 0)
 		return -1;
-	rc = state_note_get(t, "dest", &dest, err);
-	if (rc == 0 && dest != NULL) {
+	rc = destined_read(&p->to, t, &p->arena, err);
+	if (rc == 0 && p->to.dest != NULL) {
 		rc = state_birth_read(t, &birth, err);
 		if (rc == 0)
 			rc = stored_read(&p->stored, t, err);
 		p->files = rc == 0 && strcmp(birth.command, "import") == 0;
-		p->dest = rc == 0 ? arena_copy(&p->arena, slice_str(dest)) : NULL;
+		p->dest = rc == 0 ? p->to.dest : NULL;
 	}
 	state_close(&t);
 	return rc;
@@ -91,13 +90,12 @@ placed_options(const struct placed *p, size_t i, const struct options *given, st
 int
 placed_dest(struct placed *p, size_t i, const char **ret, struct err *err)
 {
-	const char *login = "";
-	struct imap_url url;
+	struct imap_url url = { .user = "", .host = "", .port = "" };
 	struct err ignored;
 
-	if (!p->files && imap_url_parse(placed_source(p, i), &p->arena, &url, &ignored) == 0)
-		login = url.user;
-	*ret = destination_url(p->dest, login, &p->arena);
+	if (!p->files)
+		(void)!imap_url_parse(placed_source(p, i), &p->arena, &url, &ignored);
+	*ret = destined_url(&p->to, url.user, url.host, url.port, &p->arena);
 	if (*ret == NULL || imap_url_parse(*ret, &p->arena, &url, &ignored) < 0)
 		return err_set(err, ERR_STATE, "the destination kept in the state cannot be read");
 	return 0;
@@ -132,7 +130,7 @@ placed_choose(struct placed *p, const char *named, bool source, bool **ret, stru
 		any |= mine[i];
 	}
 	if (rc == 0 && named != NULL && !any)
-		rc = destination_differs(p->dest, named, err);
+		rc = destination_differs(*p->dest ? p->dest : "one for each account", named, err);
 	if (rc < 0) {
 		free(mine);
 		return -1;

@@ -3,13 +3,15 @@
 #ifndef APP_PLACED_H
 #define APP_PLACED_H
 
+#include "app/destined.h"
 #include "app/options.h"
 #include "app/stored.h"
 #include "state/state.h"
 
 struct placed {
 	const char *dir;
-	const char *dest; /* DEST as it is kept, with %u; NULL: no such job */
+	const char *dest; /* to.dest; NULL: no such job */
+	struct destined to;
 	bool files; /* the source is files, one account */
 	struct stored *stored;
 	struct arena arena;

@@ -12,17 +12,6 @@
 
 enum { REPORT_ARENA = 1024 * 1024 * 1024, ACCOUNT_ARENA = 64 * 1024 * 1024 };
 
-static int
-report_read_dest(struct report *r, struct err *err)
-{
-	AUTO(mem_free_str) char *dest = NULL;
-
-	if (state_note_get(r->state, "dest", &dest, err) < 0)
-		return -1;
-	r->dest = dest != NULL ? arena_copy(&r->arena, slice_str(dest)) : NULL;
-	return 0;
-}
-
 /* Both lists are in the order of accounts; an account without folders has no tally. */
 static int
 report_read_sums(struct report *r, struct err *err)
@@ -49,7 +38,7 @@ report_open(struct report *r, struct state *t, const char *dir, bool hide, struc
 {
 	*r = (struct report){ .state = t, .dir = dir, .hide = hide };
 	arena_init(&r->arena, REPORT_ARENA);
-	if (state_birth_read(t, &r->birth, err) < 0 || report_read_dest(r, err) < 0 ||
+	if (state_birth_read(t, &r->birth, err) < 0 || destined_read(&r->to, t, &r->arena, err) < 0 ||
 	    state_outcome(t, &r->exit_code, err) < 0 ||
 	    state_accounts(t, &r->arena, &r->account, &r->n_accounts, err) < 0 ||
 	    report_read_sums(r, err) < 0 ||
@@ -127,7 +116,7 @@ const char *
 report_account_dest(
     const struct report *r, const struct account_rec *account, struct arena *a)
 {
-	return r->dest ? destination_name(r->dest, account->login, a) : NULL;
+	return destined_name(&r->to, account->login, account->host, account->port, a);
 }
 
 void
@@ -170,7 +159,7 @@ report_has_eol(const struct report *r)
 void
 report_kind(const struct report *r, struct out *o)
 {
-	if (r->dest)
+	if (r->to.dest)
 		out_printf(o, "%s to a server", r->birth.command);
 	else
 		out_printf(o, "%s to %s", r->birth.command, r->birth.format);

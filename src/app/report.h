@@ -4,6 +4,7 @@
 #ifndef APP_REPORT_H
 #define APP_REPORT_H
 
+#include "app/destined.h"
 #include "app/options.h"
 #include "app/out.h"
 #include "state/state.h"
@@ -14,7 +15,7 @@ struct report {
 	bool hide;			/* no senders and subjects */
 	struct arena arena;
 	struct job_birth birth;
-	const char *dest;		/* DEST of a job that goes to a server; NULL: to files */
+	struct destined to;		/* where the accounts of a job go; to.dest NULL: to files */
 	struct account_rec *account;
 	struct tally *sum;		/* of each account */
 	size_t n_accounts;

@@ -115,7 +115,7 @@ json_folder(
 	json_put_str(b, "name", report_name(f->name, &name));
 	json_put_text(b, "wire_name", slice_str(f->name));
 	json_put_text(b, "path", slice_str(f->path));
-	json_put_str(b, "dest_name", r->dest && *f->path ? report_name(f->path, &name) : NULL);
+	json_put_str(b, "dest_name", r->to.dest && *f->path ? report_name(f->path, &name) : NULL);
 	buf_done(&name);
 	json_put_str(b, "special_use", f->special_use);
 	json_put_bool(b, "subscribed", f->subscribed);

@@ -162,7 +162,7 @@ text_folder(
 	buf_init(&name, 64 * 1024);
 	out_str(o, "\n  ");
 	out_wrapped(o, report_name(f->name, &name), 2, 4);
-	if (r->dest && *f->path && strcmp(f->path, f->name) != 0) {
+	if (r->to.dest && *f->path && strcmp(f->path, f->name) != 0) {
 		out_str(o, "    to ");
 		out_wrapped(o, report_name(f->path, &name), 7, 7);
 	}

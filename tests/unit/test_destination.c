@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "app/destination.h"
+#include "app/destined.h"
 #include "app/placed.h"
 #include "base/clock.h"
 #include "tempdir.h"
@@ -223,17 +224,48 @@ a_job_keeps_its_destination(void **state)
 	(void)state;
 	assert_int_equal(OPEN("imaps://b@new/", "--quiet"), 0);
 	assert_int_equal(state_open(&job, dir, STATE_RUN, &err), 0);
-	assert_int_equal(destination_keep(&d, job, "imaps://b@new/", &err), 0);
+	assert_int_equal(destined_keep(job, "imaps://b@new/", &d.url, &err), 0);
 	/* The same account, written otherwise. */
-	assert_int_equal(destination_keep(&d, job, "imaps://b@new:993/", &err), 0);
+	assert_int_equal(destined_keep(job, "imaps://b@new:993/", &d.url, &err), 0);
 	done();
 	assert_int_equal(OPEN("imaps://c@new/", "--quiet"), 0);
-	assert_int_equal(destination_keep(&d, job, "imaps://c@new/", &err), -1);
+	assert_int_equal(destined_keep(job, "imaps://c@new/", &d.url, &err), -1);
 	assert_int_equal(err.kind, ERR_OTHER_JOB);
 	assert_int_equal(err_exit_code(err.kind), 78);
 	state_close(&job);
 	assert_int_equal(destination_of_job(&o, dir, &dest, &err), 0);
 	assert_string_equal(dest, "imaps://b@new:993/");
+	done();
+}
+
+static void
+an_account_of_a_list_keeps_its_own(void **state)
+{
+	const struct imap_url anna = { .user = "anna", .host = "old", .port = "993" };
+	const struct imap_url bert = { .user = "bert", .host = "old", .port = "993" };
+	struct state *job = NULL;
+	struct destined to;
+	struct arena a;
+
+	(void)state;
+	arena_init(&a, 64 * 1024);
+	assert_int_equal(OPEN("imaps://b@new/", "--quiet"), 0);
+	assert_int_equal(state_open(&job, temp_dir, STATE_RUN, &err), 0);
+	assert_int_equal(destined_keep_own(job, &anna, "imaps://b@new/", &d.url, &err), 0);
+	assert_int_equal(destined_keep_own(job, &bert, "imaps://b2@new2/", &d.url, &err), 0);
+	/* It may not change, and neither may the job become one with a single destination. */
+	done();
+	assert_int_equal(OPEN("imaps://c@new/", "--quiet"), 0);
+	assert_int_equal(destined_keep_own(job, &anna, "imaps://c@new/", &d.url, &err), -1);
+	assert_int_equal(err.kind, ERR_OTHER_JOB);
+	assert_int_equal(destined_keep(job, "imaps://c@new/", &d.url, &err), -1);
+	assert_int_equal(err.kind, ERR_OTHER_JOB);
+	assert_int_equal(destined_read(&to, job, &a, &err), 0);
+	assert_string_equal(destined_url(&to, "anna", "old", "993", &a), "imaps://b@new/");
+	assert_string_equal(destined_name(&to, "bert", "old", "993", &a), "b2@new2");
+	assert_null(destined_url(&to, "carl", "old", "993", &a));
+	state_close(&job);
+	arena_done(&a);
 	done();
 }
 
@@ -340,6 +372,8 @@ main(void)
 		cmocka_unit_test(the_password_has_ways_of_its_own),
 		cmocka_unit_test(the_login_takes_its_place),
 		cmocka_unit_test(source_and_destination_are_told_apart),
+		cmocka_unit_test_setup_teardown(an_account_of_a_list_keeps_its_own, temp_dir_make,
+		    temp_dir_remove),
 		cmocka_unit_test_setup_teardown(a_job_keeps_its_destination, temp_dir_make,
 		    temp_dir_remove),
 		cmocka_unit_test_setup_teardown(accounts_of_a_job_find_their_ends, temp_dir_make,
