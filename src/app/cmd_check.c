@@ -4,6 +4,7 @@
 
 #include "app/birth.h"
 #include "app/check.h"
+#include "app/lists.h"
 #include "app/mapping_table.h"
 #include "app/out.h"
 #include "app/run.h"
@@ -309,6 +310,8 @@ check_account(struct options *o, const char *source, const char *to, struct err 
 int
 cmd_check(struct options *o, struct err *err)
 {
+	if (o->users)
+		return lists_check(o, err);
 	if (o->n_words > 1)
 		return mapping_show(o, o->word[0], o->word[1], err);
 	return check_account(o, o->word[0], NULL, err);

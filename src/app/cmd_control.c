@@ -397,76 +397,14 @@ ctl_event_end(const struct ctl *c)
 
 /* ---- the run ---- */
 
-static int
-ctl_reports(const struct ctl *c, struct err *err)
-{
-	struct report r;
-	int rc;
-
-	if (report_open(&r, c->m.run.state, c->dir, c->o->no_subjects, err) < 0)
-		return -1;
-	rc = report_files(&r, err);
-	if (rc == 0 && c->o->json)
-		rc = report_print(&r, REPORT_JSON, STDOUT_FILENO, err);
-	report_done(&r);
-	return rc;
-}
-
-static int
-ctl_summary(const struct ctl *c, bool reports, struct err *err)
-{
-	const struct migration *m = &c->m;
-	char stored[HUMAN_MAX], listed[HUMAN_MAX], bytes[HUMAN_MAX];
-	struct out o;
-
-	human_count(m->sum.verdicts[VERDICT_STORED], stored);
-	human_count(m->sum.listed, listed);
-	human_bytes(m->sum.bytes, bytes);
-	out_open(&o, STDOUT_FILENO);
-	out_printf(&o, "%zu accounts: %zu complete, %zu complete with warnings, %zu failed",
-	    c->list.len, m->crowd.complete, m->crowd.warned, m->crowd.failed);
-	if (m->crowd.untried > 0)
-		out_printf(&o, " (%zu of them not tried)", m->crowd.untried);
-	out_printf(&o, "\n  messages  %s of %s stored, %s\n", stored, listed, bytes);
-	if (m->sum.verdicts[VERDICT_EXCLUDED] > 0)
-		out_printf(&o, "  excluded  %" PRIu64 "\n", m->sum.verdicts[VERDICT_EXCLUDED]);
-	if (tally_not_good(&m->sum) > 0)
-		out_printf(&o, "  not good  %" PRIu64 "\n", tally_not_good(&m->sum));
-	out_str(&o, c->o->dest ? "  went to   " : "  files     ");
-	out_visible(&o, c->o->dest ? c->o->dest : c->dir);
-	out_str(&o, c->o->dest ? "\n" : "/mail/\n");
-	if (c->m.found) {
-		out_str(&o, "  reports   ");
-		out_visible(&o, c->dir);
-		out_str(&o, "/import/ACCOUNT/report.html (.json, .csv)\n");
-	} else if (reports) {
-		out_str(&o, "  report    ");
-		out_visible(&o, c->dir);
-		out_str(&o, "/report.html (.json, .csv)\n");
-	}
-	if (m->crowd.failed > 0) {
-		out_str(&o, "To go on with what is not complete: imex control ");
-		out_visible(&o, c->w.path);
-		out_str(&o, "\n");
-	}
-	return out_close(&o, err);
-}
-
+/* The wizard knows no other codes than 0, 1 and 2. */
 static int
 ctl_end(struct ctl *c, struct err *err)
 {
-	struct err why;
-	/* Imports have each their own. */
-	bool reports = c->m.found || ctl_reports(c, &why) == 0;
+	int rc = migration_end(&c->m, "imex control", c->w.path, err);
 
 	ctl_event_end(c);
-	if (c->m.crowd.ended.kind != ERR_NONE)
-		run_complain(&c->m.crowd.ended, NULL);
-	else if (!reports)
-		run_complain(&why, NULL);
-	if (!c->o->quiet && !c->o->json && ctl_summary(c, reports, err) < 0)
-		return -1;
-	return !reports && c->m.crowd.failed == 0 ? EXIT_BAD : crowd_code(&c->m.crowd);
+	return rc > EXIT_BAD ? EXIT_BAD : rc;
 }
 
 static int

@@ -12,6 +12,7 @@
 #include "app/destined.h"
 #include "app/history.h"
 #include "app/jobdir.h"
+#include "app/lists.h"
 #include "app/report.h"
 #include "app/run.h"
 #include "app/stored.h"
@@ -320,6 +321,8 @@ extract_account(struct options *o, const char *dir, const char *source, const st
 int
 cmd_extract(struct options *o, struct err *err)
 {
+	if (o->users)
+		return o->dry_run ? lists_check(o, err) : lists_copy(o, o->to, NULL, err);
 	if (o->dry_run)
 		return check_account(o, o->word[0], o->to, err);
 	return extract_account(o, o->to, o->word[0], NULL, NULL, err);

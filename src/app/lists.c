@@ -1,0 +1,136 @@
+#include "app/lists.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "app/birth.h"
+#include "app/destination.h"
+#include "app/history.h"
+#include "app/migration.h"
+#include "app/migration_end.h"
+#include "app/password.h"
+
+/* ---- the list ---- */
+
+static void
+lists_dests(const struct userlist *u, const char *name, const char *dest, struct faults *f)
+{
+	for (size_t i = 0; i < u->len && !dest; i++)
+		if (!u->row[i].dest)
+			faults_add(f, name, u->row[i].line,
+			    "the row names no destination, and the command line has no DEST");
+}
+
+static int
+lists_faults(struct options *o, bool with_dest, const char *dest, struct userlist *u,
+    struct faults *f, struct err *err)
+{
+	const struct userlist_how how = {
+		.codepage = option_given(o, &o->codepage) ? o->codepage : 0,
+		.server = o->server,
+		.merge = o->merge
+	};
+
+	if (userlist_read(u, o->users, &how, f, err) < 0)
+		return -1;
+	userlist_passwords(u, o->users, o, PASSWORD_SOURCE, f);
+	if (with_dest) {
+		lists_dests(u, o->users, dest, f);
+		userlist_passwords(u, o->users, o, PASSWORD_DEST, f);
+	}
+	return faults_end(f, err) < 0 ? -1 : userlist_choose(u, &o->only, o->limit, err);
+}
+
+static void
+lists_warn_mode(const struct options *o, const struct userlist *u)
+{
+	for (size_t i = 0; i < u->len; i++) {
+		if (u->row[i].password || u->row[i].dest_password) {
+			password_warn_mode(o->users);
+			return;
+		}
+	}
+}
+
+int
+lists_read(
+    struct options *o, bool with_dest, const char *dest, struct userlist *u, struct err *err)
+{
+	struct faults f;
+	int rc;
+
+	*u = (struct userlist){ 0 };
+	if (o->n_words > (with_dest ? 1u : 0u))
+		return err_set(err, ERR_USAGE,
+		    "--users names the accounts; SOURCE on the command line ('%s') is one too many",
+		    o->word[0]);
+	faults_init(&f);
+	rc = lists_faults(o, with_dest, dest, u, &f, err);
+	faults_done(&f);
+	if (rc == 0)
+		lists_warn_mode(o, u);
+	return rc;
+}
+
+/* A DEST of all must name each account, or they would all go to one. */
+static int
+lists_one_dest(struct options *o, const char *dest, const struct userlist *u, struct err *err)
+{
+	const char *url;
+
+	if (!dest || u->len == 0)
+		return 0;
+	url = destination_url(dest, u->row[0].login, &o->arena);
+	if (!url || destination_check(o, url, err) < 0)
+		return url ? -1 : err_set(err, ERR_USAGE, "DEST is too long");
+	if (u->len == 1 || strstr(dest, "%u") || o->merge)
+		return 0;
+	for (size_t i = 0; i < u->len; i++)
+		if (!u->row[i].dest)
+			return err_set(err, ERR_USAGE,
+			    "all %zu accounts would go to '%s': write %%u where the login belongs, as "
+			    "'imaps://%%u@new.example.org/', or give --merge if that is meant",
+			    u->len, dest);
+	return 0;
+}
+
+/* ---- copying ---- */
+
+static int
+lists_run(struct migration *m, struct err *err)
+{
+	char again[64];
+	int64_t number = 0;
+	int rc;
+
+	if (migration_open(m, err) < 0 ||
+	    history_begin(m->run.state, m->o, m->o->users, &number, err) < 0)
+		return -1;
+	migration_run(m);
+	snprintf(again, sizeof(again), "imex retry");
+	rc = migration_end(m, again, m->dir, err);
+	if (rc >= 0 && state_run_end(m->run.state, number, rc, err) < 0)
+		return -1;
+	if (rc >= 0)
+		run_finished(&m->run, rc);
+	return rc;
+}
+
+int
+lists_copy(struct options *o, const char *dir, const struct into *into, struct err *err)
+{
+	struct userlist list;
+	struct migration m = { .o = o, .dir = dir, .list = &list, .into = into };
+	int rc = lists_read(o, into != NULL, into ? into->dest : NULL, &list, err);
+
+	if (rc == 0 && into)
+		rc = lists_one_dest(o, into->dest, &list, err);
+	if (rc == 0)
+		rc = birth_settle(o, dir, err);
+	if (rc == 0) {
+		rc = lists_run(&m, err);
+		migration_close(&m);
+	}
+	userlist_done(&list);
+	return rc;
+}

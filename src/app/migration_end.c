@@ -1,0 +1,104 @@
+#include "app/migration_end.h"
+
+#include <inttypes.h>
+#include <unistd.h>
+
+#include "app/out.h"
+
+enum { EXIT_INTERRUPTED = 75 };
+
+static int
+end_reports(const struct migration *m, struct err *err)
+{
+	struct report r;
+	int rc;
+
+	if (report_open(&r, m->run.state, m->dir, m->o->no_subjects, err) < 0)
+		return -1;
+	rc = report_files(&r, err);
+	if (rc == 0 && m->o->json)
+		rc = report_print(&r, REPORT_JSON, STDOUT_FILENO, err);
+	report_done(&r);
+	return rc;
+}
+
+static void
+end_counts(const struct migration *m, struct out *o)
+{
+	char stored[HUMAN_MAX], listed[HUMAN_MAX], bytes[HUMAN_MAX];
+
+	human_count(m->sum.verdicts[VERDICT_STORED], stored);
+	human_count(m->sum.listed, listed);
+	human_bytes(m->sum.bytes, bytes);
+	out_printf(o, "%zu accounts: %zu complete, %zu complete with warnings, %zu failed",
+	    m->list->len, m->crowd.complete, m->crowd.warned, m->crowd.failed);
+	if (m->crowd.untried > 0)
+		out_printf(o, " (%zu of them not tried)", m->crowd.untried);
+	out_printf(o, "\n  messages  %s of %s stored, %s\n", stored, listed, bytes);
+	if (m->sum.verdicts[VERDICT_EXCLUDED] > 0)
+		out_printf(o, "  excluded  %" PRIu64 "\n", m->sum.verdicts[VERDICT_EXCLUDED]);
+	if (tally_not_good(&m->sum) > 0)
+		out_printf(o, "  not good  %" PRIu64 "\n", tally_not_good(&m->sum));
+}
+
+static int
+end_summary(const struct migration *m, const char *command, const char *what, bool reports,
+    struct err *err)
+{
+	const char *dest = m->into ? m->into->dest : NULL;
+	struct out o;
+
+	out_open(&o, STDOUT_FILENO);
+	end_counts(m, &o);
+	if (m->into) {
+		out_str(&o, "  went to   ");
+		out_visible(&o, dest ? dest : "where the list says");
+		out_str(&o, "\n");
+	} else {
+		out_str(&o, "  files     ");
+		out_visible(&o, m->dir);
+		out_str(&o, "/mail/\n");
+	}
+	if (reports) {
+		out_str(&o, "  report    ");
+		out_visible(&o, m->dir);
+		out_str(&o, m->found ? "/import/ACCOUNT/report.html (.json, .csv)\n"
+				     : "/report.html (.json, .csv)\n");
+	}
+	if (m->crowd.failed > 0) {
+		out_printf(&o, "To go on with what is not complete: %s ", command);
+		out_visible(&o, what);
+		out_str(&o, "\n");
+	}
+	return out_close(&o, err);
+}
+
+/* Others than 0, 1 and 2 when nothing could start; an interrupted run beats them all. */
+static int
+end_code(const struct migration *m)
+{
+	const struct crowd *c = &m->crowd;
+
+	if (c->ended.kind == ERR_INTERRUPTED)
+		return EXIT_INTERRUPTED;
+	if (c->ended.kind != ERR_NONE && c->ended.kind != ERR_CONFIG && c->complete + c->warned == 0 &&
+	    m->sum.listed == 0)
+		return err_exit_code(c->ended.kind);
+	return crowd_code(c);
+}
+
+int
+migration_end(struct migration *m, const char *command, const char *what, struct err *err)
+{
+	struct err why;
+	/* Imports have each their own. */
+	bool reports = m->found || end_reports(m, &why) == 0;
+
+	if (m->crowd.ended.kind != ERR_NONE)
+		run_complain(&m->crowd.ended, NULL);
+	else if (!reports)
+		run_complain(&why, NULL);
+	if (!m->o->quiet && !m->o->json && end_summary(m, command, what, reports, err) < 0)
+		return -1;
+	return !reports && m->crowd.failed == 0 ? 2 : end_code(m);
+}
