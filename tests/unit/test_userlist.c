@@ -300,7 +300,9 @@ static void
 what_is_no_text_says_so(void **state)
 {
 	(void)state;
-	text_is_refused((struct slice){ "\xff\xfe" "a\0", 4 }, 0, 65, "UTF-16");
+	text_is_refused((struct slice){ "\xff\xfe" "a\0\n\0\0\0", 8 }, 0, 65, "users.csv:2: a NUL octet");
+	text_is_refused((struct slice){ "\xfe\xff\0\n\0", 5 }, 0, 65, "users.csv:2: not UTF-16");
+	text_is_refused((struct slice){ "\xff\xfe\0\xdc", 4 }, 1252, 65, "users.csv:1: not UTF-16");
 	text_is_refused((struct slice){ "a\nb\0c", 5 }, 0, 65, "users.csv:2: a NUL octet");
 	text_is_refused(slice_str("a\n\xfc"), 65001, 65, "users.csv:2: not UTF-8");
 	text_is_refused(slice_str("\xef\xbb\xbf\xfc"), 0, 65, "users.csv:1: not UTF-8");
