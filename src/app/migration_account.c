@@ -165,18 +165,14 @@ static int
 copy_row(struct options *o, const struct migration *m, const struct user_row *row,
     struct extract_many *many, struct err *err)
 {
-	const char *source = user_row_url(row, &o->arena);
-
 	tell_port(m, row);
-	if (!source)
-		return err_set(err, ERR_USAGE, "the login is too long");
 	if (account_options(o, row, err) < 0)
 		return -1;
 	if (m->found)
 		return import_row(o, m, row, many, err);
 	if (m->into)
 		o->command = command_find(m->into->command);
-	return extract_account(o, m->dir, source, m->into, many, err);
+	return extract_account(o, m->dir, row->source, m->into, many, err);
 }
 
 int
