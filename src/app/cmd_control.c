@@ -14,6 +14,7 @@
 #include "app/history.h"
 #include "app/jobdir.h"
 #include "app/migration.h"
+#include "app/migration_end.h"
 #include "app/password.h"
 #include "app/run.h"
 #include "app/wizard.h"
@@ -37,21 +38,6 @@ struct ctl {
 
 /* ---- what is to be done ---- */
 
-/* A row without a password needs another way; nobody types thousands of them. */
-static void
-ctl_passwords(struct ctl *c)
-{
-	for (size_t i = 0; i < c->list.len; i++) {
-		const struct user_row *row = &c->list.row[i];
-		struct imap_url url = { .user = row->login, .host = row->server };
-
-		if (!row->password && !password_elsewhere(c->o, &url))
-			faults_add(&c->faults, c->w.accounts, row->line,
-			    "IMAP_Password is empty, and there is no --password-file, "
-			    "--password-command, IMEX_PASSWORD or entry in ~/.netrc either");
-	}
-}
-
 static void
 ctl_warn_mode(const struct ctl *c)
 {
@@ -66,7 +52,7 @@ ctl_warn_mode(const struct ctl *c)
 static int
 ctl_read(struct ctl *c, struct err *err)
 {
-	struct userlist_how how = { .tls = false };
+	struct userlist_how how = { .dialects = USERLIST_WIZARD };
 	struct err why;
 
 	if (option_given(c->o, &c->o->codepage))
@@ -79,7 +65,8 @@ ctl_read(struct ctl *c, struct err *err)
 			faults_add(&c->faults, c->w.path, 0, "Accounts: %s", why.text);
 		/* An import contacts no source. */
 		if (c->w.function != WIZARD_IMPORT)
-			ctl_passwords(c);
+			userlist_passwords(
+			    &c->list, c->w.accounts, c->o, PASSWORD_SOURCE, &c->faults);
 		ctl_warn_mode(c);
 	}
 	return faults_end(&c->faults, err);

@@ -7,6 +7,7 @@
 #include "app/jobdir.h"
 #include "app/origin.h"
 #include "app/password.h"
+#include "app/values.h"
 #include "base/mem.h"
 #include "mail/names.h"
 
@@ -34,7 +35,7 @@ read_rules(struct destination *d, const struct options *o, struct err *err)
 	for (size_t i = 0; i < o->maps.len; i++) {
 		const char *text = o->maps.item[i], *equal = strchr(text, '=');
 
-		if (equal == NULL || equal == text || equal[1] == '\0')
+		if (!value_map(text))
 			return err_set(err, ERR_USAGE,
 			    "--map: '%s' is not accepted; it is FOLDER=FOLDER, as --map "
 			    "'Sent Items=Sent'",

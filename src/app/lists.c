@@ -127,6 +127,8 @@ lists_copy(struct options *o, const char *dir, const struct into *into, struct e
 		rc = lists_one_dest(o, into->dest, &list, err);
 	if (rc == 0)
 		rc = birth_settle(o, dir, err);
+	for (size_t i = 0; rc == 0 && i < list.len; i++)
+		m.own_dests |= into && list.row[i].dest;
 	if (rc == 0) {
 		rc = lists_run(&m, err);
 		migration_close(&m);

@@ -106,10 +106,10 @@ migration_host(void *arg, size_t at, size_t end, char name[CROWD_HOST_MAX])
 
 	if (end == 0)
 		return !m->found && crowd_host_name(row->server, row->port, name);
-	if (!m->into)
+	if (!m->into || (!row->dest && !m->into->dest))
 		return false;
 	arena_init(&a, 64 * 1024);
-	text = destination_url(m->into->dest, row->login, &a);
+	text = row->dest ? row->dest : destination_url(m->into->dest, row->login, &a);
 	ok = text && imap_url_parse(text, &a, &url, &ignored) == 0 &&
 	     crowd_host_name(url.host, url.port, name);
 	arena_done(&a);
@@ -137,16 +137,20 @@ tell_port(const struct migration *m, const struct user_row *row)
 		    row->server);
 }
 
-/* Each is an extraction like any other: its job keeps the options for a later retry. */
+/* Each is a run like any other: its job keeps the options for a later retry. */
 static int
-account_options(struct options *o, const struct user_row *row, struct err *err)
+account_options(struct options *o, const struct migration *m, const struct user_row *row,
+    struct err *err)
 {
-	o->command = command_find("extract");
-	o->password = row->password;
-	o->password_from = "the list of users";
+	const struct option_row *address = option_find("smtp-address", CMD_EXTRACT);
+
+	o->command = command_find(m->found ? "import" : m->into ? m->into->command : "extract");
+	if (user_row_apply(row, o, err) < 0)
+		return -1;
 	o->ex_mailbox = row->ex_mailbox;
-	return options_set(
-	    o, option_find("smtp-address", CMD_EXTRACT), FROM_JOB, row->smtp_address, err);
+	if (m->into || *row->smtp_address == '\0')
+		return 0;
+	return options_set(o, address, FROM_JOB, row->smtp_address, err);
 }
 
 /* The row's mail among the files. */
@@ -173,7 +177,6 @@ import_row(struct options *o, const struct migration *m, const struct user_row *
 	if (!into.from)
 		return err_set(err, ERR_NO_INPUT,
 		    "'%s' has no mail of it; run Function,EXTRACT before", m->dir);
-	o->command = command_find("import");
 	if (!url)
 		return err_set(err, ERR_USAGE, "the login is too long");
 	if (destination_import_dir(&o->arena, m->dir, url, &dir, err) < 0 ||
@@ -187,18 +190,18 @@ static int
 copy_row(struct options *o, const struct migration *m, const struct user_row *row,
     struct extract_many *many, struct err *err)
 {
-	const char *source = user_row_url(row, &o->arena);
+	struct into into = m->into ? *m->into : (struct into){ 0 };
 
 	tell_port(m, row);
-	if (!source)
-		return err_set(err, ERR_USAGE, "the login is too long");
-	if (account_options(o, row, err) < 0)
+	if (account_options(o, m, row, err) < 0)
 		return -1;
 	if (m->found)
 		return import_row(o, m, row, many, err);
-	if (m->into)
-		o->command = command_find(m->into->command);
-	return extract_account(o, m->dir, source, m->into, many, err);
+	if (m->into && row->dest)
+		into.dest = row->dest;
+	/* One that all share is kept as it was given. */
+	into.own_dest = m->into && m->own_dests;
+	return extract_account(o, m->dir, row->source, m->into ? &into : NULL, many, err);
 }
 
 static int64_t

@@ -12,6 +12,7 @@ struct migration {
 	const char *dir;		/* job directory */
 	const struct userlist *list;
 	const struct into *into;	/* NULL: into files; its dest may have %u */
+	bool own_dests;			/* rows name where they go: so each is kept for itself */
 	const struct shelf_found *found;	/* mail that goes there; NULL: from the rows' servers */
 	struct run run;			/* control, log, and the state unless `found` */
 	struct crowd crowd;

@@ -90,14 +90,26 @@ const struct option_row option_table[] = {
 	    "give up when not a byte came for TIME, as 500ms, 90s, 5m; default 60s" },
 	{ "connections", 0, OPT_NUMBER, RUNS | CMD_VERIFY, true, AT(connections), "N", NULL, 1, 32,
 	    "connections for the account, 1 to 32; default: as it pays" },
+	{ "users", 0, OPT_FILE, CMD_LISTS, false, AT(users), "FILE", NULL, 0, 0,
+	    "the accounts of a list instead of SOURCE; imex-users(5) tells what it looks like" },
+	{ "server", 0, OPT_TEXT, CMD_LISTS, false, AT(server), "HOST", NULL, 0, 0,
+	    "of a list of Exchange Online's kind: the server of its accounts, as HOST:PORT or a URL" },
+	{ "only", 0, OPT_LIST, CMD_LISTS, false, AT(only), "PATTERN", NULL, 0, 0,
+	    "only accounts of the list whose login, or login@host, matches; repeat for more" },
+	{ "limit", 0, OPT_NUMBER, CMD_LISTS, false, AT(limit), "N", NULL, 1, 1000 * 1000,
+	    "only the first N accounts of the list" },
+	{ "merge", 0, OPT_FLAG, CMD_MIGRATE, false, AT(merge), NULL, NULL, 0, 0,
+	    "two accounts of a list may go to one destination" },
 	{ "jobs", 0, OPT_NUMBER, CMD_MANY, false, AT(jobs), "N", NULL, 1, 1000,
 	    "accounts at the same time; default 8" },
 	{ "per-host", 0, OPT_NUMBER, CMD_MANY, false, AT(per_host), "N", NULL, 1, 10000,
 	    "connections to one server at the same time; default 16" },
-	{ "rate", 0, OPT_SIZE, CMD_MANY, false, AT(rate), "SIZE", NULL, 1, 0,
+	{ "rate", 0, OPT_SIZE, CMD_MANY & ~CMD_CHECK, false, AT(rate), "SIZE", NULL, 1, 0,
 	    "fetch at most SIZE a second, all accounts together, as 10M" },
-	{ "rate-per-account", 0, OPT_SIZE, CMD_MANY, false, AT(rate_account), "SIZE", NULL, 1, 0,
+	{ "rate-per-account", 0, OPT_SIZE, CMD_MANY & ~CMD_CHECK, false, AT(rate_account), "SIZE", NULL, 1, 0,
 	    "fetch at most SIZE a second for each account" },
+	{ "max-per-day", 0, OPT_SIZE, CMD_MANY & ~CMD_CHECK, false, AT(max_per_day), "SIZE", NULL, 1, 0,
+	    "fetch at most SIZE of an account on one day (UTC), then go on tomorrow" },
 	{ "order", 0, OPT_CHOICE, CMD_MANY, false, AT(order), "ORDER", "largest|smallest|list", 0, 0,
 	    "accounts by size where it is known: largest (default), smallest; or as in the list" },
 	{ "tries", 0, OPT_NUMBER, CMD_MANY, false, AT(tries), "N", NULL, 1, 100,
@@ -154,7 +166,7 @@ const struct option_row option_table[] = {
 	    "print JSON for programs" },
 	{ "progress", 0, OPT_CHOICE, CMD_WORKS, false, AT(progress), "HOW", "auto|json|none", 0, 0,
 	    "auto: a display on a terminal; json: a line a second; none" },
-	{ "metrics-file", 0, OPT_FILE, CMD_MANY | CMD_IMPORT, false, AT(metrics_file), "FILE", NULL, 0, 0,
+	{ "metrics-file", 0, OPT_FILE, (CMD_MANY & ~CMD_CHECK) | CMD_IMPORT, false, AT(metrics_file), "FILE", NULL, 0, 0,
 	    "keep the numbers of the run in FILE, in the text format of Prometheus" },
 	{ "syslog", 0, OPT_FLAG, CMD_WRITES | CMD_VERIFY | CMD_MIGRATE | CMD_IMPORT | CMD_UNDO, true, AT(syslog), NULL, NULL, 0, 0,
 	    "events go to the system log too" },
@@ -244,11 +256,11 @@ option_given(const struct options *o, const void *field)
 
 /* ---- values ---- */
 
+/* What is accepted; the value itself may be a secret that stands in the wrong place. */
 static int
-option_bad(const struct option_row *row, const char *value, const char *accepted, struct err *err)
+option_bad(const char *accepted, struct err *err)
 {
-	return err_set(
-	    err, ERR_USAGE, "--%s: '%s' is not accepted; %s", row->name, value, accepted);
+	return err_set(err, ERR_USAGE, "%s", accepted);
 }
 
 static int
@@ -259,7 +271,7 @@ option_set_choice(void *field, const struct option_row *row, const char *value, 
 
 	if (i < 0) {
 		snprintf(accepted, sizeof(accepted), "the values are %s", row->choices);
-		return option_bad(row, value, accepted, err);
+		return option_bad(accepted, err);
 	}
 	*(int *)field = i;
 	return 0;
@@ -283,7 +295,7 @@ option_set_bits(void *field, const struct option_row *row, const char *value, st
 
 			snprintf(accepted, sizeof(accepted),
 			    "the values are %s, with commas between", row->choices);
-			return option_bad(row, word, accepted, err);
+			return option_bad(accepted, err);
 		}
 		bits |= 1u << i;
 		at += len;
@@ -300,19 +312,19 @@ option_set_duration(void *field, const struct option_row *row, const char *value
 	int64_t ms;
 
 	if (!value_duration(value, &ms))
-		return option_bad(row, value, "a number with ms, s, m, h or d is, as 90s", err);
+		return option_bad("a number with ms, s, m, h or d is, as 90s", err);
 	if (ms < row->min || ms > row->max)
-		return option_bad(row, value,
+		return option_bad(
 		    row->min > 0 ? "it goes from 100ms to 1d" : "it goes from 0s to 1d", err);
 	*(int64_t *)field = ms;
 	return 0;
 }
 
 static int
-option_set_date(void *field, const struct option_row *row, const char *value, struct err *err)
+option_set_date(void *field, const char *value, struct err *err)
 {
 	if (!when_parse(value, field))
-		return option_bad(row, value,
+		return option_bad(
 		    "a date as 2003-11-07, 2003-11-07T14:18:49 (with Z or +02:00 behind it, or as "
 		    "the clocks of --timezone show it) or 20031107141849 is",
 		    err);
@@ -329,7 +341,7 @@ option_set_number(void *field, const struct option_row *row, const char *value, 
 
 		snprintf(accepted, sizeof(accepted), "a number from %" PRId64 " to %" PRId64 " is",
 		    row->min, row->max);
-		return option_bad(row, value, accepted, err);
+		return option_bad(accepted, err);
 	}
 	*(unsigned *)field = (unsigned)n;
 	return 0;
@@ -341,15 +353,15 @@ option_set_size(void *field, const struct option_row *row, const char *value, st
 	uint64_t n;
 
 	if (!value_size(value, &n) || n < (uint64_t)row->min)
-		return option_bad(row, value, "a size as 500k, 45M or 2G is", err);
+		return option_bad("a size as 500k, 45M or 2G is", err);
 	*(uint64_t *)field = n;
 	return 0;
 }
 
 static int
-option_set_percent(void *field, const struct option_row *row, const char *value, struct err *err)
+option_set_percent(void *field, const char *value, struct err *err)
 {
-	return value_percent(value, field) ? 0 : option_bad(row, value, "1% to 100% are", err);
+	return value_percent(value, field) ? 0 : option_bad("1% to 100% are", err);
 }
 
 static int
@@ -358,18 +370,16 @@ option_set_text(struct options *o, const struct option_row *row, const char *val
 	const char *copy;
 
 	if (row->kind == OPT_PIN && !value_pin(value))
-		return option_bad(
-		    row, value, "sha256: and 64 hex digits, or 44 of base64, are", err);
+		return option_bad("sha256: and 64 hex digits, or 44 of base64, are", err);
 	if (row->kind == OPT_ZONE && !clock_zone_known(value))
-		return option_bad(
-		    row, value, "zones as Europe/Berlin, UTC or CET-1CEST,M3.5.0,M10.5.0/3 are", err);
+		return option_bad("zones as Europe/Berlin, UTC or CET-1CEST,M3.5.0,M10.5.0/3 are", err);
 	if (row->kind == OPT_ADDRESS && !value_address(value))
-		return option_bad(row, value, "an address as anna@example.org is", err);
+		return option_bad("an address as anna@example.org is", err);
 	if (*value == '\0')
-		return err_set(err, ERR_USAGE, "--%s: an empty value is not accepted", row->name);
+		return option_bad("it may not be empty", err);
 	copy = arena_copy(&o->arena, slice_str(value));
 	if (!copy)
-		return err_set(err, ERR_USAGE, "--%s: too much text", row->name);
+		return option_bad("it is too much text", err);
 	if (row->kind != OPT_LIST) {
 		*(const char **)option_field(o, row) = copy;
 		return 0;
@@ -377,19 +387,18 @@ option_set_text(struct options *o, const struct option_row *row, const char *val
 	struct text_list *list = option_field(o, row);
 
 	if (list->len == LIST_MAX)
-		return err_set(
-		    err, ERR_USAGE, "--%s: at most %d are accepted", row->name, LIST_MAX);
+		return err_set(err, ERR_USAGE, "at most %d may be given", LIST_MAX);
 	list->item[list->len++] = copy;
 	return 0;
 }
 
 static int
-option_set_flag(void *field, const struct option_row *row, const char *value, struct err *err)
+option_set_flag(void *field, const char *value, struct err *err)
 {
 	if (!value)
 		*(bool *)field = true;
 	else if (!value_truth(value, field))
-		return option_bad(row, value, "yes and no are", err);
+		return option_bad("yes and no are", err);
 	return 0;
 }
 
@@ -412,7 +421,7 @@ option_store(struct options *o, const struct option_row *row, const char *value,
 
 	switch (row->kind) {
 	case OPT_FLAG:
-		return option_set_flag(field, row, value, err);
+		return option_set_flag(field, value, err);
 	case OPT_COUNT:
 		return option_set_count(field, row, value, err);
 	case OPT_CHOICE:
@@ -422,13 +431,13 @@ option_store(struct options *o, const struct option_row *row, const char *value,
 	case OPT_DURATION:
 		return option_set_duration(field, row, value, err);
 	case OPT_DATE:
-		return option_set_date(field, row, value, err);
+		return option_set_date(field, value, err);
 	case OPT_NUMBER:
 		return option_set_number(field, row, value, err);
 	case OPT_SIZE:
 		return option_set_size(field, row, value, err);
 	case OPT_PERCENT:
-		return option_set_percent(field, row, value, err);
+		return option_set_percent(field, value, err);
 	case OPT_TEXT:
 	case OPT_ZONE:
 	case OPT_ADDRESS:
@@ -445,16 +454,28 @@ options_set(struct options *o, const struct option_row *row, enum option_from fr
     const char *value, struct err *err)
 {
 	uint8_t *have = &o->from[row - option_table];
+	struct err why;
 
 	assert(value || row->kind == OPT_FLAG || row->kind == OPT_COUNT);
 	if (*have > from)
 		return 0;
 	if (*have < from && row->kind == OPT_LIST)
 		((struct text_list *)option_field(o, row))->len = 0;
-	if (option_store(o, row, value, err) < 0)
-		return -1;
+	if (option_store(o, row, value, &why) < 0)
+		return err_set(err, ERR_USAGE, "--%s: '%s' is not accepted; %s", row->name, value,
+		    why.text);
 	*have = (uint8_t)from;
 	return 0;
+}
+
+int
+options_try(struct options *scratch, const struct option_row *row, const char *value,
+    struct err *err)
+{
+	arena_reset(&scratch->arena);
+	if (row->kind == OPT_LIST)
+		((struct text_list *)option_field(scratch, row))->len = 0;
+	return option_store(scratch, row, value, err);
 }
 
 /* ---- the command line ---- */
@@ -530,7 +551,7 @@ options_check(const struct options *o, struct err *err)
 
 	if (o->help || o->version)
 		return 0;
-	if (o->n_words < c->min_words || (c->bit == CMD_EXTRACT && !o->to && !o->dry_run) ||
+	if ((o->n_words < c->min_words && !o->users) || (c->bit == CMD_EXTRACT && !o->to && !o->dry_run) ||
 	    (c->bit == CMD_CONVERT && !o->to))
 		return err_set(
 		    err, ERR_USAGE, "imex %s needs %s, as in: %s", c->name, c->args, c->example);

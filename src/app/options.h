@@ -1,7 +1,7 @@
 /* Options. One table gives the command line, the config file, what a job keeps for later runs, and
  * the usage text.
  *
- * A value comes from one of four levels; a higher one wins, whatever the order they are read in. A
+ * A value comes from one of five levels; a higher one wins, whatever the order they are read in. A
  * list is replaced as a whole by the list of a higher level. */
 #ifndef APP_OPTIONS_H
 #define APP_OPTIONS_H
@@ -17,7 +17,8 @@
 #include "base/secret.h"
 #include "store/format.h"
 
-enum option_from { FROM_DEFAULT, FROM_CONFIG, FROM_JOB, FROM_COMMAND };
+/* FROM_LIST: the account's row in a list of accounts. */
+enum option_from { FROM_DEFAULT, FROM_CONFIG, FROM_JOB, FROM_COMMAND, FROM_LIST };
 enum option_kind {
 	OPT_FLAG,	/* bool; --name, --name=no */
 	OPT_COUNT,	/* unsigned; each use adds one */
@@ -77,7 +78,7 @@ struct options {
 	bool dest_insecure_plaintext, dest_insecure_tls, yes;
 	int64_t doubt_wait_ms;
 	/* Of a row of a list of users: wins over all ways, borrowed, not an option. */
-	const struct secret *password;
+	const struct secret *password, *dest_password;
 	const char *password_from;	/* for people */
 	const char *tls_ca, *tls_pin;
 	bool insecure_plaintext, insecure_tls;
@@ -89,6 +90,10 @@ struct options {
 	int64_t retry_delay_ms;
 	int order;			/* enum schedule_order */
 	bool keep_going;
+	const char *users, *server;	/* a list of accounts; the server of Exchange Online's */
+	struct text_list only;		/* patterns of accounts */
+	unsigned limit;			/* accounts of the list; 0: all */
+	bool merge;			/* two rows may have one destination */
 	const char *metrics_file;
 	bool no_source_writes, no_subjects, deep, dry_run, quiet, json, syslog;
 	unsigned verbose;
@@ -129,6 +134,10 @@ int options_fit(const struct options *o, struct err *err) WARN_UNUSED;
 /* One option by name at a level. The text is copied unless it is the command line's. */
 int options_set(struct options *o, const struct option_row *row, enum option_from from,
     const char *value, struct err *err) WARN_UNUSED;
+/* Would this value be accepted? The error says what is, and does not show the value. `scratch` is of
+ * options_init and holds nothing of use afterwards. */
+int options_try(struct options *scratch, const struct option_row *row, const char *value,
+    struct err *err) WARN_UNUSED;
 /* Row of that name that the command has; NULL: none. */
 const struct option_row *option_find(const char *name, unsigned command);
 const char *option_nearest(const char *name, unsigned commands);

@@ -300,11 +300,12 @@ password_get(struct options *o, enum password_of which, const struct imap_url *u
     struct secret **ret, const char **ret_from, struct err *err)
 {
 	const struct password_way *way = which == PASSWORD_DEST ? &o->dest_way : &o->way;
+	const struct secret *listed = which == PASSWORD_DEST ? o->dest_password : o->password;
 	const char *env = getenv(ends[which].env);
 
-	if (o->password && which == PASSWORD_SOURCE) {
+	if (listed) {
 		*ret_from = o->password_from;
-		*ret = secret_new(secret_value(o->password));
+		*ret = secret_new(secret_value(listed));
 		return 0;
 	}
 	if (way->file) {
@@ -337,13 +338,14 @@ password_get(struct options *o, enum password_of which, const struct imap_url *u
 }
 
 bool
-password_elsewhere(struct options *o, const struct imap_url *url)
+password_elsewhere(struct options *o, enum password_of which, const struct imap_url *url)
 {
-	const char *env = getenv("IMEX_PASSWORD");
+	const struct password_way *way = which == PASSWORD_DEST ? &o->dest_way : &o->way;
+	const char *env = getenv(ends[which].env);
 	struct secret *found = NULL;
 	struct err ignored;
 
-	if (o->way.file || o->way.command || (env && *env))
+	if (way->file || way->command || (env && *env))
 		return true;
 	if (password_netrc(o, url, &found, &ignored) < 0 || !found)
 		return false;

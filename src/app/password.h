@@ -17,7 +17,7 @@ enum password_of { PASSWORD_SOURCE, PASSWORD_DEST };
 int password_get(struct options *o, enum password_of which, const struct imap_url *url,
     struct secret **ret, const char **ret_from, struct err *err) WARN_UNUSED;
 /* Would one of the ways give a password, other than the list and a prompt? Runs no command. */
-bool password_elsewhere(struct options *o, const struct imap_url *url);
+bool password_elsewhere(struct options *o, enum password_of which, const struct imap_url *url);
 /* One line on standard error when a file with passwords can be read by others. */
 void password_warn_mode(const char *path);
 /* The first line that /bin/sh -c COMMAND prints, at most PASSWORD_MAX bytes; its stderr is ours. */

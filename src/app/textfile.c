@@ -83,20 +83,45 @@ line_of(const struct textfile *t, size_t at)
 static int
 textfile_plain(const struct textfile *t, const char *name, struct err *err)
 {
-	const unsigned char *data = (const unsigned char *)t->data;
 	const char *nul = t->len > 0 ? memchr(t->data, '\0', t->len) : NULL;
 
-	if (t->len >= 2 &&
-	    ((data[0] == 0xff && data[1] == 0xfe) || (data[0] == 0xfe && data[1] == 0xff)))
-		return err_set(err, ERR_MALFORMED,
-		    "'%s' is UTF-16 (\"Unicode\"); save it as UTF-8, or as plain text (ANSI)",
-		    name);
 	if (nul)
 		return err_set(err, ERR_MALFORMED,
-		    "%s:%u: a NUL octet: this is no text file; UTF-8 or plain text (ANSI) is "
-		    "expected",
+		    "%s:%u: a NUL octet: this is no text file; UTF-8, UTF-16 with its mark or plain "
+		    "text (ANSI) is expected",
 		    name, line_of(t, (size_t)(nul - t->data)));
 	return 0;
+}
+
+/* What spreadsheets call Unicode; NULL: the text does not begin with its mark. */
+static const char *
+utf16_name(const struct textfile *t)
+{
+	if (t->len < 2 || (memcmp(t->data, "\xff\xfe", 2) != 0 && memcmp(t->data, "\xfe\xff", 2) != 0))
+		return NULL;
+	return t->data[0] == '\xff' ? "UTF-16LE" : "UTF-16BE";
+}
+
+static int
+textfile_utf16(struct textfile *t, const char *name, const char *from, struct err *err)
+{
+	struct textfile utf8 = { .size = t->len * 2 + 16 };
+	char *in = t->data + 2, *to = utf8.data = mem_new(utf8.size);
+	size_t left = t->len - 2, space = utf8.size - 1;
+	iconv_t cd = iconv_open("UTF-8", from);
+	bool bad = cd == (iconv_t)-1 || iconv(cd, &in, &left, &to, &space) == (size_t)-1;
+
+	if (cd != (iconv_t)-1)
+		iconv_close(cd);
+	textfile_done(t);
+	utf8.len = (size_t)(to - utf8.data);
+	*t = utf8;
+	t->data[t->len] = '\0';
+	if (bad)
+		return err_set(err, ERR_MALFORMED,
+		    "%s:%u: not UTF-16, as its first octets say; save it as UTF-8", name,
+		    line_of(t, t->len));
+	return textfile_plain(t, name, err);
 }
 
 static iconv_t
@@ -183,8 +208,11 @@ textfile_utf8(struct textfile *t, const char *name, unsigned codepage, struct er
 {
 	static const char mark[] = { '\xef', '\xbb', '\xbf' };
 	bool marked = t->len >= sizeof(mark) && memcmp(t->data, mark, sizeof(mark)) == 0;
+	const char *utf16 = utf16_name(t);
 	struct slice text = { t->data, t->len };
 
+	if (utf16)
+		return textfile_utf16(t, name, utf16, err);
 	if (textfile_plain(t, name, err) < 0)
 		return -1;
 	if (marked) {

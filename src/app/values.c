@@ -121,6 +121,14 @@ value_pin(const char *text)
 }
 
 bool
+value_map(const char *text)
+{
+	const char *equal = strchr(text, '=');
+
+	return equal && equal != text && equal[1] != '\0';
+}
+
+bool
 value_address(const char *text)
 {
 	const char *at = strchr(text, '@');

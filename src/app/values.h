@@ -15,6 +15,7 @@ bool value_percent(const char *text, unsigned *ret);	/* "5%" or "5": 1 to 100 */
 bool value_truth(const char *text, bool *ret);	/* yes no on off true false 1 0, in any case */
 /* Index of `text` in a list of words with '|' between them; -1: not there. */
 int value_choice(const char *text, const char *choices);
+bool value_map(const char *text);	/* FOLDER=FOLDER; the first '=' divides */
 /* user@domain: one '@' with something on both sides, no blank, control or one of <>,;:\"[](). */
 bool value_address(const char *text);
 /* "sha256:" and 64 hex digits, or 44 octets of base64. */

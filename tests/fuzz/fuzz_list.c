@@ -1,32 +1,39 @@
 /* libFuzzer: files that a user gives, lists of accounts and control files; the first octet chooses
- * kind and code page. */
+ * kind, code page and --server. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/textfile.h"
 #include "app/userlist.h"
 #include "app/wizard.h"
+#include "imap/url.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-/* What has no fault is a whole account. */
+/* What has no fault is a whole account, whose URLs are ones. */
 static void
-try_list(struct textfile *t)
+try_list(struct textfile *t, const char *server)
 {
+	const struct userlist_how how = { .server = server };
 	struct userlist list;
+	struct imap_url url;
 	struct faults faults;
 	struct err err;
 	struct arena a;
 
 	faults_init(&faults);
 	arena_init(&a, 16 * 1024 * 1024);
-	if (userlist_parse(&list, "list", t->data, t->len, &(struct userlist_how){ 0 }, &faults,
-		&err) < 0 || (list.len == 0 && faults.count == 0))
+	if (userlist_parse(&list, "list", t->data, t->len, &how, &faults, &err) < 0 ||
+	    (list.len == 0 && faults.count == 0))
 		abort();
-	for (size_t i = 0; i < list.len; i++)
-		if (!*list.row[i].login || !*list.row[i].server || !strchr(list.row[i].smtp_address, '@') ||
-		    !user_row_url(&list.row[i], &a))
+	for (size_t i = 0; i < list.len; i++) {
+		const struct user_row *row = &list.row[i];
+
+		arena_reset(&a);
+		if (imap_url_parse(row->source, &a, &url, &err) < 0 || strcmp(url.user, row->login) ||
+		    (row->dest && imap_url_parse(row->dest, &a, &url, &err) < 0))
 			abort();
+	}
 	arena_done(&a);
 	userlist_done(&list);
 	faults_done(&faults);
@@ -58,7 +65,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 			    codepages[data[0] / 2 % 8], &err) < 0)
 		return 0;
 	if (data[0] % 2)
-		try_list(&t);
+		try_list(&t, data[0] & 128 ? "imap.example.org" : NULL);
 	else
 		try_control(&t);
 	textfile_done(&t);

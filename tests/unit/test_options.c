@@ -435,7 +435,7 @@ every_command_has_its_help(void **state)
 	for (size_t i = 0; i < command_count; i++) {
 		buf_reset(&text);
 		usage_command(&command_table[i], &text);
-		fits(&text, 100);
+		fits(&text, 130);
 		assert_non_null(strstr(text.data, command_table[i].example));
 		assert_non_null(strstr(text.data, "--help"));
 	}

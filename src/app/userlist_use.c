@@ -1,0 +1,147 @@
+/* What is done with a list that was read: rows chosen, passwords looked for, options of an account. */
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/userlist.h"
+#include "base/mem.h"
+
+/* ---- --only, --limit ---- */
+
+static bool
+text_matches(const char *pattern, const char *text)
+{
+	return fnmatch(pattern, text, FNM_CASEFOLD | FNM_NOESCAPE) == 0;
+}
+
+static bool
+row_matches(const struct user_row *row, const char *pattern, const char *account,
+    const char *with_port)
+{
+	return text_matches(pattern, row->login) || text_matches(pattern, account) ||
+	       text_matches(pattern, with_port);
+}
+
+/* Each pattern is asked, so that one which matches nothing is found. */
+static bool
+row_is_chosen(const struct user_row *row, const struct text_list *only, bool *matched)
+{
+	char account[USER_FIELD_MAX * 2 + 16], with_port[sizeof(account) + 16];
+	bool chosen = only->len == 0;
+
+	snprintf(account, sizeof(account), "%s@%s", row->login, row->server);
+	snprintf(with_port, sizeof(with_port), "%s:%s", account, row->port);
+	for (size_t i = 0; i < only->len; i++) {
+		if (!row_matches(row, only->item[i], account, with_port))
+			continue;
+		matched[i] = chosen = true;
+	}
+	return chosen;
+}
+
+static int
+choose_ask(const struct userlist *u, const struct text_list *only, bool *chosen, struct err *err)
+{
+	bool matched[LIST_MAX] = { 0 };
+
+	for (size_t i = 0; i < u->len; i++)
+		chosen[i] = row_is_chosen(&u->row[i], only, matched);
+	for (size_t i = 0; i < only->len; i++)
+		if (!matched[i])
+			return err_set(err, ERR_USAGE,
+			    "--only '%s': no account of the list has such a login or login@host; "
+			    "patterns are as *@old.example or anna*",
+			    only->item[i]);
+	return 0;
+}
+
+int
+userlist_choose(
+    struct userlist *u, const struct text_list *only, unsigned limit, struct err *err)
+{
+	bool *chosen = mem_new(u->len + 1);
+	int rc = choose_ask(u, only, chosen, err);
+	size_t kept = 0;
+
+	for (size_t i = 0; rc == 0 && i < u->len; i++) {
+		if (chosen[i] && (limit == 0 || kept < limit)) {
+			u->row[kept++] = u->row[i];
+			continue;
+		}
+		secret_free(u->row[i].password);
+		secret_free(u->row[i].dest_password);
+	}
+	if (rc == 0)
+		u->len = kept;
+	free(chosen);
+	return rc;
+}
+
+/* ---- passwords ---- */
+
+static bool
+row_has_way(const struct user_row *row, const char *file, const char *command)
+{
+	for (size_t i = 0; i < row->n_settings; i++)
+		if (strcmp(row->setting[i].row->name, file) == 0 ||
+		    strcmp(row->setting[i].row->name, command) == 0)
+			return true;
+	return false;
+}
+
+static bool
+row_lacks_source(const struct user_row *row, struct options *o)
+{
+	const struct imap_url url = { .user = row->login, .host = row->server };
+
+	return !row->password && !row_has_way(row, "password-file", "password-command") &&
+	       !password_elsewhere(o, PASSWORD_SOURCE, &url);
+}
+
+static bool
+row_lacks_dest(const struct user_row *row, struct options *o)
+{
+	const struct imap_url url = { .user = row->dest_login, .host = row->dest_server };
+
+	return row->dest && !row->dest_password &&
+	       !row_has_way(row, "dest-password-file", "dest-password-command") &&
+	       !password_elsewhere(o, PASSWORD_DEST, &url);
+}
+
+void
+userlist_passwords(const struct userlist *u, const char *name, struct options *o,
+    enum password_of which, struct faults *f)
+{
+	bool dest = which == PASSWORD_DEST;
+
+	for (size_t i = 0; i < u->len; i++) {
+		const struct user_row *row = &u->row[i];
+
+		if (dest ? !row_lacks_dest(row, o) : !row_lacks_source(row, o))
+			continue;
+		faults_add(f, name, row->line,
+		    "%s is empty, and there is no --%spassword-file, --%spassword-command, "
+		    "%s or entry in ~/.netrc either",
+		    dest ? u->dest_password_name : u->password_name, dest ? "dest-" : "",
+		    dest ? "dest-" : "", dest ? "IMEX_DEST_PASSWORD" : "IMEX_PASSWORD");
+	}
+}
+
+/* ---- the options of an account ---- */
+
+int
+user_row_apply(const struct user_row *r, struct options *o, struct err *err)
+{
+	for (size_t i = 0; i < r->n_settings; i++) {
+		const struct user_setting *s = &r->setting[i];
+
+		if ((s->row->commands & o->command->bit) &&
+		    options_set(o, s->row, FROM_LIST, s->text, err) < 0)
+			return -1;
+	}
+	o->password = r->password;
+	o->dest_password = r->dest_password;
+	o->password_from = "the list of users";
+	return 0;
+}
