@@ -1,4 +1,4 @@
-/* Each account that is not complete is extracted again, with the source and the options that the
+/* Each account that is not complete is copied again, with the source and the options that the
  * job keeps. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,11 +9,12 @@
 #include "app/extract.h"
 #include "app/jobdir.h"
 #include "app/report.h"
+#include "app/retry_list.h"
 #include "app/run.h"
 #include "app/stored.h"
 #include "base/mem.h"
 
-enum { RETRY_ARENA = 256 * 1024 * 1024, EXIT_INTERRUPTED = 75 };
+enum { RETRY_ARENA = 256 * 1024 * 1024 };
 
 struct retry {
 	struct arena arena;
@@ -162,40 +163,6 @@ retry_one(const struct options *given, const char *source, const struct into *in
 	return rc;
 }
 
-/* Of two codes the one to end with: interrupted beats all, what could run beats what could not. */
-static int
-retry_worse(int a, int b)
-{
-	if (a == EXIT_INTERRUPTED || b == EXIT_INTERRUPTED)
-		return EXIT_INTERRUPTED;
-	if (a > 2 || b > 2)
-		return a < b ? 2 : b < a ? 2 : a;
-	return a > b ? a : b;
-}
-
-static int
-retry_all(
-    const struct options *o, const struct retry *t, const struct into *into, struct err *err)
-{
-	int code = t->done > 0 ? 0 : -1;
-
-	for (size_t i = 0; i < t->len && code != EXIT_INTERRUPTED; i++) {
-		struct err why;
-		int rc = retry_one(o, t->source[i], into, &why);
-
-		if (rc < 0 && t->len + t->done == 1) {
-			*err = why;
-			return -1;
-		}
-		if (rc < 0) {
-			run_complain(&why, NULL);
-			rc = err_exit_code(why.kind);
-		}
-		code = code < 0 ? rc : retry_worse(code, rc);
-	}
-	return code;
-}
-
 /* A job that converts or imports files: the path that it keeps is read again, which reads only what has no
  * good verdict. *ret_source NULL: another kind of job. */
 static int
@@ -243,8 +210,10 @@ cmd_retry(struct options *o, struct err *err)
 		printf("Nothing to retry: all is complete. For new mail: "
 		       "%s %s\n",
 		    dest ? "imex migrate SOURCE DEST --job" : "imex extract SOURCE --to", o->word[0]);
-	if (rc == 0)
-		rc = retry_all(o, &t, dest != NULL ? &into : NULL, err);
+	if (rc == 0 && t.len == 1 && !o->users)
+		rc = retry_one(o, t.source[0], dest != NULL ? &into : NULL, err);
+	else if (rc == 0 && t.len > 0)
+		rc = retry_list(o, o->word[0], t.source, t.len, dest != NULL, err);
 	free(t.source);
 	arena_done(&t.arena);
 	return rc;

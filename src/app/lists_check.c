@@ -133,6 +133,8 @@ check_work(void *arg, size_t at, struct shares *s, struct err *why)
 	struct options o = *c->o;
 	int rc;
 
+	o.unattended = true;
+
 	arena_init(&o.arena, 1024 * 1024);
 	rc = check_one(c, at, &o, why);
 	arena_done(&o.arena);

@@ -139,13 +139,15 @@ tell_port(const struct migration *m, const struct user_row *row)
 
 /* Each is a run like any other: its job keeps the options for a later retry. */
 static int
-account_options(struct options *o, const struct migration *m, const struct user_row *row,
-    struct err *err)
+account_options(struct options *o, const struct migration *m, size_t at, struct err *err)
 {
+	const struct user_row *row = &m->list->row[at];
 	const struct option_row *address = option_find("smtp-address", CMD_EXTRACT);
 
 	o->command = command_find(m->found ? "import" : m->into ? m->into->command : "extract");
-	if (user_row_apply(row, o, err) < 0)
+	o->unattended = true;
+	if ((m->stored && stored_apply_at(m->stored, m->entry[at], o, err) < 0) ||
+	    user_row_apply(row, o, err) < 0)
 		return -1;
 	o->ex_mailbox = row->ex_mailbox;
 	if (m->into || *row->smtp_address == '\0')
@@ -187,13 +189,14 @@ import_row(struct options *o, const struct migration *m, const struct user_row *
 }
 
 static int
-copy_row(struct options *o, const struct migration *m, const struct user_row *row,
-    struct extract_many *many, struct err *err)
+copy_row(struct options *o, const struct migration *m, size_t at, struct extract_many *many,
+    struct err *err)
 {
+	const struct user_row *row = &m->list->row[at];
 	struct into into = m->into ? *m->into : (struct into){ 0 };
 
 	tell_port(m, row);
-	if (account_options(o, m, row, err) < 0)
+	if (account_options(o, m, at, err) < 0)
 		return -1;
 	if (m->found)
 		return import_row(o, m, row, many, err);
@@ -246,7 +249,7 @@ migration_work(void *arg, size_t at, struct shares *s, struct err *why)
 
 	s->day_left = day_left(m, r);
 	arena_init(&o.arena, 1024 * 1024);
-	rc = copy_row(&o, m, &m->list->row[at], &many, &many.result.why);
+	rc = copy_row(&o, m, at, &many, &many.result.why);
 	arena_done(&o.arena);
 	r->lease = many.result.lease;
 	r->sum = many.result.sum;

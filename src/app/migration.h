@@ -5,6 +5,7 @@
 
 #include "app/crowd.h"
 #include "app/extract.h"
+#include "app/stored.h"
 #include "store/shelf.h"
 
 struct migration {
@@ -14,6 +15,9 @@ struct migration {
 	const struct into *into;	/* NULL: into files; its dest may have %u */
 	bool own_dests;			/* rows name where they go: so each is kept for itself */
 	const struct shelf_found *found;	/* mail that goes there; NULL: from the rows' servers */
+	/* Of `retry`: what the job keeps of each row's account, and which of it; NULL: nothing. */
+	const struct stored *stored;
+	const size_t *entry;
 	struct run run;			/* control, log, and the state unless `found` */
 	struct crowd crowd;
 	struct migration_row *row;	/* what is known of each row's account */

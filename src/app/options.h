@@ -80,6 +80,7 @@ struct options {
 	/* Of a row of a list of users: wins over all ways, borrowed, not an option. */
 	const struct secret *password, *dest_password;
 	const char *password_from;	/* for people */
+	bool unattended;		/* one of many: nobody is asked at a prompt */
 	const char *tls_ca, *tls_pin;
 	bool insecure_plaintext, insecure_tls;
 	int64_t timeout_ms;

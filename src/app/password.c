@@ -326,7 +326,7 @@ password_get(struct options *o, enum password_of which, const struct imap_url *u
 	*ret_from = "~/.netrc";
 	if (*ret)
 		return 0;
-	if (password_prompt(url, ret, err) < 0)
+	if (!o->unattended && password_prompt(url, ret, err) < 0)
 		return -1;
 	*ret_from = "the prompt";
 	if (*ret)
