@@ -37,6 +37,8 @@ struct run {
 	struct shared shared;
 	struct plan plan;
 	struct lease lease;
+	struct sess_ahead *ahead; /* the job's, or our own; NULL: none */
+	struct sess_ahead *own_ahead;
 	char *mail_dir, *set_dir, *quarantine;
 	struct folder_rec *known;
 	size_t n_known;
@@ -135,6 +137,7 @@ connect_lane(struct runner *u, struct err *err)
 	struct run *r = u->run;
 	struct lane *l = &u->lane;
 	struct source_place place = { .server = &r->job->source,
+		.ahead = r->ahead,
 		.no_source_writes = r->job->no_source_writes,
 		.shelf = r->job->from };
 	struct event e = { .no = EV_CONNECTED, .level = LEVEL_INFO, .account = l->account };
@@ -751,6 +754,18 @@ run_place(struct run *r, struct err *err)
 	return set_number(r->job, r->account_dir, &r->exchange, err);
 }
 
+/* Both sides are connected at the same time. Not so the logins of a list: an account that fails at
+ * its destination is tried again, and a login that the source refuses is not (rules.md 5). */
+static void
+source_ahead(struct run *r)
+{
+	r->ahead = r->job->ahead;
+	if (r->job->from == NULL && r->ahead == NULL)
+		r->ahead = r->own_ahead = sess_ahead_start(&r->job->source, r->job->stop);
+	if (r->job->shares == NULL)
+		sess_ahead_go(r->ahead);
+}
+
 static int
 copy_claimed(struct run *r, struct runner *u, struct err *err)
 {
@@ -760,6 +775,8 @@ copy_claimed(struct run *r, struct runner *u, struct err *err)
 	if ((r->job->dest == NULL && file_make_dirs(r->mail_dir, err) < 0) || run_place(r, err) < 0)
 		return -1;
 	rc = take_places(u, err);
+	if (rc == 0)
+		source_ahead(r);
 	if (rc == 0 && (rc = lane_init(&u->lane, r->job, &r->shared, r->login, &r->place, &r->lease,
 			err)) < 0)
 		learn_refusal(u, END_DEST, err);
@@ -771,6 +788,7 @@ copy_claimed(struct run *r, struct runner *u, struct err *err)
 	    lane_flush(&u->lane, true, &flush) < 0 && err->kind == ERR_INTERRUPTED)
 		*err = flush;
 	lane_done(&u->lane);
+	sess_ahead_close(&r->own_ahead);
 	return rc;
 }
 
