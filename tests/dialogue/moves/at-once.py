@@ -40,3 +40,26 @@ def scene_destination_refused(t):
     m.migrate("--timeout", "40s", timeout=30)
     t.exits(m.last, 77)
     t.never_sent(m.source, LOGIN)
+
+
+def scene_further_connections(t):
+    """The first one works while the others are let in by the destination."""
+    m = Move(t)
+    worked = []
+
+    @m.dest.on(LOGIN, after=1)
+    def _(call):
+        worked.append(m.source.transcript.wait_for(r"UID FETCH \d+ \(BODY"))
+        return call.normal()
+    m.clean(m.migrate("--connections", "3"))
+    t.equal(worked, [True, True], "bodies were asked for before the further logins were answered")
+    m.arrived()
+
+
+def scene_further_connection_refused(t):
+    """What a further login is refused the first connection still brings."""
+    m = Move(t)
+    m.dest.on(LOGIN, "$TAG NO [UNAVAILABLE] no more\r\n", after=1)
+    m.migrate("--connections", "3")
+    t.exits(m.last, 1)
+    m.arrived()

@@ -49,3 +49,17 @@ def scene_interrupted_before_the_greeting(t):
     gate.open()
     t.retry_until_done(server, job=job, allowed=(0,))
     t.complete(job, server)
+
+
+def scene_further_connections(t):
+    """They are logged in while the first one finds out how bodies are asked for, and ask for none."""
+    server = t.server(sample(count=3))
+
+    @server.on(r"UID FETCH \d+ \(BODY", times=1)
+    def _(call):
+        t.ok(server.transcript.wait_for(LOGIN, count=3), "the others log in meanwhile")
+        t.equal(server.transcript.count(r"UID FETCH .*BODY"), 1, "bodies asked for so far")
+        return call.normal()
+    job, run = t.extract(server, "--connections", "3")
+    t.exits(run, 0)
+    t.complete(job, server)
