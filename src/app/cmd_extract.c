@@ -307,6 +307,9 @@ extract_account(struct options *o, const char *dir, const char *source, const st
 	if (!many && birth_settle(o, dir, err) < 0)
 		return -1;
 	rc = extract_open(&x, o, err);
+	/* The way to the source is long, and so is making a state. */
+	if (rc == 0 && !many && !(into && into->from))
+		x.run.job.ahead = sess_ahead_start(&x.run.job.source, x.run.stop);
 	if (rc == 0)
 		rc = extract_begin(&x, err);
 	if (rc == 0)

@@ -155,6 +155,7 @@ run_close(struct run *r)
 {
 	run_quiet(r);
 	metrics_close(&r->metrics, -1);
+	sess_ahead_close(&r->job.ahead);
 	if (!r->above || r->state != r->above->state)
 		state_close(&r->state);
 	if (!r->above || r->log != r->above->log)

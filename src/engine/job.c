@@ -51,6 +51,7 @@ struct run {
 struct runner {
 	struct run *run;
 	struct lane lane;
+	struct sess_ahead *ahead; /* of its source; NULL: none, or that of the job */
 	pthread_t thread;
 	bool started;
 	bool placed; /* it has its places on the servers (hosts.h) */
@@ -129,12 +130,26 @@ learn_refusal(struct runner *u, enum lane_end end, const struct err *why)
 		hosts_hold(s->hosts, s->host[end], why->after_ms);
 }
 
+/* Both sides are connected at the same time. Not so the logins of a list: an account that fails at
+ * its destination is tried again, and a login that the source refuses is not (rules.md 5). */
+static void
+source_ahead(struct runner *u, struct sess_ahead *given)
+{
+	const struct job *job = u->run->job;
+
+	if (job->from == NULL && given == NULL)
+		given = u->ahead = sess_ahead_start(&job->source, job->stop);
+	if (job->shares == NULL)
+		sess_ahead_go(given);
+}
+
 static int
 connect_lane(struct runner *u, struct err *err)
 {
 	struct run *r = u->run;
 	struct lane *l = &u->lane;
 	struct source_place place = { .server = &r->job->source,
+		.ahead = u->ahead != NULL ? u->ahead : r->job->ahead,
 		.no_source_writes = r->job->no_source_writes,
 		.shelf = r->job->from };
 	struct event e = { .no = EV_CONNECTED, .level = LEVEL_INFO, .account = l->account };
@@ -343,7 +358,38 @@ goes_without(const struct runner *u, const struct err *why)
 	return true;
 }
 
-/* A further lane begins when the first has found a form that works (rules.md 1.3). */
+static int
+lane_make(struct runner *u, struct err *err)
+{
+	struct run *r = u->run;
+
+	if (lane_init(&u->lane, r->job, &r->shared, r->login, &r->place, &r->lease, err) < 0) {
+		learn_refusal(u, END_DEST, err);
+		return -1;
+	}
+	return 0;
+}
+
+/* A sink on a server takes round trips to open, and the first lane works meanwhile. */
+static int
+further_open(struct runner *u, struct err *err)
+{
+	struct run *r = u->run;
+
+	source_ahead(u, NULL);
+	if (r->job->dest != NULL) {
+		if (lane_make(u, err) < 0)
+			return -1;
+		lane_survey(&u->lane, &r->plan);
+	}
+	/* It begins when the first has found a form that works (rules.md 1.3). */
+	pthread_mutex_lock(&r->shared.mutex);
+	while (r->shared.facts.works_form < 0 && !r->shared.settled && r->err.kind == ERR_NONE)
+		pthread_cond_wait(&r->shared.learnt, &r->shared.mutex);
+	pthread_mutex_unlock(&r->shared.mutex);
+	return connect_lane(u, err);
+}
+
 static void *
 further_lane(void *arg)
 {
@@ -351,11 +397,7 @@ further_lane(void *arg)
 	struct run *r = u->run;
 	struct err err = { 0 };
 
-	pthread_mutex_lock(&r->shared.mutex);
-	while (r->shared.facts.works_form < 0 && !r->shared.settled && r->err.kind == ERR_NONE)
-		pthread_cond_wait(&r->shared.learnt, &r->shared.mutex);
-	pthread_mutex_unlock(&r->shared.mutex);
-	if (connect_lane(u, &err) < 0) {
+	if (further_open(u, &err) < 0) {
 		if (!goes_without(u, &err))
 			lane_ended(r, -1, &err, false);
 		return NULL;
@@ -402,11 +444,13 @@ start_lane(struct run *r, struct runner *u, bool *ret_more, struct err *err)
 		return 0;
 	u->run = r;
 	u->placed = s != NULL;
-	if (lane_init(&u->lane, r->job, &r->shared, r->login, &r->place, &r->lease, err) < 0) {
-		learn_refusal(u, END_DEST, err);
-		return goes_without(u, err) ? 0 : -1;
+	u->lane.account = r->login;
+	/* Files are opened before any lane writes: what an unclean end has left is put in order. */
+	if (r->job->dest == NULL) {
+		if (lane_make(u, err) < 0)
+			return goes_without(u, err) ? 0 : -1;
+		lane_survey(&u->lane, &r->plan);
 	}
-	lane_survey(&u->lane, &r->plan);
 	u->started = pthread_create(&u->thread, NULL, further_lane, u) == 0;
 	*ret_more = u->started;
 	return 0;
@@ -442,6 +486,7 @@ run_lanes(struct run *r, struct runner *first, struct err *err)
 			pthread_join(u[i].thread, NULL);
 		if (u[i].run != NULL)
 			lane_done(&u[i].lane);
+		sess_ahead_close(&u[i].ahead);
 		leave_places(&u[i]);
 	}
 	free(u);
@@ -760,9 +805,10 @@ copy_claimed(struct run *r, struct runner *u, struct err *err)
 	if ((r->job->dest == NULL && file_make_dirs(r->mail_dir, err) < 0) || run_place(r, err) < 0)
 		return -1;
 	rc = take_places(u, err);
-	if (rc == 0 && (rc = lane_init(&u->lane, r->job, &r->shared, r->login, &r->place, &r->lease,
-			err)) < 0)
-		learn_refusal(u, END_DEST, err);
+	if (rc == 0)
+		source_ahead(u, r->job->ahead);
+	if (rc == 0)
+		rc = lane_make(u, err);
 	if (rc == 0)
 		rc = run_account(r, u, err);
 	if (rc < 0 && u->lane.batch != NULL && lane_intends(&u->lane))
@@ -771,6 +817,7 @@ copy_claimed(struct run *r, struct runner *u, struct err *err)
 	    lane_flush(&u->lane, true, &flush) < 0 && err->kind == ERR_INTERRUPTED)
 		*err = flush;
 	lane_done(&u->lane);
+	sess_ahead_close(&u->ahead);
 	return rc;
 }
 

@@ -8,6 +8,7 @@
 #include "engine/hosts.h"
 #include "engine/progress.h"
 #include "engine/rate.h"
+#include "imap/ahead.h"
 #include "imap/endpoint.h"
 #include "mail/folder.h"
 #include "mail/mapping.h"
@@ -75,6 +76,7 @@ struct shares {
 struct job {
 	const char *dir; /* job directory; NULL for check */
 	struct endpoint source;
+	struct sess_ahead *ahead; /* a session with it, on its way already; NULL: none */
 	const struct shelf_place *from; /* the source is files; NULL: a server */
 	struct selection selection;
 	const struct dest *dest; /* messages go to a server; NULL: to files, in `format` */

@@ -467,14 +467,10 @@ sess_secure(struct sess *s, struct err *err)
 	return s->at->tls == TLS_STARTTLS ? sess_starttls(s, err) : 0;
 }
 
+/* Log in and learn what the server can do. */
 static int
 sess_enter(struct sess *s, struct err *err)
 {
-	if (sess_secure(s, err) < 0)
-		return -1;
-	if (!s->caps.known && sess_capability(s, err) < 0)
-		return -1;
-
 	int64_t began = clock_mono_ms();
 
 	if (!s->preauth && sess_login(s, err) < 0)
@@ -502,30 +498,43 @@ sess_new(const struct endpoint *at, struct cancel *stop)
 	return s;
 }
 
-int
-sess_open(struct sess **ret, const struct endpoint *at, struct cancel *stop, struct err *err)
+/* Before login a reconnect would not help; after it the caller decides. */
+static int
+opening_failed(struct sess *s, struct err *err)
 {
-	struct sess *s = sess_new(at, stop);
+	if (s->in != NULL && err->kind == ERR_CUT)
+		err_wrap(err, "opening a session on %s", s->at->host);
+	s->said_bye = true;
+	stream_close(&s->in);
+	return -1;
+}
+
+int
+sess_reach(struct sess **ret, const struct endpoint *at, struct cancel *stop, struct err *err)
+{
+	struct sess *s = *ret = sess_new(at, stop);
 
 	reader_init(&s->reader, NULL);
 	if (dial_tcp(at->host, at->port, at->timeout_ms, stop, &s->in, err) < 0)
-		goto fail;
+		return opening_failed(s, err);
 	stream_set_timeout(s->in, at->timeout_ms);
 	stream_set_cancel(s->in, stop);
 	reader_set_stream(&s->reader, s->in);
-	if (sess_enter(s, err) < 0) {
-		/* Before login a reconnect would not help; after it the caller decides. */
-		if (err->kind == ERR_CUT)
-			err_wrap(err, "opening a session on %s", at->host);
-		goto fail;
-	}
-	*ret = s;
+	if (sess_secure(s, err) < 0 || (!s->caps.known && sess_capability(s, err) < 0))
+		return opening_failed(s, err);
 	return 0;
-fail:
-	s->said_bye = true;
-	stream_close(&s->in);
-	*ret = s;
-	return -1;
+}
+
+int
+sess_begin(struct sess *s, struct err *err)
+{
+	return sess_enter(s, err) < 0 ? opening_failed(s, err) : 0;
+}
+
+int
+sess_open(struct sess **ret, const struct endpoint *at, struct cancel *stop, struct err *err)
+{
+	return sess_reach(ret, at, stop, err) < 0 ? -1 : sess_begin(*ret, err);
 }
 
 void

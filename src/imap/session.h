@@ -64,6 +64,10 @@ struct sess {
  * may be read, or NULL; sess_close ends it. */
 int sess_open(
     struct sess **ret, const struct endpoint *at, struct cancel *stop, struct err *err) WARN_UNUSED;
+/* The two halves of it, with the same promises: up to the login, and from there on. */
+int sess_reach(
+    struct sess **ret, const struct endpoint *at, struct cancel *stop, struct err *err) WARN_UNUSED;
+int sess_begin(struct sess *s, struct err *err) WARN_UNUSED;
 void sess_close(struct sess **s); /* says LOGOUT when all is well, does not wait for the answer */
 
 /* Queue a command. kind is handed back with its tagged response. */

@@ -7,6 +7,7 @@
 #ifndef STORE_SOURCE_H
 #define STORE_SOURCE_H
 
+#include "imap/ahead.h"
 #include "imap/debt.h"
 #include "imap/notes.h"
 #include "imap/session.h"
@@ -27,6 +28,7 @@ enum step {
 
 struct source_place {
 	const struct endpoint *server;
+	struct sess_ahead *ahead; /* the first session, on its way already; NULL: none */
 	bool no_source_writes;
 	struct server_facts facts; /* what earlier sessions learnt */
 	const struct shelf_place *shelf; /* files; NULL: a server */

@@ -109,7 +109,8 @@ source_session(struct source *s, struct err *err)
 	if (s->s != NULL)
 		return 0;
 	s->proven = false;
-	if (sess_open(&s->s, s->at.server, s->stop, err) == 0)
+	if ((sess_ahead_there(s->at.ahead) ? sess_ahead_take(s->at.ahead, &s->s, err)
+					   : sess_open(&s->s, s->at.server, s->stop, err)) == 0)
 		return 0;
 	take_notes(s);
 	sess_close(&s->s);
