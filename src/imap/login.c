@@ -228,7 +228,7 @@ sess_login(struct sess *s, struct err *err)
 		s->caps.known = false;
 		if (mechanisms[i].run(s, err) < 0)
 			return err_wrap(err, "login");
-		s->rtt_us = (clock_mono_ms() - began) * 1000;
+		sess_time_trip(s, began);
 		if (s->last.state == STATE_OK)
 			return 0;
 		/* BAD is a mechanism that the server does not understand after all: the next one.

@@ -326,6 +326,17 @@ sess_wait(struct sess *s, uint32_t tag, struct err *err)
 	}
 }
 
+void
+sess_time_trip(struct sess *s, int64_t began_ms)
+{
+	int64_t us = (clock_mono_ms() - began_ms) * 1000;
+
+	if (us == 0)
+		us = 1;
+	if (s->rtt_us == 0 || us < s->rtt_us)
+		s->rtt_us = us;
+}
+
 int
 sess_run(struct sess *s, struct err *err, const char *fmt, ...)
 {
@@ -338,10 +349,16 @@ sess_run(struct sess *s, struct err *err, const char *fmt, ...)
 		abort();
 	va_end(ap);
 
+	bool alone = s->n_asked == 0;
+	int64_t began = clock_mono_ms();
 	int rc = sess_send(s, 0, &tag, err, "%s", text);
 
 	free(text);
-	return rc < 0 ? -1 : sess_wait(s, tag, err);
+	if (rc < 0 || sess_wait(s, tag, err) < 0)
+		return -1;
+	if (alone)
+		sess_time_trip(s, began);
+	return 0;
 }
 
 int
@@ -471,12 +488,8 @@ sess_secure(struct sess *s, struct err *err)
 static int
 sess_enter(struct sess *s, struct err *err)
 {
-	int64_t began = clock_mono_ms();
-
 	if (!s->preauth && sess_login(s, err) < 0)
 		return -1;
-	if (s->rtt_us == 0)
-		s->rtt_us = (clock_mono_ms() - began) * 1000;
 	if (!s->caps.known && sess_capability(s, err) < 0)
 		return -1;
 	s->level = caps_level(&s->caps);

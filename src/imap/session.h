@@ -57,7 +57,8 @@ struct sess {
 	bool exists_known, grew;
 	struct uidset *map; /* sequence map: kept up to date by EXPUNGE and VANISHED; NULL: none */
 	uint64_t expunged; /* removed from the map since EXAMINE */
-	int64_t rtt_us; /* of the first round trip after login */
+	/* The shortest trip so far: a login costs a server its time, a busy machine ours. 0: none. */
+	int64_t rtt_us;
 };
 
 /* Connect, greet, secure, log in, learn capabilities. After -1 *ret is a closed session whose notes
@@ -84,6 +85,8 @@ int sess_flush(struct sess *s, struct err *err) WARN_UNUSED;
 /* One command, its tagged response in s->last and s->reply; everything untagged but the books is
  * dropped. 0 also for NO and BAD: look at s->last.state. */
 int sess_run(struct sess *s, struct err *err, const char *fmt, ...) WARN_UNUSED PRINTF_LIKE(3, 4);
+/* A round trip that began at this monotonic time is over. */
+void sess_time_trip(struct sess *s, int64_t began_ms);
 /* Fill *err from a tagged NO or BAD: kind by response code and known texts (throttling, quota,
  * login), reply in it. */
 int sess_refused(struct sess *s, const struct resp *r, const char *doing, struct err *err);
