@@ -230,9 +230,12 @@ keep_size(struct migration *m, struct migration_row *r, uint64_t fetched)
 
 	if (m->run.state == NULL || r->lease.account == 0)
 		return;
-	r->day = today();
-	(void)!state_account_day(m->run.state, &r->lease, r->day, fetched, &r->day_bytes, &ignored);
-	if (r->sum.bytes > 0)
+	if (fetched > 0) {
+		r->day = today();
+		(void)!state_account_day(
+		    m->run.state, &r->lease, r->day, fetched, &r->day_bytes, &ignored);
+	}
+	if (r->sum.bytes > 0 && r->sum.bytes != r->bytes_known)
 		(void)!state_account_size(m->run.state, &r->lease, r->sum.bytes, &ignored);
 }
 

@@ -110,7 +110,8 @@ struct option_row {
 	char letter;			/* 0: none */
 	enum option_kind kind;
 	unsigned commands;		/* enum command_bit */
-	bool stored;			/* kept by the job for retry and verify */
+	bool stored;			/* kept by the job for retry and verify; what is fixed at its
+					 * birth is kept there */
 	size_t offset;			/* in struct options */
 	const char *arg;		/* its name in usage; NULL: takes none */
 	const char *choices;		/* OPT_CHOICE, OPT_SET */

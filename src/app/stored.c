@@ -407,7 +407,7 @@ stored_convert(struct state *t, const struct job_note *own, struct err *err)
 static int
 stored_put(struct state *t, const char *key, json_t *entry, struct err *err)
 {
-	AUTO(mem_free_str) char *old = NULL;
+	AUTO(mem_free_str) char *old = NULL, *was = NULL;
 	AUTO(mem_free_str)
 	char *text = entry ? json_dumps(entry, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
 	const struct job_note note = { .key = key, .value = text };
@@ -417,8 +417,11 @@ stored_put(struct state *t, const char *key, json_t *entry, struct err *err)
 		return err_set(err, ERR_USAGE, "SOURCE is not UTF-8; write other octets as %%XX");
 	if (!text)
 		return err_set(err, ERR_STATE, "keep the options");
-	if (state_note_get(t, old_note, &old, err) < 0)
+	if (state_note_get(t, old_note, &old, err) < 0 || state_note_get(t, key, &was, err) < 0)
 		return -1;
+	/* A commit for nothing is a sync for nothing, of each account in each run. */
+	if (was != NULL && strcmp(was, text) == 0)
+		return 0;
 	return old != NULL ? stored_convert(t, &note, err) : state_notes_set(t, &note, 1, err);
 }
 

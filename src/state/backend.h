@@ -20,6 +20,10 @@ struct state_backend_ops {
 	 * itself alone. lost: one that failed took the whole transaction with it, which is to be
 	 * ended with keep false: nothing of it is there. -1 of the end: likewise. */
 	int (*group_begin)(struct backend *b, struct err *err);
+	/* Between transactions: must the next ones be durable on return, or may they become so with
+	 * the next that must? */
+	int (*durable)(struct backend *b, bool now, struct err *err);
+	int (*settle)(struct backend *b, struct err *err); /* what could wait is durable on return */
 	bool (*group_lost)(struct backend *b);
 	int (*group_end)(struct backend *b, bool keep, struct err *err);
 	/* All or nothing, after a check of the lease's epoch. */

@@ -238,3 +238,20 @@ batch_unplaced(struct batch *b, int64_t folder)
 {
 	(void)batch_op(b, OP_UNPLACED, folder, 0);
 }
+
+bool
+batch_lasts(const struct batch *b)
+{
+	for (size_t i = 0; i < b->len; i++) {
+		switch (b->op[i].kind) {
+		case OP_FOLDER:
+		case OP_MARK:
+		case OP_WARNING:
+		case OP_WARNING_GONE:
+			continue;
+		default:
+			return true;
+		}
+	}
+	return false;
+}

@@ -46,4 +46,7 @@ struct batch {
 	struct pending *pending;
 };
 
+/* Does it hold more than what is found out again by looking: messages, intents, debts? */
+bool batch_lasts(const struct batch *b);
+
 #endif

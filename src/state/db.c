@@ -221,6 +221,29 @@ db_end(struct backend *b, int rc, struct err *err)
 /* ---- groups ---- */
 
 int
+sqlite_durable(struct backend *b, bool now, struct err *err)
+{
+	if (b->lazy == !now)
+		return 0;
+	if (db_exec(b, now ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", err) < 0)
+		return -1;
+	b->lazy = !now;
+	return 0;
+}
+
+/* Only a commit that writes syncs the WAL, with all that is in it. */
+int
+sqlite_settle(struct backend *b, struct err *err)
+{
+	if (sqlite_durable(b, true, err) < 0)
+		return -1;
+	return db_exec(b,
+	    "INSERT INTO note(key,value) VALUES('settled','') ON CONFLICT(key) DO UPDATE SET "
+	    "value=excluded.value",
+	    err);
+}
+
+int
 sqlite_group_begin(struct backend *b, struct err *err)
 {
 	if (db_begin(b, err) < 0)

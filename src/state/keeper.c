@@ -50,6 +50,7 @@ struct state {
 	uint64_t put, ended; /* batches so far, numbered as the queue has them */
 	pthread_mutex_t order; /* a batch gets its number and its place in the queue together */
 	struct err failed; /* latched; ERR_NONE: none */
+	bool folders_wait; /* the keeper's: records of folders may not be durable yet */
 	struct evlog *log;
 };
 
@@ -189,10 +190,35 @@ request_reads(const struct request *r)
 	}
 }
 
+/* Must it survive a power cut as soon as it is answered? What only says how far an account is (that it
+ * was claimed or has ended, that a folder is as it was) may be lost with the last seconds: the next
+ * run finds it out again. It is durable with the next commit that is, the run's end at the latest. A
+ * folder's record must be before files appear in it: group_settle sees to that. */
+static bool
+request_lasts(const struct request *r)
+{
+	switch (r->kind) {
+	case REQUEST_BATCH:
+		return r->batch->pending != NULL || batch_lasts(r->batch);
+	case REQUEST_CLAIM:
+	case REQUEST_ACCOUNT_END:
+	case REQUEST_ACCOUNT_QUEUE:
+	case REQUEST_ACCOUNT_WAIT:
+	case REQUEST_ACCOUNT_DAY:
+	case REQUEST_ACCOUNT_SIZE:
+	case REQUEST_SERVER_SET:
+	case REQUEST_FOLDER:
+	case REQUEST_BARRIER:
+		return false;
+	default:
+		return true;
+	}
+}
+
 static bool
 request_needs_log(const struct request *r)
 {
-	return r->kind == REQUEST_BATCH || r->kind == REQUEST_BARRIER || r->kind == REQUEST_RUN_END;
+	return (r->kind == REQUEST_BATCH && request_lasts(r)) || r->kind == REQUEST_RUN_END;
 }
 
 /* Might w change what r, which reads of that account, is to see? Account 0: of any. */
@@ -337,8 +363,15 @@ group_sync_log(struct state *t, const struct group *g, size_t len, struct err *e
 static int
 group_apply(struct state *t, struct group *g, size_t len, struct err *err)
 {
-	bool many = len > 1;
+	bool many = len > 1, lasts = false;
 
+	for (size_t i = 0; i < len; i++) {
+		lasts |= request_lasts(g->request[i]);
+		t->folders_wait |= g->request[i]->kind == REQUEST_FOLDER;
+	}
+	t->folders_wait &= !lasts;
+	if (t->ops->durable(t->backend, lasts, err) < 0)
+		return -1;
 	if (many && t->ops->group_begin(t->backend, err) < 0)
 		return -1;
 	for (size_t i = 0; i < len; i++) {
@@ -362,6 +395,20 @@ group_apply(struct state *t, struct group *g, size_t len, struct err *err)
 	return many ? t->ops->group_end(t->backend, true, err) : 0;
 }
 
+/* Files must not appear in a folder whose record a power cut can still take away. */
+static int
+group_settle(struct state *t, const struct group *g, struct err *err)
+{
+	bool files = false;
+
+	for (size_t i = 0; i < g->len; i++)
+		files |= g->request[i]->kind == REQUEST_BATCH && g->request[i]->batch->pending != NULL;
+	if (!files || !t->folders_wait)
+		return 0;
+	t->folders_wait = false;
+	return t->ops->settle(t->backend, err);
+}
+
 /* The barrier: files, then the log that speaks of them, then the rows. */
 static void
 group_write(struct state *t, struct group *writers)
@@ -370,7 +417,7 @@ group_write(struct state *t, struct group *writers)
 
 	if (writers->len == 0)
 		return;
-	if (state_latched(t, &err)) {
+	if (state_latched(t, &err) || group_settle(t, writers, &err) < 0) {
 		group_fail(writers, 0, &err);
 	} else {
 		size_t len = group_sync_files(writers);

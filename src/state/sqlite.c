@@ -1,7 +1,8 @@
 /* The state in one file, DIR/imex.db: opening it, and the calls that all parts of this backend
  * use.
  *
- * WAL with synchronous=FULL: a commit is durable when it returns, and readers (status, report)
+ * WAL with synchronous=FULL: a commit is durable when it returns, and all before it; what may wait for
+ * that is committed with NORMAL, without a sync. Readers (status, report)
  * work beside a running job. Nothing here opens imex.db but SQLite: closing any other descriptor
  * of it would drop SQLite's POSIX locks. The file is not trusted: it may be cut, overwritten or
  * made by somebody else. Whatever SQLite finds wrong is ERR_STATE with advice, never a crash and
@@ -452,6 +453,8 @@ const struct state_backend_ops state_sqlite = {
 	.close = sqlite_close,
 	.unclean = sqlite_unclean,
 	.group_begin = sqlite_group_begin,
+	.durable = sqlite_durable,
+	.settle = sqlite_settle,
 	.group_lost = sqlite_group_lost,
 	.group_end = sqlite_group_end,
 	.apply = sqlite_apply,

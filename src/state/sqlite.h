@@ -21,6 +21,7 @@ struct backend {
 	bool writes;
 	int version; /* that the tables have; a writer has brought it up to date */
 	bool older; /* a reader cannot bring it up to date: what needs new columns fails (db_fail) */
+	bool lazy; /* commits are not synced */
 	bool in_group, group_bad; /* within group_begin and group_end; a savepoint would not end */
 	sqlite3_stmt *stmt[STMTS];
 	int64_t pair_old, pair_new; /* what temp.pair was made for; 0: nothing */
@@ -40,6 +41,8 @@ int db_begin(struct backend *b, struct err *err) WARN_UNUSED;
 int db_end(struct backend *b, int rc, struct err *err) WARN_UNUSED;
 
 int sqlite_group_begin(struct backend *b, struct err *err) WARN_UNUSED;
+int sqlite_settle(struct backend *b, struct err *err) WARN_UNUSED;
+int sqlite_durable(struct backend *b, bool now, struct err *err) WARN_UNUSED;
 bool sqlite_group_lost(struct backend *b);
 int sqlite_group_end(struct backend *b, bool keep, struct err *err) WARN_UNUSED;
 
