@@ -95,7 +95,7 @@ drop_superseded(struct lane *l, const struct folder_rec *old, struct err *err)
 	    "numbers are replaced, and what the server no longer has is kept",
 	    old->uidvalidity, l->rec.uidvalidity);
 	for (;;) {
-		if (state_superseded(l->job->state, old->id, l->rec.id, l->rows, err) < 0)
+		if (state_superseded(l->job->state, old->id, l->rec.id, lane_rows(l), err) < 0)
 			return -1;
 		if (l->rows->len == 0)
 			return lane_flush(l, true, err);

@@ -85,6 +85,8 @@ list_page(struct lane *l, struct live **ret, struct err *err)
 	struct live *v = free_live(l);
 
 	*ret = NULL;
+	if (v->page == NULL)
+		v->page = msg_page_new();
 	if (l->source_ops->list(l->source, v->page, err) < 0)
 		return -1;
 	if (v->page->len == 0)
@@ -488,7 +490,9 @@ open_folder(struct lane *l, struct err *err)
 	l->has_rows = l->rec.listed + l->rec.expunged > 0;
 	l->merged = l->rows_end = l->changed = l->rebuilt_told = false;
 	l->rows_after = 0;
-	l->row_at = l->rows->len = 0;
+	l->row_at = 0;
+	if (l->rows != NULL)
+		l->rows->len = 0;
 	uidset_clear(&l->missing);
 	uidset_clear(&l->owed);
 	l->excluded = 0;
@@ -595,11 +599,8 @@ lane_init(struct lane *l, const struct job *job, struct shared *shared, const ch
 	arena_init(&l->care_arena, 256 * 1024 * 1024);
 	l->batch = batch_new();
 	l->digest = digest_new();
-	l->rows = msg_page_new();
 	for (size_t i = 0; i < CLOSING_MAX; i++)
 		arena_init(&l->closing[i].arena, 1024 * 1024);
-	for (size_t i = 0; i < LANE_PAGES; i++)
-		l->live[i].page = msg_page_new();
 	return l->sink_ops->open(&l->sink, place, job->stop, err);
 }
 

@@ -34,7 +34,7 @@ struct shared {
 
 /* A page of the listing whose bodies are under way. */
 struct live {
-	struct msg_page *page;
+	struct msg_page *page; /* NULL: not needed so far; it is large */
 	uint8_t old[PAGE_MSGS]; /* enum verdict of the row, VERDICTS: none */
 	bool wanted[PAGE_MSGS];
 	bool used;
@@ -73,7 +73,7 @@ struct lane {
 	size_t n_closing; /* the next slot's arena holds the texts of rec */
 	int64_t closing_since_ms;
 	struct live live[LANE_PAGES];
-	struct msg_page *rows; /* of the state, merged with the listing */
+	struct msg_page *rows; /* of the state, merged with the listing; see lane_rows */
 	size_t row_at;
 	uint32_t rows_after;
 	bool rows_end, has_rows, merged;
@@ -130,6 +130,7 @@ int lane_tell(struct lane *l, struct err *err) WARN_UNUSED;
 int lane_flush_if_full(struct lane *l, struct err *err) WARN_UNUSED;
 
 /* rows.c */
+struct msg_page *lane_rows(struct lane *l); /* made when it is first asked for */
 int lane_feed_rows(void *arg, uint32_t after, struct msg_page *ret,
     struct err *err) WARN_UNUSED; /* a row_feed of l->rec */
 /* One listed message against its row: stored ones are brought up to date, missing ones marked as

@@ -4,6 +4,14 @@
 
 #include "engine/copy.h"
 
+struct msg_page *
+lane_rows(struct lane *l)
+{
+	if (l->rows == NULL)
+		l->rows = msg_page_new();
+	return l->rows;
+}
+
 int
 lane_feed_rows(void *arg, uint32_t after, struct msg_page *ret, struct err *err)
 {
@@ -18,7 +26,7 @@ next_row(struct lane *l, const struct msg **ret, struct err *err)
 	*ret = NULL;
 	if (!l->has_rows || l->rows_end)
 		return 0;
-	if (l->row_at == l->rows->len) {
+	if (l->row_at == lane_rows(l)->len) {
 		if (state_page(l->job->state, l->rec.id, l->rows_after, l->rows, err) < 0)
 			return -1;
 		l->row_at = 0;
