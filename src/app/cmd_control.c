@@ -38,17 +38,6 @@ struct ctl {
 
 /* ---- what is to be done ---- */
 
-static void
-ctl_warn_mode(const struct ctl *c)
-{
-	for (size_t i = 0; i < c->list.len; i++) {
-		if (c->list.row[i].password) {
-			password_warn_mode(c->w.accounts);
-			return;
-		}
-	}
-}
-
 static int
 ctl_read(struct ctl *c, struct err *err)
 {
@@ -67,7 +56,7 @@ ctl_read(struct ctl *c, struct err *err)
 		if (c->w.function != WIZARD_IMPORT)
 			userlist_passwords(
 			    &c->list, c->w.accounts, c->o, PASSWORD_SOURCE, &c->faults);
-		ctl_warn_mode(c);
+		userlist_warn_mode(&c->list, c->w.accounts);
 	}
 	return faults_end(&c->faults, err);
 }

@@ -21,6 +21,8 @@ lists_dests(const struct userlist *u, const char *name, const char *dest, struct
 			    "the row names no destination, and the command line has no DEST");
 }
 
+/* Of rows that were not chosen nothing is needed: who tries one account has its password alone. A
+ * choice among faults is not spoken of. */
 static int
 lists_faults(struct options *o, bool with_dest, const char *dest, struct userlist *u,
     struct faults *f, struct err *err)
@@ -31,25 +33,20 @@ lists_faults(struct options *o, bool with_dest, const char *dest, struct userlis
 		.merge = o->merge
 	};
 
+	struct err why;
+
 	if (userlist_read(u, o->users, &how, f, err) < 0)
 		return -1;
+	if (userlist_choose(u, &o->only, o->limit, &why) < 0 && f->count == 0) {
+		*err = why;
+		return -1;
+	}
 	userlist_passwords(u, o->users, o, PASSWORD_SOURCE, f);
 	if (with_dest) {
 		lists_dests(u, o->users, dest, f);
 		userlist_passwords(u, o->users, o, PASSWORD_DEST, f);
 	}
-	return faults_end(f, err) < 0 ? -1 : userlist_choose(u, &o->only, o->limit, err);
-}
-
-static void
-lists_warn_mode(const struct options *o, const struct userlist *u)
-{
-	for (size_t i = 0; i < u->len; i++) {
-		if (u->row[i].password || u->row[i].dest_password) {
-			password_warn_mode(o->users);
-			return;
-		}
-	}
+	return faults_end(f, err);
 }
 
 int
@@ -68,7 +65,7 @@ lists_read(
 	rc = lists_faults(o, with_dest, dest, u, &f, err);
 	faults_done(&f);
 	if (rc == 0)
-		lists_warn_mode(o, u);
+		userlist_warn_mode(u, o->users);
 	return rc;
 }
 

@@ -60,8 +60,8 @@ const struct option_row option_table[] = {
 	    "mbox: flags and keywords in headers, too" },
 	{ "windows-names", 0, OPT_FLAG, CMD_WRITES, true, AT(windows_names), NULL, NULL, 0, 0,
 	    "mbox, eml, exchange: only names that Windows allows" },
-	{ "codepage", 0, OPT_NUMBER, CMD_WRITES, false, AT(codepage), "N", NULL, 1, 65535,
-	    "exchange: code page of the files, default 1252; control: of the list, too" },
+	{ "codepage", 0, OPT_NUMBER, CMD_WRITES | CMD_LISTS, false, AT(codepage), "N", NULL, 1, 65535,
+	    "exchange: code page of the files, default 1252; of a list of accounts" },
 	{ "full-source", 0, OPT_FLAG, CMD_WRITES, true, AT(full_source), NULL, NULL, 0, 0,
 	    "exchange: each message as it came is an attachment, too" },
 	{ "smtp-address", 0, OPT_ADDRESS, CMD_WRITES & ~CMD_CONTROL, true, AT(smtp_address),
@@ -610,7 +610,7 @@ options_fit(const struct options *o, struct err *err)
 		{ &o->smtp_address, "smtp-address", "exchange", EXCHANGE },
 		/* A list of users has one, whatever it is made into. */
 		{ &o->codepage, "codepage", "exchange",
-		    o->command->bit == CMD_CONTROL ? UINT_MAX : EXCHANGE },
+		    o->users || o->command->bit == CMD_CONTROL ? UINT_MAX : EXCHANGE },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(rows); i++)

@@ -84,6 +84,8 @@ int userlist_choose(struct userlist *u, const struct text_list *only, unsigned l
  * fault: nobody types thousands of them. For PASSWORD_DEST rows without dest are passed over. */
 void userlist_passwords(const struct userlist *u, const char *name, struct options *o,
     enum password_of which, struct faults *f);
+/* Warn if the file holds passwords that others can read. */
+void userlist_warn_mode(const struct userlist *u, const char *path);
 /* Put what the row says into the options of its account: the settings that o->command has, which win
  * over the command line, and the passwords, which are borrowed. */
 int user_row_apply(const struct user_row *r, struct options *o, struct err *err) WARN_UNUSED;

@@ -63,6 +63,7 @@ static const struct user_dialect dialects[] = {
  * files. */
 static const char *const account_options[] = {
 	"folder", "exclude", "subscribed", "namespace", "since", "before", "skip-deleted",
+	"unseen", "min-size", "max-size", "priority-folders",
 	"password-file", "password-command", "tls-ca", "tls-pin", "insecure-plaintext",
 	"insecure-tls", "timeout", "connections", "no-source-writes", "map", "prefix", "under",
 	"dest-password-file", "dest-password-command", "dest-tls-ca", "dest-tls-pin",

@@ -128,6 +128,17 @@ userlist_passwords(const struct userlist *u, const char *name, struct options *o
 	}
 }
 
+void
+userlist_warn_mode(const struct userlist *u, const char *path)
+{
+	for (size_t i = 0; i < u->len; i++) {
+		if (u->row[i].password || u->row[i].dest_password) {
+			password_warn_mode(path);
+			return;
+		}
+	}
+}
+
 /* ---- the options of an account ---- */
 
 int

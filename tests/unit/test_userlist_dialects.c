@@ -237,6 +237,23 @@ own_lists_have_options_as_columns(void **state)
 	is(list.row[0].password, "p");
 }
 
+/* What selects messages and folders, and how servers are reached, is each account's own. */
+static void
+whatever_selects_mail_may_be_a_column(void **state)
+{
+	(void)state;
+	parse("source,exclude,subscribed,namespace,before,skip_deleted,unseen,min_size,max_size,priority_folders,"
+	      "connections,no_source_writes,prefix,doubt_wait,dest_tls_pin,tls_ca\n"
+	      "imaps://a@h/,Trash,yes,other,2020-01-01,no,yes,1k,45M,Sent,3,yes,old-,0s,sha256:"
+	      "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef,/etc/ca.pem\n",
+	    USERLIST_OWN, 1);
+	assert_int_equal(list.row[0].n_settings, 15);
+	setting_is(0, 5, "unseen", "yes");
+	setting_is(0, 7, "max-size", "45M");
+	setting_is(0, 8, "priority-folders", "Sent");
+	refused("source,min_size\nimaps://a@h/,large\n", "column 2, min-size: not accepted; a size as 500k");
+}
+
 static void
 columns_that_an_account_cannot_have_name_the_nearest(void **state)
 {
@@ -409,6 +426,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(imapsync_needs_no_header, begin, end),
 		cmocka_unit_test_setup_teardown(imapsync_options_of_servers_are_taken, begin, end),
 		cmocka_unit_test_setup_teardown(own_lists_have_options_as_columns, begin, end),
+		cmocka_unit_test_setup_teardown(whatever_selects_mail_may_be_a_column, begin, end),
 		cmocka_unit_test_setup_teardown(
 		    columns_that_an_account_cannot_have_name_the_nearest, begin, end),
 		cmocka_unit_test_setup_teardown(

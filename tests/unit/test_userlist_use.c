@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/lists.h"
 #include "app/userlist.h"
 
 static struct err err;
@@ -52,6 +53,13 @@ parse(const char *text)
 	    &(struct userlist_how){ 0 }, &faults, &err), 0);
 	free(copy);
 	assert_int_equal(faults.count, 0);
+}
+
+static void
+set(const char *name, const char *value)
+{
+	assert_int_equal(
+	    options_set(&o, option_find(name, CMD_MIGRATE), FROM_COMMAND, value, &err), 0);
 }
 
 /* ---- --only, --limit ---- */
@@ -149,14 +157,65 @@ passwords_may_come_from_elsewhere(void **state)
 	assert_int_equal(lacking(PASSWORD_SOURCE), 0);
 }
 
-/* ---- options of an account ---- */
+/* ---- --users ---- */
+
+static int
+opened(const char *text, bool with_dest)
+{
+	char path[] = "/tmp/imex-test-XXXXXX";
+	int fd = mkstemp(path), rc;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	userlist_done(&list);
+	set("users", path);
+	rc = lists_read(&o, with_dest, NULL, &list, &err);
+	unlink(path);
+	return rc;
+}
 
 static void
-set(const char *name, const char *value)
+the_code_page_of_a_list_needs_no_format(void **state)
 {
+	(void)state;
+	set("server", "imap.example.org");
+	set("codepage", "850");
+	set("only", "m*");
+	set("limit", "1");
 	assert_int_equal(
-	    options_set(&o, option_find(name, CMD_MIGRATE), FROM_COMMAND, value, &err), 0);
+	    opened("EmailAddress,UserName,Password\na@x,a,p\nm@x,m\x81,p\nn@x,mb,p\n", false), 0);
+	assert_int_equal(list.len, 1);
+	assert_string_equal(list.row[0].login, "m\xc3\xbc");
+	assert_int_equal(options_fit(&o, &err), 0);
 }
+
+static void
+what_is_needed_is_asked_of_the_accounts_that_are_chosen(void **state)
+{
+	static const char text[] = "source,dest,password,dest_password\nimaps://a@h/,imaps://a@g/,p,q\n"
+		"imaps://b@h/,,p,\nimaps://c@h/,imaps://c@g/,,q\nimaps://d@h/,imaps://d@g/,p,\n";
+
+	(void)state;
+	assert_int_equal(opened(text, false), -1);
+	assert_non_null(strstr(err.text, ":4: password is empty"));
+	assert_int_equal(opened(text, true), -1);
+	assert_non_null(strstr(err.text, "3 faults"));
+	set("only", "a");
+	assert_int_equal(opened(text, true), 0);
+	assert_int_equal(list.len, 1);
+	set("only", "d");
+	assert_int_equal(opened(text, true), -1);
+	assert_non_null(strstr(err.text, ":5: dest_password is empty"));
+	set("only", "x");
+	assert_int_equal(opened("source,password\nimaps://a@h/,p\nnone,\n", false), -1);
+	assert_non_null(strstr(err.text, "column 1, source"));
+	assert_int_equal(opened("source,password\nimaps://a@h/,p\n", false), -1);
+	assert_int_equal(err_exit_code(err.kind), 64);
+	assert_non_null(strstr(err.text, "--only 'd'"));
+}
+
+/* ---- options of an account ---- */
 
 static void
 a_row_wins_over_the_command_line(void **state)
@@ -207,6 +266,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_limit_takes_the_first_of_what_is_left, begin, end),
 		cmocka_unit_test_setup_teardown(a_pattern_without_an_account_is_an_error, begin, end),
 		cmocka_unit_test_setup_teardown(passwords_may_come_from_elsewhere, begin, end),
+		cmocka_unit_test_setup_teardown(the_code_page_of_a_list_needs_no_format, begin, end),
+		cmocka_unit_test_setup_teardown(
+		    what_is_needed_is_asked_of_the_accounts_that_are_chosen, begin, end),
 		cmocka_unit_test_setup_teardown(a_row_wins_over_the_command_line, begin, end),
 		cmocka_unit_test_setup_teardown(
 		    what_a_command_has_no_use_for_is_passed_over, begin, end),
