@@ -314,5 +314,9 @@ cmd_check(struct options *o, struct err *err)
 		return lists_check(o, err);
 	if (o->n_words > 1)
 		return mapping_show(o, o->word[0], o->word[1], err);
+	if (o->acl || o->metadata)
+		return err_set(err, ERR_USAGE,
+		    "--%s is for a copy into another server: imex check SOURCE DEST",
+		    o->acl ? "acl" : "metadata");
 	return check_account(o, o->word[0], NULL, err);
 }

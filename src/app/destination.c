@@ -9,6 +9,7 @@
 #include "app/password.h"
 #include "app/values.h"
 #include "base/mem.h"
+#include "imap/extras.h"
 #include "mail/names.h"
 
 static bool
@@ -82,6 +83,7 @@ destination_open(struct destination *d, struct options *o, const char *dest, str
 	};
 	d->dest.doubt_wait_ms = o->doubt_wait_ms;
 	d->dest.spool_dir = o->spool;
+	d->dest.extras = (o->acl ? EXTRA_ACL : 0) | (o->metadata ? EXTRA_METADATA : 0);
 	d->insecure = o->dest_insecure_tls || d->dest.server.tls == TLS_NONE;
 	return 0;
 }

@@ -8,6 +8,8 @@
 #include "app/out.h"
 #include "app/run.h"
 #include "base/json.h"
+#include "base/mem.h"
+#include "imap/extras.h"
 
 struct show {
 	struct run run;
@@ -77,8 +79,50 @@ print_limits(const struct map_result *r, struct out *o)
 	out_printf(o, "Quota            %s of %s used\n", used, limit);
 }
 
+static const struct {
+	enum extra kind;
+	const char *label, *key, *words;
+	size_t asked; /* in struct options */
+} extras[] = {
+	{ EXTRA_ACL, "Access rights    ", "acl", "ACL", offsetof(struct options, acl) },
+	{ EXTRA_METADATA, "Annotations      ", "metadata", "METADATA",
+	    offsetof(struct options, metadata) },
+};
+
+/* Only what was asked for. */
 static void
-print_text(const struct map_result *r, struct out *o)
+print_extras(const struct map_result *r, const struct options *opt, struct out *o)
+{
+	for (size_t i = 0; i < COUNT_OF(extras); i++) {
+		bool from = r->source_extras & extras[i].kind, to = r->dest_extras & extras[i].kind;
+
+		if (!*(const bool *)((const char *)opt + extras[i].asked))
+			continue;
+		out_str(o, extras[i].label);
+		if (from && to)
+			out_printf(o, "will be copied: both servers have %s\n", extras[i].words);
+		else
+			out_printf(o, "cannot be copied: %s no %s\n",
+			    from ? "the destination has" : to ? "the source has" : "both servers have",
+			    extras[i].words);
+	}
+}
+
+static void
+put_extras(const struct map_result *r, const struct options *opt, struct buf *b)
+{
+	for (size_t i = 0; i < COUNT_OF(extras); i++) {
+		if (!*(const bool *)((const char *)opt + extras[i].asked))
+			continue;
+		json_open(b, extras[i].key);
+		json_put_bool(b, "source", (r->source_extras & extras[i].kind) != 0);
+		json_put_bool(b, "destination", (r->dest_extras & extras[i].kind) != 0);
+		json_close(b);
+	}
+}
+
+static void
+print_text(const struct map_result *r, const struct options *opt, struct out *o)
 {
 	char count[HUMAN_MAX], bytes[HUMAN_MAX];
 	uint64_t there = 0;
@@ -90,6 +134,7 @@ print_text(const struct map_result *r, struct out *o)
 	out_str(o, "Missing          ");
 	out_wrapped(o, r->missing, 17, 17);
 	print_limits(r, o);
+	print_extras(r, opt, o);
 	out_printf(o, "\n  %-28s %9s     %-28s\n", "Folder", "Messages", "goes to");
 	for (size_t i = 0; i < r->n; i++) {
 		print_row(&r->row[i], o);
@@ -118,7 +163,7 @@ how_name(enum mapped_how how)
 }
 
 static void
-print_json(const struct map_result *r, struct out *o)
+print_json(const struct map_result *r, const struct options *opt, struct out *o)
 {
 	struct buf *b = &o->buf;
 
@@ -130,6 +175,7 @@ print_json(const struct map_result *r, struct out *o)
 	json_put_int(b, "append_limit", (int64_t)r->append_limit);
 	json_put_int(b, "quota_used", (int64_t)r->quota_used);
 	json_put_int(b, "quota_limit", (int64_t)r->quota_limit);
+	put_extras(r, opt, b);
 	json_open_array(b, "folders");
 	for (size_t i = 0; i < r->n; i++) {
 		const struct map_row *row = &r->row[i];
@@ -161,9 +207,9 @@ mapping_print(const struct map_result *r, const struct options *o, struct err *e
 
 	out_open(&out, STDOUT_FILENO);
 	if (o->json)
-		print_json(r, &out);
+		print_json(r, o, &out);
 	else
-		print_text(r, &out);
+		print_text(r, o, &out);
 	return out_close(&out, err);
 }
 

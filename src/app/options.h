@@ -75,6 +75,7 @@ struct options {
 	struct text_list maps;		/* A=B */
 	const char *prefix, *under, *spool, *account;
 	const char *dest_tls_ca, *dest_tls_pin;
+	bool acl, metadata;
 	bool dest_insecure_plaintext, dest_insecure_tls, yes;
 	int64_t doubt_wait_ms;
 	/* Of a row of a list of users: wins over all ways, borrowed, not an option. */

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "engine/copy.h"
+#include "engine/extras.h"
 #include "engine/same.h"
 #include "engine/set.h"
 #include "mail/names.h"
@@ -628,6 +629,28 @@ open_and_plan(struct runner *u, struct err *err)
 	return 0;
 }
 
+/* Access rights and annotations never end a run. */
+static int
+copy_extras(struct runner *u, struct err *err)
+{
+	struct lane *l = &u->lane;
+	unsigned what = u->run->job->dest != NULL ? extras_possible(l, u->run->job->dest->extras) : 0;
+	bool again = true;
+
+	while (what != 0 && extras_copy(l, &u->run->plan, what, err) < 0) {
+		if (!job_may_try_again(err))
+			return -1;
+		if (!again)
+			lane_warn(l, EV_EXTRAS_REFUSED, 0,
+			    "access rights and annotations are not copied further: %s", err->text);
+		what = again ? what : 0;
+		again = false;
+		if (reconnect(u, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 run_account(struct run *r, struct runner *u, struct err *err)
 {
@@ -663,7 +686,7 @@ run_account(struct run *r, struct runner *u, struct err *err)
 		lane_warn(l, EV_NO_ADDRESS, 0,
 		    "no SMTP address was given (--smtp-address); the set files the account under "
 		    "'%s'", r->exchange.smtp_address);
-	if (run_lanes(r, u, err) < 0)
+	if (copy_extras(u, err) < 0 || run_lanes(r, u, err) < 0)
 		return -1;
 	if (l->sink_ops->finish_account(l->sink, r->plan.list.folder, r->plan.list.len, err) < 0 ||
 	    lane_flush(l, true, err) < 0)

@@ -56,6 +56,7 @@ struct dest {
 	struct mapping_rules rules;
 	int64_t doubt_wait_ms; /* --doubt-wait (rules.md 2.3) */
 	const char *spool_dir; /* --spool; NULL: the job directory */
+	unsigned extras; /* EXTRA_ACL, EXTRA_METADATA (imap/extras.h): copy these too */
 };
 
 /* What the accounts of one run share, and what this one may take of it. */
@@ -155,6 +156,7 @@ struct map_result {
 	uint64_t append_limit; /* octets; 0: none told (RFC 7889) */
 	uint64_t quota_used, quota_limit; /* octets; limit 0: none told (RFC 9208) */
 	uint64_t messages, bytes; /* of what would go */
+	unsigned source_extras, dest_extras; /* enum extra that the servers have */
 };
 /* Log into both, look, change nothing. ERR_USAGE: the rules send two folders to one; both sides are
  * the same account (rules.md 2.6). */

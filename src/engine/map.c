@@ -49,6 +49,8 @@ look_at_source(struct map *m, struct err *err)
 	struct source *s = NULL;
 	int rc = ops->open(&s, &place, m->job->stop, err);
 
+	if (rc == 0 && ops->extras_offered != NULL)
+		m->ret->source_extras = ops->extras_offered(s);
 	if (rc == 0)
 		rc = ops->folders(s, &m->plan.arena, &list, err);
 	if (rc == 0)
@@ -87,6 +89,7 @@ describe(struct map *m)
 	r->product = arena_copy(&r->arena,
 	    slice_str(m->dest->product ? m->dest->product : m->dest->greeting));
 	r->append_limit = append_limit(&m->dest->caps);
+	r->dest_extras = extras_offered(&m->dest->caps);
 	buf_done(&have);
 	buf_done(&lack);
 }

@@ -134,19 +134,9 @@ append_fault(const struct resp *r)
 uint64_t
 append_limit(const struct caps *c)
 {
-	static const char word[] = "APPENDLIMIT=";
 	uint64_t limit = 0;
 
-	for (const char *p = c->text.data; p != NULL && *p != '\0';) {
-		size_t len = strcspn(p, " ");
-
-		if (len >= sizeof(word) && strncasecmp(p, word, sizeof(word) - 1) == 0 &&
-		    slice_u64((struct slice){ p + sizeof(word) - 1, len - sizeof(word) + 1 },
-			INT64_MAX, &limit))
-			return limit;
-		p += len + (p[len] == ' ');
-	}
-	return 0;
+	return slice_u64(caps_value(c, "APPENDLIMIT="), INT64_MAX, &limit) ? limit : 0;
 }
 
 int

@@ -71,6 +71,19 @@ caps_has(const struct caps *c, enum cap which)
 	return c->have >> which & 1;
 }
 
+struct slice
+caps_value(const struct caps *c, const char *prefix)
+{
+	for (const char *p = c->text.data; p != NULL && *p != '\0';) {
+		struct slice word = { p, strcspn(p, " ") };
+
+		if (slice_starts_nocase(word, prefix))
+			return (struct slice){ p + strlen(prefix), word.len - strlen(prefix) };
+		p += word.len + (p[word.len] == ' ');
+	}
+	return (struct slice){ 0 };
+}
+
 enum level
 caps_level(const struct caps *c)
 {

@@ -1,4 +1,5 @@
-/* Commands that carry a folder name: quoted where it may be, else as a synchronising literal. */
+/* Commands that carry folder names and other text: quoted where it may be, else as a synchronising
+ * literal. */
 #include "imap/session.h"
 
 #include <string.h>
@@ -27,10 +28,9 @@ sess_name_is_plain(struct slice name)
 	return true;
 }
 
-/* The part of a command behind a synchronising literal's header; a refusal is left for the reader
- * of the tagged answer. */
+/* Wait for the server's go, then the octets. A refusal is left for the reader of the tagged answer. */
 static int
-send_literal(struct sess *s, uint32_t tag, struct slice name, const char *rest, struct err *err)
+send_literal(struct sess *s, uint32_t tag, struct slice text, struct err *err)
 {
 	do {
 		if (sess_next(s, &s->last, NULL, err) < 0 || sess_drop(s, &s->last, err) < 0)
@@ -43,38 +43,80 @@ send_literal(struct sess *s, uint32_t tag, struct slice name, const char *rest, 
 			return -1;
 		}
 	} while (s->last.kind != RESP_CONTINUE);
-	if (stream_write(s->in, name.data, name.len, err) < 0 ||
-	    (rest[0] && stream_write(s->in, " ", 1, err) < 0) ||
-	    stream_write(s->in, rest, strlen(rest), err) < 0)
-		return -1;
-	return stream_write(s->in, "\r\n", 2, err);
+	return stream_write(s->in, text.data, text.len, err);
+}
+
+static bool
+needs_literal(const struct cmd_word *w)
+{
+	return !w->raw && (w->text.len > CMD_QUOTED_MAX || !sess_name_is_plain(w->text));
+}
+
+/* The words up to the end of the line: a literal's header, or the last one. Returns how many. */
+static size_t
+add_line(const struct cmd_word *word, size_t n, bool first, struct buf *line)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct cmd_word *w = &word[i];
+
+		if (!(first && i == 0) && !w->joined)
+			buf_add_byte(line, ' ');
+		if (needs_literal(w)) {
+			bool nul = memchr(w->text.data, '\0', w->text.len) != NULL;
+
+			buf_printf(line, "%s{%zu}", nul ? "~" : "", w->text.len);
+			return i + 1;
+		}
+		if (w->raw)
+			buf_add(line, w->text.data, w->text.len);
+		else
+			sess_quote(w->text, line);
+	}
+	return n;
+}
+
+int
+sess_send_words(struct sess *s, int kind, uint32_t *ret_tag, const struct cmd_word *word, size_t n,
+    struct err *err)
+{
+	struct buf line;
+	uint32_t tag = 0;
+	size_t at;
+	int rc;
+
+	buf_init(&line, CMD_WORDS_MAX * (2 * CMD_QUOTED_MAX + 64));
+	at = add_line(word, n, true, &line);
+	rc = line.full ? err_set(err, ERR_FOLDER, "the command is too long")
+		       : sess_send(s, kind, &tag, err, "%s", line.data);
+	while (rc == 0 && at > 0 && needs_literal(&word[at - 1])) {
+		struct slice text = word[at - 1].text;
+
+		buf_reset(&line);
+		at = at < n ? at + add_line(word + at, n - at, false, &line) : 0;
+		rc = send_literal(s, tag, text, err);
+		if (rc == 0)
+			rc = stream_write(s->in, line.data, line.len, err);
+		if (rc == 0)
+			rc = stream_write(s->in, "\r\n", 2, err);
+	}
+	buf_done(&line);
+	if (rc == 0 && ret_tag != NULL)
+		*ret_tag = tag;
+	return rc;
 }
 
 int
 sess_send_named(struct sess *s, int kind, uint32_t *ret_tag, const char *verb, struct slice name,
     const char *rest, struct err *err)
 {
-	struct buf quoted;
-	uint32_t tag;
-	int rc;
+	const struct cmd_word word[] = { { .text = slice_str(verb), .raw = true },
+		{ .text = name },
+		{ .text = slice_str(rest), .raw = true } };
 
 	if (memchr(name.data, '\0', name.len) != NULL)
 		return err_set(err, ERR_FOLDER,
 		    "the folder name has a NUL in it, which no IMAP command can carry");
-	buf_init(&quoted, LEX_STRING_MAX * 2 + 8);
-	if (sess_name_is_plain(name)) {
-		sess_quote(name, &quoted);
-		rc = sess_send(
-		    s, kind, &tag, err, "%s %s%s%s", verb, quoted.data, rest[0] ? " " : "", rest);
-	} else {
-		rc = sess_send(s, kind, &tag, err, "%s {%zu}", verb, name.len);
-		if (rc == 0)
-			rc = send_literal(s, tag, name, rest, err);
-	}
-	buf_done(&quoted);
-	if (rc == 0 && ret_tag != NULL)
-		*ret_tag = tag;
-	return rc;
+	return sess_send_words(s, kind, ret_tag, word, rest[0] != '\0' ? 3 : 2, err);
 }
 
 static void

@@ -467,35 +467,31 @@ read_numbered(struct reader *r, struct slice number, struct resp *ret, struct er
 	return lex_resync(&r->lex, err);
 }
 
+static const struct {
+	const char *word;
+	enum resp_kind kind;
+	int (*read)(struct lex *l, struct resp *ret, struct err *err);
+} named[] = {
+	{ "CAPABILITY", RESP_CAPABILITY, read_words },
+	{ "ENABLED", RESP_ENABLED, read_words },
+	{ "ID", RESP_ID, read_id },
+	{ "NAMESPACE", RESP_NAMESPACE, read_namespace },
+	{ "STATUS", RESP_COUNTS, resp_read_counts },
+	{ "QUOTA", RESP_QUOTA, read_quota },
+	{ "ACL", RESP_ACL, resp_read_acl },
+	{ "MYRIGHTS", RESP_MYRIGHTS, resp_read_myrights },
+	{ "METADATA", RESP_METADATA, resp_read_metadata },
+};
+
 static int
 read_named(struct reader *r, struct slice word, struct resp *ret, struct err *err)
 {
 	struct lex *l = &r->lex;
 
-	if (slice_eq_nocase(word, "CAPABILITY")) {
-		ret->kind = RESP_CAPABILITY;
-		return read_words(l, ret, err);
-	}
-	if (slice_eq_nocase(word, "ENABLED")) {
-		ret->kind = RESP_ENABLED;
-		return read_words(l, ret, err);
-	}
-	if (slice_eq_nocase(word, "ID")) {
-		ret->kind = RESP_ID;
-		return read_id(l, ret, err);
-	}
-	if (slice_eq_nocase(word, "NAMESPACE")) {
-		ret->kind = RESP_NAMESPACE;
-		return read_namespace(l, ret, err);
-	}
 	if (slice_eq_nocase(word, "LIST") || slice_eq_nocase(word, "LSUB") ||
 	    slice_eq_nocase(word, "XLIST")) {
 		ret->kind = slice_eq_nocase(word, "LSUB") ? RESP_LSUB : RESP_LIST;
 		return resp_read_list(l, ret, err);
-	}
-	if (slice_eq_nocase(word, "STATUS")) {
-		ret->kind = RESP_COUNTS;
-		return resp_read_counts(l, ret, err);
 	}
 	if (slice_eq_nocase(word, "SEARCH")) {
 		ret->kind = RESP_SEARCH;
@@ -503,14 +499,15 @@ read_named(struct reader *r, struct slice word, struct resp *ret, struct err *er
 	}
 	if (slice_eq_nocase(word, "ESEARCH"))
 		return read_esearch(r, ret, err);
-	if (slice_eq_nocase(word, "QUOTA")) {
-		ret->kind = RESP_QUOTA;
-		return read_quota(l, ret, err);
-	}
 	if (slice_eq_nocase(word, "VANISHED")) {
 		ret->kind = RESP_VANISHED;
 		return read_vanished(r, ret, err);
 	}
+	for (size_t i = 0; i < COUNT_OF(named); i++)
+		if (slice_eq_nocase(word, named[i].word)) {
+			ret->kind = named[i].kind;
+			return named[i].read(l, ret, err);
+		}
 	/* Of no interest, but it may hold literals: skipped like what cannot be parsed. */
 	ret->kind = slice_eq_nocase(word, "FLAGS") ? RESP_FLAGS : RESP_OTHER;
 	return lex_resync(l, err);

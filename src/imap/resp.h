@@ -1,4 +1,5 @@
-/* One server response (RFC 3501 section 7, RFC 4731, 7162, 5819, 3348, 6154), read from the stream
+/* One server response (RFC 3501 section 7, RFC 4731, 7162, 5819, 3348, 6154,
+ * 4314, 5464), read from the stream
  * as far as the next message body: a body literal is announced, the caller reads its octets from
  * the stream and asks for the rest with resp_more. Everything else is in the arena, which is reset
  * by the next resp_read. */
@@ -11,7 +12,8 @@
 #include "mail/folder.h"
 #include "mail/msg.h"
 
-enum { RESP_ARENA_MAX = 4 * 1024 * 1024, RESP_INLINE_MAX = LEX_STRING_MAX };
+enum { RESP_ARENA_MAX = 4 * 1024 * 1024, RESP_INLINE_MAX = LEX_STRING_MAX,
+	RESP_PAIRS_MAX = 4096 };
 
 enum resp_kind {
 	RESP_CONTINUE, /* "+" */
@@ -32,6 +34,9 @@ enum resp_kind {
 	RESP_VANISHED,
 	RESP_FETCH,
 	RESP_QUOTA, /* of one root: quota_used, quota_limit */
+	RESP_ACL, /* pairs: identifier, rights */
+	RESP_MYRIGHTS, /* one pair: "", rights */
+	RESP_METADATA, /* pairs: entry, value */
 	RESP_OTHER, /* well-formed, of no interest */
 	RESP_GARBAGE /* could not be parsed; skipped to its end, see resp->garbage */
 };
@@ -99,6 +104,12 @@ struct ns_entry {
 	struct ns_entry *next;
 };
 
+/* Of ACL, MYRIGHTS and METADATA; a value that is NIL has data NULL. */
+struct pair {
+	struct slice name, value;
+	struct pair *next;
+};
+
 struct resp {
 	enum resp_kind kind;
 	uint32_t tag; /* RESP_TAGGED */
@@ -110,11 +121,13 @@ struct resp {
 	uint32_t number; /* EXISTS, RECENT, EXPUNGE */
 	struct slice *word; /* CAPABILITY, ENABLED; ID: key, value, ... */
 	size_t words;
-	struct folder folder; /* LIST, LSUB, COUNTS (name and counts) */
+	struct folder folder; /* LIST, LSUB, COUNTS (name and counts); ACL, MYRIGHTS, METADATA (name) */
 	bool has_uidset; /* SEARCH, VANISHED: members are in the reader's set */
 	bool vanished_earlier;
 	struct ns_entry *ns;
 	uint64_t quota_used, quota_limit; /* RESP_QUOTA: octets of storage; limit 0: not told */
+	struct pair *pair, **pair_end;
+	size_t pairs;
 	struct fetch_data fetch;
 	const char *garbage; /* why it could not be parsed; the octets are reader_tape */
 	bool more; /* a FETCH is open: read the body, then resp_more */

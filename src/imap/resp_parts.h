@@ -1,4 +1,4 @@
-/* Insides of the response reader, shared by resp.c, resp_list.c and resp_fetch.c. */
+/* Insides of the response reader, shared by resp.c and the files resp_*.c. */
 #ifndef IMAP_RESP_PARTS_H
 #define IMAP_RESP_PARTS_H
 
@@ -8,6 +8,9 @@ int resp_no_room(struct err *err) WARN_UNUSED;
 int resp_uid_number(struct lex *l, uint32_t *ret, struct err *err) WARN_UNUSED;
 int resp_read_list(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
 int resp_read_counts(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
+int resp_read_acl(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
+int resp_read_myrights(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
+int resp_read_metadata(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
 int resp_fetch_items(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
 int resp_read_fetch(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
 

@@ -51,6 +51,7 @@ struct sess {
 	char reply[LEX_TAPE_MAX]; /* raw last tagged response, masked */
 	char last_refused[256]; /* text of the LIST that was refused */
 	struct resp last; /* of sess_run: valid until the next response */
+	bool metadata_options_late; /* GETMETADATA has its options behind the folder */
 	/* the open folder */
 	bool open;
 	uint32_t exists;
@@ -102,6 +103,17 @@ int sess_select_head(
  * be unanswered. NUL: ERR_FOLDER. */
 int sess_send_named(struct sess *s, int kind, uint32_t *ret_tag, const char *verb,
     struct slice name, const char *rest, struct err *err) WARN_UNUSED;
+/* The general form: words with a blank between. What is not plain ASCII, or long, goes as a
+ * synchronising literal; one with a NUL in it as literal8 (RFC 3516). A literal that is refused:
+ * ERR_FOLDER, and the answer in s->last and s->reply. */
+struct cmd_word {
+	struct slice text;
+	bool raw;	/* as it is, not quoted */
+	bool joined;	/* no blank before it */
+};
+enum { CMD_WORDS_MAX = 8, CMD_QUOTED_MAX = 1000 };
+int sess_send_words(struct sess *s, int kind, uint32_t *ret_tag, const struct cmd_word *word,
+    size_t n, struct err *err) WARN_UNUSED;
 bool sess_name_is_plain(struct slice name); /* no literal needed */
 /* Octets of a quoted string, quotes included. */
 void sess_quote(struct slice text, struct buf *out);

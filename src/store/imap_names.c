@@ -318,6 +318,14 @@ dest_prepare(struct sink *s, const struct folder *const *wanted, size_t n, struc
 	return again ? list_again(s, err) : 0;
 }
 
+const char *
+dest_name(const struct sink *s, const struct folder *f)
+{
+	size_t i = source_index(s, f->name);
+
+	return s->mapped == NULL || i == s->n_source || s->refused[i] != NULL ? "" : s->mapped[i].name;
+}
+
 int
 dest_finish_account(struct sink *s, const struct folder *list, size_t len, struct err *err)
 {

@@ -1,5 +1,6 @@
 /* Insides of the IMAP sink, shared by its files: imap_sink.c (session, folders, the table),
- * imap_names.c (what folders are called there), imap_message.c (a message comes in), imap_taken.c
+ * imap_names.c (what folders are called there), imap_extras.c (their access rights and annotations),
+ * imap_message.c (a message comes in), imap_taken.c
  * (what the server takes), imap_send.c (APPENDs on their way), imap_read.c and imap_judge.c (what
  * became of them), imap_look.c (is it there already?), imap_careful.c (one message at a time,
  * repaired where the server insists), imap_aside.c (the quarantine).
@@ -178,6 +179,14 @@ int dest_name_folder(struct sink *s, const struct folder *f, struct buf *ret_pat
 int dest_prepare(struct sink *s, const struct folder *const *wanted, size_t n,
     struct err *err) WARN_UNUSED;
 int dest_finish_account(struct sink *s, const struct folder *list, size_t len,
+    struct err *err) WARN_UNUSED;
+
+/* Name of a folder of the source there; "": it has none. */
+const char *dest_name(const struct sink *s, const struct folder *f);
+
+/* imap_extras.c: likewise. */
+unsigned dest_extras_offered(const struct sink *s);
+int dest_extras(struct sink *s, const struct folder *f, const struct extras *have,
     struct err *err) WARN_UNUSED;
 
 /* imap_message.c: the sink's functions, see sink.h. */

@@ -12,6 +12,7 @@
 #include "base/cancel.h"
 #include "base/err.h"
 #include "base/slice.h"
+#include "imap/extras.h"
 #include "imap/notes.h"
 #include "imap/uidset.h"
 #include "mail/folder.h"
@@ -193,6 +194,10 @@ struct sink_ops {
 	/* Make the folders that will be filled, all in one flight. One that cannot be made is told
 	 * by `folder`. wanted[i] is one of the survey's. */
 	int (*prepare)(struct sink *s, const struct folder *const *wanted, size_t n, struct err *err);
+	/* Access rights and annotations: what the server has (enum extra); what is missing there of a
+	 * folder's (f NULL: of the server itself) is set. After prepare, while nothing is under way. */
+	unsigned (*extras_offered)(const struct sink *s);
+	int (*extras)(struct sink *s, const struct folder *f, const struct extras *have, struct err *err);
 	/* False: what rows say of copies in this folder is void (another UIDVALIDITY there), as far
 	 * as is known before it is opened. */
 	bool (*holds)(struct sink *s, const struct folder_rec *rec);

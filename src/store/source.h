@@ -9,6 +9,7 @@
 
 #include "imap/ahead.h"
 #include "imap/debt.h"
+#include "imap/extras.h"
 #include "imap/notes.h"
 #include "imap/session.h"
 #include "imap/uidset.h"
@@ -84,6 +85,11 @@ struct source_ops {
 	/* Put back flags that reading has changed; `owed` lacked \Seen before. */
 	int (*pay)(struct source *s, const struct folder *f, uint32_t uidvalidity,
 	    const struct uidset *owed, struct debt_result *ret, struct err *err);
+	/* Access rights and annotations (enum extra) that the server has, and those of a folder, or
+	 * with f NULL of the server itself; outside of enter and leave. NULL: a source that has none. */
+	unsigned (*extras_offered)(const struct source *s);
+	int (*extras)(struct source *s, const struct folder *f, unsigned what, struct arena *a,
+	    struct extras *ret, struct err *err);
 	struct notes *(*notes)(struct source *s); /* NULL: none */
 	const struct server_facts *(*facts)(struct source *s); /* as learnt by now */
 	int64_t (*rtt_us)(const struct source *s); /* one round trip, as measured; 0: unknown */

@@ -588,6 +588,21 @@ source_imap_reading(const struct source *s)
 	return 0;
 }
 
+static unsigned
+source_imap_extras_offered(const struct source *s)
+{
+	return s->s != NULL ? extras_offered(&s->s->caps) : 0;
+}
+
+static int
+source_imap_extras(struct source *s, const struct folder *f, unsigned what, struct arena *a,
+    struct extras *ret, struct err *err)
+{
+	if (source_session(s, err) < 0 || drop_answers(s, err) < 0)
+		return -1;
+	return extras_get(s->s, f != NULL ? f->name : (struct slice){ "", 0 }, what, a, ret, err);
+}
+
 static int64_t
 source_imap_rtt_us(const struct source *s)
 {
@@ -608,6 +623,8 @@ const struct source_ops source_imap = {
 	.settle = source_imap_settle,
 	.leave = source_imap_leave,
 	.pay = source_imap_pay,
+	.extras_offered = source_imap_extras_offered,
+	.extras = source_imap_extras,
 	.notes = source_imap_notes,
 	.facts = source_imap_facts,
 	.reading = source_imap_reading,

@@ -14,6 +14,7 @@ server.transcript.violations, and the scene fails on it.
 import base64
 import re
 
+from extras import ExtrasCommands
 from folders import FolderCommands
 from hooks import Call, FetchRule, Hook, octets, with_tag
 from messages import MessageCommands
@@ -27,7 +28,7 @@ USER = "usuario"
 PASSWORD = "pA55-wd&9"
 
 
-class Server(FolderCommands, MessageCommands, Listener):
+class Server(FolderCommands, ExtrasCommands, MessageCommands, Listener):
     """The model server. level is IMAP4rev1, IMAP4rev2 or IMAP4 (RFC 1730)."""
 
     def __init__(self, store, level="IMAP4rev1", caps=DEFAULT_CAPS, user=USER, password=PASSWORD,

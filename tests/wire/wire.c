@@ -238,6 +238,17 @@ put_fetch(struct buf *out, const struct fetch_data *f)
 }
 
 static void
+put_pairs(struct buf *out, const struct pair *p)
+{
+	for (; p != NULL; p = p->next) {
+		buf_add_byte(out, ' ');
+		put_text(out, p->name);
+		buf_add_byte(out, '=');
+		put_text(out, p->value);
+	}
+}
+
+static void
 put_event(struct buf *out, const struct reader *in, const struct resp *r)
 {
 	static const char *const kinds[] = {
@@ -259,6 +270,9 @@ put_event(struct buf *out, const struct reader *in, const struct resp *r)
 		"vanished",
 		"fetch",
 		"quota",
+		"acl",
+		"myrights",
+		"metadata",
 		"other",
 		"garbage",
 	};
@@ -278,6 +292,11 @@ put_event(struct buf *out, const struct reader *in, const struct resp *r)
 		put_text(out, e->prefix);
 		if (e->delim)
 			buf_printf(out, " delim=%c", e->delim);
+	}
+	if (r->kind == RESP_ACL || r->kind == RESP_MYRIGHTS || r->kind == RESP_METADATA) {
+		buf_add_byte(out, ' ');
+		put_text(out, r->folder.name);
+		put_pairs(out, r->pair);
 	}
 	if (r->kind == RESP_LIST || r->kind == RESP_LSUB || r->kind == RESP_COUNTS)
 		put_folder(out, r);
