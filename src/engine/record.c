@@ -114,7 +114,7 @@ lane_unchanged(const struct lane *l, const struct folder *f, const struct folder
 {
 	const struct folder_counts *c = &f->counts;
 
-	return (f->attrs & FOLDER_COUNTED) && r != NULL && !r->vanished && !r->excluded &&
+	return !l->job->list_all && (f->attrs & FOLDER_COUNTED) && r != NULL && !r->vanished && !r->excluded &&
 	       r->proof.proved && lane_all_good(r) && r->verdicts[VERDICT_EXCLUDED] == 0 &&
 	       c->uidvalidity != 0 &&
 	       c->uidvalidity == r->uidvalidity && c->uidnext != 0 && c->uidnext == r->uidnext &&

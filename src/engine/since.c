@@ -27,7 +27,7 @@ lane_since(const struct lane *l, const struct folder *f, const struct folder_rec
 {
 	const struct folder_counts *c = &f->counts;
 
-	if (l->source_ops->changes == NULL || l->job->retry || known == NULL || known->vanished ||
+	if (l->source_ops->changes == NULL || l->job->retry || l->job->list_all || known == NULL || known->vanished ||
 	    known->excluded || !known->proof.proved || !lane_all_good(known) ||
 	    known->verdicts[VERDICT_EXCLUDED] + known->verdicts[VERDICT_PHANTOM] > 0 ||
 	    known->highestmodseq == 0 || known->listed < SINCE_MIN ||

@@ -160,6 +160,22 @@ def scene_vanished_is_not_true(t):
     again(t, server, job, kept=[("INBOX", 40)])
 
 
+def scene_a_flag_is_not_told(t):
+    """The server is believed; verify finds it, and --list-all takes it over."""
+    server, job = grown(t)
+    inbox = server.store["INBOX"]
+    inbox.flag(9, "\\Flagged")
+    server.on(r"UID FETCH .*CHANGEDSINCE", "$TAG OK done\r\n")
+    _, run = t.extract(server, job=job)
+    t.exits(run, 0)
+    done = imexrun.run(t, "verify", job, server.url(), *t.options(server))
+    t.equal(done.code, 2, "verify with the source finds the difference")
+    log = again(t, server, job, "--list-all", alone=0)
+    t.never_sent(log, ".*CHANGEDSINCE")
+    done = imexrun.run(t, "verify", job, server.url(), *t.options(server))
+    t.equal(done.code, 0, "and then there is none")
+
+
 def scene_out_of_order(t):
     server, job = grown(t)
     kept = change(server)
