@@ -123,6 +123,8 @@ const struct option_row option_table[] = {
 	    "go on however many accounts fail" },
 	{ "no-source-writes", 0, OPT_FLAG, RUNS, true, AT(no_source_writes), NULL, NULL, 0, 0,
 	    "never use forms of FETCH that mark mail as read, not even to restore it" },
+	{ "list-all", 0, OPT_FLAG, CMD_EXTRACT | CMD_RETRY | CMD_MIGRATE, false, AT(list_all), NULL, NULL, 0, 0,
+	    "list all folders in full, also unchanged ones" },
 	{ "no-subjects", 0, OPT_FLAG, CMD_WRITES | CMD_REPORT | CMD_MIGRATE | CMD_IMPORT, true, AT(no_subjects), NULL, NULL, 0, 0,
 	    "no senders and subjects in reports" },
 	{ "map", 0, OPT_LIST, CMD_PLACES, true, AT(maps), "A=B", NULL, 0, 0,

@@ -97,7 +97,7 @@ struct options {
 	unsigned limit;			/* accounts of the list; 0: all */
 	bool merge;			/* two rows may have one destination */
 	const char *metrics_file;
-	bool no_source_writes, no_subjects, deep, dry_run, quiet, json, syslog;
+	bool no_source_writes, list_all, no_subjects, deep, dry_run, quiet, json, syslog;
 	unsigned verbose;
 	const char *config;
 	bool help, version;

@@ -465,7 +465,10 @@ open_folder(struct lane *l, struct err *err)
 
 	if (lane_pay_old(l, known, err) < 0)
 		return -1;
-	if (l->source_ops->enter(l->source, f, &l->head, err) < 0)
+
+	bool known_well = lane_since(l, f, known, &l->since);
+
+	if (l->source_ops->enter(l->source, f, known_well ? &l->since : NULL, &l->head, err) < 0)
 		return -1;
 	if (l->plan->rec != NULL && l->plan->rec->uidvalidity == l->head.uidvalidity)
 		l->rec = *l->plan->rec;
@@ -507,6 +510,8 @@ copy_folder(struct lane *l, struct err *err)
 	if (open_folder(l, err) < 0)
 		return -1;
 	lane_event(l, EV_FOLDER_START, "%u messages", l->head.exists);
+	if (l->head.since && lane_take_changes(l, err) < 0)
+		return -1;
 	for (;;) {
 		if (copy_pages(l, err) < 0 || (lane_intends(l) && lane_place_rest(l, err) < 0))
 			return -1;

@@ -68,6 +68,7 @@ struct lane {
 	struct planned *plan;
 	struct folder_rec rec;
 	struct folder_head head;
+	struct since since; /* what the source was told; used if head.since */
 	struct folder_at *at;
 	struct closing closing[CLOSING_MAX];
 	size_t n_closing; /* the next slot's arena holds the texts of rec */
@@ -136,11 +137,28 @@ int lane_feed_rows(void *arg, uint32_t after, struct msg_page *ret,
 /* One listed message against its row: stored ones are brought up to date, missing ones marked as
  * wanted. */
 int lane_sort(struct lane *l, struct live *v, size_t i, struct err *err) WARN_UNUSED;
+/* Flags as they are now, and whether it has come back. */
+int lane_compare_stored(
+    struct lane *l, const struct msg *now, const struct msg *row, struct err *err) WARN_UNUSED;
+/* Its copy is one: on a server whose folder has been made anew it is none (UIDVALIDITY). */
+bool lane_row_holds(const struct lane *l, const struct msg *row);
 int lane_rows_left(
     struct lane *l, struct err *err) WARN_UNUSED; /* rows behind the end of the listing */
 int lane_mark_expunged(struct lane *l, struct err *err) WARN_UNUSED;
 
+/* since.c */
+enum { SINCE_MIN = 256 }; /* messages; a smaller folder is listed in the time of one more round trip */
+/* Has an account folders for which it will be worth it? */
+bool since_pays(const struct folder_rec *known, size_t n);
+/* Is so much known of the folder that it is enough to ask what has changed? */
+bool lane_since(const struct lane *l, const struct folder *f, const struct folder_rec *known,
+    struct since *ret);
+/* The changes of what is known; then the listing goes on with what is new, or, where they are not to
+ * be believed, with all. */
+int lane_take_changes(struct lane *l, struct err *err) WARN_UNUSED;
+
 /* record.c */
+bool lane_all_good(const struct folder_rec *r); /* no verdict of it is bad */
 /* The record of a name when the run began: the current one, or with a UIDVALIDITY exactly that;
  * NULL: none. */
 const struct folder_rec *

@@ -132,7 +132,7 @@ read_folder(struct inventory *v, const struct folder *f, struct err *err)
 {
 	struct folder_head head;
 
-	if (source_files.enter(v->source, f, &head, err) < 0)
+	if (source_files.enter(v->source, f, NULL, &head, err) < 0)
 		return -1;
 	for (;;) {
 		if (source_files.list(v->source, v->page, err) < 0)

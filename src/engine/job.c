@@ -152,6 +152,7 @@ connect_lane(struct runner *u, struct err *err)
 	struct source_place place = { .server = &r->job->source,
 		.ahead = u->ahead != NULL ? u->ahead : r->job->ahead,
 		.no_source_writes = r->job->no_source_writes,
+		.again = since_pays(r->known, r->n_known),
 		.shelf = r->job->from };
 	struct event e = { .no = EV_CONNECTED, .level = LEVEL_INFO, .account = l->account };
 	enum lane_end end = END_SOURCE;

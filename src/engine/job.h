@@ -84,6 +84,7 @@ struct job {
 	enum format format;
 	struct writing writing;
 	bool no_source_writes; /* skip body forms that set \Seen */
+	bool list_all; /* what the server tells of changes does not count: each folder is listed */
 	bool retry; /* messages that the destination has refused go once more (dest alone) */
 	bool no_subjects; /* no From, Subject in reports */
 	unsigned connections; /* per account; 0: one, more when latency pays */

@@ -98,8 +98,8 @@ lane_record(struct lane *l, struct planned *f, const char *failed, struct err *e
 	return lane_flush(l, false, err);
 }
 
-static bool
-all_good(const struct folder_rec *r)
+bool
+lane_all_good(const struct folder_rec *r)
 {
 	for (int v = 0; v < VERDICTS; v++)
 		if (r->verdicts[v] > 0 && !verdict_good((enum verdict)v))
@@ -114,8 +114,8 @@ lane_unchanged(const struct lane *l, const struct folder *f, const struct folder
 {
 	const struct folder_counts *c = &f->counts;
 
-	return (f->attrs & FOLDER_COUNTED) && r != NULL && !r->vanished && !r->excluded &&
-	       r->proof.proved && all_good(r) && r->verdicts[VERDICT_EXCLUDED] == 0 &&
+	return !l->job->list_all && (f->attrs & FOLDER_COUNTED) && r != NULL && !r->vanished && !r->excluded &&
+	       r->proof.proved && lane_all_good(r) && r->verdicts[VERDICT_EXCLUDED] == 0 &&
 	       c->uidvalidity != 0 &&
 	       c->uidvalidity == r->uidvalidity && c->uidnext != 0 && c->uidnext == r->uidnext &&
 	       c->messages == r->messages && c->highestmodseq != 0 &&

@@ -76,8 +76,9 @@ lane_rows_left(struct lane *l, struct err *err)
 }
 
 /* A message that is stored already: its flags may have changed, or it may have come back. */
-static int
-compare_stored(struct lane *l, const struct msg *now, const struct msg *row, struct err *err)
+int
+lane_compare_stored(
+    struct lane *l, const struct msg *now, const struct msg *row, struct err *err)
 {
 	if (row->expunged) {
 		struct msg back = *row;
@@ -120,9 +121,8 @@ leave_out(struct lane *l, const struct msg *m, const struct msg *row, const char
 	return lane_flush_if_full(l, err);
 }
 
-/* A copy on a server whose folder has been made anew is none (UIDVALIDITY). */
-static bool
-row_holds(struct lane *l, const struct msg *row)
+bool
+lane_row_holds(const struct lane *l, const struct msg *row)
 {
 	return !lane_intends(l) || row->dest_uid != 0;
 }
@@ -167,10 +167,10 @@ lane_sort(struct lane *l, struct live *v, size_t i, struct err *err)
 		lane_keep_meta(l, m);
 		return 0;
 	}
-	if (row != NULL && row->verdict == VERDICT_STORED && row_holds(l, row)) {
+	if (row != NULL && row->verdict == VERDICT_STORED && lane_row_holds(l, row)) {
 		if (l->job->progress != NULL)
 			atomic_fetch_add(&l->job->progress->messages_done, 1);
-		return compare_stored(l, m, row, err);
+		return lane_compare_stored(l, m, row, err);
 	}
 	v->wanted[i] = !uidset_has(&l->skip, m->uid);
 	return 0;

@@ -277,7 +277,7 @@ dest_folder(struct dest_verify *d, const size_t *rec, size_t n, struct err *err)
 	struct folder_head head;
 	struct err refused = { 0 };
 
-	if (source_imap.enter(d->target, &f, &head, &refused) < 0) {
+	if (source_imap.enter(d->target, &f, NULL, &head, &refused) < 0) {
 		if (refused.scope != SCOPE_FOLDER) {
 			*err = refused;
 			return -1;

@@ -322,7 +322,7 @@ enter_again(struct verify *v, const struct folder *f, struct folder_head *ret, s
 	struct plan again;
 	int rc;
 
-	if (v->ops->enter(v->source, f, ret, err) == 0)
+	if (v->ops->enter(v->source, f, NULL, ret, err) == 0)
 		return 0;
 	if (err->scope != SCOPE_SESSION)
 		return -1;
@@ -331,7 +331,7 @@ enter_again(struct verify *v, const struct folder *f, struct folder_head *ret, s
 	verify_source_close(v);
 	rc = verify_source_open(v, &again, err);
 	if (rc == 0)
-		rc = v->ops->enter(v->source, f, ret, err);
+		rc = v->ops->enter(v->source, f, NULL, ret, err);
 	plan_done(&again);
 	return rc;
 }

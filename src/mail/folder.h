@@ -40,6 +40,7 @@ struct folder_head {
 	uint32_t exists, uidvalidity, uidnext;	/* uidnext 0: the server has none */
 	uint64_t highestmodseq;
 	bool read_only;
+	bool since;	/* of a source that was told what is known: it gives what has changed and what is new */
 };
 
 /* The comparison of rules.md 1.6 for one folder. */

@@ -1,5 +1,6 @@
 /* Where messages come from. One struct of functions per kind, one thread. Calls, in this order:
- * open, folders, then per folder enter, (list, ask)*, (next, read*)*, settle, leave; close.
+ * open, folders, then per folder enter, changes*, (list, ask)*, (next, read*)*, settle, leave;
+ * close.
  *
  * To keep the wire busy the engine asks for page n + 1 before it reads the answers to page n: next
  * ends with STEP_END once per ask, in the order of the asks. ask(NULL) comes last and gives
@@ -31,6 +32,7 @@ struct source_place {
 	const struct endpoint *server;
 	struct sess_ahead *ahead; /* the first session, on its way already; NULL: none */
 	bool no_source_writes;
+	bool again; /* folders will be entered with `since` */
 	struct server_facts facts; /* what earlier sessions learnt */
 	const struct shelf_place *shelf; /* files; NULL: a server */
 };
@@ -58,6 +60,20 @@ struct offer {
 	bool rebuilt; /* from a source that keeps pieces only: not the octets of the original */
 };
 
+/* What an earlier run knows of a folder: all messages below uidnext, with the flags that modseq
+ * covers (RFC 7162). */
+struct since {
+	uint32_t uidvalidity, uidnext;
+	uint64_t modseq;
+};
+
+/* What became of the messages below since->uidnext; complete when `changes` has ended. */
+struct changed {
+	const struct uidset *present; /* UIDs in the folder, new ones too */
+	const struct uidset *vanished; /* told as expunged, perhaps more than that; NULL: not told */
+	bool refused; /* the server did not answer, or not so that it could be understood */
+};
+
 struct source;
 
 struct source_ops {
@@ -67,9 +83,16 @@ struct source_ops {
 	    struct err *err);
 	int (*folders)(struct source *s, struct arena *a, struct folder_list *ret, struct err *err);
 	/* Open a folder read-only; asks for the first pages of the listing already. ERR_FOLDER: it
-	 * cannot be opened. */
-	int (*enter)(
-	    struct source *s, const struct folder *f, struct folder_head *ret, struct err *err);
+	 * cannot be opened. With `since` (NULL: nothing is known), and if the server can tell what
+	 * has changed, ret->since is set: `changes` tells that, and `list` begins at since->uidnext. */
+	int (*enter)(struct source *s, const struct folder *f, const struct since *since,
+	    struct folder_head *ret, struct err *err);
+	/* Messages below since->uidnext whose flags may have changed, in any order, each once, with
+	 * nothing but UID, flags and modseq; len 0: no more, *what is complete and lives until
+	 * leave. NULL: this source never sets ret->since. */
+	int (*changes)(struct source *s, struct msg_page *ret, struct changed *what, struct err *err);
+	/* What changes told is not to be believed: list everything. Before the first list. */
+	int (*relist)(struct source *s, struct err *err);
 	/* Next page of metadata, ascending UIDs; len 0: no more. */
 	int (*list)(struct source *s, struct msg_page *ret, struct err *err);
 	/* Queue bodies; never waits. Takes a copy of want. */

@@ -302,6 +302,8 @@ answered(struct source *s, const struct resp *r, const struct asked *a, struct e
 	switch (a->kind) {
 	case ASKED_PAGE:
 		return source_page_answered(s, r, a, err);
+	case ASKED_CHANGES:
+		return source_changes_answered(s, r, a, err);
 	case ASKED_WINDOW:
 		return window_answered(s, r, a, err);
 	case ASKED_TRY:
@@ -331,6 +333,8 @@ source_pump(struct source *s, struct err *err)
 		return answered(s, &r, &a, err) < 0 ? PUMP_ERR : PUMP_AGAIN;
 	if (r.kind == RESP_SEARCH && s->s->n_asked > 0 && s->s->asked[0].kind == ASKED_LOOK)
 		s->look_found = uidset_has(&s->s->reader.set, s->doubt[s->doubt_at].uid);
+	if (r.kind == RESP_VANISHED && r.vanished_earlier)
+		source_take_vanished(s);
 	if (r.kind != RESP_FETCH)
 		return PUMP_AGAIN;
 	if (!r.more)

@@ -128,9 +128,12 @@ files_find(struct source *s, struct err *err)
 	return done;
 }
 
+/* Files cannot tell what has changed: `since` asks in vain. */
 static int
-files_enter(struct source *s, const struct folder *f, struct folder_head *ret, struct err *err)
+files_enter(struct source *s, const struct folder *f, const struct since *since,
+    struct folder_head *ret, struct err *err)
 {
+	(void)since;
 	files_forget(s);
 	if (!s->found && files_find(s, err) < 0)
 		return -1;

@@ -109,8 +109,10 @@ source_session(struct source *s, struct err *err)
 	if (s->s != NULL)
 		return 0;
 	s->proven = false;
+	s->resync = false;
 	if ((sess_ahead_there(s->at.ahead) ? sess_ahead_take(s->at.ahead, &s->s, err)
-					   : sess_open(&s->s, s->at.server, s->stop, err)) == 0)
+					   : sess_open(&s->s, s->at.server, s->stop, err)) == 0 &&
+	    (!s->at.again || source_enable_resync(s, err) == 0))
 		return 0;
 	take_notes(s);
 	sess_close(&s->s);
@@ -134,6 +136,7 @@ folder_forget(struct source *s)
 	s->owed = s->rest_asked = s->noop_sent = s->noop_done = s->trying = s->alone =
 	    s->meta_known = false;
 	s->now = (struct reading){ 0 };
+	source_changes_forget(s);
 	s->held = false;
 	s->at_uid = 0;
 	for (size_t i = 0; i < 2; i++) {
@@ -181,6 +184,7 @@ source_imap_close(struct source **sp)
 	uidset_done(&s->map);
 	uidset_done(&s->searched);
 	uidset_done(&s->fetched);
+	uidset_done(&s->changes.vanished);
 	msg_page_free(s->page[0]);
 	msg_page_free(s->page[1]);
 	notes_done(&s->notes);
@@ -348,7 +352,7 @@ read_uids(struct source *s, struct err *err)
 }
 
 static int
-start_listing(struct source *s, struct err *err)
+start_listing(struct source *s, const struct since *since, struct err *err)
 {
 	/* An empty folder needs no search to be known. */
 	s->search_known |= s->s->exists == 0;
@@ -366,6 +370,10 @@ start_listing(struct source *s, struct err *err)
 		s->pages_done = true;
 		return 0;
 	}
+	if (since != NULL)
+		source_changes_begin(s, since);
+	if (s->changes.on)
+		return 0;
 	if (source_ask_next_page(s, err) < 0)
 		return -1;
 	return source_ask_next_page(s, err);
@@ -386,8 +394,8 @@ drop_answers(struct source *s, struct err *err)
 }
 
 static int
-source_imap_enter(
-    struct source *s, const struct folder *f, struct folder_head *ret, struct err *err)
+source_imap_enter(struct source *s, const struct folder *f, const struct since *since,
+    struct folder_head *ret, struct err *err)
 {
 	bool counted = f->attrs & FOLDER_COUNTED, opened;
 	bool search =
@@ -401,7 +409,7 @@ source_imap_enter(
 	if (sess_send_named(s->s, ASKED_EXAMINE, NULL, "EXAMINE", f->name, "", err) < 0 ||
 	    (search && send_search(s, err) < 0))
 		return -1;
-	if (counted && f->counts.messages > 0 && f->counts.messages <= PAGE_MSGS * 3 / 4) {
+	if (since == NULL && counted && f->counts.messages > 0 && f->counts.messages <= PAGE_MSGS * 3 / 4) {
 		s->listed_at_once = true;
 		if (source_ask_page(s, 1, UINT32_MAX, err) < 0)
 			return -1;
@@ -417,9 +425,10 @@ source_imap_enter(
 		s->page_asked[0] = s->page_again[0] = false;
 		uidset_clear(&s->fetched);
 	}
-	if (start_listing(s, err) < 0)
+	if (start_listing(s, since, err) < 0)
 		return -1;
 	*ret = s->head;
+	ret->since = s->changes.on;
 	if (ret->uidnext == 0)
 		ret->uidnext = s->u0;
 	return 0;
@@ -615,6 +624,8 @@ const struct source_ops source_imap = {
 	.open = source_imap_open,
 	.folders = source_imap_folders,
 	.enter = source_imap_enter,
+	.changes = source_imap_changes,
+	.relist = source_imap_relist,
 	.list = source_imap_list,
 	.ask = source_imap_ask,
 	.ask_rest = source_imap_ask_rest,

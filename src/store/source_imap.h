@@ -1,5 +1,5 @@
 /* Insides of the IMAP source, shared by its files: source_imap.c (folders, proof), source_list.c
- * (the listing), source_window.c (what is sent ahead), source_body.c (answers and bodies),
+ * (the listing), source_changes.c (what has changed since an earlier run), source_window.c (what is sent ahead), source_body.c (answers and bodies),
  * source_rest.c (what was put aside). */
 #ifndef STORE_SOURCE_IMAP_H
 #define STORE_SOURCE_IMAP_H
@@ -11,6 +11,7 @@ enum asked_kind {
 	ASKED_EXAMINE = 100,
 	ASKED_SEARCH,
 	ASKED_UIDS,
+	ASKED_CHANGES,
 	ASKED_PAGE,
 	ASKED_WINDOW,
 	ASKED_TRY,
@@ -25,6 +26,7 @@ enum learnt {
 	LEARNT_NO_SEARCH = 1,
 	LEARNT_SIZES_WRONG =
 	    2, /* several bodies shorter than RFC822.SIZE were the same in two forms */
+	LEARNT_NO_CHANGES = 4, /* CHANGEDSINCE was refused, though CONDSTORE is offered */
 	LEARNT_LISTING_SHIFT =
 	    8 /* from this bit on: the form of the listing, an index of listing_forms */
 };
@@ -126,6 +128,16 @@ struct source {
 	bool listing_works;
 	bool singles; /* no form of listing takes more than one message: all are looked at alone */
 
+	/* what has changed (source_changes.c) */
+	struct {
+		bool on, asked, done, refused;
+		struct since since;
+		uint32_t last; /* UID given to the engine */
+		struct uidset vanished;
+		struct msg_page *page; /* the engine's, while it waits for it; else NULL */
+	} changes;
+	bool resync; /* QRESYNC is enabled in this session */
+
 	/* bodies */
 	struct window *first, **end;
 	unsigned asks, ended; /* asks given, STEP_ENDs returned */
@@ -177,6 +189,27 @@ void source_unrecovered(struct source *s);
 int source_ask_page(struct source *s, uint32_t lo, uint32_t hi, struct err *err) WARN_UNUSED;
 int source_ask_next_page(struct source *s, struct err *err) WARN_UNUSED;
 int source_imap_list(struct source *s, struct msg_page *ret, struct err *err) WARN_UNUSED;
+
+int source_listing_fill(struct msg *m, const struct fetch_data *f, struct arena *a,
+    struct err *err) WARN_UNUSED;
+
+/* source_changes.c */
+/* In a new session, before a folder is open. */
+int source_enable_resync(struct source *s, struct err *err) WARN_UNUSED;
+void source_changes_forget(struct source *s);
+/* The folder is open: can the server tell what changed since then? If so, what is known counts as
+ * listed. */
+void source_changes_begin(struct source *s, const struct since *since);
+int source_imap_changes(
+    struct source *s, struct msg_page *ret, struct changed *what, struct err *err) WARN_UNUSED;
+int source_imap_relist(struct source *s, struct err *err) WARN_UNUSED;
+/* Data of a message that is known, while changes are waited for. */
+bool source_is_change(const struct source *s, const struct fetch_data *f);
+int source_take_change(
+    struct source *s, const struct fetch_data *f, struct err *err) WARN_UNUSED;
+void source_take_vanished(struct source *s);
+int source_changes_answered(
+    struct source *s, const struct resp *r, const struct asked *a, struct err *err) WARN_UNUSED;
 
 /* source_window.c */
 struct window *source_window_new(const struct wanted *want, size_t n, unsigned ask);

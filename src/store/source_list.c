@@ -94,8 +94,8 @@ page_find(struct msg_page *p, uint32_t uid)
 	return NULL;
 }
 
-static int
-listing_fill(struct msg *m, const struct fetch_data *f, struct arena *a, struct err *err)
+int
+source_listing_fill(struct msg *m, const struct fetch_data *f, struct arena *a, struct err *err)
 {
 	if (f->has_size) {
 		/* 0 is what servers say that do not know (quirks row 31). */
@@ -140,7 +140,7 @@ page_take(struct msg_page *p, const struct fetch_data *f, struct err *err)
 		p->len++;
 		m = &p->msg[i];
 	}
-	return listing_fill(m, f, &p->arena, err);
+	return source_listing_fill(m, f, &p->arena, err);
 }
 
 static void
@@ -204,6 +204,8 @@ source_take_listing(struct source *s, const struct resp *r, struct err *err)
 	const struct fetch_data *f = &given;
 	int kind = s->s->n_asked > 0 ? s->s->asked[0].kind : 0;
 
+	if (source_is_change(s, f))
+		return source_take_change(s, f, err);
 	if (given.uid == 0)
 		given.uid = uid_by_number(s, f);
 	if (f->uid == 0) {

@@ -10,7 +10,8 @@ import shim
 import trees
 from forms import EML, EXCHANGE, MAILDIR, MBOX, SOURCE
 from imexrun import Job
-from lab import Convert, Lab, change, committed, renumber
+from lab import Convert, Lab, change, change_large, committed, large, renumber
+from model import DEFAULT_CAPS, Server
 from plan import HOWS, POINTS, each, few
 from scene import Scene
 from store import imap_date
@@ -223,6 +224,15 @@ def of(form):
     return lambda t: Lab(t, form)
 
 
+def of_large(form):
+    """The server can tell what has changed, and the folder is worth to be asked for that alone."""
+    def make(t):
+        lab = Lab(t, form, Server(large(), tls="implicit", caps=DEFAULT_CAPS + " QRESYNC"))
+        lab.mailbox = large
+        return lab
+    return make
+
+
 def of_maildir():
     found = []
     for how in HOWS:
@@ -238,6 +248,8 @@ def of_maildir():
     for how in ("kill-before", "kill-half"):
         found.append((f"flags owed to the source, {how}",
                       first_run(Lab.banyan, only(how, "banyan"), shim.EXT4)))
+    found.append(("changes alone", second_run(
+        of_large(MAILDIR), some("changes alone", 12), shim.EXT4, change_large)))
     found.append(("killed after a line of the server", after_lines(Lab)))
     found.append(("killed after a line, flags owed", after_lines(Lab.banyan)))
     found.append(("killed at random times", at_random))

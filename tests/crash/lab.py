@@ -62,6 +62,24 @@ def many():
     return store
 
 
+def large():
+    """A folder so large that a second run asks for changes alone."""
+    store = Store()
+    fill(store["INBOX"], 300)
+    store.add("Archive", 5)
+    return store
+
+
+def change_large(store):
+    """Flags of some, some less, and so much new mail that it takes several batches."""
+    inbox = store["INBOX"]
+    for uid in range(10, 30):
+        inbox.flag(uid, "\\Answered", "Later")
+    for uid in range(100, 106):
+        inbox.remove(uid)
+    fill(inbox, 60, "new")
+
+
 def change(store):
     """What a second run finds: new mail, other flags, a new keyword, a message less."""
     inbox, archive = store["INBOX"], store["Archive"]

@@ -55,11 +55,24 @@ class MessageCommands:
             return [call.tagged("BAD Bogus sequence in FETCH")]
         if by_uid and not any(i.name == "UID" for i in items):
             items = [Item("UID", text="UID"), *items]
+        earlier = []
+        if "VANISHED" in modifiers:
+            if not by_uid or "CHANGEDSINCE" not in modifiers or "QRESYNC" not in call.session.enabled:
+                self.violation(call.session, "VANISHED without UID, CHANGEDSINCE or ENABLE QRESYNC")
+                return [call.tagged("BAD VANISHED is not for now")]
+            earlier = self._vanished(call.session.folder, text, modifiers["CHANGEDSINCE"])
         if "CHANGEDSINCE" in modifiers:
             chosen = [(n, m) for n, m in chosen if m.modseq > modifiers["CHANGEDSINCE"]]
             if not any(i.name == "MODSEQ" for i in items):
                 items.append(Item("MODSEQ", text="MODSEQ"))
-        return self._fetch_pieces(call, chosen, items)
+        return [*earlier, *self._fetch_pieces(call, chosen, items)] if earlier \
+            else self._fetch_pieces(call, chosen, items)
+
+    def _vanished(self, folder, text, since):
+        """What was expunged of a set (RFC 7162 3.2.6)."""
+        ranges = members(text, folder.uidnext - 1)
+        gone = [uid for uid, modseq in folder.gone.items() if modseq > since and in_set(uid, ranges)]
+        return [f"* VANISHED (EARLIER) {compact(gone)}\r\n"] if gone else []
 
     def refuse_items(self, call, items):
         """A tagged refusal (without tag) for items this server does not take, or None."""

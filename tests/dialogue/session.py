@@ -29,8 +29,12 @@ class Session:
         """Another client removes a message, and this one is told at once."""
         number = [m.uid for m in self.view].index(uid) + 1
         self.folder.remove(uid)
-        del self.view[number - 1]
-        return b"* %d EXPUNGE\r\n" % number
+        return self._forget(number)
+
+    def _forget(self, number):
+        """The line that tells of a removal."""
+        uid = self.view.pop(number - 1).uid
+        return b"* VANISHED %d\r\n" % uid if "QRESYNC" in self.enabled else b"* %d EXPUNGE\r\n" % number
 
     def deliver(self, raw, flags=()):
         """A message arrives, and the client is told at once."""
@@ -51,8 +55,7 @@ class Session:
         if expunges:
             for number in range(len(self.view), 0, -1):
                 if self.view[number - 1] not in self.folder.messages:
-                    del self.view[number - 1]
-                    out.append(b"* %d EXPUNGE\r\n" % number)
+                    out.append(self._forget(number))
         new = [m for m in self.folder if m not in self.view]
         if new:
             self.view += new

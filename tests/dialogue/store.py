@@ -46,6 +46,7 @@ class Folder:
         self.messages = []
         self.uidnext = 1
         self.modseq = 1
+        self.gone = {}              # UID of what was expunged -> modseq
         self.keywords = set()
         self.own = False            # the client made it by CREATE
 
@@ -76,6 +77,7 @@ class Folder:
     def remove(self, uid):
         self.messages.remove(self[uid])
         self.modseq += 1
+        self.gone[uid] = self.modseq
 
     def flag(self, uid, *flags):
         """Set exactly these flags."""

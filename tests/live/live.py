@@ -285,6 +285,38 @@ def test_folder_made_anew_and_messages_expunged(t, stage):
         t.within(run(t, "verify", job, stage.url, "--insecure-plaintext").code, (0, 1), "and explained")
 
 
+def test_changes_alone_are_asked_for_in_a_large_folder(t, stage):
+    """1 % of the flags, 1 % new, some expunged: nothing else crosses the wire where the server can tell."""
+    name, job = stage.server.folder("Large"), stage.dir("large")
+    only = ["--folder", name]
+
+    def forget():
+        with stage.client() as client:
+            client.delete(name)
+
+    with stage.client() as client:
+        client.create(name)
+        t.cleanup(forget)
+        for n in range(1000):
+            client.append(name, mailbox.note(n, "large"), ["\\Seen"] if n % 2 else [])
+        t.equal(stage.extract(t, job, *only).code, 1, "the first run")
+        first = stage.proxy.down
+        client.store(name, "101:110", r"+FLAGS (\Flagged Later)")
+        client.expunge(name, "500:502")
+        for n in range(10):
+            client.append(name, mailbox.note(1000 + n, "large"))
+    t.equal(stage.extract(t, job, *only).code, 1, "the second run")
+    down, answers = stage.proxy.down, stage.proxy.fetched
+    done = run(t, "verify", job, stage.url, "--insecure-plaintext")
+    t.within(done.code, (0, 1), "flags, sizes and dates are the server's, what is gone is explained")
+    if stage.server.name == "courier":
+        t.equal(Job(t, job).events(30075), [], "it cannot tell what has changed")
+        return
+    t.equal(len(Job(t, job).events(30075)), 1, "changes alone were asked for")
+    t.equal(answers, 30, "FETCH responses: flags of ten, listing and bodies of ten")
+    t.ok(down < first / 20, f"{down} octets came, {first} in the first run")
+
+
 def test_tls_from_the_first_byte_and_starttls(t, stage):
     server = stage.server
     one, trust = ["--folder", server.folder("Dates")], ["--tls-ca", server.ca_file]

@@ -14,6 +14,8 @@ import selectors
 import socket
 import threading
 
+FETCH = re.compile(rb"\* \d+ FETCH ")
+
 
 class Proxy:
     def __init__(self, target):
@@ -35,6 +37,8 @@ class Proxy:
     def reset(self):
         """Forget what was counted and what was to be struck."""
         self.down = self.up = self.turns = self.connections = 0
+        self.fetched = 0    # lines that look like a FETCH response, octets of bodies included
+        self._tail = b""
         self._heard = False
         self.said = b""
         self._strike = None
@@ -86,6 +90,7 @@ class Proxy:
                 data = self._struck(data, other)
                 self.down += len(data)
                 self._heard = True
+                self._look(data)
             else:
                 self.turns += self._heard
                 self._heard = False
@@ -95,6 +100,11 @@ class Proxy:
         except OSError:
             return False
         return alive
+
+    def _look(self, data):
+        """Count lines; the last one, which may go on, waits for its end."""
+        *lines, self._tail = (self._tail + data).split(b"\n")
+        self.fetched += sum(bool(FETCH.match(line)) for line in lines)
 
     def _struck(self, data, client):
         """Strike between two octets of data; returns those that are still to be sent."""

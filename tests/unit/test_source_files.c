@@ -50,7 +50,7 @@ open_eml(const char *name)
 	};
 	assert_int_equal(source_files.open(&src, &at, NULL, &err), 0);
 	assert_int_equal(source_files.folders(src, &arena, &folders, &err), 0);
-	assert_int_equal(source_files.enter(src, &folders.folder[0], &head, &err), 0);
+	assert_int_equal(source_files.enter(src, &folders.folder[0], NULL, &head, &err), 0);
 }
 
 static void
@@ -269,7 +269,7 @@ a_folder_can_be_entered_again(void **state)
 	open_eml("t");
 	ask(1, 3);
 	next_is(1, "A: 1\r\n\r\n");
-	assert_int_equal(source_files.enter(src, &folders.folder[0], &head, &err), 0);
+	assert_int_equal(source_files.enter(src, &folders.folder[0], NULL, &head, &err), 0);
 	assert_int_equal(source_files.list(src, page, &err), 0);
 	assert_int_equal(page->len, 3);
 	next_is_end();
@@ -288,7 +288,7 @@ a_further_lane_enters_without_listing_the_folders(void **state)
 	open_eml("t");
 	source_files.close(&src);
 	assert_int_equal(source_files.open(&src, &at, NULL, &err), 0);
-	assert_int_equal(source_files.enter(src, &inbox, &head, &err), 0);
+	assert_int_equal(source_files.enter(src, &inbox, NULL, &head, &err), 0);
 	assert_int_equal(head.exists, 3);
 	assert_int_equal(source_files.notes(src)->len, 0);
 }
@@ -314,7 +314,7 @@ a_folder_that_is_not_there_is_an_error_of_the_folder(void **state)
 	(void)state;
 	put_three();
 	open_eml("t");
-	assert_int_equal(source_files.enter(src, &gone, &head, &err), -1);
+	assert_int_equal(source_files.enter(src, &gone, NULL, &head, &err), -1);
 	assert_int_equal(err.kind, ERR_FOLDER);
 }
 

@@ -1,5 +1,6 @@
 """What changes on either side between two runs, and what was there before the first."""
 
+from model import DEFAULT_CAPS
 from scene import *
 from into import *
 
@@ -19,6 +20,43 @@ def scene_new_mail(t):
     m.clean(m.migrate())
     m.arrived()
     t.ok(m.dest.transcript.since(mark).count("APPEND") <= 4, "only what is new was sent")
+    m.again()
+
+
+def large(t, flags=True):
+    """A source so large that changes alone are asked for, moved once; then new mail and other flags."""
+    m = first(t, source=sample(("INBOX",), count=300),
+              source_options={"caps": " ".join([DEFAULT_CAPS, "QRESYNC"])})
+    inbox = m.source.store["INBOX"]
+    inbox.add(letter("INBOX", 300), ("\\Flagged",))
+    if flags:
+        inbox.flag(7, "\\Answered", "$Forwarded")
+        inbox.flag(299)
+    m.before = m.source.store.snapshot()
+    return m
+
+
+def scene_changes_alone(t):
+    m = large(t)
+    marks = m.source.transcript.mark(), m.dest.transcript.mark()
+    m.clean(m.migrate())
+    m.arrived()
+    log = m.source.transcript.since(marks[0])
+    t.equal(len(re.findall(rb"^\* \d+ FETCH ", log.sent(), re.M)), 4, "flags of two, one new with its body")
+    t.equal(m.dest.transcript.since(marks[1]).count("APPEND"), 1, "only what is new was sent")
+    t.equal(len(m.job.events(30075)), 1, "it is told that changes alone were asked for")
+    m.again()
+
+
+def scene_changes_alone_are_not_enough(t):
+    """The folder on the destination was made anew: each message is looked for again."""
+    m = large(t, flags=False)
+    m.dest.store["INBOX"].renumber(m.dest.store["INBOX"].uidvalidity + 1000, 501)
+    mark = m.dest.transcript.mark()
+    m.warned(m.migrate())
+    m.arrived()
+    t.ok(m.job.events(30075) == [] and len(m.job.events(30076)) == 1, "it was listed in full")
+    t.equal(m.dest.transcript.since(mark).count("APPEND"), 1, "only what is new was sent")
     m.again()
 
 

@@ -1,0 +1,216 @@
+/* A folder that an earlier run has proved complete, on a server that can tell what changed since
+ * (CONDSTORE, QRESYNC): the rows below the UIDNEXT of then are not merged with a listing, only the
+ * changed ones are looked up.
+ *
+ * What the server tells is not believed but counted. UIDs are never given again, so of what was
+ * there below that UIDNEXT some may be gone and nothing can have come: rows without those that are
+ * gone, and what SEARCH shows there, are the same set when they are as many. If VANISHED does not
+ * explain the difference (or is not there) the rows are read and compared with SEARCH; if that does
+ * not either, the folder is listed in full. Changes of flags have no such proof: a server that
+ * forgets to tell one is found out by verify with the source. */
+#include "engine/copy.h"
+
+enum { LOOK_UPS = 1024 }; /* rows looked up one by one, where reading all is not dearer */
+
+bool
+since_pays(const struct folder_rec *known, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (known[i].highestmodseq != 0 && known[i].listed >= SINCE_MIN)
+			return true;
+	return false;
+}
+
+bool
+lane_since(const struct lane *l, const struct folder *f, const struct folder_rec *known,
+    struct since *ret)
+{
+	const struct folder_counts *c = &f->counts;
+
+	if (l->source_ops->changes == NULL || l->job->retry || l->job->list_all || known == NULL || known->vanished ||
+	    known->excluded || !known->proof.proved || !lane_all_good(known) ||
+	    known->verdicts[VERDICT_EXCLUDED] + known->verdicts[VERDICT_PHANTOM] > 0 ||
+	    known->highestmodseq == 0 || known->listed < SINCE_MIN ||
+	    c->uidvalidity != known->uidvalidity || c->highestmodseq < known->highestmodseq)
+		return false;
+	*ret = (struct since){ .uidvalidity = known->uidvalidity,
+		.uidnext = known->uidnext,
+		.modseq = known->highestmodseq };
+	return true;
+}
+
+/* Why changes alone will not do, before the first is asked for. NULL: they will. */
+static const char *
+not_enough(const struct lane *l)
+{
+	const struct since *since = &l->since;
+	struct dest_head head = { 0 };
+	uint32_t doubtful = uidset_after(&l->careful, 0);
+
+	if (l->rec.uidnext != since->uidnext || l->rec.highestmodseq != since->modseq)
+		return "what is known of it is of another run";
+	if (!lane_intends(l))
+		return NULL;
+	l->sink_ops->head(l->at, &head);
+	if (head.was != 0)
+		return "the folder on the destination has been made anew";
+	if (doubtful != 0 && doubtful < since->uidnext)
+		return "it has messages in doubt";
+	return NULL;
+}
+
+static int
+change_one(struct lane *l, const struct msg *now, struct arena *a, const char **ret_why,
+    struct err *err)
+{
+	struct msg row;
+	bool there;
+
+	arena_reset(a);
+	if (state_message(l->job->state, l->rec.id, now->uid, a, &row, &there, err) < 0)
+		return -1;
+	if (!there || row.expunged || row.verdict != VERDICT_STORED || !lane_row_holds(l, &row)) {
+		*ret_why = "the server tells of a message that was not there at the last run";
+		return 0;
+	}
+	l->sink_ops->expect(l->sink, l->at, now);
+	return lane_compare_stored(l, now, &row, err);
+}
+
+static int
+change_all(struct lane *l, struct changed *what, uint64_t *ret_n, const char **ret_why,
+    struct err *err)
+{
+	struct msg_page *page = l->live[0].page;
+	struct arena a;
+	int rc = 0;
+
+	arena_init(&a, LEX_STRING_MAX);
+	do {
+		rc = l->source_ops->changes(l->source, page, what, err);
+		for (size_t i = 0; rc == 0 && *ret_why == NULL && i < page->len; i++)
+			rc = change_one(l, &page->msg[i], &a, ret_why, err);
+		*ret_n += page->len;
+	} while (rc == 0 && page->len > 0);
+	arena_done(&a);
+	if (rc == 0 && *ret_why == NULL && what->refused)
+		*ret_why = "the server does not tell what has changed";
+	return rc;
+}
+
+/* Rows from `from` to the last below `end` (0: all) that are not expunged; those that `present`
+ * lacks (NULL: none) are missing. */
+static int
+read_rows(struct lane *l, uint32_t from, uint32_t end, const struct uidset *present,
+    uint64_t *ret_n, struct err *err)
+{
+	uint32_t after = from - 1;
+
+	*ret_n = 0;
+	for (;;) {
+		if (state_page(l->job->state, l->rec.id, after, l->rows, err) < 0)
+			return -1;
+		for (size_t i = 0; i < l->rows->len; i++) {
+			const struct msg *row = &l->rows->msg[i];
+
+			if (end != 0 && row->uid >= end)
+				return 0;
+			if (row->expunged)
+				continue;
+			(*ret_n)++;
+			if (present != NULL && !uidset_has(present, row->uid))
+				uidset_add(&l->missing, row->uid, row->uid);
+		}
+		if (l->rows->len == 0)
+			return 0;
+		after = l->rows->msg[l->rows->len - 1].uid;
+	}
+}
+
+/* Rows of what the server tells as vanished. It may tell more than it ever had. */
+static int
+look_up_vanished(struct lane *l, const struct changed *what, struct err *err)
+{
+	struct uidset gone = { 0 };
+	struct arena a;
+	int rc = 0;
+
+	arena_init(&a, LEX_STRING_MAX);
+	uidset_minus(what->vanished, what->present, &gone);
+	if (uidset_count(&gone) > LOOK_UPS)
+		uidset_clear(&gone);
+	for (uint32_t uid = 0; rc == 0 && (uid = uidset_after(&gone, uid)) != 0;) {
+		struct msg row;
+		bool there;
+
+		arena_reset(&a);
+		rc = state_message(l->job->state, l->rec.id, uid, &a, &row, &there, err);
+		if (rc == 0 && there && !row.expunged)
+			uidset_add(&l->missing, uid, uid);
+	}
+	uidset_done(&gone);
+	arena_done(&a);
+	return rc;
+}
+
+/* What is expunged, into l->missing; *ret_why: rows and SEARCH are at odds. */
+static int
+find_missing(
+    struct lane *l, const struct changed *what, const char **ret_why, struct err *err)
+{
+	uint32_t uidnext = l->since.uidnext;
+	uint64_t above, below, there = uidset_count_below(what->present, uidnext), n;
+
+	if (read_rows(l, uidnext, 0, NULL, &above, err) < 0)
+		return -1;
+	below = l->rec.listed - above;
+	if (below < there)
+		*ret_why = "the server has messages that were not there at the last run";
+	if (below <= there)
+		return 0;
+	if (what->vanished != NULL && look_up_vanished(l, what, err) < 0)
+		return -1;
+	if (uidset_count(&l->missing) == below - there)
+		return 0;
+	uidset_clear(&l->missing);
+	if (read_rows(l, 1, uidnext, what->present, &n, err) < 0)
+		return -1;
+	if (n != below || uidset_count(&l->missing) != below - there)
+		*ret_why = "the server has other messages than at the last run, under the same "
+			   "UIDs";
+	return 0;
+}
+
+/* From the top: the rows are made durable first, since they are read again. */
+static int
+list_in_full(struct lane *l, const char *why, struct err *err)
+{
+	lane_event(l, EV_LISTED_IN_FULL, "listed in full: %s", why);
+	uidset_clear(&l->missing);
+	if (lane_flush(l, true, err) < 0)
+		return -1;
+	return l->source_ops->relist(l->source, err);
+}
+
+int
+lane_take_changes(struct lane *l, struct err *err)
+{
+	const char *why = not_enough(l);
+	struct changed what;
+	uint64_t changed = 0;
+
+	if (why == NULL && change_all(l, &what, &changed, &why, err) < 0)
+		return -1;
+	if (why == NULL && find_missing(l, &what, &why, err) < 0)
+		return -1;
+	l->rows->len = 0;
+	if (why != NULL)
+		return list_in_full(l, why, err);
+	l->rows_after = l->since.uidnext - 1;
+	if (l->job->progress != NULL)
+		atomic_fetch_add(&l->job->progress->messages_done,
+		    uidset_count_below(what.present, l->since.uidnext));
+	lane_event(l, EV_CHANGES_ALONE, "changes alone: %llu told, %llu messages expunged",
+	    (unsigned long long)changed, (unsigned long long)uidset_count(&l->missing));
+	return 0;
+}
