@@ -95,6 +95,32 @@ def scene_cut_and_tried_again(t):
     whole(t, job, server)
 
 
+def scene_one_account_that_is_always_cut(t):
+    """It alone fails, and is named; the others are complete."""
+    server = t.serve(house(people("a", 5)))
+
+    @server.on(r"EXAMINE")
+    def _(call):
+        return Cut if call.session.user == "a3" else None
+    path = listed(t, server)
+    job, run = extract(t, path, "--jobs", "3", "--tries", "3", "--retry-delay", "100ms", server=server)
+    t.exits(run, 2)
+    whole(t, job, server, without=["a3"])
+    t.says(run, r"\[5/5\] a3 on 127.0.0.1: (failed|incomplete)")
+    t.says(run, "5 accounts: 4 complete, 0 complete with warnings, 1 failed")
+    status = t.imex("status", job)
+    t.matches(status.text, r"(?m)^a3@\S+: failed", "status names it")
+    t.equal(len(re.findall(r"(?m)^a\d@\S+: complete", status.text)), 4, "and the others")
+    t.equal(len(job.events(30201)), 2, "tries that were told")
+    server.clear()
+    mark = server.transcript.mark()
+    _, run = extract(t, path, job=job, server=server)
+    t.exits(run, 0)
+    whole(t, job, server)
+    t.no_doubles(job)
+    t.equal(len(server.transcript.since(mark).commands(r"UID FETCH.*BODY")), 1, "the rest alone is fetched")
+
+
 # -- what ends it all ----------------------------------------------------------
 
 
