@@ -19,6 +19,7 @@
 
 enum {
 	TRIES_MAX = 6, /* connections in a row that brought nothing */
+	TRIES_LIST_MAX = 2, /* likewise, where another account can have the time */
 	THROTTLE_FIRST_MS = 5 * 1000,
 	THROTTLE_MAX_MS = 15 * 60 * 1000,
 	HINT_MAX_MS = 60 * 60 * 1000,
@@ -204,6 +205,13 @@ is_laid_aside(const struct run *r, const struct err *why)
 	return r->job->shares != NULL && r->job->shares->lay_aside && why->kind == ERR_THROTTLED;
 }
 
+/* Of a list, --tries says how often; a worker that waits here would keep the others waiting. */
+static unsigned
+tries_max(const struct run *r)
+{
+	return r->job->shares != NULL && r->job->shares->lay_aside ? TRIES_LIST_MAX : TRIES_MAX;
+}
+
 static int64_t
 wait_before(const struct runner *u, const struct err *why)
 {
@@ -240,7 +248,7 @@ reconnect(struct runner *u, struct err *why)
 		if (lane_tell(l, why) < 0)
 			return -1;
 		l->source_ops->close(&l->source);
-		if (!job_may_try_again(why) || u->tries >= TRIES_MAX || is_laid_aside(r, why))
+		if (!job_may_try_again(why) || u->tries >= tries_max(r) || is_laid_aside(r, why))
 			return -1;
 		/* A connection to the destination that is alive keeps its place there, and so both. */
 		if (l->sink == NULL || lane_sink_broken(l))
@@ -251,7 +259,7 @@ reconnect(struct runner *u, struct err *why)
 		e.no = why->kind == ERR_THROTTLED ? EV_WAITING : EV_DISCONNECTED;
 		e.level = event_default_level(e.no);
 		evlog_put(r->job->log, &e, "%s; connecting again in %.1f s (try %u of %d)",
-		    why->text, (double)ms / 1000, u->tries, TRIES_MAX - 1);
+		    why->text, (double)ms / 1000, u->tries, tries_max(r) - 1);
 		if (r->job->progress != NULL)
 			atomic_store(&r->job->progress->waiting_until_ms, clock_mono_ms() + ms);
 		progress_wait(r->job->progress, WAITING_BACKOFF);

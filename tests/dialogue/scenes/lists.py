@@ -1,0 +1,355 @@
+"""--users: the accounts of a list at the same time, within what servers bear."""
+
+from scene import *
+from people import *
+import imexrun
+import json
+import time
+from scene import directory_of
+
+
+def extract(t, path, *args, job=None, server=None, start=False, **run):
+    """`imex extract --users`; returns (job, run)."""
+    job = job or Job(t)
+    how = imexrun.start if start else imexrun.run
+    run.setdefault("password", None)
+    run.setdefault("timeout", 20)
+    return job, how(t, "extract", "--users", path, "--to", job, *t.options(server), *ONE, *args, **run)
+
+
+def whole(t, job, *servers, without=()):
+    """Each account of these servers is stored, once and right."""
+    found = {}
+    for name in job.account_dirs():
+        found[name.partition("@")[0]] = os.path.join(job.mail, name)
+    for server in servers:
+        for user, store in server.accounts.items():
+            if user in without:
+                continue
+            if t.ok(user in found, f"{user} has mail", sorted(found)):
+                for folder in store:
+                    t._complete_folder(found[user], folder, directory_of(store, folder.name), set(), set())
+
+
+def scene_no_server_over_its_limit(t):
+    """Twelve accounts on two servers, six at once, two on each."""
+    servers = [t.serve(house(people(name, 6))) for name in "ab"]
+    job, run = extract(t, listed(t, *servers), "--jobs", "6", "--per-host", "2", server=servers[0])
+    t.exits(run, 0)
+    whole(t, job, *servers)
+    t.says(run, "12 accounts: 12 complete, 0 complete with warnings, 0 failed")
+    for server in servers:
+        t.within(server.peak, (1, 2), "connections to one server at once")
+        t.equal(sorted(server.logins), sorted(server.accounts), "one login an account")
+        t.read_only(server)
+
+
+def scene_a_server_that_bears_two(t):
+    """The third connection is refused: that is its ceiling, and no account has failed."""
+    for refusal in ("* BYE [UNAVAILABLE] too many connections\r\n", None):
+        server = t.serve(house(people("a", 8)))
+        server.bears = 2
+        if refusal is None:             # it says so at the login
+            server.bears, server.bears_logins = None, 2
+        job, run = extract(t, listed(t, server), "--jobs", "8", "--retry-delay", "100ms", "--tries", "1",
+                           server=server)
+        t.exits(run, 0)
+        whole(t, job, server)
+        t.says(run, "8 accounts: 8 complete, 0 complete with warnings, 0 failed")
+        t.ok(job.events(30200), "the ceiling is told", job.events())
+        t.within(server.refused, range(1, 25), "refused connections: no tight loop")
+        t.equal([a["status"] for a in job.report()["accounts"]], ["done"] * 8, "none has failed")
+
+
+THROTTLED = ("NO [THROTTLED] slow down",
+             "* BYE Session invalidated - Suggested Backoff Time: 700 milliseconds\r\n")
+
+
+def scene_told_to_wait(t):
+    """The accounts of one server are told to wait; those of the other go on."""
+    for answer in THROTTLED:
+        slow, quick = t.serve(house(people("a", 3))), t.serve(house(people("b", 3)))
+        for user in slow.accounts:
+            slow.crossly(user, answer if answer.startswith("NO") else [answer, Cut],
+                         lambda: slow.logins.count("a1") < 3 or quick.transcript.count("LOGOUT") < 3)
+        job, run = extract(t, listed(t, slow, quick), "--jobs", "2", "--retry-delay", "100ms", "--tries", "1",
+                           server=slow)
+        t.exits(run, 0)
+        whole(t, job, slow, quick)
+        told = [e for e in job.events(30201) if "the server asked for it" in e["text"]]
+        t.equal(sorted({e["account"] for e in told}), sorted(slow.accounts), "who was told to wait")
+        t.matches(told[0]["text"], r"waiting 0:0\d, the server asked for it", "event 30201")
+        ends = re.findall(r"\[\d+/6\] (\w)\d on", run.text)
+        t.equal("".join(ends), "bbbaaa", "who ends first")
+        t.says(run, "6 complete, 0 complete with warnings, 0 failed")
+
+
+def scene_cut_and_tried_again(t):
+    """Connections that break in the middle cost a try, and are mended."""
+    server = t.serve(house(people("a", 6)))
+    for number in (2, 4, 5):
+        server.cut_after(5000, number)
+    job, run = extract(t, listed(t, server), "--jobs", "3", "--tries", "3", "--retry-delay", "100ms",
+                       server=server)
+    t.exits(run, 0, 1)
+    whole(t, job, server)
+
+
+def scene_one_account_that_is_always_cut(t):
+    """It alone fails, and is named; the others are complete."""
+    server = t.serve(house(people("a", 5)))
+
+    @server.on(r"EXAMINE")
+    def _(call):
+        return Cut if call.session.user == "a3" else None
+    path = listed(t, server)
+    job, run = extract(t, path, "--jobs", "3", "--tries", "3", "--retry-delay", "100ms", server=server)
+    t.exits(run, 2)
+    whole(t, job, server, without=["a3"])
+    t.says(run, r"\[5/5\] a3 on 127.0.0.1: (failed|incomplete)")
+    t.says(run, "5 accounts: 4 complete, 0 complete with warnings, 1 failed")
+    status = t.imex("status", job)
+    t.matches(status.text, r"(?m)^a3@\S+: failed", "status names it")
+    t.equal(len(re.findall(r"(?m)^a\d@\S+: complete", status.text)), 4, "and the others")
+    t.equal(len(job.events(30201)), 2, "tries that were told")
+    server.clear()
+    mark = server.transcript.mark()
+    _, run = extract(t, path, job=job, server=server)
+    t.exits(run, 0)
+    whole(t, job, server)
+    t.no_doubles(job)
+    t.equal(len(server.transcript.since(mark).commands(r"UID FETCH.*BODY")), 1, "the rest alone is fetched")
+
+
+# -- what ends it all ----------------------------------------------------------
+
+
+def wrong_here_and_there(t):
+    """Thirty accounts on three servers; twelve passwords are wrong, never two in a row."""
+    servers = [t.serve(house(people(name, 10, count=1))) for name in "abc"]
+    wrong = [f"{name}{n}" for name in "abc" for n in (1, 3, 5, 7)]
+    return servers, wrong, listed(t, *servers, wrong=wrong)
+
+
+def scene_too_many_fail_alike(t):
+    servers, wrong, path = wrong_here_and_there(t)
+    job, run = extract(t, path, "--jobs", "1", "--order", "list", server=servers[0])
+    t.exits(run, 2)
+    told = t.one_event(job, 30203)
+    t.matches(told.get("text", ""), "10 of 30 accounts failed alike .*more than 5 %.*--stop-if or --keep-going",
+              "event 30203")
+    t.equal(sum(user in wrong for s in servers for user in s.logins), 10, "logins that were refused")
+    t.says(run, r"failed \(\d+ of them not tried\)")
+    _, run = extract(t, path, "--jobs", "1", "--order", "list", "--stop-if", "50%", server=servers[0])
+    t.exits(run, 2)
+    t.says(run, "30 accounts: 18 complete, 0 complete with warnings, 12 failed")
+
+
+def scene_keep_going(t):
+    servers, wrong, path = wrong_here_and_there(t)
+    job, run = extract(t, path, "--jobs", "2", "--order", "list", "--keep-going", server=servers[0])
+    t.exits(run, 2)
+    t.equal(job.events(30203), [], "nothing stops it")
+    t.says(run, "30 accounts: 18 complete, 0 complete with warnings, 12 failed")
+    whole(t, job, *servers, without=wrong)
+
+
+def scene_refusals_in_a_row(t):
+    """Five refused logins close a server, however many are tried at once."""
+    bad, good = t.serve(house(people("a", 9))), t.serve(house(people("b", 2)))
+    path = listed(t, bad, good, wrong=bad.accounts)
+    job, run = extract(t, path, "--jobs", "8", server=bad)
+    t.exits(run, 2)
+    t.equal(len(bad.logins), 5, "refused logins")
+    t.one_event(job, 30202)
+    whole(t, job, good)
+    t.says(run, r"11 accounts: 2 complete, 0 complete with warnings, 9 failed \(4 of them not tried\)")
+
+
+# -- which of them ----------------------------------------------------------------
+
+
+def scene_some_of_the_list(t):
+    server = t.serve(house(people("a", 4)))
+    path = listed(t, server)
+    job, run = extract(t, path, "--limit", "2", server=server)
+    t.exits(run, 0)
+    t.equal(server.logins and sorted(server.logins), ["a1", "a2"], "--limit")
+    job, run = extract(t, path, "--only", "*3@*", "--only", "a4", server=server)
+    t.exits(run, 0)
+    t.equal(sorted(server.logins[2:]), ["a3", "a4"], "--only")
+    job, run = extract(t, path, "--only", "nobody*", server=server)
+    t.exits(run, 64)
+    t.one_line_error(run)
+    t.says(run, r"--only 'nobody\*': no account of the list has such a login")
+
+
+def scene_lists_with_faults(t):
+    """All of them are told at once, and nothing is contacted."""
+    server = t.serve(house(people("a", 3)))
+    url = server.url_of
+    job, run = extract(t, table(t, f"source\n{url('a1')}\n"), server=server)
+    t.exits(run, 65)
+    t.says(run, "users.csv:2: password is empty, and there is no --password-file")
+    text = f"source,password,since,dest\nimap//x,aaa,,\n{url('a1')},s3cret,,\n{url('a1')},s4cret,,\n" \
+           f"{url('a2')},s5cret,yesterday-ish,\n"
+    job, run = extract(t, table(t, text), server=server)
+    t.exits(run, 65)
+    for line in (2, 4, 5):
+        t.says(run, f"users.csv:{line}: ")
+    t.says(run, "3 faults; nothing was contacted")
+    t.secret_free(job, run, "s3cret", "s4cret", "s5cret")
+    t.ok(not os.path.exists(job.path), "nothing was made")
+    run = t.imex("extract", server.url_of("a1"), "--users", listed(t, server), "--to", job)
+    t.exits(run, 64)
+    t.one_line_error(run)
+    t.says(run, r"SOURCE on the command line \('imaps://a1@\S+'\) is one too many")
+    t.exits(extract(t, "/none/users.csv", server=server)[1], 66)
+    t.equal(server.connections, 0, "connections")
+
+
+def scene_one_password_for_all(t):
+    """A list without passwords takes that of the environment."""
+    server = t.serve(house(people("a", 2)))
+    text = "source\n" + "".join(f"{server.url_of(u)}\n" for u in server.accounts)
+    job, run = extract(t, table(t, text), password=password_of("a1"), server=server)
+    t.exits(run, 2)
+    t.says(run, "2 accounts: 1 complete, 0 complete with warnings, 1 failed")
+
+
+def scene_check_the_list(t):
+    server = t.serve(house(people("a", 3)))
+    server.crossly("a3", "NO [CONTACTADMIN] account suspended")
+    rows = [(server.url_of("a1"), password_of("a1")), (server.url_of("a2"), "wr0ng-one"),
+            (server.url_of("a3"), "x"), ("imaps://b@no-such-host.invalid/", "y")]
+    path = table(t, "source,password\n" + "".join(f"{u},{p}\n" for u, p in rows))
+    words = ["check", "--users", path, "--tries", "1", *t.options(server)]
+    run = t.imex(*words, password=None)
+    t.exits(run, 2)
+    for says in (r"(?m)^a1@127.0.0.1 +ok +1 +3 ", r"(?m)^a2@127.0.0.1 +wrong password",
+                 r"(?m)^a3@127.0.0.1 +locked", r"(?m)^b@no-such-host.invalid +host not found",
+                 "(?m)^4 accounts: 1 ok, 1 wrong password, 1 locked, 1 host not found; 3 messages, "):
+        t.says(run, says)
+    t.ok(b"wr0ng-one" not in run.out + run.err, "no password is shown")
+    t.read_only(server)
+    run = t.imex(*words, "--json", password=None)
+    t.exits(run, 2)
+    found = {a["login"]: a for a in json.loads(run.out)["accounts"]}
+    t.equal({k: a["state"] for k, a in found.items()},
+            {"a1": "ok", "a2": "wrong password", "a3": "locked", "b": "host not found"}, "as JSON")
+    t.equal((found["a1"]["folders"], found["a1"]["messages"], found["a1"]["bytes"]),
+            (1, 3, sum(len(m.raw) for m in server.accounts["a1"]["INBOX"])), "what a1 has")
+
+
+# -- limits of octets ----------------------------------------------------------------
+
+
+def heavy(name, count, size):
+    """An account whose messages have this size."""
+    store = Store()
+    for n in range(count):
+        store["INBOX"].add((f"Subject: {n} {name}\r\n\r\n" + "x" * 70 + "\r\n").encode()
+                           + (b"y" * 62 + b"\r\n") * ((size - 90) // 64))
+    return store
+
+
+def scene_rate(t):
+    """60 KB at 20 KiB a second, of two accounts together; a second's worth may be saved up."""
+    server = t.serve(house({u: heavy(u, 3, 10000) for u in ("a1", "a2")}))
+    job, run = extract(t, listed(t, server), "--rate", "20k", server=server)
+    t.exits(run, 0)
+    whole(t, job, server)
+    t.ok(run.seconds >= 1.9, "time that it takes", run.seconds)
+
+
+def until(ask, seconds=30):
+    """Whether it comes true in time."""
+    end = time.monotonic() + seconds * imexrun.SCALE
+    while time.monotonic() < end:
+        if ask():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+# -- stopped ------------------------------------------------------------------------------
+
+
+def half_way(t, **options):
+    """A run that stands in the middle of two accounts; returns all that is needed."""
+    server = t.serve(house(people("a", 5, count=8)))
+    gates = {}
+
+    @server.fetch(uid=5, item=r"BODY\.PEEK\[\]")
+    def _(call):
+        gate = gates.get(call.session.user)
+        return [call.value[:80], gate, call.value[80:]] if gate and not gate.opened.is_set() else call.value
+    gates["a1"], gates["a2"] = Gate(), Gate()
+    path = listed(t, server)
+    job, run = extract(t, path, "--jobs", "2", "--order", "list", server=server, start=True, **options)
+    for gate in gates.values():
+        t.must(gate.reached.wait(30 * imexrun.SCALE), "imex asks for the fifth message")
+    return server, path, job, run, gates
+
+
+def scene_interrupted(t):
+    """The running accounts come to their end in order; the same command goes on."""
+    server, path, job, run, gates = half_way(t)
+    run.signal(signal.SIGINT)
+    t.wait(0.3)
+    for gate in gates.values():
+        gate.open()
+    t.exits(run.wait(), 75)
+    t.equal(sorted(server.logins), ["a1", "a2"], "no further account begins")
+    status = t.imex("status", job).text
+    t.equal((len(re.findall(r"(?m)^a[12]@\S+: interrupted", status)),
+             len(re.findall(r"(?m)^a[345]@\S+: queued", status))), (2, 3), "status")
+    goes_on(t, server, path, job)
+
+
+def scene_killed(t):
+    server, path, job, run, gates = half_way(t)
+    run.signal(signal.SIGKILL)
+    run.wait()
+    for gate in gates.values():
+        gate.open()
+    goes_on(t, server, path, job)
+
+
+def goes_on(t, server, path, job):
+    job, run = extract(t, path, job=job, server=server)
+    t.exits(run, 0)
+    whole(t, job, server)
+    t.no_doubles(job)
+    before = t.tree(job)
+    mark = server.transcript.mark()
+    job, run = extract(t, path, job=job, server=server)
+    t.exits(run, 0)
+    t.no_bodies(server.transcript.since(mark))
+    t.same_tree(before, job, "a further run changes nothing")
+
+
+def scene_status_of_a_run(t):
+    """queued, running, waiting and done, while it goes on."""
+    busy, server = t.serve(house(people("a", 1))), t.serve(house(people("b", 3)))
+    busy.crossly("a1", "NO [THROTTLED] Suggested Backoff Time: 400000 milliseconds")
+    gate = Gate()
+    server.fetch(uid=2, item=r"BODY\.PEEK\[\]", reply=lambda f: [f.value[:60], gate, f.value[60:]]
+                 if f.session.user == "b2" else f.value)
+    job, run = extract(t, listed(t, busy, server), "--jobs", "1", "--order", "list", server=server, start=True)
+    t.must(gate.reached.wait(30 * imexrun.SCALE), "imex asks for the mail of b2")
+    text = t.imex("status", job).text
+    for says in (r"a1@\S+: waiting until 20\S+Z, .*Suggested Backoff Time", r"b1@\S+: complete, 3/3 messages",
+                 rf"b2@\S+: running \(process {run.pid}\)", r"b3@\S+: queued"):
+        t.matches(text, "(?m)^" + says, "status")
+    told = json.loads(t.imex("status", job, "--json").out)
+    t.equal(told["process"], run.pid, "the process")
+    t.equal({a["account"][:2]: a["status"] for a in told["accounts"]},
+            {"a1": "waiting", "b1": "done", "b2": "running", "b3": "queued"}, "status --json")
+    t.equal({a["account"][:2]: a["retry_at"] is not None for a in told["accounts"]},
+            {"a1": True, "b1": False, "b2": False, "b3": False}, "who has a time to wait for")
+    gate.open()
+    t.must(until(lambda: "b3@127.0.0.1: complete" in t.imex("status", job).text), "b3 is copied")
+    run.signal(signal.SIGINT)
+    t.exits(run.wait(), 75)
+    t.equal(len(busy.logins), 1, "logins of a1")
