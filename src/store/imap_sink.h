@@ -91,6 +91,7 @@ struct folder_at {
 	uint32_t doubt_from;		/* later UIDs are kept for messages in doubt; 0: none are */
 	uint32_t begun_with, first;	/* EXISTS and UIDNEXT when it was opened */
 	uint32_t added;			/* messages that the server said it had stored since */
+	struct uidset went;		/* UIDs of the source of which octets went out since */
 	bool read_only;
 	bool perm_known, perm_any;	/* PERMANENTFLAGS; any: \* */
 	struct buf perm;		/* keywords of it, a blank before and behind each */

@@ -208,6 +208,9 @@ struct sink_ops {
 	    struct sink *s, bool wait, struct outcome *ret, bool *ret_end, struct err *err);
 	/* UIDs (of the source) that were sent, at least in part, and have no answer. */
 	void (*in_doubt)(const struct sink *s, struct uidset *ret);
+	/* Has an octet of the message with this UID (of the source) gone out since the folder was
+	 * opened? A server that answers NO in place of "+" was sent nothing it could store. */
+	bool (*went_out)(struct folder_at *at, uint32_t uid);
 	/* Has UIDNEXT of the open folder moved since the last call? Keeps the session alive. */
 	int (*moved)(struct sink *s, struct folder_at *at, bool *ret, struct err *err);
 	/* Messages in the open folder that came since it was opened and that nobody accounts for: a
