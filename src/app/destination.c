@@ -81,6 +81,7 @@ destination_open(struct destination *d, struct options *o, const char *dest, str
 		.timeout_ms = o->timeout_ms,
 	};
 	d->dest.doubt_wait_ms = o->doubt_wait_ms;
+	d->dest.delete_extra = o->delete_extra;
 	d->dest.spool_dir = o->spool;
 	d->insecure = o->dest_insecure_tls || d->dest.server.tls == TLS_NONE;
 	return 0;

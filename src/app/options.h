@@ -77,6 +77,7 @@ struct options {
 	const char *dest_tls_ca, *dest_tls_pin;
 	bool dest_insecure_plaintext, dest_insecure_tls, yes;
 	int64_t doubt_wait_ms;
+	bool delete_extra;
 	/* Of a row of a list of users: wins over all ways, borrowed, not an option. */
 	const struct secret *password, *dest_password;
 	const char *password_from;	/* for people */

@@ -122,6 +122,7 @@ lane_open_target(struct lane *l, struct err *err)
 	struct dest_head head;
 
 	l->sink_ops->head(l->at, &head);
+	l->plan->renewed |= head.was != 0;
 	if (head.was != 0)
 		lane_warn(l, EV_UIDVALIDITY, 0,
 		    "UIDVALIDITY of the folder on the destination was %u and is %u: each message "

@@ -12,6 +12,7 @@
 #include "base/cancel.h"
 #include "base/err.h"
 #include "base/slice.h"
+#include "base/spool.h"
 #include "imap/notes.h"
 #include "imap/uidset.h"
 #include "mail/folder.h"
@@ -125,6 +126,14 @@ struct surplus_copy {
 	uint32_t uid;
 	uint8_t sha256[SHA256_LEN];
 };
+/* A message of the open folder that is kept before it is removed there. */
+struct kept_copy {
+	uint64_t octets, size;	/* as they came; RFC822.SIZE, 0: not told */
+	uint8_t sha256[SHA256_LEN];
+	uint8_t flags;		/* system flags */
+	char keywords[1024];	/* may be cut */
+	struct date date;	/* INTERNALDATE */
+};
 /* The folder that messages go to. */
 struct dest_head {
 	uint32_t uidvalidity, uidnext;	/* uidnext: none of imex's next ones is below it */
@@ -222,6 +231,18 @@ struct sink_ops {
 	 * one message alone. */
 	int (*drop_surplus)(
 	    struct sink *s, struct folder_at *at, uint32_t uid, bool *ret_done, struct err *err);
+	/* Can it remove one message alone? Without that nothing is removed. */
+	bool (*removes)(const struct sink *s);
+	/* UIDs of all messages in the open folder. */
+	int (*uids)(struct sink *s, struct folder_at *at, struct uidset *ret, struct err *err);
+	/* Read one without a trace. *ret_whole false: it is gone, or the server gives less than it
+	 * says it has; then the spool holds an unknown part of it. */
+	int (*keep)(struct sink *s, struct folder_at *at, uint32_t uid, struct spool *into,
+	    struct kept_copy *ret, bool *ret_whole, struct err *err);
+	/* Remove these, of which `marked` were \Deleted already. *ret_done false: refused; marks that
+	 * were set for it are taken off again. At most 500. */
+	int (*expunge)(struct sink *s, struct folder_at *at, const struct uidset *gone,
+	    const struct uidset *marked, bool *ret_done, struct err *err);
 	const struct folder_list *(*listed)(const struct sink *s); /* what the server has */
 	bool (*broken)(const struct sink *s); /* the session is gone; `connect` makes a new one */
 	int (*connect)(struct sink *s, struct err *err);
