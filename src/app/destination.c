@@ -82,6 +82,7 @@ destination_open(struct destination *d, struct options *o, const char *dest, str
 		.timeout_ms = o->timeout_ms,
 	};
 	d->dest.doubt_wait_ms = o->doubt_wait_ms;
+	d->dest.delete_extra = o->delete_extra;
 	d->dest.spool_dir = o->spool;
 	d->dest.extras = (o->acl ? EXTRA_ACL : 0) | (o->metadata ? EXTRA_METADATA : 0);
 	d->insecure = o->dest_insecure_tls || d->dest.server.tls == TLS_NONE;

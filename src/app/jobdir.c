@@ -20,6 +20,7 @@
  * leave these. */
 static const char *const harmless[] = {
 	".", "..", "events.jsonl", "imex.lock", "mail", "lost+found", "quarantine", "import",
+	"removed", "removed.jsonl",
 };
 
 static bool

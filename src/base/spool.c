@@ -263,6 +263,20 @@ spool_copy(struct spool *s, int fd, struct err *err)
 }
 
 int
+spool_save(struct spool *s, int dir, const char *name, struct err *err)
+{
+	char tmp[256];
+	AUTO(file_close) int fd = -1;
+
+	if (snprintf(tmp, sizeof(tmp), "%s.tmp", name) >= (int)sizeof(tmp))
+		return err_set(err, ERR_CREATE, "the file name '%.60s...' is too long", name);
+	if (file_create(dir, tmp, &fd, err) < 0 || spool_copy(s, fd, err) < 0 ||
+	    file_sync(fd, err) < 0)
+		return -1;
+	return file_rename(dir, tmp, dir, name, err);
+}
+
+int
 spool_copy_range(struct spool *s, uint64_t from, uint64_t to, struct spool *out, struct err *err)
 {
 	while (from < to) {

@@ -34,6 +34,9 @@ int spool_read(struct spool *s, uint64_t at, size_t max, struct slice *ret, stru
     WARN_UNUSED;
 /* Append all of it to fd at its present offset. */
 int spool_copy(struct spool *s, int fd, struct err *err) WARN_UNUSED;
+/* All of it as the file `name` in that directory, which appears under its name when it is whole and
+ * synced; the directory is for the caller to sync. */
+int spool_save(struct spool *s, int dir, const char *name, struct err *err) WARN_UNUSED;
 /* Append [from, to) of it to another spool; the range is cut at the end. */
 int spool_copy_range(
     struct spool *s, uint64_t from, uint64_t to, struct spool *out, struct err *err) WARN_UNUSED;

@@ -119,7 +119,7 @@ drop_all_superseded(struct lane *l, struct err *err)
 
 		if (slice_eq(l->plan->folder.name, r->name) &&
 		    r->uidvalidity != l->rec.uidvalidity && r->listed > 0 &&
-		    drop_superseded(l, r, err) < 0)
+		    (l->plan->renewed = true, drop_superseded(l, r, err) < 0))
 			return -1;
 	}
 	return 0;

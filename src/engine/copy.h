@@ -192,6 +192,11 @@ int lane_place_rest(struct lane *l, struct err *err) WARN_UNUSED;
 void lane_put_down(struct lane *l);
 int lane_take_answers(struct lane *l, struct err *err) WARN_UNUSED; /* copy.c */
 
+/* delete_extra.c: after all folders are closed. account_dir: as below mail/. What cannot be done safely is a
+ * standing warning of its folder, not an error. */
+int lane_delete_extra(struct lane *l, struct plan *plan, const char *account_dir,
+    struct err *err) WARN_UNUSED;
+
 /* closing.c */
 int lane_pay_old(struct lane *l, const struct folder_rec *known, struct err *err) WARN_UNUSED;
 int lane_close_folder(struct lane *l, struct err *err) WARN_UNUSED;

@@ -54,6 +54,7 @@ struct writing {
 struct dest {
 	struct endpoint server;
 	struct mapping_rules rules;
+	bool delete_extra; /* --delete-extra */
 	int64_t doubt_wait_ms; /* --doubt-wait (rules.md 2.3) */
 	const char *spool_dir; /* --spool; NULL: the job directory */
 	unsigned extras; /* EXTRA_ACL, EXTRA_METADATA (imap/extras.h): copy these too */

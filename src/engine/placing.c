@@ -122,6 +122,7 @@ lane_open_target(struct lane *l, struct err *err)
 	struct dest_head head;
 
 	l->sink_ops->head(l->at, &head);
+	l->plan->renewed |= head.was != 0;
 	if (head.was != 0)
 		lane_warn(l, EV_UIDVALIDITY, 0,
 		    "UIDVALIDITY of the folder on the destination was %u and is %u: each message "
@@ -419,10 +420,21 @@ lane_place_rest(struct lane *l, struct err *err)
 	return drop_doubles(l, err);
 }
 
+/* Can the destination have it, though no outcome says so? A careful one that was refused before its
+ * first octet cannot be there; one that was in doubt before has a new intent only after it was looked
+ * for and waited for. */
+static bool
+may_be_there(struct lane *l, const struct uidset *unanswered, uint32_t uid)
+{
+	if (uidset_has(&l->careful, uid))
+		return l->sink_ops->went_out(l->at, uid);
+	return uidset_has(unanswered, uid);
+}
+
 void
 lane_put_down(struct lane *l)
 {
-	struct uidset doubt;
+	struct uidset unanswered;
 	struct err ignored = { 0 };
 
 	if (l->at == NULL)
@@ -431,13 +443,13 @@ lane_put_down(struct lane *l)
 	if (lane_outcomes(l, !lane_sink_broken(l), &ignored) < 0 &&
 	    lane_outcomes(l, false, &ignored) < 0)
 		ignored = (struct err){ 0 };
-	uidset_init(&doubt);
-	l->sink_ops->in_doubt(l->sink, &doubt);
+	uidset_init(&unanswered);
+	l->sink_ops->in_doubt(l->sink, &unanswered);
 	for (uint32_t uid = 0; (uid = uidset_after(&l->intended, uid)) != 0;)
-		if (!uidset_has(&doubt, uid) && !uidset_has(&l->careful, uid))
+		if (!may_be_there(l, &unanswered, uid))
 			batch_intent_done(l->batch, l->rec.id, uid);
 	uidset_clear(&l->intended);
 	uidset_clear(&l->careful);
-	uidset_done(&doubt);
+	uidset_done(&unanswered);
 	l->at = NULL;
 }

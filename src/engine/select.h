@@ -12,6 +12,7 @@ struct planned {
 	const char *display; /* UTF-8, INBOX in capitals */
 	bool excluded; /* by the selection; why says which part of it */
 	const char *why;
+	bool renewed; /* UIDVALIDITY, of the source or of the target, has changed in this run */
 	/* Its record, made with those of the other folders in one commit; taken by the first who
 	 * enters it. */
 	struct folder_rec *rec;

@@ -28,19 +28,6 @@ folder_dir(struct sink *s, struct folder_at *at, struct arena *a, const char **r
 }
 
 static int
-write_body(struct sink *s, int dir, const char *name, struct err *err)
-{
-	char tmp[64];
-	AUTO(file_close) int fd = -1;
-
-	snprintf(tmp, sizeof(tmp), "%s.tmp", name);
-	if (file_create(dir, tmp, &fd, err) < 0 || spool_copy(s->body, fd, err) < 0 ||
-	    file_sync(fd, err) < 0)
-		return -1;
-	return file_rename(dir, tmp, dir, name, err);
-}
-
-static int
 write_why(int dir, const char *name, const char *reason, const char *reply, struct err *err)
 {
 	struct buf text;
@@ -71,7 +58,7 @@ dest_set_aside(struct sink *s, struct folder_at *at, const char *reason, const c
 	snprintf(eml, sizeof(eml), "%u.eml", s->now.uid);
 	snprintf(txt, sizeof(txt), "%u.txt", s->now.uid);
 	if (file_make_dirs(path, err) < 0 || file_open_dir(AT_FDCWD, path, &dir, err) < 0 ||
-	    write_body(s, dir, eml, err) < 0 || write_why(dir, txt, reason, reply, err) < 0)
+	    spool_save(s->body, dir, eml, err) < 0 || write_why(dir, txt, reason, reply, err) < 0)
 		return -1;
 	*ret = arena_printf(
 	    a, "%s/%s/%s", base != NULL ? base : s->to->quarantine, sub, eml);

@@ -1,6 +1,7 @@
 /* Is it there already? After a cut, a kill, a refusal, or in a folder that somebody else has filled,
  * a message is looked for before it is sent: by the digest of its stable header fields first, then
  * by that of the whole (mail/identity.h). Each copy on the server stands for one message only. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,6 +91,16 @@ cand_add(struct folder_at *at, uint32_t uid)
 
 /* ---- reading ---- */
 
+static int
+feed(struct sink *s, struct slice part, struct err *err)
+{
+	identity_add(s->identity, part);
+	if (s->keep == NULL || spool_add(s->keep, part, err) == 0)
+		return 0;
+	s->broken = true; /* in the middle of a body */
+	return -1;
+}
+
 /* The body item that was announced, into the maker. */
 static int
 feed_body(struct sink *s, struct resp *r, struct err *err)
@@ -97,10 +108,10 @@ feed_body(struct sink *s, struct resp *r, struct err *err)
 	uint64_t left = r->fetch.octets;
 
 	identity_start(s->identity);
-	if (r->fetch.body == BODY_INLINE) {
-		identity_add(s->identity, r->fetch.text);
-		return 0;
-	}
+	if (s->keep != NULL)
+		spool_reset(s->keep);
+	if (r->fetch.body == BODY_INLINE)
+		return feed(s, r->fetch.text, err);
 	while (left > 0) {
 		struct slice part;
 
@@ -108,7 +119,8 @@ feed_body(struct sink *s, struct resp *r, struct err *err)
 			return dest_failed(s, err);
 		if (part.len > left)
 			part.len = (size_t)left;
-		identity_add(s->identity, part);
+		if (feed(s, part, err) < 0)
+			return -1;
 		stream_skip(s->s->in, part.len);
 		left -= part.len;
 	}
@@ -136,16 +148,26 @@ take_body(struct sink *s, struct resp *r, struct identity *ret, bool *ret_got, s
 	return 0;
 }
 
-int
-dest_identity(
-    struct sink *s, uint32_t uid, struct identity *ret, bool *ret_found, struct err *err)
+static void
+keep_facts(const struct fetch_data *f, struct kept_copy *ret)
+{
+	ret->flags = f->has_flags ? f->flags.system : 0;
+	snprintf(ret->keywords, sizeof(ret->keywords), "%s", f->has_flags ? f->flags.keywords : "");
+	ret->size = f->has_size ? f->size : 0;
+	ret->date = f->has_date ? f->date : (struct date){ .known = false };
+}
+
+/* One message; of the last answer that has a body: its identity and, unless NULL, its facts. */
+static int
+fetch_one(struct sink *s, uint32_t uid, const char *items, struct identity *ret,
+    struct kept_copy *ret_facts, bool *ret_found, struct err *err)
 {
 	struct resp r = { 0 };
 	struct asked a;
 	uint32_t tag;
 
 	*ret_found = false;
-	if (sess_send(s->s, DEST_OTHER, &tag, err, "UID FETCH %u (UID BODY.PEEK[])", uid) < 0)
+	if (sess_send(s->s, DEST_OTHER, &tag, err, "UID FETCH %u (%s)", uid, items) < 0)
 		return dest_failed(s, err);
 	do {
 		struct identity id;
@@ -156,8 +178,39 @@ dest_identity(
 		if (got && r.kind == RESP_FETCH && r.fetch.uid == uid) {
 			*ret = id;
 			*ret_found = true;
+			if (ret_facts != NULL)
+				keep_facts(&r.fetch, ret_facts);
 		}
 	} while (r.kind != RESP_TAGGED || r.tag != tag);
+	return 0;
+}
+
+int
+dest_identity(
+    struct sink *s, uint32_t uid, struct identity *ret, bool *ret_found, struct err *err)
+{
+	return fetch_one(s, uid, "UID BODY.PEEK[]", ret, NULL, ret_found, err);
+}
+
+int
+dest_keep(struct sink *s, struct folder_at *at, uint32_t uid, struct spool *into,
+    struct kept_copy *ret, bool *ret_whole, struct err *err)
+{
+	struct identity id;
+	int rc;
+
+	(void)at;
+	*ret = (struct kept_copy){ .size = 0 };
+	spool_reset(into);
+	s->keep = into;
+	rc = fetch_one(s, uid, "UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[]", &id, ret, ret_whole,
+	    err);
+	s->keep = NULL;
+	if (rc < 0 || !*ret_whole)
+		return rc;
+	ret->octets = id.octets;
+	memcpy(ret->sha256, id.exact, SHA256_LEN);
+	*ret_whole = id.octets > 0 && id.octets >= ret->size && spool_len(into) == id.octets;
 	return 0;
 }
 
@@ -279,6 +332,16 @@ out:
 	uidset_done(&unclaimed);
 	uidset_done(&unknown);
 	return rc;
+}
+
+int
+dest_uids(struct sink *s, struct folder_at *at, struct uidset *ret, struct err *err)
+{
+	(void)at;
+	uidset_clear(ret);
+	if (dest_noop(s, err) < 0)
+		return -1;
+	return s->s->exists > 0 ? list_uids(s, ret, err) : 0;
 }
 
 /* ---- matching ---- */
@@ -412,30 +475,5 @@ dest_surplus(struct sink *s, struct folder_at *at, struct surplus_copy **ret, si
 		(*ret)[*ret_n].uid = c->uid;
 		memcpy((*ret)[(*ret_n)++].sha256, id.exact, SHA256_LEN);
 	}
-	return 0;
-}
-
-int
-dest_drop_surplus(
-    struct sink *s, struct folder_at *at, uint32_t uid, bool *ret_done, struct err *err)
-{
-	struct resp r;
-	uint32_t tag;
-
-	(void)at;
-	*ret_done = false;
-	if (!s->uidplus)
-		return 0;
-	if (sess_send(s->s, DEST_OTHER, &tag, err, "UID STORE %u +FLAGS.SILENT (\\Deleted)", uid) < 0)
-		return dest_failed(s, err);
-	if (dest_wait(s, tag, &r, err) < 0)
-		return -1;
-	if (r.state != STATE_OK)
-		return 0;
-	if (sess_send(s->s, DEST_OTHER, &tag, err, "UID EXPUNGE %u", uid) < 0)
-		return dest_failed(s, err);
-	if (dest_wait(s, tag, &r, err) < 0)
-		return -1;
-	*ret_done = r.state == STATE_OK;
 	return 0;
 }

@@ -360,6 +360,7 @@ append_whole(struct sink *s, struct folder_at *at, const struct flags *f, const 
 	go = wait_for_go(s, tag, ret, err);
 	if (go <= 0)
 		return go;
+	uidset_add(&at->went, s->now.uid, s->now.uid);
 	if (send_spool(s, body, err) < 0 || stream_write(s->s->in, "\r\n", 2, err) < 0) {
 		if (err->scope != SCOPE_SESSION)
 			s->broken = true; /* the spool failed */
@@ -427,6 +428,8 @@ dest_send_group(struct sink *s, struct err *err)
 		return -1;
 	/* Sent from here on, whatever fails: it may have gone out. */
 	g->now = true;
+	for (size_t i = 0; i < g->n; i++)
+		uidset_add(&s->at->went, g->flight[i].msg.uid, g->flight[i].msg.uid);
 
 	struct flight *f = &g->flight[0];
 	int rc = append_line(s, s->at, &f->sent, &f->given, f->octets, true, &tag, err);
@@ -535,10 +538,11 @@ dest_stream_start(struct sink *s, struct folder_at *at, uint64_t octets, struct 
 	if (append_line(s, at, &f->sent, &f->given, octets, g->now, &tag, err) < 0)
 		return dest_failed(s, err);
 	g->tag = tag;
-	if (g->now)
-		return 0;
-	int go = wait_for_go(s, tag, &r, err);
 
+	int go = g->now ? 1 : wait_for_go(s, tag, &r, err);
+
+	if (go > 0)
+		uidset_add(&at->went, f->msg.uid, f->msg.uid);
 	s->swallow = go == 0;
 	return go < 0 ? -1 : 0;
 }

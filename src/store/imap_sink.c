@@ -154,6 +154,7 @@ folder_at_free(struct folder_at *at)
 	buf_done(&at->mark);
 	uidset_done(&at->claimed);
 	uidset_done(&at->known);
+	uidset_done(&at->went);
 	free(at);
 }
 
@@ -321,6 +322,7 @@ open_at(struct sink *s, struct folder_at *at, const struct folder_rec *rec, stru
 	at->added = 0;
 	uidset_clear(&at->claimed);
 	uidset_clear(&at->known);
+	uidset_clear(&at->went);
 	return 0;
 }
 
@@ -487,6 +489,13 @@ imap_in_doubt(const struct sink *s, struct uidset *ret)
 	uidset_sort(ret);
 }
 
+static bool
+imap_went_out(struct folder_at *at, uint32_t uid)
+{
+	uidset_sort(&at->went);
+	return uidset_has(&at->went, uid);
+}
+
 static int
 imap_moved(struct sink *s, struct folder_at *at, bool *ret, struct err *err)
 {
@@ -546,9 +555,14 @@ const struct sink_ops sink_imap = {
 	.care = imap_care,
 	.outcome = imap_outcome,
 	.in_doubt = imap_in_doubt,
+	.went_out = imap_went_out,
 	.moved = imap_moved,
 	.surplus = dest_surplus,
 	.drop_surplus = dest_drop_surplus,
+	.removes = dest_removes,
+	.uids = dest_uids,
+	.keep = dest_keep,
+	.expunge = dest_expunge,
 	.listed = imap_listed,
 	.broken = imap_broken,
 	.connect = imap_connect,

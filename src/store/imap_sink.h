@@ -3,7 +3,8 @@
  * imap_message.c (a message comes in), imap_taken.c
  * (what the server takes), imap_send.c (APPENDs on their way), imap_read.c and imap_judge.c (what
  * became of them), imap_look.c (is it there already?), imap_careful.c (one message at a time,
- * repaired where the server insists), imap_aside.c (the quarantine).
+ * repaired where the server insists), imap_aside.c (the quarantine), imap_remove.c
+ * (messages that leave the server).
  *
  * Messages of a known, moderate size are gathered in a group, which goes out in one piece: an
  * APPEND with several messages where the server has MULTIAPPEND. Larger ones stream through. What
@@ -92,6 +93,7 @@ struct folder_at {
 	uint32_t doubt_from;		/* later UIDs are kept for messages in doubt; 0: none are */
 	uint32_t begun_with, first;	/* EXISTS and UIDNEXT when it was opened */
 	uint32_t added;			/* messages that the server said it had stored since */
+	struct uidset went;		/* UIDs of the source of which octets went out since */
 	bool read_only;
 	bool perm_known, perm_any;	/* PERMANENTFLAGS; any: \* */
 	struct buf perm;		/* keywords of it, a blank before and behind each */
@@ -161,6 +163,7 @@ struct sink {
 	uint64_t announced, written;
 	struct spool *body, *repaired;
 	struct identity_maker *identity;
+	struct spool *keep;		/* the body that is read goes here too; NULL: nowhere */
 	/* the connection ended at it */
 	uint32_t cut_uid;
 	unsigned cuts;
@@ -267,11 +270,20 @@ int dest_identity(struct sink *s, uint32_t uid, struct identity *ret, bool *ret_
     struct err *err) WARN_UNUSED;
 int dest_surplus(struct sink *s, struct folder_at *at, struct surplus_copy **ret, size_t *ret_n,
     struct err *err) WARN_UNUSED;
-int dest_drop_surplus(struct sink *s, struct folder_at *at, uint32_t uid, bool *ret_done,
-    struct err *err) WARN_UNUSED;
+int dest_uids(
+    struct sink *s, struct folder_at *at, struct uidset *ret, struct err *err) WARN_UNUSED;
+int dest_keep(struct sink *s, struct folder_at *at, uint32_t uid, struct spool *into,
+    struct kept_copy *ret, bool *ret_whole, struct err *err) WARN_UNUSED;
 int dest_spool_identity(struct sink *s, struct spool *body, struct identity *ret, struct err *err)
     WARN_UNUSED;
 void dest_claim(struct folder_at *at, uint32_t uid);
+
+/* imap_remove.c: the sink's functions, see sink.h. */
+bool dest_removes(const struct sink *s);
+int dest_expunge(struct sink *s, struct folder_at *at, const struct uidset *gone,
+    const struct uidset *marked, bool *ret_done, struct err *err) WARN_UNUSED;
+int dest_drop_surplus(struct sink *s, struct folder_at *at, uint32_t uid, bool *ret_done,
+    struct err *err) WARN_UNUSED;
 
 /* imap_careful.c: the message in s->body, looked for and then sent. */
 int dest_place(struct sink *s, struct folder_at *at, struct err *err) WARN_UNUSED;

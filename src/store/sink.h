@@ -12,6 +12,7 @@
 #include "base/cancel.h"
 #include "base/err.h"
 #include "base/slice.h"
+#include "base/spool.h"
 #include "imap/extras.h"
 #include "imap/notes.h"
 #include "imap/uidset.h"
@@ -126,6 +127,14 @@ struct surplus_copy {
 	uint32_t uid;
 	uint8_t sha256[SHA256_LEN];
 };
+/* A message of the open folder that is kept before it is removed there. */
+struct kept_copy {
+	uint64_t octets, size;	/* as they came; RFC822.SIZE, 0: not told */
+	uint8_t sha256[SHA256_LEN];
+	uint8_t flags;		/* system flags */
+	char keywords[1024];	/* may be cut */
+	struct date date;	/* INTERNALDATE */
+};
 /* The folder that messages go to. */
 struct dest_head {
 	uint32_t uidvalidity, uidnext;	/* uidnext: none of imex's next ones is below it */
@@ -213,6 +222,9 @@ struct sink_ops {
 	    struct sink *s, bool wait, struct outcome *ret, bool *ret_end, struct err *err);
 	/* UIDs (of the source) that were sent, at least in part, and have no answer. */
 	void (*in_doubt)(const struct sink *s, struct uidset *ret);
+	/* Has an octet of the message with this UID (of the source) gone out since the folder was
+	 * opened? A server that answers NO in place of "+" was sent nothing it could store. */
+	bool (*went_out)(struct folder_at *at, uint32_t uid);
 	/* Has UIDNEXT of the open folder moved since the last call? Keeps the session alive. */
 	int (*moved)(struct sink *s, struct folder_at *at, bool *ret, struct err *err);
 	/* Messages in the open folder that came since it was opened and that nobody accounts for: a
@@ -224,6 +236,18 @@ struct sink_ops {
 	 * one message alone. */
 	int (*drop_surplus)(
 	    struct sink *s, struct folder_at *at, uint32_t uid, bool *ret_done, struct err *err);
+	/* Can it remove one message alone? Without that nothing is removed. */
+	bool (*removes)(const struct sink *s);
+	/* UIDs of all messages in the open folder. */
+	int (*uids)(struct sink *s, struct folder_at *at, struct uidset *ret, struct err *err);
+	/* Read one without a trace. *ret_whole false: it is gone, or the server gives less than it
+	 * says it has; then the spool holds an unknown part of it. */
+	int (*keep)(struct sink *s, struct folder_at *at, uint32_t uid, struct spool *into,
+	    struct kept_copy *ret, bool *ret_whole, struct err *err);
+	/* Remove these, of which `marked` were \Deleted already. *ret_done false: refused; marks that
+	 * were set for it are taken off again. At most 500. */
+	int (*expunge)(struct sink *s, struct folder_at *at, const struct uidset *gone,
+	    const struct uidset *marked, bool *ret_done, struct err *err);
 	const struct folder_list *(*listed)(const struct sink *s); /* what the server has */
 	bool (*broken)(const struct sink *s); /* the session is gone; `connect` makes a new one */
 	int (*connect)(struct sink *s, struct err *err);

@@ -136,3 +136,49 @@ def scene_appenduid_of_another_folder(t):
     m.dest.append(answer="$TAG OK [APPENDUID 4711 99999] done\r\n", folder="Archive")
     m.until_done()
     m.arrived()
+
+
+DOUBT = 30057
+
+
+def whole_folder_refused(t, **rule):
+    """A folder that takes nothing in the first run; returns the move."""
+    m = Move(t)
+    m.dest.append(folder="Archive", **rule)
+    m.lost(m.migrate())
+    m.refused("NOPERM", folder="Archive")
+    m.dest.clear()
+    return m
+
+
+def scene_a_folder_refused_before_the_octets_is_not_in_doubt(t):
+    """Nothing of it went out: the next run neither waits nor looks, it sends."""
+    m = whole_folder_refused(t, before="NO [NOPERM] not yours")
+    m.warned(m.migrate("--doubt-wait", "10m"))
+    m.arrived()
+    t.equal([e["text"] for e in m.job.events(DOUBT)], [], "messages that were in doubt")
+    m.again()
+
+
+def scene_a_folder_refused_behind_the_octets_is_in_doubt(t):
+    """Some servers store all the same: the next run looks first."""
+    m = whole_folder_refused(t, after="NO [NOPERM] not yours")
+    m.warned(m.migrate())
+    m.arrived()
+    t.ok(m.job.events(DOUBT), "messages were in doubt", *m.told())
+    m.again()
+
+
+def scene_a_doubt_outlives_a_refusal(t):
+    """What a cut has left in doubt stays so, though the next run sends nothing of it."""
+    m = Move(t)
+    archive = m.source.store["Archive"]
+    m.dest.append(answer=Cut, drop=True, folder="Archive", times=9)
+    m.migrate()
+    m.dest.clear()
+    m.dest.append(before="NO [NOPERM] not yours", folder="Archive")
+    m.lost(m.migrate())
+    m.dest.clear()
+    m.until_done()
+    t.equal(len(m.dest.store["Archive"]), len(archive), "messages there")
+    m.arrived()
