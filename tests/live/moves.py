@@ -19,6 +19,7 @@ import servers      # noqa: E402
 import tap          # noqa: E402
 from imexrun import PASSWORD, SCALE, run    # noqa: E402
 from move import PLAIN, USER, Move, shown, undone, uses, verified  # noqa: E402
+from proxy import Proxy     # noqa: E402
 
 FOREIGN = mailbox.note(777, "was here before")
 
@@ -43,7 +44,7 @@ class Stage:
         server = self.servers[name] = servers.ALL[name]()
         server.start()
         # The files of users are written by the script without a lock: before tests fork.
-        for user in (USER, *(f"{kind}-{other}" for kind in ("step", "files", "oracle1", "oracle2")
+        for user in (USER, *(f"{kind}-{other}" for kind in ("step", "files", "extras", "oracle1", "oracle2")
                              for other in servers.ALL if other not in self.missing)):
             server.add_user(user, PASSWORD)
         with server.client(USER, PASSWORD) as client:
@@ -122,10 +123,39 @@ def files(stage, one, other):
     return test
 
 
+def extras(stage, one, other):
+    """Access rights and annotations, between two accounts of their own."""
+    def test(t):
+        source, dest = stage.pair(t, one, other)
+        comment = f'"came from {one}"'.encode()
+        with source.client(f"extras-{other}", PASSWORD) as client:
+            client.command(b"SETACL", b"INBOX", USER.encode(), b"lr")
+            client.command(b"SETMETADATA", b"INBOX", b"(/private/comment " + comment + b")")
+        with Proxy(dest.port) as proxy:
+            words = ["migrate", source.url(f"extras-{other}"), dest.url(f"extras-{one}", port=proxy.port), "--job",
+                     os.path.join(t.tmpdir("extras"), "job"), "--acl", "--metadata", *PLAIN]
+            for what in ("first", "second"):
+                proxy.reset()
+                done = run(t, *words, env={"IMEX_DEST_PASSWORD": PASSWORD}, timeout=120)
+                t.equal(done.code, 1, f"the {what} run is complete, and the plain text is a warning")
+            sent = proxy.commands("SETACL|SETMETADATA|DELETEACL")
+            t.ok(not sent, "the second run sends nothing", sent, done.describe())
+        with dest.client(f"extras-{one}", PASSWORD) as client:
+            acl = client.command(b"GETACL", b"INBOX")[0][2:]
+            found = client.command(b"GETMETADATA", b"INBOX", b"(/private/comment)")
+        rights = dict(zip(acl[::2], acl[1::2]))
+        t.equal(rights.get(USER.encode()), b"lr", "the right that was given")
+        t.ok(b"a" in rights.get(f"extras-{one}".encode(), b""), "the own login keeps its rights", rights)
+        t.ok(comment.strip(b'"') in str(found).encode(), "the annotation", found)
+    return test
+
+
 def tests(stage):
     pairs = [(one, other) for other in servers.ALL for one in servers.ALL]
     return [(f"{one} to {other} in one step", step(stage, one, other)) for one, other in pairs] + \
         [(f"{one} to {other} through files", files(stage, one, other)) for one, other in pairs] + \
+        [(f"access rights and annotations from {one} to {other}", extras(stage, one, other))
+         for one in ("dovecot", "cyrus") for other in ("dovecot", "cyrus")] + \
         [(f"refused: {what}", lambda t, f=function: f(t, stage))
          for what, function in tap.discover(vars(refusals))]
 
