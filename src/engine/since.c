@@ -81,7 +81,8 @@ static int
 change_all(struct lane *l, struct changed *what, uint64_t *ret_n, const char **ret_why,
     struct err *err)
 {
-	struct msg_page *page = l->live[0].page;
+	/* No page of the listing is under way. */
+	struct msg_page *page = l->live[0].page = l->live[0].page ? l->live[0].page : msg_page_new();
 	struct arena a;
 	int rc = 0;
 
@@ -108,7 +109,7 @@ read_rows(struct lane *l, uint32_t from, uint32_t end, const struct uidset *pres
 
 	*ret_n = 0;
 	for (;;) {
-		if (state_page(l->job->state, l->rec.id, after, l->rows, err) < 0)
+		if (state_page(l->job->state, l->rec.id, after, lane_rows(l), err) < 0)
 			return -1;
 		for (size_t i = 0; i < l->rows->len; i++) {
 			const struct msg *row = &l->rows->msg[i];
@@ -203,7 +204,7 @@ lane_take_changes(struct lane *l, struct err *err)
 		return -1;
 	if (why == NULL && find_missing(l, &what, &why, err) < 0)
 		return -1;
-	l->rows->len = 0;
+	lane_rows(l)->len = 0;
 	if (why != NULL)
 		return list_in_full(l, why, err);
 	l->rows_after = l->since.uidnext - 1;
