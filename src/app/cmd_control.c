@@ -169,6 +169,10 @@ ctl_possible(struct ctl *c, struct err *err)
 		    "--dest is for Function FULL and IMPORT; %s has Function EXTRACT, which makes "
 		    "files",
 		    c->w.path);
+	if (c->o->dest && option_said(c->o, &c->o->format))
+		return err_set(err, ERR_USAGE,
+		    "--format is for files, and --dest is a server: give one of them; nothing was "
+		    "contacted");
 	if (c->w.function != WIZARD_EXTRACT && !c->o->dest)
 		return err_set(err, ERR_USAGE,
 		    "%s: Function %s puts mail into a mail server; nothing was contacted. Name the "

@@ -145,6 +145,10 @@ print_text(const struct map_result *r, const struct options *opt, struct out *o)
 	human_bytes(r->bytes, bytes);
 	out_printf(o, "  %-28s %9s%s%s\n", "to be copied", count, r->bytes > 0 ? "  " : "",
 	    r->bytes > 0 ? bytes : "");
+	if (*r->unmatched != '\0') {
+		out_str(o, "\n");
+		out_wrapped(o, r->unmatched, 0, 0);
+	}
 	if (there > 0) {
 		human_count(there, count);
 		out_printf(o,
@@ -196,6 +200,7 @@ print_json(const struct map_result *r, const struct options *opt, struct out *o)
 	json_close_array(b);
 	json_put_int(b, "messages", (int64_t)r->messages);
 	json_put_int(b, "bytes", (int64_t)r->bytes);
+	json_put_str(b, "unmatched", r->unmatched);
 	json_close(b);
 	buf_add_byte(b, '\n');
 }

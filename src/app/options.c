@@ -263,6 +263,16 @@ option_given(const struct options *o, const void *field)
 	return false;
 }
 
+bool
+option_said(const struct options *o, const void *field)
+{
+	for (size_t i = 0; i < option_count; i++)
+		if ((const char *)o + option_table[i].offset == (const char *)field &&
+		    o->from[i] == FROM_COMMAND)
+			return true;
+	return false;
+}
+
 /* ---- values ---- */
 
 /* What is accepted; the value itself may be a secret that stands in the wrong place. */
@@ -577,12 +587,7 @@ static int
 option_is_for(const struct options *o, const void *field, const char *name, unsigned formats,
     const char *words, struct err *err)
 {
-	bool said = false;
-
-	for (size_t i = 0; i < option_count; i++)
-		said |= (const char *)o + option_table[i].offset == (const char *)field &&
-			o->from[i] == FROM_COMMAND;
-	if (!said || (formats & 1u << o->format))
+	if (!option_said(o, field) || (formats & 1u << o->format))
 		return 0;
 	return err_set(err, ERR_USAGE, "--%s is for --format %s; the format is %s", name, words,
 	    format_words[o->format]);

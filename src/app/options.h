@@ -146,6 +146,7 @@ int options_try(struct options *scratch, const struct option_row *row, const cha
 const struct option_row *option_find(const char *name, unsigned command);
 const char *option_nearest(const char *name, unsigned commands);
 bool option_given(const struct options *o, const void *field);	/* from any level but the default */
+bool option_said(const struct options *o, const void *field);	/* on the command line */
 /* The value as text that options_set takes again; for lists, item `index`. False: no (more) value.
  */
 bool option_text(

@@ -43,7 +43,7 @@ struct run {
 	struct folder_rec *known;
 	size_t n_known;
 	struct arena arena;
-	struct buf no_folder; /* plan_unmatched */
+	struct buf no_folder; /* plan_unmatched, mapping_unmatched */
 	bool address_made; /* nobody told the account's address */
 	unsigned unparsed; /* lines of the folder list that could not be read */
 	size_t next; /* folder to take; shared.mutex */
@@ -595,6 +595,18 @@ prepare_sink(struct lane *l, struct plan *plan, struct err *err)
 	return rc;
 }
 
+/* In the same warning as the patterns: one stands for each account. */
+static void
+unmatched_rules(struct run *r)
+{
+	struct buf text;
+
+	buf_init(&text, NO_FOLDER_MAX);
+	if (mapping_unmatched(&r->job->dest->rules, r->plan.list.folder, r->plan.list.len, &text))
+		(void)buf_printf(&r->no_folder, "%s%s", r->no_folder.len > 0 ? "; " : "", text.data);
+	buf_done(&text);
+}
+
 static int
 make_plan(struct run *r, struct lane *l, struct err *err)
 {
@@ -609,6 +621,8 @@ make_plan(struct run *r, struct lane *l, struct err *err)
 	    check_source(r, l, product, err) < 0)
 		return -1;
 	(void)plan_unmatched(&r->plan, &r->job->selection, &r->no_folder);
+	if (r->job->dest != NULL)
+		unmatched_rules(r);
 	lane_survey(l, &r->plan);
 	if (prepare_sink(l, &r->plan, err) < 0)
 		return -1;

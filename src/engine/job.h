@@ -159,6 +159,7 @@ struct map_result {
 	uint64_t quota_used, quota_limit; /* octets; limit 0: none told (RFC 9208) */
 	uint64_t messages, bytes; /* of what would go */
 	unsigned source_extras, dest_extras; /* enum extra that the servers have */
+	const char *unmatched; /* rules that stand for no folder, one sentence; "": none */
 };
 /* Log into both, look, change nothing. ERR_USAGE: the rules send two folders to one; both sides are
  * the same account (rules.md 2.6). */

@@ -154,6 +154,20 @@ add_row(struct map *m, size_t i)
 	m->ret->bytes += row->bytes;
 }
 
+static void
+tell_unmatched(struct map *m)
+{
+	struct buf text;
+
+	buf_init(&text, NO_FOLDER_MAX);
+	m->ret->unmatched = "";
+	if (mapping_unmatched(&m->job->dest->rules, m->plan.list.folder, m->plan.list.len, &text))
+		m->ret->unmatched = arena_copy(&m->ret->arena, buf_slice(&text));
+	if (m->ret->unmatched == NULL)
+		m->ret->unmatched = "";
+	buf_done(&text);
+}
+
 static int
 make_table(struct map *m, struct err *err)
 {
@@ -171,6 +185,7 @@ make_table(struct map *m, struct err *err)
 		return err_set(err, ERR_PROTOCOL, "the folder names do not fit into memory");
 	for (size_t i = 0; i < n; i++)
 		add_row(m, i);
+	tell_unmatched(m);
 	return 0;
 }
 

@@ -139,6 +139,41 @@ append_limit(const struct caps *c)
 	return slice_u64(caps_value(c, "APPENDLIMIT="), INT64_MAX, &limit) ? limit : 0;
 }
 
+bool
+append_limit_by_folder(const struct caps *c)
+{
+	static const char word[] = "APPENDLIMIT";
+
+	for (const char *p = c->text.data; p != NULL && *p != '\0';) {
+		size_t len = strcspn(p, " ");
+
+		if (len == sizeof(word) - 1 && strncasecmp(p, word, len) == 0)
+			return true;
+		p += len + (p[len] == ' ');
+	}
+	return false;
+}
+
+int
+append_folder_limit(struct sess *s, struct slice name, uint64_t *ret, struct err *err)
+{
+	struct resp r;
+	uint32_t tag;
+
+	*ret = 0;
+	if (sess_send_named(s, 0, &tag, "STATUS", name, "(APPENDLIMIT)", err) < 0)
+		return -1;
+	do {
+		if (sess_next(s, &r, NULL, err) < 0)
+			return -1;
+		if (r.kind == RESP_COUNTS)
+			*ret = r.folder.counts.append_limit;
+		if (sess_drop(s, &r, err) < 0)
+			return -1;
+	} while (r.kind != RESP_TAGGED || r.tag != tag);
+	return 0;
+}
+
 int
 append_quota(struct sess *s, uint64_t *ret_used, uint64_t *ret_limit, struct err *err)
 {

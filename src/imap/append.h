@@ -37,6 +37,11 @@ enum append_fault append_fault(const struct resp *r);
 
 /* APPENDLIMIT=35651584 of the capabilities (RFC 7889); 0: none, or one for each folder. */
 uint64_t append_limit(const struct caps *c);
+/* APPENDLIMIT without a value: each folder has its own, which STATUS tells. */
+bool append_limit_by_folder(const struct caps *c);
+/* Of one folder, not the selected one. *ret 0: it has none, or the server does not tell. */
+int append_folder_limit(
+    struct sess *s, struct slice name, uint64_t *ret, struct err *err) WARN_UNUSED;
 /* Octets used and the limit of INBOX's quota root; *ret_limit 0: the server tells none. */
 int append_quota(struct sess *s, uint64_t *ret_used, uint64_t *ret_limit, struct err *err) WARN_UNUSED;
 

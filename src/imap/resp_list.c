@@ -202,6 +202,8 @@ count_item(struct slice item, uint64_t v, struct folder_counts *c)
 	} else if (slice_eq_nocase(item, "SIZE")) {
 		c->bytes = v;
 		c->bytes_known = true;
+	} else if (slice_eq_nocase(item, "APPENDLIMIT")) {
+		c->append_limit = v;
 	}
 }
 

@@ -23,6 +23,7 @@ struct folder_counts {
 	uint64_t highestmodseq;
 	uint64_t bytes;
 	bool bytes_known;
+	uint64_t append_limit;	/* octets of the largest message it takes (RFC 7889); 0: none told */
 };
 
 struct folder {

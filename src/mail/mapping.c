@@ -97,25 +97,22 @@ read_source(struct maker *m, size_t i, struct err *err)
 {
 	const struct folder *f = &m->source[i];
 	struct way *w = &m->way[i];
-	struct slice rest = f->name, first, all;
-	bool own = f->prefix.len > 0 && rest.len >= f->prefix.len &&
-		   memcmp(rest.data, f->prefix.data, f->prefix.len) == 0;
+	struct slice first, all;
+	bool own;
 
 	w->inbox = slice_eq_nocase(f->name, "INBOX");
-	if (own && !w->inbox) {
-		rest.data += f->prefix.len;
-		rest.len -= f->prefix.len;
-	}
 	buf_reset(&m->scratch);
-	(void)buf_add_byte(&m->scratch, own && !w->inbox ? 'p' : '-');
-	text_of_wire(rest, f->delim, &m->scratch, &w->why);
+	(void)buf_add_byte(&m->scratch, '-');
+	pick_text(f, &m->scratch, &own, &w->why);
+	if (own)
+		m->scratch.data[0] = 'p';
 	if (keep_scratch(m, &w->key, err) < 0)
 		return -1;
 	w->text = (struct slice){ w->key.data + 1, w->key.len - 1 };
 	w->depth = text_depth(w->text);
 	all = w->text;
 	first = text_level(&all);
-	w->in_inbox = slice_eq_nocase(first, "INBOX") && !(own && !w->inbox);
+	w->in_inbox = slice_eq_nocase(first, "INBOX") && !own;
 	if (g_tree_lookup(m->by_text, &w->key) == NULL)
 		g_tree_insert(m->by_text, &w->key, w);
 	return 0;

@@ -4,6 +4,7 @@
 #ifndef MAIL_MAPPING_H
 #define MAIL_MAPPING_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "mail/folder.h"
 
@@ -58,6 +59,10 @@ enum { MAPPED_NAME_MAX = 240 }; /* octets; longer ones are cut and end in '~' an
 int mapping_make(const struct mapping_rules *rules, const struct folder *source, size_t n,
     const struct mapping_side *target, struct arena *a, struct mapped **ret,
     struct err *err) WARN_UNUSED;
+/* Rules that stand for no folder of the source, appended to `out` as one sentence; false: none. A
+ * mistyped name must not look like a folder that was moved. */
+bool mapping_unmatched(
+    const struct mapping_rules *rules, const struct folder *source, size_t n, struct buf *out);
 /* Folders keep the names under which an earlier run has filled them: kept[i] for made[i], NULL for a
  * folder that has none. Another folder that now has such a name by the rules gets a number, so that
  * mail of two folders never meets in one. */

@@ -97,6 +97,59 @@ pick_rule(const struct mapping_rules *r, const struct folder *f, bool own, struc
 	return best;
 }
 
+/* INBOX itself is never taken for a name behind the prefix. */
+void
+pick_text(const struct folder *f, struct buf *out, bool *ret_own, unsigned *io_why)
+{
+	struct slice rest = f->name;
+
+	*ret_own = f->prefix.len > 0 && rest.len >= f->prefix.len &&
+		   memcmp(rest.data, f->prefix.data, f->prefix.len) == 0 &&
+		   !slice_eq_nocase(f->name, "INBOX");
+	if (*ret_own) {
+		rest.data += f->prefix.len;
+		rest.len -= f->prefix.len;
+	}
+	text_of_wire(rest, f->delim, out, io_why);
+}
+
+static bool
+rule_finds(const char *from, const struct folder *source, size_t n, struct buf *scratch)
+{
+	for (size_t i = 0; i < n; i++) {
+		unsigned why = 0;
+		bool own;
+
+		buf_reset(scratch);
+		pick_text(&source[i], scratch, &own, &why);
+		if (rule_matches(from, buf_slice(scratch)) > 0 ||
+		    (own && rule_matches_whole(from, &source[i], buf_slice(scratch)) > 0))
+			return true;
+	}
+	return false;
+}
+
+bool
+mapping_unmatched(
+    const struct mapping_rules *rules, const struct folder *source, size_t n, struct buf *out)
+{
+	struct buf scratch;
+	bool any = false;
+
+	buf_init(&scratch, WIRE_NAME_MAX);
+	for (size_t k = 0; k < rules->n_rules; k++) {
+		const struct mapping_rule *r = &rules->rule[k];
+
+		if (rule_finds(r->from, source, n, &scratch))
+			continue;
+		(void)buf_printf(out, "%s'%s=%s'",
+		    any ? ", " : "the source has no folder for --map ", r->from, r->to);
+		any = true;
+	}
+	buf_done(&scratch);
+	return any;
+}
+
 /* ---- special use ---- */
 
 bool

@@ -26,7 +26,7 @@ gathers(const struct sink *s, const struct folder_at *at, const struct msg *m)
 {
 	return s->care != CARE_NONE || at->n_cands > 0 || m->wire_bytes == 0 ||
 	       m->wire_bytes <= SMALL_MAX || !m->date.known || !whole(m->verdict) ||
-	       (s->limit != 0 && m->wire_bytes > s->limit);
+	       (at->limit != 0 && m->wire_bytes > at->limit);
 }
 
 int
@@ -114,7 +114,7 @@ over_limit(struct sink *s, struct folder_at *at, struct err *err)
 
 	snprintf(why, sizeof(why),
 	    "%" PRIu64 " octets; the destination takes no message over %" PRIu64 " (APPENDLIMIT)",
-	    spool_len(s->body), s->limit);
+	    spool_len(s->body), at->limit);
 	if (dest_set_aside(s, at, why, NULL, &g->arena, &path, err) < 0)
 		return -1;
 	g->flight[0].reason = arena_printf(&g->arena, "%s; kept as %s", why, path);
@@ -137,7 +137,7 @@ dest_end(struct sink *s, struct msg *final, struct err *err)
 		return dest_stream_end(s, s->at, err);
 	if (!whole(final->verdict))
 		return not_whole(s, s->at, err);
-	if (s->limit != 0 && spool_len(s->body) > s->limit)
+	if (s->at->limit != 0 && spool_len(s->body) > s->at->limit)
 		return over_limit(s, s->at, err);
 	if (date_of_header(s, err) < 0)
 		return -1;

@@ -89,6 +89,7 @@ learn_caps(struct sink *s)
 	s->now_small = caps_has(c, CAP_LITERAL_MINUS) || rev2;
 	s->multi = caps_has(c, CAP_MULTIAPPEND) && s->now_any;
 	s->limit = append_limit(c);
+	s->limit_by_folder = append_limit_by_folder(c);
 }
 
 static int
@@ -345,6 +346,20 @@ refused_why(const struct sink *s, const char *path)
 	return NULL;
 }
 
+/* The largest message that the folder takes; one that this sink has not opened yet (STATUS of a
+ * selected folder is not to be asked). */
+static int
+find_limit(struct sink *s, const char *name, uint64_t *ret, struct err *err)
+{
+	*ret = s->limit;
+	if (s->limit != 0 || !s->limit_by_folder)
+		return 0;
+	/* The answers of what is under way are taken by the sink alone. */
+	if (dest_drain(s, err) < 0)
+		return -1;
+	return append_folder_limit(s->s, slice_str(name), ret, err) < 0 ? dest_failed(s, err) : 0;
+}
+
 static int
 imap_folder(struct sink *s, const struct folder_rec *rec, const struct row_feed *rows,
     uint64_t *ret_aside, struct folder_at **ret, struct err *err)
@@ -357,9 +372,14 @@ imap_folder(struct sink *s, const struct folder_rec *rec, const struct row_feed 
 		return err_set(err, ERR_FOLDER,
 		    "the destination refuses to make the folder '%s': %s", rec->path, why);
 	if (at == NULL) {
+		uint64_t limit;
+
+		if (find_limit(s, rec->path, &limit, err) < 0)
+			return -1;
 		at = mem_new(sizeof(*at));
 		at->id = rec->id;
 		at->name = mem_copy_str(rec->path);
+		at->limit = limit;
 		buf_init(&at->perm, 64 * 1024);
 		buf_init(&at->mark, 64);
 		at->next = s->folders;

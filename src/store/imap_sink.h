@@ -94,6 +94,7 @@ struct folder_at {
 	uint32_t begun_with, first;	/* EXISTS and UIDNEXT when it was opened */
 	uint32_t added;			/* messages that the server said it had stored since */
 	struct uidset went;		/* UIDs of the source of which octets went out since */
+	uint64_t limit;			/* octets of one message here; 0: none told */
 	bool read_only;
 	bool perm_known, perm_any;	/* PERMANENTFLAGS; any: \* */
 	struct buf perm;		/* keywords of it, a blank before and behind each */
@@ -140,6 +141,7 @@ struct sink {
 	/* what the server can and has taken */
 	bool uidplus, multi, now_any, now_small;
 	uint64_t limit;			/* octets of one message; 0: none told */
+	bool limit_by_folder;		/* each folder_at has its own */
 	uint8_t accepted_system;
 	char **accepted;		/* keywords */
 	size_t n_accepted;

@@ -11,6 +11,8 @@ SYSTEM_FLAGS = ("\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft")
 class FolderCommands:
     """LIST, LSUB, STATUS, SELECT and their kin; a part of Server."""
 
+    append_limits = {}          # octets by folder name; others: NIL
+
     def do_namespace(self, call, cursor):
         cursor.end()
         if not self.need(call, "NAMESPACE"):
@@ -123,7 +125,7 @@ class FolderCommands:
     def _status_items(self, call, cursor):
         items = [w.decode().upper() for w in cursor.listed(cursor.word)]
         for item, cap in (("HIGHESTMODSEQ", "CONDSTORE"), ("SIZE", "STATUS=SIZE"),
-                          ("MAILBOXID", "OBJECTID")):
+                          ("MAILBOXID", "OBJECTID"), ("APPENDLIMIT", "APPENDLIMIT")):
             if item in items and not (item == "SIZE" and self.level == "IMAP4rev2"):
                 self.need(call, cap)
         return items
@@ -133,7 +135,8 @@ class FolderCommands:
                   "UIDVALIDITY": folder.uidvalidity, "HIGHESTMODSEQ": folder.modseq,
                   "UNSEEN": sum("\\Seen" not in m.flags for m in folder),
                   "DELETED": sum("\\Deleted" in m.flags for m in folder),
-                  "SIZE": sum(m.claimed_size for m in folder)}
+                  "SIZE": sum(m.claimed_size for m in folder),
+                  "APPENDLIMIT": self.append_limits.get(folder.name, "NIL")}
         text = " ".join(f"{i} {values[i]}" for i in items if i in values)
         return b"* STATUS " + quote(folder.name) + f" ({text})\r\n".encode()
 

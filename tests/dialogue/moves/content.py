@@ -102,6 +102,29 @@ def scene_appendlimit(t):
     t.never_sent(m.dest, rf"APPEND .*\{{{len(BIG)}\+?\}}")
 
 
+def scene_appendlimit_of_each_folder(t):
+    """Without a value it is asked for by STATUS (RFC 7889); NIL is none."""
+    source = with_one(BIG)
+    source["Archive"].add(BIG)
+    source["Archive/2003"].add(BIG)
+    m = Move(t, source=source, caps=CAPS + " APPENDLIMIT")
+    m.dest.append_limits = {"INBOX": 50000, "Archive": len(BIG)}
+    m.lost(m.migrate())
+    m.arrived(without=[("INBOX", 5)])
+    m.quarantined(("INBOX", 5))
+    t.never_sent(m.dest, rf"APPEND \"?INBOX\"? .*\{{{len(BIG)}\+?\}}")
+    m.again()
+
+
+def scene_appendlimit_that_is_not_told(t):
+    """A server that refuses the question is believed to have none."""
+    m = Move(t, source=with_one(BIG), caps=CAPS + " APPENDLIMIT")
+    m.dest.on(r"STATUS .*APPENDLIMIT", "$TAG BAD unknown item\r\n")
+    m.migrate()
+    m.arrived()
+    t.ok(m.dest.transcript.count("STATUS .*APPENDLIMIT"), "it was asked")
+
+
 def scene_the_big_one_goes_when_the_limit_is_raised(t):
     m = Move(t, source=with_one(BIG))
     m.dest.append(before="NO [TOOBIG] Message size exceeds allowed limit", larger=50000)

@@ -94,3 +94,13 @@ def scene_the_account_of_an_import_is_kept(t):
     m.arrived()
     t.says(imex(m, "verify", own, "--deep"), "13 messages .* equal")
     t.says(imex(m, "verify", m.job, url, "--deep"), "13 messages .* equal")
+
+
+def scene_control_with_a_server_and_a_format(t):
+    """One of both can be meant."""
+    m = Move(t, user="alice")
+    dest = ["--dest", f"imap://%u@127.0.0.1:{m.dest.port}/"]
+    run = control(m, "FULL", people(m), *dest, "--format=mbox", code=2)
+    t.one_line_error(run)
+    t.says(run, "--format is for files, and --dest is a server")
+    t.equal(m.dest.transcript.commands() + m.source.transcript.commands(), [], "nobody was contacted")

@@ -140,3 +140,17 @@ def scene_source_folder_deleted_in_the_middle(t):
     m.lost(m.migrate())
     missing, doubled = m.counts(exact=True)
     t.ok(not doubled and all("Archive/2003" in x for x in missing), "the rest", missing, doubled)
+
+
+def scene_map_of_a_folder_that_is_not_there(t):
+    """A mistyped name is told, and by check before; a folder above one that is there is none."""
+    m = Move(t)
+    rules = ["--map", "Archiv=Old", "--map", "Archive=Kept", "--map", "Archive/2003=Kept/3"]
+    words = ["check", m.source.url(), m.dest.url(), "--insecure-plaintext", "--dest-insecure-plaintext"]
+    run = t.imex(*words, *rules, env={"IMEX_DEST_PASSWORD": DEST_PASSWORD})
+    t.exits(run, 0)
+    t.says(run, "no folder for --map 'Archiv=Old'")
+    m.warned(m.migrate(*rules, "--folder", "Nowhere", "--folder", "*"))
+    t.equal([e["text"] for e in m.job.events(30029)],
+            ["no folder matches --folder 'Nowhere'; the source has no folder for --map 'Archiv=Old'"], "events")
+    m.arrived(folders={"Archive": "Kept", "Archive/2003": "Kept/3"})
