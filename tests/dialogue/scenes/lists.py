@@ -57,6 +57,7 @@ def scene_a_server_that_bears_two(t):
         whole(t, job, server)
         t.says(run, "8 accounts: 8 complete, 0 complete with warnings, 0 failed")
         t.ok(job.events(30200), "the ceiling is told", job.events())
+        t.equal([e["text"] for e in job.events() if e["level"] == "error"], [], "errors")
         t.within(server.refused, range(1, 25), "refused connections: no tight loop")
         t.equal([a["status"] for a in job.report()["accounts"]], ["done"] * 8, "none has failed")
 
@@ -81,6 +82,7 @@ def scene_told_to_wait(t):
         t.matches(told[0]["text"], r"waiting 0:0\d, the server asked for it", "event 30201")
         ends = re.findall(r"\[\d+/6\] (\w)\d on", run.text)
         t.equal("".join(ends), "bbbaaa", "who ends first")
+        t.equal([e["text"] for e in job.events() if e["level"] == "error"], [], "errors")
         t.says(run, "6 complete, 0 complete with warnings, 0 failed")
 
 
@@ -260,6 +262,30 @@ def scene_rate(t):
     t.exits(run, 0)
     whole(t, job, server)
     t.ok(run.seconds >= 1.9, "time that it takes", run.seconds)
+
+
+def scene_so_much_a_day(t):
+    if time.time() % 86400 > 86400 - 200:
+        t.skip("the day is about to end")
+    server = t.serve(house({"a1": heavy("a1", 6, 10000), "b1": heavy("b1", 1, 500)}))
+    words = [listed(t, server), "--max-per-day", "25k", "--retry-delay", "100ms"]
+    job, run = extract(t, *words, server=server, start=True)
+    t.must(until(lambda: job.events(30201)), "it is told that a1 waits")
+    told = t.one_event(job, 30201, account="a1")
+    t.matches(told.get("text", ""), r"--max-per-day.*; goes on in ", "event 30201")
+    t.must(until(lambda: re.search(r"b1@\S+: complete", t.imex("status", job).text)), "b1 goes on")
+    t.matches(t.imex("status", job).text, r"a1@\S+: waiting until \S+, 3/\d+ messages", "status")
+    run.signal(signal.SIGINT)
+    t.exits(run.wait(), 75)
+    mark = server.transcript.mark()
+    job, run = extract(t, *words, job=job, server=server, start=True)
+    t.must(until(lambda: len(job.events(30201)) > 1), "the same day it waits again")
+    run.signal(signal.SIGINT)
+    t.exits(run.wait(), 75)
+    t.no_bodies(server.transcript.since(mark))
+    job, run = extract(t, words[0], job=job, server=server)
+    t.exits(run, 0)
+    whole(t, job, server)
 
 
 def until(ask, seconds=30):
