@@ -326,11 +326,31 @@ def scene_interrupted(t):
     for gate in gates.values():
         gate.open()
     t.exits(run.wait(), 75)
+    t.says(run, "To go on with what is not complete: run the same command again")
     t.equal(sorted(server.logins), ["a1", "a2"], "no further account begins")
     status = t.imex("status", job).text
     t.equal((len(re.findall(r"(?m)^a[12]@\S+: interrupted", status)),
              len(re.findall(r"(?m)^a[345]@\S+: queued", status))), (2, 3), "status")
     goes_on(t, server, path, job)
+
+
+def scene_retry_of_an_interrupted_list(t):
+    """It works on the accounts that began, and says that others never did."""
+    server, path, job, run, gates = half_way(t)
+    run.signal(signal.SIGINT)
+    for gate in gates.values():
+        gate.open()
+    t.exits(run.wait(), 75)
+    for _ in range(2):
+        run = t.imex("retry", job, *t.options(server), "--users", path, password=None)
+        t.exits(run, 2)
+        t.says(run, "3 accounts of the job's list never began.*run the command with --users again")
+        t.ok(b"all is complete" not in run.out, "it does not say that all is complete")
+        whole(t, job, server, without=["a3", "a4", "a5"])
+    goes_on(t, server, path, job)
+    run = t.imex("retry", job, *t.options(server))
+    t.exits(run, 0)
+    t.says(run, "Nothing to retry: all is complete")
 
 
 def scene_killed(t):
