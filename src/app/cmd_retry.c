@@ -14,12 +14,13 @@
 #include "app/stored.h"
 #include "base/mem.h"
 
-enum { RETRY_ARENA = 256 * 1024 * 1024 };
+enum { EXIT_BAD = 2, RETRY_ARENA = 256 * 1024 * 1024 };
 
 struct retry {
 	struct arena arena;
 	const char **source;
 	size_t len, done;	/* accounts to work on; accounts that need nothing */
+	size_t unbegun;		/* accounts of a list whose turn never came: nothing is kept of them */
 };
 
 /* Accounts in the order of their logins and servers, to be found by them. */
@@ -102,6 +103,16 @@ retry_choose(struct retry *t, const struct stored *s, const struct report *r,
 	return 0;
 }
 
+static size_t
+retry_unbegun(const struct report *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n_accounts; i++)
+		n += r->account[i].status == ACCOUNT_QUEUED && r->account[i].started_ms == 0;
+	return n;
+}
+
 static int
 retry_read(struct retry *t, const char *dir, const char *only, struct err *err)
 {
@@ -119,6 +130,7 @@ retry_read(struct retry *t, const char *dir, const char *only, struct err *err)
 
 		by_login_make(&l, &r);
 		rc = retry_choose(t, s, &r, &l, only, err);
+		t->unbegun = only ? 0 : retry_unbegun(&r);
 		free(l.account);
 		report_done(&r);
 	}
@@ -126,7 +138,7 @@ retry_read(struct retry *t, const char *dir, const char *only, struct err *err)
 	state_close(&state);
 	if (rc == 0 && t->len + t->done == 0 && only)
 		return err_set(err, ERR_NO_INPUT, "'%s' has no account '%s'", dir, only);
-	if (rc == 0 && t->len + t->done == 0)
+	if (rc == 0 && t->len + t->done + t->unbegun == 0)
 		return err_set(err, ERR_NO_INPUT,
 		    "'%s' keeps no source; run imex extract SOURCE --to %s", dir, dir);
 	return rc;
@@ -188,6 +200,22 @@ retry_files(struct options *o, const char *dir, const char **ret_source, struct 
 	return rc;
 }
 
+/* What was not asked for is no success. */
+static int
+retry_tell_unbegun(const struct retry *t, int code)
+{
+	struct err why;
+
+	if (t->unbegun == 0)
+		return code;
+	(void)err_set(&why, ERR_CONFIG,
+	    "%zu account%s of the job's list never began, and the job keeps nothing to begin with: run "
+	    "the command with --users again",
+	    t->unbegun, t->unbegun == 1 ? "" : "s");
+	run_complain(&why, NULL);
+	return code < EXIT_BAD ? EXIT_BAD : code;
+}
+
 int
 cmd_retry(struct options *o, struct err *err)
 {
@@ -206,7 +234,7 @@ cmd_retry(struct options *o, struct err *err)
 		return convert_files(o, source, o->word[0], err);
 	rc = retry_read(&t, o->word[0], o->account, err);
 
-	if (rc == 0 && t.len == 0 && !o->quiet)
+	if (rc == 0 && t.len == 0 && t.unbegun == 0 && !o->quiet)
 		printf("Nothing to retry: all is complete. For new mail: "
 		       "%s %s\n",
 		    dest ? "imex migrate SOURCE DEST --job" : "imex extract SOURCE --to", o->word[0]);
@@ -214,6 +242,8 @@ cmd_retry(struct options *o, struct err *err)
 		rc = retry_one(o, t.source[0], dest != NULL ? &into : NULL, err);
 	else if (rc == 0 && t.len > 0)
 		rc = retry_list(o, o->word[0], t.source, t.len, dest != NULL, err);
+	if (rc >= 0)
+		rc = retry_tell_unbegun(&t, rc);
 	free(t.source);
 	arena_done(&t.arena);
 	return rc;

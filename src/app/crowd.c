@@ -57,6 +57,8 @@ again_in_ms(struct walk *w, struct attempt *a, const struct err *why)
 	const struct options *o = w->c->o;
 	int64_t ms;
 
+	if (why->kind == ERR_DAY)
+		return why->after_ms + jittered(w, SEC);
 	if (why->kind == ERR_THROTTLED) {
 		if (++a->throttled > THROTTLES_MAX)
 			return 0;
@@ -79,7 +81,9 @@ tell_again(const struct walk *w, size_t at, const struct err *why, int64_t ms)
 	char span[HUMAN_MAX];
 
 	human_span((ms + SEC - 1) / SEC, span);
-	if (why->kind == ERR_THROTTLED)
+	if (why->kind == ERR_DAY)
+		evlog_put(w->c->run->log, &e, "%s; goes on in %s", why->text, span);
+	else if (why->kind == ERR_THROTTLED)
 		evlog_put(w->c->run->log, &e, "%s; waiting %s, the server asked for it", why->text, span);
 	else
 		evlog_put(w->c->run->log, &e, "%s; again in %s (try %u of %u)", why->text, span,
@@ -205,6 +209,7 @@ work_on(struct walk *w, size_t at)
 		.n_hosts = w->item[at].n_hosts,
 		.all = w->rate,
 		.own = own,
+		.day_left = DAY_NO_LIMIT,
 		.workers = o->jobs,
 		.placed = true,
 		.lay_aside = true,

@@ -1,6 +1,5 @@
 #include "app/lists.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "app/birth.h"
@@ -96,16 +95,18 @@ lists_one_dest(struct options *o, const char *dest, const struct userlist *u, st
 static int
 lists_run(struct migration *m, struct err *err)
 {
-	char again[64];
 	int64_t number = 0;
+	bool untried;
 	int rc;
 
 	if (migration_open(m, err) < 0 ||
 	    history_begin(m->run.state, m->o, m->o->users, &number, err) < 0)
 		return -1;
 	migration_run(m);
-	snprintf(again, sizeof(again), "imex retry");
-	rc = migration_end(m, again, m->dir, err);
+	/* Of an account that never began the job keeps nothing that retry could begin with. */
+	untried = m->crowd.untried > 0;
+	rc = migration_end(m, untried ? "run the same command again" : "imex retry",
+	    untried ? NULL : m->dir, err);
 	if (rc >= 0 && state_run_end(m->run.state, number, rc, err) < 0)
 		return -1;
 	if (rc >= 0)

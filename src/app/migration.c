@@ -213,13 +213,15 @@ today(void)
 	return clock_wall_ms() / SEC / DAY_S;
 }
 
-/* What --max-per-day leaves of today; at least an octet, since 0 says that there is no limit. */
+/* What --max-per-day leaves of today. */
 static uint64_t
 day_left(const struct migration *m, const struct migration_row *r)
 {
 	uint64_t used = r->day == today() ? r->day_bytes : 0, limit = m->o->max_per_day;
 
-	return limit == 0 ? 0 : limit > used ? limit - used : 1;
+	if (limit == 0)
+		return DAY_NO_LIMIT;
+	return limit > used ? limit - used : 0;
 }
 
 /* For the next run and the next try. What cannot be kept is no reason to fail an account. */

@@ -66,9 +66,11 @@ end_summary(const struct migration *m, const char *command, const char *what, bo
 				     : "/report.html (.json, .csv)\n");
 	}
 	if (m->crowd.failed > 0) {
-		out_printf(&o, "To go on with what is not complete: %s ", command);
-		out_visible(&o, what);
-		out_str(&o, "\n");
+		out_printf(&o, "To go on with what is not complete: %s%s", command, what ? " " : "\n");
+		if (what) {
+			out_visible(&o, what);
+			out_str(&o, "\n");
+		}
 	}
 	return out_close(&o, err);
 }

@@ -50,6 +50,21 @@ free_live(struct lane *l)
 	return NULL;
 }
 
+/* --max-per-day: the account goes on tomorrow. */
+static int
+day_left(const struct lane *l, struct err *err)
+{
+	const struct shares *s = l->job->shares;
+	int64_t now_ms = clock_wall_ms(), day_ms = 86400 * (int64_t)SEC;
+
+	if (s == NULL || s->day_left == DAY_NO_LIMIT || l->job->progress == NULL ||
+	    atomic_load(&l->job->progress->bytes_done) < s->day_left)
+		return 0;
+	err_set(err, ERR_DAY, "what may be fetched on one day (--max-per-day) is fetched");
+	err->after_ms = day_ms - now_ms % day_ms;
+	return -1;
+}
+
 static int
 ask_for(struct lane *l, struct live *v, struct err *err)
 {
@@ -69,8 +84,10 @@ ask_for(struct lane *l, struct live *v, struct err *err)
 			atomic_fetch_add(&l->job->progress->bytes_total, m->size);
 	}
 
-	int rc = lane_intends(l) && n > 0 ? lane_intend(l, v, err) : 0;
+	int rc = n > 0 ? day_left(l, err) : 0;
 
+	if (rc == 0 && lane_intends(l) && n > 0)
+		rc = lane_intend(l, v, err);
 	if (rc == 0)
 		rc = l->source_ops->ask(l->source, want, n, err);
 	free(want);
@@ -171,21 +188,6 @@ replace_older(struct lane *l, uint32_t uid, enum verdict old, struct err *err)
 		rc = l->sink_ops->remove(l->sink, l->at, l->rec.uidvalidity, &row, err);
 	arena_done(&a);
 	return rc;
-}
-
-/* --max-per-day: the account goes on tomorrow. */
-static int
-day_left(const struct lane *l, struct err *err)
-{
-	const struct shares *s = l->job->shares;
-	int64_t now_ms = clock_wall_ms(), day_ms = 86400 * (int64_t)SEC;
-
-	if (s == NULL || s->day_left == 0 || l->job->progress == NULL ||
-	    atomic_load(&l->job->progress->bytes_done) < s->day_left)
-		return 0;
-	err_set(err, ERR_THROTTLED, "what may be fetched on one day (--max-per-day) is fetched");
-	err->after_ms = day_ms - now_ms % day_ms;
-	return -1;
 }
 
 /* A stop that is asked for ends the waiting, and the message comes to its end. */

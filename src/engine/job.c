@@ -194,7 +194,7 @@ connect_lane(struct runner *u, struct err *err)
 bool
 job_may_try_again(const struct err *err)
 {
-	return err->kind == ERR_THROTTLED || err->retry == RETRY_RECONNECT ||
+	return err->kind == ERR_THROTTLED || err->kind == ERR_DAY || err->retry == RETRY_RECONNECT ||
 	       err->kind == ERR_CONNECT || err->kind == ERR_NO_HOST;
 }
 
@@ -726,6 +726,16 @@ run_account(struct run *r, struct runner *u, struct err *err)
 }
 
 /* The end that is told and recorded; an end that cannot be recorded is a failure itself. */
+/* Waiting costs no try. */
+static bool
+goes_on(const struct run *r, const struct err *why)
+{
+	const struct shares *s = r->job->shares;
+
+	return is_laid_aside(r, why) || (s != NULL && why->kind == ERR_DAY) ||
+	       (s != NULL && s->again && job_may_try_again(why));
+}
+
 static int
 account_ended(struct run *r, struct lane *l, int rc, struct err *err)
 {
@@ -740,7 +750,7 @@ account_ended(struct run *r, struct lane *l, int rc, struct err *err)
 
 	e.level = event_default_level(e.no);
 	/* An end that is none is told by who tries again. */
-	if (rc == 0 || r->job->shares == NULL || !r->job->shares->again || !job_may_try_again(err))
+	if (rc == 0 || !goes_on(r, err))
 		evlog_put(r->job->log, &e, "%s", rc == 0 ? "account ended" : err->text);
 	if (state_account_end(r->job->state, &r->lease, status, rc == 0 ? "" : err->text,
 		rc == 0 ? 0 : err_exit_code(err->kind), &why) < 0 &&

@@ -60,13 +60,15 @@ struct dest {
 	unsigned extras; /* EXTRA_ACL, EXTRA_METADATA (imap/extras.h): copy these too */
 };
 
+#define DAY_NO_LIMIT UINT64_MAX
+
 /* What the accounts of one run share, and what this one may take of it. */
 struct shares {
 	struct hosts *hosts;
 	unsigned host[HOST_ENDS]; /* of the source, of the destination */
 	size_t n_hosts;
 	struct rate *all, *own; /* octets a second, of the job and of the account; NULL: no limit */
-	uint64_t day_left; /* octets that may be fetched yet today (--max-per-day); 0: no limit */
+	uint64_t day_left; /* octets that may be fetched yet today (--max-per-day), or DAY_NO_LIMIT */
 	unsigned workers; /* accounts that are copied at the same time, at least 1 */
 	bool placed; /* the first connection has its places already: job_copy takes them over, and
 			gives them back */

@@ -57,6 +57,7 @@ def scene_a_server_that_bears_two(t):
         whole(t, job, server)
         t.says(run, "8 accounts: 8 complete, 0 complete with warnings, 0 failed")
         t.ok(job.events(30200), "the ceiling is told", job.events())
+        t.equal([e["text"] for e in job.events() if e["level"] == "error"], [], "errors")
         t.within(server.refused, range(1, 25), "refused connections: no tight loop")
         t.equal([a["status"] for a in job.report()["accounts"]], ["done"] * 8, "none has failed")
 
@@ -81,18 +82,22 @@ def scene_told_to_wait(t):
         t.matches(told[0]["text"], r"waiting 0:0\d, the server asked for it", "event 30201")
         ends = re.findall(r"\[\d+/6\] (\w)\d on", run.text)
         t.equal("".join(ends), "bbbaaa", "who ends first")
+        t.equal([e["text"] for e in job.events() if e["level"] == "error"], [], "errors")
         t.says(run, "6 complete, 0 complete with warnings, 0 failed")
 
 
 def scene_cut_and_tried_again(t):
     """Connections that break in the middle cost a try, and are mended."""
-    server = t.serve(house(people("a", 6)))
+    server = t.serve(house(people("a", 6, count=8)))
     for number in (2, 4, 5):
-        server.cut_after(5000, number)
+        server.cut_after(2600, number)
     job, run = extract(t, listed(t, server), "--jobs", "3", "--tries", "3", "--retry-delay", "100ms",
                        server=server)
-    t.exits(run, 0, 1)
+    t.exits(run, 0)
     whole(t, job, server)
+    cuts = [e.connection for e in server.transcript.entries if e.data == b"cut after 2600 octets"]
+    t.equal(sorted(cuts), [2, 4, 5], "connections that were cut")
+    t.equal(len(server.logins), 9, "logins")
 
 
 def scene_one_account_that_is_always_cut(t):
@@ -262,6 +267,30 @@ def scene_rate(t):
     t.ok(run.seconds >= 1.9, "time that it takes", run.seconds)
 
 
+def scene_so_much_a_day(t):
+    if time.time() % 86400 > 86400 - 200:
+        t.skip("the day is about to end")
+    server = t.serve(house({"a1": heavy("a1", 6, 10000), "b1": heavy("b1", 1, 500)}))
+    words = [listed(t, server), "--max-per-day", "25k", "--retry-delay", "100ms"]
+    job, run = extract(t, *words, server=server, start=True)
+    t.must(until(lambda: job.events(30201)), "it is told that a1 waits")
+    told = t.one_event(job, 30201, account="a1")
+    t.matches(told.get("text", ""), r"--max-per-day.*; goes on in ", "event 30201")
+    t.must(until(lambda: re.search(r"b1@\S+: complete", t.imex("status", job).text)), "b1 goes on")
+    t.matches(t.imex("status", job).text, r"a1@\S+: waiting until \S+, 3/\d+ messages", "status")
+    run.signal(signal.SIGINT)
+    t.exits(run.wait(), 75)
+    mark = server.transcript.mark()
+    job, run = extract(t, *words, job=job, server=server, start=True)
+    t.must(until(lambda: len(job.events(30201)) > 1), "the same day it waits again")
+    run.signal(signal.SIGINT)
+    t.exits(run.wait(), 75)
+    t.no_bodies(server.transcript.since(mark))
+    job, run = extract(t, words[0], job=job, server=server)
+    t.exits(run, 0)
+    whole(t, job, server)
+
+
 def until(ask, seconds=30):
     """Whether it comes true in time."""
     end = time.monotonic() + seconds * imexrun.SCALE
@@ -300,11 +329,31 @@ def scene_interrupted(t):
     for gate in gates.values():
         gate.open()
     t.exits(run.wait(), 75)
+    t.says(run, "To go on with what is not complete: run the same command again")
     t.equal(sorted(server.logins), ["a1", "a2"], "no further account begins")
     status = t.imex("status", job).text
     t.equal((len(re.findall(r"(?m)^a[12]@\S+: interrupted", status)),
              len(re.findall(r"(?m)^a[345]@\S+: queued", status))), (2, 3), "status")
     goes_on(t, server, path, job)
+
+
+def scene_retry_of_an_interrupted_list(t):
+    """It works on the accounts that began, and says that others never did."""
+    server, path, job, run, gates = half_way(t)
+    run.signal(signal.SIGINT)
+    for gate in gates.values():
+        gate.open()
+    t.exits(run.wait(), 75)
+    for _ in range(2):
+        run = t.imex("retry", job, *t.options(server), "--users", path, password=None)
+        t.exits(run, 2)
+        t.says(run, "3 accounts of the job's list never began.*run the command with --users again")
+        t.ok(b"all is complete" not in run.out, "it does not say that all is complete")
+        whole(t, job, server, without=["a3", "a4", "a5"])
+    goes_on(t, server, path, job)
+    run = t.imex("retry", job, *t.options(server))
+    t.exits(run, 0)
+    t.says(run, "Nothing to retry: all is complete")
 
 
 def scene_killed(t):

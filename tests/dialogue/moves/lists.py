@@ -1,0 +1,119 @@
+"""migrate --users: each account of a list to one of its own."""
+
+import json
+
+from scene import *
+from into import *
+from people import *
+
+NAMES = ["a1", "a2", "a3"]
+
+
+class Lists:
+    """Sources with three accounts, a destination with three, all with mail of their own."""
+
+    def __init__(self, t, names=("b1", "b2", "b3")):
+        self.t, self.job = t, Job(t)
+        self.old = t.serve(house(people("a", 3, folders=("INBOX", "Archive"))))
+        self.new = t.serve(new_house(names))
+        self.where = dict(zip(NAMES, names))
+
+    def row(self, user, dest=None):
+        there = dest or self.where[user]
+        return f"{self.old.url_of(user)},{password_of(user)},{self.new.url_of(there)},{password_of(there)}\n"
+
+    def rows(self, *rows):
+        return table(self.t, "source,password,dest,dest_password\n" + "".join(rows or map(self.row, NAMES)))
+
+    def imex(self, *words, code=0):
+        tls = [] if words[0] in ("status", "report") else \
+            [*self.t.options(self.old), "--dest-tls-ca", self.t.certs().ca_file]
+        run = self.t.imex(*words, *tls, password=None, timeout=60)
+        self.t.exits(run, code)
+        self.t.secret_free(self.job, run, *map(password_of, [*self.where, *self.where.values()]))
+        return run
+
+    def migrate(self, path, *words, code=0):
+        return self.imex("migrate", "--users", path, *words, "--job", self.job, *ONE, "--doubt-wait", "2s",
+                         "--retry-delay", "100ms", code=code)
+
+    def arrived(self, without=()):
+        """The mail of each account is in its own place, once, and nowhere else."""
+        for user, there in self.where.items():
+            have = Counter((f.name, m.raw) for f in self.new.accounts[there] for m in f)
+            want = Counter((f.name, m.raw) for f in self.old.accounts[user] for m in f)
+            self.t.equal(have == (Counter() if user in without else want), True, f"the mail of {user} in {there}")
+        self.t.read_only(self.old)
+
+    def verify(self, words=("--deep",)):
+        for user, there in self.where.items():
+            env = {"IMEX_DEST_PASSWORD": password_of(there)}
+            run = self.t.imex("verify", self.job, self.new.url_of(there), *words, "--account", user,
+                              *self.t.options(self.old), "--dest-tls-ca", self.t.certs().ca_file,
+                              env=env, password=password_of(user))
+            self.t.exits(run, 0)
+            self.t.says(run, "6 messages .* equal")
+
+    def dests(self):
+        told = json.loads(self.imex("report", self.job, "--json").out)["accounts"]
+        return {a["account"].partition("@")[0]: a["dest"] for a in told}
+
+
+def scene_a_destination_in_each_row(t):
+    m = Lists(t)
+    run = m.migrate(m.rows())
+    t.says(run, "3 accounts: 3 complete, 0 complete with warnings, 0 failed")
+    m.arrived()
+    t.equal(m.dests(), {u: f"{m.where[u]}@127.0.0.1:{m.new.port}" for u in NAMES}, "report --json")
+    m.verify()
+    mark = m.new.transcript.mark()
+    m.migrate(m.rows())
+    t.never_sent(m.new.transcript.since(mark), "APPEND")
+    m.arrived()
+
+
+def scene_one_destination_with_the_login(t):
+    m = Lists(t, NAMES)
+    path = table(t, "source,password,dest_password\n" + "".join(
+        f"{m.old.url_of(u)},{password_of(u)},{password_of(u)}\n" for u in NAMES))
+    m.migrate(path, f"imaps://%u@127.0.0.1:{m.new.port}/")
+    m.arrived()
+    t.equal(m.dests(), {u: f"{u}@127.0.0.1:{m.new.port}" for u in NAMES}, "report --json")
+    m.verify()
+    status = m.imex("status", m.job)
+    t.says(status, f"a2@127.0.0.1 to a2@127.0.0.1:{m.new.port}: complete")
+
+
+def scene_one_destination_refused(t):
+    """The others are complete; retry works on that one alone."""
+    m = Lists(t)
+    m.new.crossly("b2", "NO [AUTHENTICATIONFAILED] no")
+    path = m.rows()
+    run = m.migrate(path, code=2)
+    t.says(run, r"a2 on 127.0.0.1: failed: .*AUTHENTICATIONFAILED")
+    t.says(run, "3 accounts: 2 complete, 0 complete with warnings, 1 failed")
+    m.arrived(without=["a2"])
+    m.new._cross.clear()
+    mark = m.old.transcript.mark()
+    m.imex("retry", m.job, "--users", path, "--doubt-wait", "2s")
+    m.arrived()
+    t.equal(m.old.transcript.since(mark).count("AUTHENTICATE|LOGIN"), 1, "logins of the further run")
+    m.verify()
+
+
+def scene_two_rows_to_one_place(t):
+    m = Lists(t)
+    path = m.rows(m.row("a1"), m.row("a2", "b1"))
+    run = m.migrate(path, code=65)
+    t.says(run, r"users.csv:3: .*--merge")
+    t.equal(m.old.connections + m.new.connections, 0, "connections")
+    run = m.migrate(m.rows(m.row("a1"), m.row("a2"), m.row("a3")), m.new.url_of("b1"))
+    m.arrived()
+    other = Lists(t)
+    other.migrate(other.rows(other.row("a1"), other.row("a2", "b1")), "--merge", "--jobs", "1")
+    have = Counter(msg.raw for f in other.new.accounts["b1"] for msg in f)
+    want = Counter(msg.raw for u in ("a1", "a2") for f in other.old.accounts[u] for msg in f)
+    t.equal(have == want, True, "the mail of both in one place")
+    run = m.migrate(table(t, "source,password\n" + "".join(f"{m.old.url_of(u)},x\n" for u in NAMES)),
+                    m.new.url_of("b1"), code=64)
+    t.says(run, "all 3 accounts would go to .*write %u")
