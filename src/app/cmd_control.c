@@ -169,10 +169,6 @@ ctl_possible(struct ctl *c, struct err *err)
 		    "--dest is for Function FULL and IMPORT; %s has Function EXTRACT, which makes "
 		    "files",
 		    c->w.path);
-	if (c->o->dest && option_said(c->o, &c->o->format))
-		return err_set(err, ERR_USAGE,
-		    "--format is for files, and --dest is a server: give one of them; nothing was "
-		    "contacted");
 	if (c->w.function != WIZARD_EXTRACT && !c->o->dest)
 		return err_set(err, ERR_USAGE,
 		    "%s: Function %s puts mail into a mail server; nothing was contacted. Name the "
@@ -181,7 +177,13 @@ ctl_possible(struct ctl *c, struct err *err)
 		    c->w.path, wizard_function_name(c->w.function));
 	if (c->w.function == WIZARD_IMPORT && jobdir_require(c->dir, err) < 0)
 		return err_wrap(err, "Function IMPORT needs what Function EXTRACT stored");
-	return c->o->dest ? ctl_dest(c, err) : 0;
+	if (c->o->dest && ctl_dest(c, err) < 0)
+		return -1;
+	if (c->o->dest && option_said(c->o, &c->o->format))
+		return err_set(err, ERR_USAGE,
+		    "--format is for files, and --dest is a server: give one of them; nothing was "
+		    "contacted");
+	return 0;
 }
 
 /* ---- --dry-run ---- */
