@@ -56,6 +56,10 @@ print_row(const struct map_row *r, struct out *o)
 		out_str(o, "  to be made");
 	else if (r->there > 0)
 		out_printf(o, "  has %s message%s", there, r->there == 1 ? "" : "s");
+	if (r->extra_known)
+		out_printf(o, ", %" PRIu64 " extra%s", r->extra,
+		    r->extra * 100 > (uint64_t)r->there * EXTRA_CEILING_PERCENT
+			? ": too many, none would go" : "");
 	out_str(o, "\n");
 	if (*how != '\0') {
 		out_str(o, "    ");
@@ -193,6 +197,8 @@ print_json(const struct map_result *r, const struct options *opt, struct out *o)
 		json_put_bool(b, "exists", row->exists);
 		json_put_int(b, "messages", row->messages);
 		json_put_int(b, "there", row->there);
+		if (row->extra_known)
+			json_put_int(b, "extra", (int64_t)row->extra);
 		json_put_int(b, "bytes", (int64_t)row->bytes);
 		json_close(b);
 		out_drain(o);

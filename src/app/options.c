@@ -154,7 +154,7 @@ const struct option_row option_table[] = {
 	{ "doubt-wait", 0, OPT_DURATION, CMD_PLACES & ~CMD_CHECK, true, AT(doubt_wait_ms),
 	    "TIME", NULL, 0, 86400 * SEC,
 	    "a message that may be on its way is not sent again before TIME; default 60s" },
-	{ "delete-extra", 0, OPT_FLAG, CMD_PLACES & ~CMD_CONTROL & ~CMD_CHECK, true, AT(delete_extra),
+	{ "delete-extra", 0, OPT_FLAG, CMD_PLACES & ~CMD_CONTROL, true, AT(delete_extra),
 	    NULL, NULL, 0, 0,
 	    "remove from DEST what the source has not, up to a tenth of a folder" },
 	{ "spool", 0, OPT_FILE, CMD_PLACES & ~CMD_CHECK, true, AT(spool), "DIR", NULL, 0, 0,

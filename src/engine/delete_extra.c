@@ -18,7 +18,6 @@
 #include "mail/names.h"
 
 enum {
-	CEILING_PERCENT = 10,
 	GROUP_MSGS = 64,	/* kept, then removed, together */
 	GROUP_OCTETS_MAX = 64 * 1024 * 1024
 };
@@ -186,8 +185,8 @@ judge_sets(struct clearing *x, struct planned *p, const struct folder_rec *rec,
 	x->missing += uidset_count(&missing);
 	snprintf(why, sizeof(why),
 	    "%" PRIu64 " of its %" PRIu64 " messages are extra, that is more than %d %%", n, there,
-	    CEILING_PERCENT);
-	if (n * 100 > there * CEILING_PERCENT)
+	    EXTRA_CEILING_PERCENT);
+	if (n * 100 > there * EXTRA_CEILING_PERCENT)
 		left(x->l, why);
 	else if (n > 0)
 		take_cleared(x, p, rec, uidvalidity, &extra);

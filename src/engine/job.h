@@ -150,6 +150,8 @@ struct map_row {
 	bool excluded, exists;
 	uint32_t messages, there; /* on the source; in the folder it goes to */
 	uint64_t bytes; /* 0: unknown */
+	bool extra_known; /* with --delete-extra, of a folder that exists there */
+	uint64_t extra; /* messages there that no header of the source's equals */
 };
 struct map_result {
 	struct arena arena; /* holds everything below */
@@ -163,6 +165,7 @@ struct map_result {
 	unsigned source_extras, dest_extras; /* enum extra that the servers have */
 	const char *unmatched; /* rules that stand for no folder, one sentence; "": none */
 };
+enum { EXTRA_CEILING_PERCENT = 10 }; /* of a folder's messages, rounded down (--delete-extra) */
 /* Log into both, look, change nothing. ERR_USAGE: the rules send two folders to one; both sides are
  * the same account (rules.md 2.6). */
 int job_map(const struct job *job, struct map_result *ret, struct err *err) WARN_UNUSED;

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "engine/job.h"
+#include "engine/map.h"
 #include "engine/same.h"
 #include "engine/select.h"
 #include "imap/append.h"
@@ -189,6 +189,32 @@ make_table(struct map *m, struct err *err)
 	return 0;
 }
 
+/* Rows and folders of the list stand in one order. */
+static int
+count_extra(struct map *m, struct err *err)
+{
+	struct sess *source = NULL;
+	size_t k = 0;
+	int rc;
+
+	if (!m->job->dest->delete_extra || m->job->from != NULL)
+		return 0;
+	rc = sess_open(&source, &m->job->source, m->job->stop, err);
+	for (size_t i = 0; rc == 0 && i < m->plan.list.len && k < m->ret->n; i++) {
+		const struct folder *f = &m->plan.list.folder[i];
+		struct map_row *row = &m->ret->row[k];
+
+		if (planned(m, f->name) == NULL)
+			continue;
+		k++;
+		if (row->exists && !row->excluded && row->there > 0)
+			rc = map_extra(
+			    source, m->dest, f->name, slice_str(m->mapped[i].name), row, err);
+	}
+	sess_close(&source);
+	return rc;
+}
+
 int
 job_map(const struct job *job, struct map_result *ret, struct err *err)
 {
@@ -208,6 +234,8 @@ job_map(const struct job *job, struct map_result *ret, struct err *err)
 		    "same UIDVALIDITY and UIDNEXT under both names");
 	if (rc == 0)
 		rc = make_table(&m, err);
+	if (rc == 0)
+		rc = count_extra(&m, err);
 	sess_close(&m.dest);
 	folder_list_done(&m.list);
 	plan_done(&m.plan);

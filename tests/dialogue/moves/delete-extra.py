@@ -7,6 +7,7 @@ from scene import *
 from into import *
 
 REMOVED, LEFT = 30064, 30065
+PLAIN = ["--insecure-plaintext", "--dest-insecure-plaintext"]
 ASK = r"UID (STORE|EXPUNGE)|EXPUNGE|CLOSE"
 
 
@@ -171,3 +172,24 @@ def scene_cut_before_it_is_removed(t):
     m.arrived()
     t.equal([x.uid for x in m.dest.store["INBOX"] if x.uid in octets], [], "what is left")
     t.equal(len(m.job.events(REMOVED)), 2, "events of removal")
+
+
+def scene_told_before(t):
+    """check, and a dry run, say how many would go of each folder; by headers, one to one."""
+    m, _ = begun(t, extra=4)
+    archive, there = m.source.store["Archive"], m.dest.store.add("Archive", 0)
+    for message in archive:
+        there.add(message.raw)
+    there.add(archive[3].raw)
+    before = [m.snapshot(), m.source.store.snapshot()]
+    for command in (["check"], ["migrate", "-n"]):
+        words = [*command, m.source.url(), m.dest.url(), *PLAIN]
+        run = t.imex(*words, "--delete-extra", "--json", env={"IMEX_DEST_PASSWORD": DEST_PASSWORD})
+        t.exits(run, 0)
+        rows = {row["from"]: row.get("extra") for row in json.loads(run.out)["folders"]}
+        t.equal(rows, {"INBOX": 4, "Archive": 1, "Archive/2003": None}, "extra messages by folder")
+        run = t.imex(*words, "--delete-extra", env={"IMEX_DEST_PASSWORD": DEST_PASSWORD})
+        t.says(run, "has 4 messages, 4 extra: too many, none would go")
+        t.says(run, "has 31 messages, 1 extra\\n")
+    t.equal([m.snapshot(), m.source.store.snapshot()] == before, True, "nothing changes anywhere")
+    t.never_sent(m.dest.transcript, ASK, "SELECT")
