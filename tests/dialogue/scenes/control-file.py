@@ -37,7 +37,9 @@ class Files:
 
     def run(self, server, *args, **run):
         run.setdefault("password", None)
-        return self.t.imex("control", self.path, "--format=maildir", *self.t.options(server), *args, **run)
+        # With a server to go to there is no format.
+        form = () if "--dest" in args else ("--format=maildir",)
+        return self.t.imex("control", self.path, *form, *self.t.options(server), *args, **run)
 
 
 def scene_one_wrong_password(t):
@@ -173,6 +175,9 @@ def scene_what_cannot_be_done(t):
     run = Files(t, twins, function="FULL").run(server, "--dest", dest)
     t.exits(run, 2)
     t.says(run, "users.csv:3: IMAP_Mailbox is that of line 2")
+    run = Files(t, one, function="FULL").run(server, "--dest", dest, "--format=mbox")
+    t.exits(run, 2)
+    t.says(run, "--format is for files, and --dest is a server")
     t.equal(server.transcript.commands(), [], "nothing was contacted")
 
 
