@@ -183,6 +183,8 @@ extract_open(struct extract *x, struct options *o, struct err *err)
 	if (x->many) {
 		x->run.job.shares = x->many->shares;
 		x->run.job.ret_lease = &x->many->result.lease;
+		/* A place is free when the server sees it so. */
+		x->run.job.source.see_it_closed = true;
 	}
 	if (!into)
 		return 0;
@@ -193,6 +195,7 @@ extract_open(struct extract *x, struct options *o, struct err *err)
 		return err_set(err, ERR_USAGE, "DEST is too long");
 	if (destination_open(&x->dest, o, dest, err) < 0)
 		return -1;
+	x->dest.dest.server.see_it_closed = x->many != NULL;
 	if (!into->from && destination_is(&x->dest, &x->run.origin.url))
 		return err_set(err, ERR_USAGE,
 		    "SOURCE and DEST are the same account: each message would be copied beside itself");

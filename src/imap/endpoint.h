@@ -18,6 +18,7 @@ struct endpoint {
 	enum tls_mode tls;
 	struct tls_trust trust;
 	const struct secret *secret;
+	bool see_it_closed; /* at the end wait until the server has closed, too: so long it counts there */
 	int64_t timeout_ms; /* no byte for so long: ERR_TIMEOUT; also for connect */
 };
 

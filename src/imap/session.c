@@ -550,6 +550,24 @@ sess_open(struct sess **ret, const struct endpoint *at, struct cancel *stop, str
 	return sess_reach(ret, at, stop, err) < 0 ? -1 : sess_begin(*ret, err);
 }
 
+/* Until the server has answered LOGOUT and closed; a little while, whatever it sends. */
+static void
+sess_see_it_closed(struct sess *s)
+{
+	enum { WAIT_MS = 3 * SEC, OCTETS_MAX = 64 * 1024 };
+	int64_t until_ms = clock_mono_ms() + WAIT_MS;
+	size_t octets = 0;
+	struct slice part;
+	struct err ignored;
+
+	stream_set_timeout(s->in, WAIT_MS);
+	while (octets < OCTETS_MAX && clock_mono_ms() < until_ms &&
+	       stream_peek(s->in, 1, &part, &ignored) == 0) {
+		octets += part.len;
+		stream_skip(s->in, part.len);
+	}
+}
+
 void
 sess_close(struct sess **sp)
 {
@@ -561,6 +579,8 @@ sess_close(struct sess **sp)
 	if (s->in != NULL && !s->said_bye && s->n_asked == 0 &&
 	    sess_send(s, 0, NULL, &ignored, "LOGOUT") == 0 && stream_flush(s->in, &ignored) < 0)
 		s->said_bye = true;
+	if (s->in != NULL && s->at->see_it_closed && s->n_asked <= 1)
+		sess_see_it_closed(s);
 	stream_close(&s->in);
 	for (size_t i = 0; i < s->n_asked; i++)
 		free(s->asked[i].text);
