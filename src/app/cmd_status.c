@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "app/jobdir.h"
+#include "app/ready.h"
 #include "app/report.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -130,7 +131,8 @@ cmd_status(struct options *o, struct err *err)
 		return -1;
 	rc = report_open(&r, t, dir, false, err);
 	if (rc == 0) {
-		rc = status_print(&r, o->json, err);
+		rc = o->ready_ms > 0 ? ready_print(&r, o->ready_ms, o->json, err)
+				     : status_print(&r, o->json, err);
 		report_done(&r);
 	}
 	state_close(&t);

@@ -171,6 +171,9 @@ const struct option_row option_table[] = {
 	{ "format", 0, OPT_CHOICE, CMD_REPORT, false, AT(report_format),
 	    "FORMAT", "text|json|csv|html", 0, 0,
 	    "text, json, csv or html" },
+	{ "ready", 0, OPT_DURATION, CMD_STATUS, false, AT(ready_ms), "AGE", NULL, 1000,
+	    INT64_C(365) * 86400 * SEC,
+	    "go or no-go: all complete, by runs that ended within AGE, as 24h; exit code 0 or 2" },
 	{ "json", 0, OPT_FLAG, CMD_ALL, false, AT(json), NULL, NULL, 0, 0,
 	    "print JSON for programs" },
 	{ "progress", 0, OPT_CHOICE, CMD_WORKS, false, AT(progress), "HOW", "auto|json|none", 0, 0,
@@ -332,9 +335,15 @@ option_set_duration(void *field, const struct option_row *row, const char *value
 
 	if (!value_duration(value, &ms))
 		return option_bad("a number with ms, s, m, h or d is, as 90s", err);
-	if (ms < row->min || ms > row->max)
-		return option_bad(
-		    row->min > 0 ? "it goes from 100ms to 1d" : "it goes from 0s to 1d", err);
+	if (ms < row->min || ms > row->max) {
+		char least[32], accepted[80];
+
+		snprintf(least, sizeof(least), "%" PRId64 "%s",
+		    row->min % SEC == 0 ? row->min / SEC : row->min, row->min % SEC == 0 ? "s" : "ms");
+		snprintf(accepted, sizeof(accepted), "it goes from %s to %" PRId64 "d", least,
+		    row->max / SEC / 86400);
+		return option_bad(accepted, err);
+	}
 	*(int64_t *)field = ms;
 	return 0;
 }

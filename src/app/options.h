@@ -98,6 +98,7 @@ struct options {
 	unsigned limit;			/* accounts of the list; 0: all */
 	bool merge;			/* two rows may have one destination */
 	const char *metrics_file;
+	int64_t ready_ms;		/* status --ready; 0: not asked */
 	bool no_source_writes, list_all, no_subjects, deep, dry_run, quiet, json, syslog;
 	unsigned verbose;
 	const char *config;

@@ -1,0 +1,47 @@
+"""status --ready: may the cut-over begin?"""
+
+import json
+import sqlite3
+
+from scene import *
+
+
+def asked(t, job, age="24h", *args):
+    return t.imex("status", job, "--ready", age, *args)
+
+
+def scene_go(t):
+    server = t.server(sample(count=2))
+    job, run = t.extract(server)
+    t.exits(run, 0)
+    run = asked(t, job)
+    t.exits(run, 0)
+    t.says(run, "GO: all 1 accounts are complete")
+    said = json.loads(asked(t, job, "24h", "--json").out)
+    t.equal((said["ready"], said["accounts"], said["stragglers"]), (True, 1, []), "as JSON")
+
+
+def scene_too_old(t):
+    server = t.server(sample(count=2))
+    job, run = t.extract(server)
+    t.exits(run, 0)
+    with sqlite3.connect(os.path.join(str(job), "imex.db")) as db:
+        db.execute("UPDATE account SET ended_ms=ended_ms-7200000")
+    db.close()
+    run = asked(t, job, "1h")
+    t.exits(run, 2)
+    t.says(run, "NO-GO: 1 of 1 accounts are not ready")
+    t.says(run, r"usuario@\S+: complete, but its last run ended at ")
+    t.exits(asked(t, job, "3h"), 0)
+
+
+def scene_not_good(t):
+    server = t.server(sample(count=2))
+    server.fetch(uid=1, folder="INBOX", item=r"BODY(\.PEEK)?\[|RFC822(?!\.SIZE)", reply=Refuse("NO cannot read it"))
+    job, run = t.extract(server)
+    t.exits(run, 2)
+    run = asked(t, job)
+    t.exits(run, 2)
+    t.says(run, r"usuario@\S+: \d+ messages without a good verdict")
+    said = json.loads(asked(t, job, "24h", "--json").out)
+    t.equal((said["ready"], said["not_ready"]), (False, 1), "as JSON")
