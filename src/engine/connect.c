@@ -1,0 +1,225 @@
+/* Connections of an account: places on its servers, what a refusal teaches, waiting, and connecting
+ * again. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/run.h"
+
+enum {
+	TRIES_MAX = 6, /* connections in a row that brought nothing */
+	TRIES_LIST_MAX = 2, /* likewise, where another account can have the time */
+	THROTTLE_FIRST_MS = 5 * 1000,
+	THROTTLE_MAX_MS = 15 * 60 * 1000,
+	HINT_MAX_MS = 60 * 60 * 1000
+};
+
+int
+runner_take_places(struct runner *u, struct err *err)
+{
+	const struct shares *s = u->run->job->shares;
+
+	if (s == NULL || u->placed)
+		return 0;
+	progress_wait(u->run->job->progress, WAITING_PLACE);
+	if (hosts_enter(s->hosts, s->host, s->n_hosts, u->run->job->stop, err) < 0)
+		return -1;
+	u->placed = true;
+	return 0;
+}
+
+static void
+runner_tell_login(struct runner *u, enum lane_end end, enum login_end how)
+{
+	const struct shares *s = u->run->job->shares;
+	struct event e = { .no = EV_HOST_CLOSED, .level = LEVEL_ERROR };
+
+	if (!u->placed || end >= s->n_hosts || u->logged_in[end])
+		return;
+	u->logged_in[end] = true;
+	if (hosts_login(s->hosts, s->host[end], how))
+		evlog_put(u->run->job->log, &e,
+		    "%s refused the logins of %d accounts in a row: its other accounts are not "
+		    "tried, as going on could lock its users out",
+		    hosts_name(s->hosts, s->host[end]), HOST_REFUSALS_MAX);
+}
+
+void
+runner_leave_places(struct runner *u)
+{
+	if (!u->placed)
+		return;
+
+	const struct shares *s = u->run->job->shares;
+
+	for (unsigned end = 0; end < s->n_hosts; end++)
+		runner_tell_login(u, end, LOGIN_NONE);
+	hosts_leave(s->hosts, s->host, s->n_hosts);
+	u->placed = false;
+	u->logged_in[END_SOURCE] = u->logged_in[END_DEST] = false;
+}
+
+/* Refused while others of ours are connected: that is how many the server bears. */
+void
+runner_learn_refusal(struct runner *u, enum lane_end end, const struct err *why)
+{
+	const struct shares *s = u->run->job->shares;
+	struct event e = { .no = EV_CEILING, .level = LEVEL_WARNING, .account = u->lane.account };
+	unsigned now;
+
+	if (!u->placed || end >= s->n_hosts)
+		return;
+	runner_tell_login(u, end, why->kind == ERR_LOGIN ? LOGIN_REFUSED : LOGIN_NONE);
+	if (why->kind != ERR_THROTTLED && why->kind != ERR_BYE)
+		return;
+	if (hosts_refused(s->hosts, s->host[end], &now))
+		evlog_put(u->run->job->log, &e,
+		    "%s: it bears %u connection%s, as it seems; no more are opened for now",
+		    hosts_name(s->hosts, s->host[end]), now, now == 1 ? "" : "s");
+	else if (why->after_ms > 0 && why->kind == ERR_THROTTLED)
+		hosts_hold(s->hosts, s->host[end], why->after_ms);
+}
+
+/* Both sides are connected at the same time. Not so the logins of a list: an account that fails at
+ * its destination is tried again, and a login that the source refuses is not (rules.md 5). */
+void
+runner_source_ahead(struct runner *u, struct sess_ahead *given)
+{
+	const struct job *job = u->run->job;
+
+	if (job->from == NULL && given == NULL)
+		given = u->ahead = sess_ahead_start(&job->source, job->stop);
+	if (job->shares == NULL)
+		sess_ahead_go(given);
+}
+
+int
+runner_connect(struct runner *u, struct err *err)
+{
+	struct run *r = u->run;
+	struct lane *l = &u->lane;
+	struct source_place place = { .server = &r->job->source,
+		.ahead = u->ahead != NULL ? u->ahead : r->job->ahead,
+		.no_source_writes = r->job->no_source_writes,
+		.again = since_pays(r->known, r->n_known),
+		.shelf = r->job->from };
+	struct event e = { .no = EV_CONNECTED, .level = LEVEL_INFO, .account = l->account };
+	enum lane_end end = END_SOURCE;
+
+	if (runner_take_places(u, err) < 0)
+		return -1;
+	pthread_mutex_lock(&r->shared.mutex);
+	place.facts = r->shared.facts;
+	pthread_mutex_unlock(&r->shared.mutex);
+	progress_wait(r->job->progress, WAITING_CONNECT);
+
+	int rc = l->source_ops->open(&l->source, &place, r->job->stop, err);
+
+	if (rc == 0)
+		runner_tell_login(u, END_SOURCE, LOGIN_TAKEN);
+	if (rc == 0 && lane_sink_broken(l)) {
+		end = END_DEST;
+		rc = l->sink_ops->connect(l->sink, err);
+	}
+	if (rc == 0)
+		runner_tell_login(u, END_DEST, LOGIN_TAKEN);
+
+	progress_wait(r->job->progress, WAITING_NOTHING);
+	if (rc < 0) {
+		struct err ignored = { 0 };
+
+		runner_learn_refusal(u, end, err);
+		if (lane_tell(l, &ignored) < 0)
+			*err = ignored;
+		l->source_ops->close(&l->source);
+		return -1;
+	}
+	if (r->job->from == NULL)
+		evlog_put(r->job->log, &e, "connected to %s port %s", r->host, r->port);
+	return 0;
+}
+
+bool
+job_may_try_again(const struct err *err)
+{
+	return err->kind == ERR_THROTTLED || err->kind == ERR_DAY || err->retry == RETRY_RECONNECT ||
+	       err->kind == ERR_CONNECT || err->kind == ERR_NO_HOST;
+}
+
+/* Others use the time that this one is told to wait. */
+bool
+run_is_laid_aside(const struct run *r, const struct err *why)
+{
+	return r->job->shares != NULL && r->job->shares->lay_aside && why->kind == ERR_THROTTLED;
+}
+
+/* Of a list, --tries says how often; a worker that waits here would keep the others waiting. */
+static unsigned
+tries_max(const struct run *r)
+{
+	return r->job->shares != NULL && r->job->shares->lay_aside ? TRIES_LIST_MAX : TRIES_MAX;
+}
+
+static int64_t
+wait_before(const struct runner *u, const struct err *why)
+{
+	static const int64_t waits[TRIES_MAX] = { 200, 1000, 3000, 8000, 15000, 15000 };
+	int64_t ms = waits[u->tries <= TRIES_MAX ? u->tries - 1 : TRIES_MAX - 1];
+
+	if (why->kind == ERR_THROTTLED) {
+		ms = THROTTLE_FIRST_MS;
+		for (unsigned i = 1; i < u->tries && ms < THROTTLE_MAX_MS; i++)
+			ms *= 2;
+	}
+	if (why->after_ms > ms)
+		ms = why->after_ms;
+	/* A hint of days is no hint: then the run ends, and a later one goes on. */
+	return ms < HINT_MAX_MS ? ms : HINT_MAX_MS;
+}
+
+/* The session is gone: what it brought is committed, then wait and connect again. -1: give up, *why
+ * stands. */
+int
+runner_reconnect(struct runner *u, struct err *why)
+{
+	struct run *r = u->run;
+	struct lane *l = &u->lane;
+	struct event e = { .no = EV_DISCONNECTED, .level = LEVEL_WARNING, .account = l->account };
+
+	for (;;) {
+		if (l->stored > u->stored_before)
+			u->tries = 0;
+		u->stored_before = l->stored;
+		u->tries++;
+		if (l->source != NULL && lane_flush(l, true, why) < 0)
+			return -1;
+		if (lane_tell(l, why) < 0)
+			return -1;
+		l->source_ops->close(&l->source);
+		if (!job_may_try_again(why) || u->tries >= tries_max(r) || run_is_laid_aside(r, why))
+			return -1;
+		/* A connection to the destination that is alive keeps its place there, and so both. */
+		if (l->sink == NULL || lane_sink_broken(l))
+			runner_leave_places(u);
+
+		int64_t ms = wait_before(u, why);
+
+		e.no = why->kind == ERR_THROTTLED ? EV_WAITING : EV_DISCONNECTED;
+		e.level = event_default_level(e.no);
+		evlog_put(r->job->log, &e, "%s; connecting again in %.1f s (try %u of %d)",
+		    why->text, (double)ms / 1000, u->tries, tries_max(r) - 1);
+		if (r->job->progress != NULL)
+			atomic_store(&r->job->progress->waiting_until_ms, clock_mono_ms() + ms);
+		progress_wait(r->job->progress, WAITING_BACKOFF);
+
+		struct err wait = { 0 };
+
+		if (cancel_sleep(r->job->stop, ms, &wait) < 0) {
+			*why = wait;
+			return -1;
+		}
+		*why = (struct err){ 0 };
+		if (runner_connect(u, why) == 0)
+			return 0;
+	}
+}

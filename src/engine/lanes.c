@@ -1,0 +1,242 @@
+/* The folders of an account: one after the other, or by several connections that take them from one
+ * queue. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/run.h"
+
+enum {
+	RTT_PAYS_US =
+	    20 * 1000, /* from here on more connections hide the round trips between folders */
+	LANES_AUTO = 4,
+	LANES_MAX = 16
+};
+
+static struct planned *
+take_folder(struct run *r)
+{
+	struct planned *f = NULL;
+
+	pthread_mutex_lock(&r->shared.mutex);
+	while (f == NULL && r->err.kind == ERR_NONE && r->next < r->plan.len) {
+		f = &r->plan.folder[r->next++];
+		if (f->excluded)
+			f = NULL;
+	}
+	pthread_mutex_unlock(&r->shared.mutex);
+	return f;
+}
+
+static int
+folder_failed(struct lane *l, struct planned *f, const struct err *why, struct err *err)
+{
+	struct event e = { .no = EV_FOLDER_FAILED,
+		.level = LEVEL_ERROR,
+		.account = l->account,
+		.folder = f->display };
+
+	evlog_put(l->job->log, &e, "%s", why->text);
+	return lane_record(l, f, why->text, err);
+}
+
+static int
+run_folder(struct runner *u, struct planned *f, struct err *err)
+{
+	for (;;) {
+		struct err why = { 0 };
+
+		if (lane_copy(&u->lane, f, &why) == 0)
+			return 0;
+		if (why.scope <= SCOPE_FOLDER)
+			return folder_failed(&u->lane, f, &why, err);
+		if (why.scope != SCOPE_SESSION && why.kind != ERR_THROTTLED) {
+			*err = why;
+			return -1;
+		}
+		if (runner_reconnect(u, &why) < 0) {
+			*err = why;
+			return -1;
+		}
+	}
+}
+
+static int
+run_lane(struct runner *u, struct err *err)
+{
+	struct planned *f;
+
+	while ((f = take_folder(u->run)) != NULL) {
+		if (run_folder(u, f, err) < 0)
+			return -1;
+		u->tries = 0;
+		if (u->run->job->progress != NULL)
+			atomic_fetch_add(&u->run->job->progress->folders_done, 1);
+	}
+	return lane_close_folders(&u->lane, err);
+}
+
+static void
+lane_ended(struct run *r, int rc, const struct err *err, bool first)
+{
+	pthread_mutex_lock(&r->shared.mutex);
+	if (rc < 0 && r->err.kind == ERR_NONE)
+		r->err = *err;
+	if (first)
+		r->shared.settled = true;
+	pthread_cond_broadcast(&r->shared.learnt);
+	pthread_mutex_unlock(&r->shared.mutex);
+}
+
+/* What a further connection is refused the first one can still bring. */
+static bool
+goes_without(const struct runner *u, const struct err *why)
+{
+	struct event e = {
+		.no = EV_DISCONNECTED, .level = LEVEL_INFO, .account = u->lane.account
+	};
+
+	if (!job_may_try_again(why))
+		return false;
+	evlog_put(u->run->job->log, &e, "%s; the account goes on with fewer connections",
+	    why->text);
+	return true;
+}
+
+int
+runner_make_lane(struct runner *u, struct err *err)
+{
+	struct run *r = u->run;
+
+	if (lane_init(&u->lane, r->job, &r->shared, r->login, &r->place, &r->lease, err) < 0) {
+		runner_learn_refusal(u, END_DEST, err);
+		return -1;
+	}
+	return 0;
+}
+
+/* A sink on a server takes round trips to open, and the first lane works meanwhile. */
+static int
+further_open(struct runner *u, struct err *err)
+{
+	struct run *r = u->run;
+
+	runner_source_ahead(u, NULL);
+	if (r->job->dest != NULL) {
+		if (runner_make_lane(u, err) < 0)
+			return -1;
+		lane_survey(&u->lane, &r->plan);
+	}
+	/* It begins when the first has found a form that works (rules.md 1.3). */
+	pthread_mutex_lock(&r->shared.mutex);
+	while (r->shared.facts.works_form < 0 && !r->shared.settled && r->err.kind == ERR_NONE)
+		pthread_cond_wait(&r->shared.learnt, &r->shared.mutex);
+	pthread_mutex_unlock(&r->shared.mutex);
+	return runner_connect(u, err);
+}
+
+static void *
+further_lane(void *arg)
+{
+	struct runner *u = arg;
+	struct run *r = u->run;
+	struct err err = { 0 };
+
+	if (further_open(u, &err) < 0) {
+		if (!goes_without(u, &err))
+			lane_ended(r, -1, &err, false);
+		return NULL;
+	}
+
+	int rc = run_lane(u, &err);
+	struct err flush = { 0 };
+
+	if (lane_flush(&u->lane, true, &flush) < 0 && rc == 0) {
+		rc = -1;
+		err = flush;
+	}
+	lane_ended(r, rc, &err, false);
+	return NULL;
+}
+
+static size_t
+lanes_wanted(const struct run *r, const struct lane *first)
+{
+	size_t folders = 0, n = r->job->connections;
+
+	for (size_t i = 0; i < r->plan.len; i++)
+		folders += !r->plan.folder[i].excluded;
+	if (first->sink_ops->traits & SINK_ONE_WRITER || r->job->from != NULL)
+		n = 1;
+	if (n == 0)
+		n = first->source_ops->rtt_us(first->source) >= RTT_PAYS_US && folders >= LANES_AUTO
+			? LANES_AUTO
+			: 1;
+	if (n > LANES_MAX)
+		n = LANES_MAX;
+	return n > folders ? folders : n;
+}
+
+/* *ret_more false: neither this lane nor another one. */
+static int
+start_lane(struct run *r, struct runner *u, bool *ret_more, struct err *err)
+{
+	const struct shares *s = r->job->shares;
+
+	*ret_more = false;
+	/* A place that is free now; other accounts need not wait for a further connection of this one. */
+	if (s != NULL && !hosts_try(s->hosts, s->host, s->n_hosts))
+		return 0;
+	u->run = r;
+	u->placed = s != NULL;
+	u->lane.account = r->login;
+	/* Files are opened before any lane writes: what an unclean end has left is put in order. */
+	if (r->job->dest == NULL) {
+		if (runner_make_lane(u, err) < 0)
+			return goes_without(u, err) ? 0 : -1;
+		lane_survey(&u->lane, &r->plan);
+	}
+	u->started = pthread_create(&u->thread, NULL, further_lane, u) == 0;
+	*ret_more = u->started;
+	return 0;
+}
+
+static int
+start_lanes(struct run *r, struct runner *u, size_t n, struct err *err)
+{
+	bool more = true;
+
+	for (size_t i = 1; i < n && more; i++)
+		if (start_lane(r, &u[i], &more, err) < 0)
+			return -1;
+	return 0;
+}
+
+int
+run_lanes(struct run *r, struct runner *first, struct err *err)
+{
+	size_t n = lanes_wanted(r, &first->lane);
+	struct runner *u = mem_new((n + 1) * sizeof(*u));
+	struct err why = { 0 };
+
+	u[0].lane.account = first->lane.account;
+
+	int rc = start_lanes(r, u, n, &why);
+
+	if (rc == 0)
+		rc = run_lane(first, &why);
+	lane_ended(r, rc, &why, true);
+	for (size_t i = 1; i < n; i++) {
+		if (u[i].started)
+			pthread_join(u[i].thread, NULL);
+		if (u[i].run != NULL)
+			lane_done(&u[i].lane);
+		sess_ahead_close(&u[i].ahead);
+		runner_leave_places(&u[i]);
+	}
+	free(u);
+	if (r->err.kind == ERR_NONE)
+		return 0;
+	*err = r->err;
+	return -1;
+}

@@ -1,0 +1,63 @@
+/* The inside of a run over one account, for job.c (the account), lanes.c (its folders, by one connection or
+ * several) and connect.c (connections, places, and trying again). */
+#ifndef ENGINE_RUN_H
+#define ENGINE_RUN_H
+
+#include "engine/copy.h"
+
+struct run {
+	const struct job *job;
+	struct sink_place place;
+	struct exchange_place exchange;
+	struct dest_place dest;
+	const char *login, *host, *port; /* of the account */
+	const char *account_dir; /* its directory below mail/ */
+	struct shared shared;
+	struct plan plan;
+	struct lease lease;
+	char *mail_dir, *set_dir, *quarantine;
+	struct folder_rec *known;
+	size_t n_known;
+	struct arena arena;
+	struct buf no_folder; /* plan_unmatched, mapping_unmatched */
+	bool address_made; /* nobody told the account's address */
+	unsigned unparsed; /* lines of the folder list that could not be read */
+	size_t next; /* folder to take; shared.mutex */
+	struct err err; /* first that ends the account; kind NONE: none; shared.mutex */
+};
+
+struct runner {
+	struct run *run;
+	struct lane lane;
+	struct sess_ahead *ahead; /* of its source; NULL: none, or that of the job */
+	pthread_t thread;
+	bool started;
+	bool placed; /* it has its places on the servers (hosts.h) */
+	bool logged_in[HOST_ENDS]; /* what became of the login there is told */
+	unsigned tries;
+	uint64_t stored_before;
+};
+
+enum lane_end { END_SOURCE, END_DEST };
+
+/* ---- connect.c ---- */
+/* Places on the servers, waited for; nothing where nothing is limited, or they are there. */
+int runner_take_places(struct runner *u, struct err *err) WARN_UNUSED;
+void runner_leave_places(struct runner *u);
+/* The connection of that end was refused: what it says of the login and of the server's ceiling. */
+void runner_learn_refusal(struct runner *u, enum lane_end end, const struct err *why);
+/* The session that is being opened ahead is this runner's from now on. */
+void runner_source_ahead(struct runner *u, struct sess_ahead *given);
+int runner_connect(struct runner *u, struct err *err) WARN_UNUSED;
+/* Others use the time that this one is told to wait. */
+bool run_is_laid_aside(const struct run *r, const struct err *why);
+/* The session is gone: what it brought is committed, then wait and connect again. -1: give up, *why
+ * stands. */
+int runner_reconnect(struct runner *u, struct err *why) WARN_UNUSED;
+
+/* ---- lanes.c ---- */
+int runner_make_lane(struct runner *u, struct err *err) WARN_UNUSED;
+/* All folders of the plan, by as many connections as pay. */
+int run_lanes(struct run *r, struct runner *first, struct err *err) WARN_UNUSED;
+
+#endif
