@@ -82,10 +82,31 @@ control_init(struct control *c)
 	pthread_condattr_destroy(&attr);
 }
 
+static void
+control_exit(int number)
+{
+	(void)number;
+	_exit(EXIT_INTERRUPTED);
+}
+
+/* The second signal that asks to end may come when what the first one left to do is nearly done. */
+static void
+control_await_second(const struct control *c)
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+	const struct sigaction act = { .sa_handler = control_exit };
+
+	for (size_t i = 0; i < COUNT_OF(numbers); i++)
+		if (sigismember(&c->ours, numbers[i]) == 1)
+			sigaction(numbers[i], &act, NULL);
+}
+
 /* A signal that the thread has not taken any more came when the work was done: it must not kill us now. */
 static void
 control_free(struct control *c)
 {
+	if (c->stops > 0)
+		control_await_second(c);
 	while (sigtimedwait(&c->ours, NULL, &(struct timespec){ 0 }) > 0)
 		;
 	pthread_sigmask(SIG_SETMASK, &c->before, NULL);
