@@ -78,7 +78,8 @@ def scene_told_to_wait(t):
         t.exits(run, 0)
         whole(t, job, slow, quick)
         told = [e for e in job.events(30201) if "the server asked for it" in e["text"]]
-        t.equal(sorted({e["account"] for e in told}), sorted(slow.accounts), "who was told to wait")
+        # While the server is left in peace because of one account, the others need not be told.
+        t.ok("a1" in {e["account"] for e in told} <= set(slow.accounts), "who was told to wait", told)
         t.matches(told[0]["text"], r"waiting 0:0\d, the server asked for it", "event 30201")
         ends = re.findall(r"\[\d+/6\] (\w)\d on", run.text)
         t.equal("".join(ends), "bbbaaa", "who ends first")
