@@ -243,31 +243,44 @@ report_print(struct report *r, enum report_format f, int fd, struct err *err)
 	return rc;
 }
 
+static const struct report_name {
+	enum report_format format;
+	const char *name, *temporary;
+} report_names[] = {
+	{ REPORT_JSON, "report.json", "report.json.new" },
+	{ REPORT_CSV, "report.csv", "report.csv.new" },
+	{ REPORT_HTML, "report.html", "report.html.new" },
+};
+
 static int
-report_file(struct report *r, int dir, enum report_format f, const char *name, struct err *err)
+report_write(
+    struct report *r, int dir, const struct report_name *n, bool sync, struct err *err)
 {
 	AUTO(file_close) int fd = -1;
-	char temporary[64];
 
-	snprintf(temporary, sizeof(temporary), "%s.new", name);
-	if (file_create(dir, temporary, &fd, err) < 0 || report_print(r, f, fd, err) < 0 ||
-	    file_sync(fd, err) < 0)
-		return err_wrap(err, "write '%s/%s'", r->dir, name);
-	if (file_rename(dir, temporary, dir, name, err) < 0)
-		return err_wrap(err, "write '%s/%s'", r->dir, name);
+	if (file_create(dir, n->temporary, &fd, err) < 0 ||
+	    report_print(r, n->format, fd, err) < 0 || (sync && file_sync(fd, err) < 0))
+		return err_wrap(err, "write '%s/%s'", r->dir, n->name);
 	return 0;
 }
 
+/* One sync for all three where that can be: each would wait for the disk. */
 int
 report_files(struct report *r, struct err *err)
 {
 	AUTO(file_close) int dir = -1;
+	bool at_once;
 
 	if (file_open_dir(AT_FDCWD, r->dir, &dir, err) < 0)
 		return -1;
-	if (report_file(r, dir, REPORT_JSON, "report.json", err) < 0 ||
-	    report_file(r, dir, REPORT_CSV, "report.csv", err) < 0 ||
-	    report_file(r, dir, REPORT_HTML, "report.html", err) < 0)
-		return -1;
+	at_once = file_can_syncfs(dir);
+	for (size_t i = 0; i < COUNT_OF(report_names); i++)
+		if (report_write(r, dir, &report_names[i], !at_once, err) < 0)
+			return -1;
+	if (at_once && file_sync_system(dir, err) < 0)
+		return err_wrap(err, "write '%s/report.*'", r->dir);
+	for (size_t i = 0; i < COUNT_OF(report_names); i++)
+		if (file_rename(dir, report_names[i].temporary, dir, report_names[i].name, err) < 0)
+			return err_wrap(err, "write '%s/%s'", r->dir, report_names[i].name);
 	return file_sync(dir, err);
 }

@@ -279,5 +279,8 @@ source_send_ahead(struct source *s, struct offer *ret, struct err *err)
 	}
 	if (s->facts.works_form == FORM_NONE)
 		return start_try(s, w, err) < 0 ? STEP_ERR : STEP_ITEM;
-	return send_windows(s, err) < 0 ? STEP_ERR : STEP_ITEM;
+	if (send_windows(s, err) < 0)
+		return STEP_ERR;
+	/* In the same flight, and not only when the first answer is there. */
+	return source_first_unsent(s) == NULL && send_noop(s, err) < 0 ? STEP_ERR : STEP_ITEM;
 }
