@@ -23,6 +23,7 @@ struct state_backend_ops {
 	/* Between transactions: must the next ones be durable on return, or may they become so with
 	 * the next that must? */
 	int (*durable)(struct backend *b, bool now, struct err *err);
+	int64_t (*changes)(struct backend *b); /* rows written since it was opened */
 	int (*settle)(struct backend *b, struct err *err); /* what could wait is durable on return */
 	bool (*group_lost)(struct backend *b);
 	int (*group_end)(struct backend *b, bool keep, struct err *err);

@@ -231,6 +231,12 @@ sqlite_durable(struct backend *b, bool now, struct err *err)
 	return 0;
 }
 
+int64_t
+sqlite_changes(struct backend *b)
+{
+	return sqlite3_total_changes64(b->db);
+}
+
 /* Only a commit that writes syncs the WAL, with all that is in it. */
 int
 sqlite_settle(struct backend *b, struct err *err)

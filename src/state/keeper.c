@@ -50,7 +50,6 @@ struct state {
 	uint64_t put, ended; /* batches so far, numbered as the queue has them */
 	pthread_mutex_t order; /* a batch gets its number and its place in the queue together */
 	struct err failed; /* latched; ERR_NONE: none */
-	bool folders_wait; /* the keeper's: records of folders may not be durable yet */
 	struct evlog *log;
 };
 
@@ -192,8 +191,9 @@ request_reads(const struct request *r)
 
 /* Must it survive a power cut as soon as it is answered? What only says how far an account is (that it
  * was claimed or has ended, that a folder is as it was) may be lost with the last seconds: the next
- * run finds it out again. It is durable with the next commit that is, the run's end at the latest. A
- * folder's record must be before files appear in it: group_settle sees to that. */
+ * run finds it out again. It is durable with the next commit that is, the run's end at the latest. The
+ * record of a folder must last when it is new, since files appear in it at once: group_apply sees to
+ * that, as mostly nothing about it has changed. */
 static bool
 request_lasts(const struct request *r)
 {
@@ -363,13 +363,10 @@ group_sync_log(struct state *t, const struct group *g, size_t len, struct err *e
 static int
 group_apply(struct state *t, struct group *g, size_t len, struct err *err)
 {
-	bool many = len > 1, lasts = false;
+	bool many = len > 1, lasts = false, folders = false;
 
-	for (size_t i = 0; i < len; i++) {
+	for (size_t i = 0; i < len; i++)
 		lasts |= request_lasts(g->request[i]);
-		t->folders_wait |= g->request[i]->kind == REQUEST_FOLDER;
-	}
-	t->folders_wait &= !lasts;
 	if (t->ops->durable(t->backend, lasts, err) < 0)
 		return -1;
 	if (many && t->ops->group_begin(t->backend, err) < 0)
@@ -377,7 +374,10 @@ group_apply(struct state *t, struct group *g, size_t len, struct err *err)
 	for (size_t i = 0; i < len; i++) {
 		struct request *r = g->request[i];
 
+		int64_t before = t->ops->changes(t->backend);
+
 		r->rc = state_serve(t, r, &r->err);
+		folders |= r->kind == REQUEST_FOLDER && t->ops->changes(t->backend) != before;
 		if (r->rc == 0)
 			continue;
 		if (many && t->ops->group_lost(t->backend)) {
@@ -392,21 +392,9 @@ group_apply(struct state *t, struct group *g, size_t len, struct err *err)
 			break;
 		}
 	}
-	return many ? t->ops->group_end(t->backend, true, err) : 0;
-}
-
-/* Files must not appear in a folder whose record a power cut can still take away. */
-static int
-group_settle(struct state *t, const struct group *g, struct err *err)
-{
-	bool files = false;
-
-	for (size_t i = 0; i < g->len; i++)
-		files |= g->request[i]->kind == REQUEST_BATCH && g->request[i]->batch->pending != NULL;
-	if (!files || !t->folders_wait)
-		return 0;
-	t->folders_wait = false;
-	return t->ops->settle(t->backend, err);
+	if (many && t->ops->group_end(t->backend, true, err) < 0)
+		return -1;
+	return folders && !lasts ? t->ops->settle(t->backend, err) : 0;
 }
 
 /* The barrier: files, then the log that speaks of them, then the rows. */
@@ -417,7 +405,7 @@ group_write(struct state *t, struct group *writers)
 
 	if (writers->len == 0)
 		return;
-	if (state_latched(t, &err) || group_settle(t, writers, &err) < 0) {
+	if (state_latched(t, &err)) {
 		group_fail(writers, 0, &err);
 	} else {
 		size_t len = group_sync_files(writers);

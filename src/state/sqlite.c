@@ -454,6 +454,7 @@ const struct state_backend_ops state_sqlite = {
 	.unclean = sqlite_unclean,
 	.group_begin = sqlite_group_begin,
 	.durable = sqlite_durable,
+	.changes = sqlite_changes,
 	.settle = sqlite_settle,
 	.group_lost = sqlite_group_lost,
 	.group_end = sqlite_group_end,

@@ -41,6 +41,7 @@ int db_begin(struct backend *b, struct err *err) WARN_UNUSED;
 int db_end(struct backend *b, int rc, struct err *err) WARN_UNUSED;
 
 int sqlite_group_begin(struct backend *b, struct err *err) WARN_UNUSED;
+int64_t sqlite_changes(struct backend *b);
 int sqlite_settle(struct backend *b, struct err *err) WARN_UNUSED;
 int sqlite_durable(struct backend *b, bool now, struct err *err) WARN_UNUSED;
 bool sqlite_group_lost(struct backend *b);

@@ -130,7 +130,8 @@ def cuts(loss, fs, begun, make=Lab, most=None):
         # After a kill there is less to do, and a part of the numbers does not come.
         t.ok(seen.cuts >= wanted * (0.2 if begun is killed else 0.8) > 1, f"cuts: {seen}")
         t.ok(seen.partly >= wanted // (12 if begun is killed else 5), f"also when a part was committed: {seen}")
-        t.ok(seen.lost >= seen.cuts // 4, f"and something was lost: {seen}")
+        # Where one sync covers many files, and a commit may wait for the next, few cuts take anything.
+        t.ok(seen.lost >= max(1, seen.cuts // 10), f"and something was lost: {seen}")
         t.ok(seen.undecided >= min(1, wanted // 10) or begun is killed,
              f"also between sync and commit: {seen}")
     return test
