@@ -44,13 +44,9 @@ feed_header(struct sess *s, const struct resp *r, struct identity_maker *m, stru
 	while (left > 0) {
 		struct slice part;
 
-		if (stream_peek(s->in, 1, &part, err) < 0)
+		if (sess_literal_part(s, &left, &part, err) < 0)
 			return -1;
-		if (part.len > left)
-			part.len = (size_t)left;
 		identity_add(m, part);
-		stream_skip(s->in, part.len);
-		left -= part.len;
 	}
 	return 0;
 }

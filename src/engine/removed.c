@@ -29,10 +29,8 @@ removed_open(
 
 	buf_init(&name, 4096);
 	buf_init(&r->lines, LINES_MAX);
-	maildir_name(source->name, source->delim, source->prefix, &name);
-	/* The Maildir++ form, without its leading dot. */
-	if (asprintf(&r->sub, "removed/%s/%s", account_dir,
-		name.len > 1 ? name.data + 1 : "INBOX") < 0 ||
+	folder_component(source->name, source->delim, source->prefix, &name);
+	if (asprintf(&r->sub, "removed/%s/%s", account_dir, name.data) < 0 ||
 	    asprintf(&path, "%s/%s", r->job_dir, r->sub) < 0)
 		abort();
 	buf_done(&name);

@@ -118,13 +118,9 @@ take_body(struct undo *u, const struct fetch_data *f, struct err *err)
 	while (f->body == BODY_LITERAL && left > 0) {
 		struct slice part;
 
-		if (stream_peek(u->s->in, 1, &part, err) < 0)
+		if (sess_literal_part(u->s, &left, &part, err) < 0)
 			return -1;
-		if (part.len > left)
-			part.len = (size_t)left;
 		take_octets(u, part);
-		stream_skip(u->s->in, part.len);
-		left -= part.len;
 	}
 	return 0;
 }

@@ -301,6 +301,18 @@ sess_skip_body(struct sess *s, uint64_t octets, struct err *err)
 }
 
 int
+sess_literal_part(struct sess *s, uint64_t *io_left, struct slice *ret, struct err *err)
+{
+	if (stream_peek(s->in, 1, ret, err) < 0)
+		return -1;
+	if (ret->len > *io_left)
+		ret->len = (size_t)*io_left;
+	stream_skip(s->in, ret->len);
+	*io_left -= ret->len;
+	return 0;
+}
+
+int
 sess_drop(struct sess *s, struct resp *r, struct err *err)
 {
 	while (r->more) {

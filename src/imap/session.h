@@ -121,6 +121,9 @@ void sess_quote(struct slice text, struct buf *out);
 int sess_skip_body(struct sess *s, uint64_t octets, struct err *err) WARN_UNUSED;
 /* The rest of a FETCH that nobody wants, bodies and all; nothing for other responses. */
 int sess_drop(struct sess *s, struct resp *r, struct err *err) WARN_UNUSED;
+/* The next octets of a literal that was announced, as many as are at hand; *io_left, which is not 0,
+ * becomes what is left of it. Borrowed until the session is used again. */
+int sess_literal_part(struct sess *s, uint64_t *io_left, struct slice *ret, struct err *err) WARN_UNUSED;
 
 /* Pieces of opening, in their own files. */
 int sess_login(struct sess *s, struct err *err) WARN_UNUSED; /* login.c */

@@ -403,6 +403,17 @@ maildir_name(struct slice wire_name, char delim, struct slice prefix, struct buf
 	return mapped;
 }
 
+void
+folder_component(struct slice wire_name, char delim, struct slice prefix, struct buf *out)
+{
+	struct buf name;
+
+	buf_init(&name, 4096);
+	(void)maildir_name(wire_name, delim, prefix, &name);
+	buf_add_str(out, name.len > 1 ? name.data + 1 : "INBOX");
+	buf_done(&name);
+}
+
 /* ---- accounts ---- */
 
 static void

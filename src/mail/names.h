@@ -43,6 +43,9 @@ void folder_display(struct slice wire_name, struct buf *utf8);
  * Octets that are not valid modified UTF-7 (also: not the one canonical form) stay as they are
  * and count as changed. */
 bool maildir_name(struct slice wire_name, char delim, struct slice prefix, struct buf *out);
+/* The same as one path component of a directory of ours: without the dot in front, "INBOX" for INBOX. */
+void folder_component(
+    struct slice wire_name, char delim, struct slice prefix, struct buf *out);
 
 /* ACCOUNT of design.md section 3: user@host[%3Aport], percent-encoded, cut + ~hash over 200
  * bytes. port "" or a default one adds nothing, host "" (files of another program) leaves the login

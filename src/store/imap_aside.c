@@ -10,7 +10,7 @@
 #include "mail/names.h"
 #include "store/imap_sink.h"
 
-/* One path component for a folder of the source: the Maildir++ form, without its leading dot. */
+/* One path component for a folder of the source. */
 static int
 folder_dir(struct sink *s, struct folder_at *at, struct arena *a, const char **ret,
     struct err *err)
@@ -20,9 +20,9 @@ folder_dir(struct sink *s, struct folder_at *at, struct arena *a, const char **r
 	buf_init(&name, 4096);
 	for (size_t i = 0; i < s->n_source && name.len == 0; i++)
 		if (strcmp(s->mapped[i].name, at->name) == 0)
-			maildir_name(s->source[i].name, s->source[i].delim, s->source[i].prefix, &name);
-	*ret = name.len > 1 ? arena_copy(a, (struct slice){ name.data + 1, name.len - 1 })
-			    : "INBOX";
+			folder_component(
+			    s->source[i].name, s->source[i].delim, s->source[i].prefix, &name);
+	*ret = name.len > 0 ? arena_copy(a, buf_slice(&name)) : "INBOX";
 	buf_done(&name);
 	return *ret == NULL ? err_set(err, ERR_CREATE, "a folder name is too long") : 0;
 }

@@ -115,14 +115,10 @@ feed_body(struct sink *s, struct resp *r, struct err *err)
 	while (left > 0) {
 		struct slice part;
 
-		if (stream_peek(s->s->in, 1, &part, err) < 0)
+		if (sess_literal_part(s->s, &left, &part, err) < 0)
 			return dest_failed(s, err);
-		if (part.len > left)
-			part.len = (size_t)left;
 		if (feed(s, part, err) < 0)
 			return -1;
-		stream_skip(s->s->in, part.len);
-		left -= part.len;
 	}
 	return 0;
 }

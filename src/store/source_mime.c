@@ -279,13 +279,9 @@ read_header(struct source *s, const char *section, const char *what, struct err 
 	for (uint64_t left = r.fetch.body == BODY_LITERAL ? r.fetch.octets : 0; left > 0;) {
 		struct slice piece;
 
-		if (stream_peek(s->s->in, 1, &piece, err) < 0)
+		if (sess_literal_part(s->s, &left, &piece, err) < 0)
 			return -1;
-		if (piece.len > left)
-			piece.len = (size_t)left;
 		buf_add(&m->header, piece.data, piece.len);
-		stream_skip(s->s->in, piece.len);
-		left -= piece.len;
 	}
 	if (m->header.full)
 		buf_reset(&m->header);
