@@ -108,13 +108,19 @@ struct options {
 	uint8_t from[OPTIONS_MAX];	/* enum option_from by row of the table */
 };
 
+/* What a job keeps for retry and verify; what is fixed at its birth is kept there. */
+enum option_kept {
+	KEPT_NOT,	/* of the run, or of its files */
+	KEPT_OF_JOB,	/* the same for all accounts of a list */
+	KEPT_OF_ACCOUNT	/* an account of a list may have its own, as a column */
+};
+
 struct option_row {
 	const char *name;
 	char letter;			/* 0: none */
 	enum option_kind kind;
 	unsigned commands;		/* enum command_bit */
-	bool stored;			/* kept by the job for retry and verify; what is fixed at its
-					 * birth is kept there */
+	enum option_kept kept;
 	size_t offset;			/* in struct options */
 	const char *arg;		/* its name in usage; NULL: takes none */
 	const char *choices;		/* OPT_CHOICE, OPT_SET */

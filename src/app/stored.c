@@ -286,7 +286,7 @@ stored_apply_at(const struct stored *s, size_t i, struct options *o, struct err 
 
 		/* An option that this command does not have, as --eol of verify, is not its
 		 * business. */
-		if (rc == 0 && row && row->stored)
+		if (rc == 0 && row && row->kept != KEPT_NOT)
 			rc = stored_apply_one(o, row, value, err);
 	}
 	json_decref(entry);
@@ -370,7 +370,7 @@ stored_entry(const struct secrets *secrets, const char *source, const struct opt
 	for (size_t i = 0; i < option_count; i++) {
 		const struct option_row *row = &option_table[i];
 
-		if (!row->stored || o->from[i] == FROM_DEFAULT ||
+		if (row->kept == KEPT_NOT || o->from[i] == FROM_DEFAULT ||
 		    !(row->commands & o->command->bit))
 			continue;
 		json_t *value = stored_value(row, o, secrets);

@@ -59,17 +59,6 @@ static const struct user_dialect dialects[] = {
 	    COUNT_OF(own_columns), '#', false, false, "password", "dest_password" },
 };
 
-/* What one account may have otherwise than the next. The rest is of the run, or of the job and its
- * files. */
-static const char *const account_options[] = {
-	"folder", "exclude", "subscribed", "namespace", "since", "before", "skip-deleted",
-	"unseen", "min-size", "max-size", "priority-folders",
-	"password-file", "password-command", "tls-ca", "tls-pin", "insecure-plaintext",
-	"insecure-tls", "timeout", "connections", "no-source-writes", "map", "prefix", "under",
-	"dest-password-file", "dest-password-command", "dest-tls-ca", "dest-tls-pin",
-	"dest-insecure-plaintext", "dest-insecure-tls", "doubt-wait",
-};
-
 /* ---- names ---- */
 
 static char
@@ -115,15 +104,6 @@ option_named(struct slice name)
 }
 
 static bool
-option_is_accounts(const struct option_row *row)
-{
-	for (size_t i = 0; i < COUNT_OF(account_options); i++)
-		if (strcmp(account_options[i], row->name) == 0)
-			return true;
-	return false;
-}
-
-static bool
 dialect_column(const struct user_dialect *d, struct slice name, struct user_column *ret)
 {
 	const struct option_row *option;
@@ -153,8 +133,9 @@ dialect_nearest(const struct user_dialect *d, struct slice name)
 	nearest_init(&n, word);
 	for (size_t i = 0; i < d->n_columns; i++)
 		nearest_try(&n, d->column[i].name);
-	for (size_t i = 0; d->kind == USERLIST_OWN && i < COUNT_OF(account_options); i++)
-		nearest_try(&n, account_options[i]);
+	for (size_t i = 0; d->kind == USERLIST_OWN && i < option_count; i++)
+		if (option_table[i].kept == KEPT_OF_ACCOUNT)
+			nearest_try(&n, option_table[i].name);
 	return n.best;
 }
 
@@ -222,7 +203,7 @@ header_column(struct list_reader *r, struct slice name)
 		    dialect_nearest(d, name), d->header);
 		return;
 	}
-	if (c.option && !option_is_accounts(c.option))
+	if (c.option && c.option->kept != KEPT_OF_ACCOUNT)
 		list_bad(r,
 		    "column %zu of the header: --%s is for the whole run and goes on the command line; "
 		    "the nearest option that an account may have of its own is %s",
