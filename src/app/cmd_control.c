@@ -11,7 +11,6 @@
 #include "app/birth.h"
 #include "app/destination.h"
 #include "app/extract.h"
-#include "app/history.h"
 #include "app/jobdir.h"
 #include "app/migration.h"
 #include "app/migration_end.h"
@@ -404,27 +403,20 @@ ctl_open(struct ctl *c, struct err *err)
 			return -1;
 		c->m.found = &c->found;
 	}
-	return migration_open(&c->m, err);
+	return migration_open(&c->m, c->w.path, err);
 }
 
 static int
 ctl_run(struct ctl *c, struct err *err)
 {
-	int64_t number = 0;
 	int rc = ctl_open(c, err);
 
-	if (rc == 0 && c->m.run.state)
-		rc = history_begin(c->m.run.state, c->o, c->w.path, &number, err);
 	if (rc == 0) {
 		c->began_ms = clock_wall_ms();
 		ctl_event_begin(c);
 		migration_run(&c->m);
-		rc = ctl_end(c, err);
+		rc = migration_finish(&c->m, ctl_end(c, err), err);
 	}
-	if (rc >= 0 && c->m.run.state && state_run_end(c->m.run.state, number, rc, err) < 0)
-		rc = -1;
-	if (rc >= 0)
-		run_finished(&c->m.run, rc);
 	migration_close(&c->m);
 	return rc;
 }

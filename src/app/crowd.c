@@ -143,7 +143,7 @@ judge_alike(struct walk *w, const struct err *why)
 }
 
 static void
-count_end(struct walk *w, int code, const struct err *why)
+count_code(struct walk *w, int code)
 {
 	struct crowd *c = w->c;
 
@@ -157,6 +157,12 @@ count_end(struct walk *w, int code, const struct err *why)
 	if (code >= EXIT_BAD)
 		atomic_fetch_add(&c->run->all.accounts_failed, 1);
 	atomic_fetch_add(&c->run->all.accounts_done, 1);
+}
+
+static void
+count_end(struct walk *w, int code, const struct err *why)
+{
+	count_code(w, code);
 	if (ends_all(why))
 		end_all(w, why);
 	else if (why->kind != ERR_NONE)
@@ -221,10 +227,7 @@ work_on(struct walk *w, size_t at)
 	int code = w->c->ops->work(w->c->arg, at, &shares, &why);
 
 	/* What failed before it came to the engine has its places still. */
-	for (size_t i = 0; shares.placed && i < shares.n_hosts; i++)
-		(void)hosts_login(w->hosts, shares.host[i], LOGIN_NONE);
-	if (shares.placed)
-		hosts_leave(w->hosts, shares.host, shares.n_hosts);
+	shares_leave(&shares, LOGIN_NONE);
 	rate_free(own);
 
 	size_t n = settle(w, at, code, &why);
@@ -238,6 +241,7 @@ work_on(struct walk *w, size_t at)
 static void
 leave_out(struct walk *w, size_t at)
 {
+	const int code = err_exit_code(ERR_LOGIN);
 	struct err why;
 	size_t n;
 
@@ -245,13 +249,11 @@ leave_out(struct walk *w, size_t at)
 	    "not tried, since %s refused %d logins in a row; going on could lock its users out",
 	    hosts_name(w->hosts, w->item[at].host[0]), HOST_REFUSALS_MAX);
 	pthread_mutex_lock(&w->mutex);
-	w->c->failed++;
 	w->c->untried++;
-	n = ++w->ended;
+	count_code(w, code);
+	n = w->ended;
 	pthread_mutex_unlock(&w->mutex);
-	atomic_fetch_add(&w->c->run->all.accounts_failed, 1);
-	atomic_fetch_add(&w->c->run->all.accounts_done, 1);
-	w->c->ops->ended(w->c->arg, at, n, err_exit_code(ERR_LOGIN), &why);
+	w->c->ops->ended(w->c->arg, at, n, code, &why);
 	schedule_done(w->schedule);
 }
 

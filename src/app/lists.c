@@ -4,7 +4,6 @@
 
 #include "app/birth.h"
 #include "app/destination.h"
-#include "app/history.h"
 #include "app/migration.h"
 #include "app/migration_end.h"
 #include "app/password.h"
@@ -31,7 +30,6 @@ lists_faults(struct options *o, bool with_dest, const char *dest, struct userlis
 		.server = o->server,
 		.merge = o->merge
 	};
-
 	struct err why;
 
 	if (userlist_read(u, o->users, &how, f, err) < 0)
@@ -95,23 +93,17 @@ lists_one_dest(struct options *o, const char *dest, const struct userlist *u, st
 static int
 lists_run(struct migration *m, struct err *err)
 {
-	int64_t number = 0;
 	bool untried;
-	int rc;
 
-	if (migration_open(m, err) < 0 ||
-	    history_begin(m->run.state, m->o, m->o->users, &number, err) < 0)
+	if (migration_open(m, m->o->users, err) < 0)
 		return -1;
 	migration_run(m);
 	/* Of an account that never began the job keeps nothing that retry could begin with. */
 	untried = m->crowd.untried > 0;
-	rc = migration_end(m, untried ? "run the same command again" : "imex retry",
-	    untried ? NULL : m->dir, err);
-	if (rc >= 0 && state_run_end(m->run.state, number, rc, err) < 0)
-		return -1;
-	if (rc >= 0)
-		run_finished(&m->run, rc);
-	return rc;
+	return migration_finish(m,
+	    migration_end(m, untried ? "run the same command again" : "imex retry",
+		untried ? NULL : m->dir, err),
+	    err);
 }
 
 int

@@ -12,7 +12,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-enum { EXIT_BAD = 2, EXIT_INTERRUPTED = 75, WHY_MAX = 400 };
+enum { EXIT_INTERRUPTED = 75 };
 
 enum account_finding {
 	FOUND_UNTRIED,
@@ -134,16 +134,10 @@ check_work(void *arg, size_t at, struct shares *s, struct err *why)
 	int rc;
 
 	o.unattended = true;
-
 	arena_init(&o.arena, 1024 * 1024);
 	rc = check_one(c, at, &o, why);
 	arena_done(&o.arena);
-	for (size_t i = 0; i < s->n_hosts; i++)
-		(void)hosts_login(s->hosts, s->host[i], rc == 0 ? LOGIN_TAKEN
-			: why->kind == ERR_LOGIN		? LOGIN_REFUSED
-								: LOGIN_NONE);
-	hosts_leave(s->hosts, s->host, s->n_hosts);
-	s->placed = false;
+	shares_leave(s, rc == 0 ? LOGIN_TAKEN : why->kind == ERR_LOGIN ? LOGIN_REFUSED : LOGIN_NONE);
 	if (rc == 0)
 		return 0;
 	f->what = finding_of(why);

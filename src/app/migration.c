@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/destination.h"
+#include "app/history.h"
 #include "app/out.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -331,7 +332,7 @@ migration_queue(struct migration *m, struct err *err)
 }
 
 int
-migration_open(struct migration *m, struct err *err)
+migration_open(struct migration *m, const char *source, struct err *err)
 {
 	m->row = mem_new((m->list->len + 1) * sizeof(*m->row));
 	if (run_open(&m->run, m->o, NULL, err) < 0)
@@ -342,7 +343,18 @@ migration_open(struct migration *m, struct err *err)
 	if (extract_begin_job(&m->run, m->dir, m->into, err) < 0)
 		return -1;
 	state_set_workers(m->run.state, m->o->jobs);
-	return migration_queue(m, err);
+	if (migration_queue(m, err) < 0)
+		return -1;
+	return history_begin(m->run.state, m->o, source, &m->number, err);
+}
+
+int
+migration_finish(struct migration *m, int code, struct err *err)
+{
+	if (code < 0 || (m->run.state && state_run_end(m->run.state, m->number, code, err) < 0))
+		return -1;
+	run_finished(&m->run, code);
+	return code;
 }
 
 void

@@ -19,6 +19,7 @@ struct migration {
 	const struct stored *stored;
 	const size_t *entry;
 	struct run run;			/* control, log, and the state unless `found` */
+	int64_t number;			/* of the run in the state's history */
 	struct crowd crowd;
 	struct migration_row *row;	/* what is known of each row's account */
 	/* sums over accounts that have come to their end; the mutex of migration_account.c */
@@ -26,12 +27,16 @@ struct migration {
 	uint64_t warnings;
 };
 
-/* Opens m->run: control and log, and the job in m->dir unless its mail is what goes elsewhere. After
- * either outcome migration_close is due. */
-int migration_open(struct migration *m, struct err *err) WARN_UNUSED;
+/* Opens m->run: control and log, and, unless its mail is what goes elsewhere, the job in m->dir with a run
+ * in its history over `source` (a list, a control file, a job). After either outcome migration_close is
+ * due. */
+int migration_open(struct migration *m, const char *source, struct err *err) WARN_UNUSED;
 /* A line on standard output for each account, unless o->quiet; failures are told on standard error
  * then. Reports are not written. */
 void migration_run(struct migration *m);
+/* The run has ended with that exit code: into the history, and for --metrics-file. The code again; -1: it
+ * was that already, or cannot be kept. */
+int migration_finish(struct migration *m, int code, struct err *err) WARN_UNUSED;
 void migration_close(struct migration *m);
 
 #endif

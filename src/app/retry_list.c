@@ -1,13 +1,11 @@
 #include "app/retry_list.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "app/birth.h"
 #include "app/destined.h"
-#include "app/history.h"
 #include "app/lists.h"
 #include "app/migration.h"
 #include "app/migration_end.h"
@@ -150,19 +148,10 @@ again_read(struct again *g, struct err *err)
 static int
 again_run(struct again *g, struct migration *m, struct err *err)
 {
-	int64_t number = 0;
-	int rc;
-
-	if (migration_open(m, err) < 0 ||
-	    history_begin(m->run.state, g->o, g->dir, &number, err) < 0)
+	if (migration_open(m, g->dir, err) < 0)
 		return -1;
 	migration_run(m);
-	rc = migration_end(m, "imex retry", g->dir, err);
-	if (rc >= 0 && state_run_end(m->run.state, number, rc, err) < 0)
-		return -1;
-	if (rc >= 0)
-		run_finished(&m->run, rc);
-	return rc;
+	return migration_finish(m, migration_end(m, "imex retry", g->dir, err), err);
 }
 
 int

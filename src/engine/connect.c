@@ -14,6 +14,17 @@ enum {
 	HINT_MAX_MS = 60 * 60 * 1000
 };
 
+void
+shares_leave(struct shares *s, enum login_end how)
+{
+	if (!s->placed)
+		return;
+	for (size_t i = 0; i < s->n_hosts; i++)
+		(void)hosts_login(s->hosts, s->host[i], how);
+	hosts_leave(s->hosts, s->host, s->n_hosts);
+	s->placed = false;
+}
+
 int
 runner_take_places(struct runner *u, struct err *err)
 {

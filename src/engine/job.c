@@ -232,7 +232,6 @@ run_account(struct run *r, struct runner *u, struct err *err)
 	return 0;
 }
 
-/* The end that is told and recorded; an end that cannot be recorded is a failure itself. */
 /* Waiting costs no try. */
 static bool
 goes_on(const struct run *r, const struct err *why)
@@ -243,6 +242,7 @@ goes_on(const struct run *r, const struct err *why)
 	       (s != NULL && s->again && job_may_try_again(why));
 }
 
+/* The end that is told and recorded; an end that cannot be recorded is a failure itself. */
 static int
 account_ended(struct run *r, struct lane *l, int rc, struct err *err)
 {

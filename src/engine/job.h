@@ -77,6 +77,10 @@ struct shares {
 	bool again; /* it will be tried again: a failure is not yet its end */
 };
 
+/* Places that were taken and that job_copy has not taken over: what became of the logins, and given
+ * back. None: nothing. */
+void shares_leave(struct shares *s, enum login_end how);
+
 struct job {
 	const char *dir; /* job directory; NULL for check */
 	struct endpoint source;
