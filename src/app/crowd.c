@@ -295,14 +295,8 @@ walk_item(struct walk *w, struct schedule_item *ret, size_t at)
 
 	ret->bytes = c->ops->bytes ? c->ops->bytes(c->arg, at) : 0;
 	for (size_t end = 0; end < HOST_ENDS; end++) {
-		struct server_facts facts = { 0 };
-		struct err ignored;
-
-		if (!c->ops->host(c->arg, at, end, name))
-			continue;
-		if (c->run->state)
-			(void)!state_server_get(c->run->state, name, &facts, &ignored);
-		ret->host[ret->n_hosts++] = hosts_find(w->hosts, name, facts.connections);
+		if (c->ops->host(c->arg, at, end, name))
+			ret->host[ret->n_hosts++] = hosts_find(w->hosts, name);
 	}
 }
 

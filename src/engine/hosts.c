@@ -80,7 +80,7 @@ place_of(const struct hosts *h, const char *name, bool *ret_there)
 }
 
 static void
-host_add(struct hosts *h, size_t at, const char *name, unsigned learnt)
+host_add(struct hosts *h, size_t at, const char *name)
 {
 	struct host *new = mem_new(sizeof(*new));
 
@@ -90,15 +90,13 @@ host_add(struct hosts *h, size_t at, const char *name, unsigned learnt)
 		h->by_name = mem_resize(h->by_name, h->room, sizeof(*h->by_name));
 	}
 	new->name = mem_copy_str(name);
-	new->ceiling = learnt;
-	new->refused_ms = learnt > 0 ? clock_mono_ms() : 0;
 	memmove(h->by_name + at + 1, h->by_name + at, (h->len - at) * sizeof(*h->by_name));
 	h->by_name[at] = (unsigned)h->len;
 	h->host[h->len++] = new;
 }
 
 unsigned
-hosts_find(struct hosts *h, const char *host_port, unsigned learnt)
+hosts_find(struct hosts *h, const char *host_port)
 {
 	bool there;
 
@@ -107,7 +105,7 @@ hosts_find(struct hosts *h, const char *host_port, unsigned learnt)
 	size_t at = place_of(h, host_port, &there);
 
 	if (!there)
-		host_add(h, at, host_port, learnt);
+		host_add(h, at, host_port);
 
 	unsigned id = h->by_name[at];
 
@@ -258,19 +256,6 @@ hosts_hold(struct hosts *h, unsigned id, int64_t ms)
 	pthread_mutex_unlock(&h->mutex);
 }
 
-int64_t
-hosts_held_until_ms(struct hosts *h, const unsigned *id, size_t n)
-{
-	int64_t until_ms = 0;
-
-	pthread_mutex_lock(&h->mutex);
-	for (size_t i = 0; i < n; i++)
-		if (h->host[id[i]]->held_until_ms > until_ms)
-			until_ms = h->host[id[i]]->held_until_ms;
-	pthread_mutex_unlock(&h->mutex);
-	return until_ms > clock_mono_ms() ? until_ms : 0;
-}
-
 bool
 hosts_login(struct hosts *h, unsigned id, enum login_end how)
 {
@@ -299,16 +284,6 @@ hosts_closed(struct hosts *h, unsigned id)
 
 	pthread_mutex_unlock(&h->mutex);
 	return closed;
-}
-
-void
-hosts_set_limit(struct hosts *h, unsigned per_host)
-{
-	pthread_mutex_lock(&h->mutex);
-	h->per_host = per_host;
-	pthread_cond_broadcast(&h->left);
-	pthread_mutex_unlock(&h->mutex);
-	tell_watcher(h);
 }
 
 void

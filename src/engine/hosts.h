@@ -20,9 +20,8 @@ struct hosts;
 /* per_host: the most connections to one server; 0: no limit of ours. */
 struct hosts *hosts_new(unsigned per_host);
 void hosts_free(struct hosts *h);
-/* Number of the server "host:port"; added when it is new, with a ceiling that an earlier run has
- * learnt (0: none). */
-unsigned hosts_find(struct hosts *h, const char *host_port, unsigned learnt);
+/* Number of the server "host:port"; added when it is new. */
+unsigned hosts_find(struct hosts *h, const char *host_port);
 const char *hosts_name(const struct hosts *h, unsigned id); /* lives as long as h */
 /* A place on each of id[0..n), or on none: false. */
 bool hosts_try(struct hosts *h, const unsigned *id, size_t n);
@@ -35,8 +34,6 @@ void hosts_leave(struct hosts *h, const unsigned *id, size_t n);
 bool hosts_refused(struct hosts *h, unsigned id, unsigned *ret_now);
 /* No new connection for so long. */
 void hosts_hold(struct hosts *h, unsigned id, int64_t ms);
-/* Monotonic time until which one of them is held; 0: none is. */
-int64_t hosts_held_until_ms(struct hosts *h, const unsigned *id, size_t n);
 /* What became of the login for which a place was taken; to be told once for each place, at the latest
  * before it is given back. Five accounts in a row that are refused close the server, as going on would
  * lock its users out (rules.md 5); so many logins are never under way that it could be more. True: this
@@ -44,8 +41,7 @@ int64_t hosts_held_until_ms(struct hosts *h, const unsigned *id, size_t n);
 enum login_end { LOGIN_TAKEN, LOGIN_REFUSED, LOGIN_NONE /* the connection did not come to it */ };
 bool hosts_login(struct hosts *h, unsigned id, enum login_end how);
 bool hosts_closed(struct hosts *h, unsigned id);
-void hosts_set_limit(struct hosts *h, unsigned per_host);
-/* Broadcast when a place is given back or a limit changed; nobody holds the mutex while calling one of
+/* Broadcast when a place is given back or a login is told; nobody holds the mutex while calling one of
  * the above. */
 void hosts_watch(struct hosts *h, pthread_mutex_t *mutex, pthread_cond_t *cond);
 

@@ -6,9 +6,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-/* So that a higher rate and a signal are noticed soon. */
-enum { NAP_MS = 500 };
-
 struct rate {
 	pthread_mutex_t mutex;
 	uint64_t octets_s;
@@ -49,17 +46,6 @@ earn(struct rate *r)
 	r->at_ms = now_ms;
 }
 
-void
-rate_set(struct rate *r, uint64_t octets_s)
-{
-	pthread_mutex_lock(&r->mutex);
-	earn(r);
-	r->octets_s = octets_s;
-	if (octets_s == 0)
-		r->saved = 0;
-	pthread_mutex_unlock(&r->mutex);
-}
-
 /* Milliseconds until nothing is owed. */
 static int64_t
 owed_ms(struct rate *r, size_t n)
@@ -85,7 +71,7 @@ rate_spend(struct rate *r, size_t n, struct cancel *stop, struct err *err)
 	if (r == NULL)
 		return 0;
 	for (ms = owed_ms(r, n); ms > 0; ms = owed_ms(r, 0))
-		if (cancel_sleep(stop, ms < NAP_MS ? ms : NAP_MS, err) < 0)
+		if (cancel_sleep(stop, ms, err) < 0)
 			return -1;
 	return 0;
 }

@@ -37,7 +37,7 @@ struct schedule {
 	struct aside *aside;
 	size_t n_aside, aside_room;
 	size_t queued, running, done;
-	bool paused, stopped;
+	bool stopped;
 };
 
 /* ---- making it ---- */
@@ -259,7 +259,7 @@ schedule_next(struct schedule *s, size_t *ret_item)
 	while (!s->stopped && !cancel_raised(s->stop)) {
 		int64_t due_ms = take_back_due(s);
 
-		if (!s->paused && give_out(s, ret_item, &next))
+		if (give_out(s, ret_item, &next))
 			break;
 		next = SCHEDULE_END;
 		/* One that runs may come back to be tried again. */
@@ -291,15 +291,6 @@ schedule_again(struct schedule *s, size_t item, int64_t ms)
 	}
 	s->aside[s->n_aside++] = (struct aside){ item, clock_mono_ms() + ms };
 	s->running--;
-	pthread_cond_broadcast(&s->changed);
-	pthread_mutex_unlock(&s->mutex);
-}
-
-void
-schedule_pause(struct schedule *s, bool on)
-{
-	pthread_mutex_lock(&s->mutex);
-	s->paused = on;
 	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->mutex);
 }

@@ -35,8 +35,6 @@ enum schedule_next schedule_next(struct schedule *s, size_t *ret_item);
 void schedule_done(struct schedule *s); /* with one that was given out */
 /* Once more in `ms`. */
 void schedule_again(struct schedule *s, size_t item, int64_t ms);
-/* While paused nothing is given out; what is under way goes on. */
-void schedule_pause(struct schedule *s, bool on);
 /* Give out nothing more; those that were not given out stay where they are. */
 void schedule_stop(struct schedule *s);
 
