@@ -16,55 +16,11 @@
 #include "app/textfile.h"
 #include "app/userlist.h"
 #include "base/clock.h"
+#define LIST_NAME "users.csv"
+#include "userlist_help.h"
 
 #define HEADER "IMAP_Mailbox,IMAP_Password,SMTP_Address,IMAP_Server,Ex_Mailbox,IMAP_Port,IMAP_SSL\r\n"
 #define SHORT "IMAP_Mailbox,IMAP_Password,SMTP_Address,IMAP_Server\n"
-
-static struct err err;
-static struct userlist list;
-static struct faults faults;
-
-static int
-begin(void **state)
-{
-	(void)state;
-	memset(&err, 0, sizeof(err));
-	list = (struct userlist){ 0 };
-	faults_init(&faults);
-	return 0;
-}
-
-static int
-end(void **state)
-{
-	(void)state;
-	userlist_done(&list);
-	faults_done(&faults);
-	return 0;
-}
-
-static void
-parse(const char *text)
-{
-	char *copy = strdup(text);
-
-	userlist_done(&list);
-	faults_done(&faults);
-	faults_init(&faults);
-	assert_int_equal(userlist_parse(&list, "users.csv", copy, strlen(copy),
-	    &(struct userlist_how){ 0 }, &faults, &err), 0);
-	free(copy);
-}
-
-/* The only fault is this one. */
-static void
-refused(const char *text, const char *says)
-{
-	parse(text);
-	if (faults.count != 1 || !strstr(faults.text.data, says))
-		fail_msg("'%s' gives %zu faults: %s", text, faults.count,
-		    faults.text.data ? faults.text.data : "");
-}
 
 static void
 password_is(size_t row, const char *password)
@@ -77,7 +33,7 @@ static void
 the_example_of_the_wizard_is_read(void **state)
 {
 	(void)state;
-	parse(HEADER
+	list_parse(HEADER
 	    "\"usuario1%ncc%migracion\",\"secret,1\",usuario1@example.com,imap.example.com,usuario1,143,No\r\n"
 	    "ana.ruiz,secret2,ana.ruiz@example.com,IMAP.example.com,,993,True\r\n"
 	    "luis,secret3,luis@example.com,imap.example.com\r\n");
@@ -100,7 +56,7 @@ static void
 tls_without_a_port_is_993(void **state)
 {
 	(void)state;
-	parse(HEADER "a,p,a@x,h,,,Y\nb,p,b@x,h,,143,yes\nc,p,c@x,h,,,\nd,p,d@x,h,, 1143 ,N\n");
+	list_parse(HEADER "a,p,a@x,h,,,Y\nb,p,b@x,h,,143,yes\nc,p,c@x,h,,,\nd,p,d@x,h,, 1143 ,N\n");
 	assert_int_equal(faults.count, 0);
 	assert_string_equal(list.row[0].port, "993");
 	assert_false(list.row[0].port_given);
@@ -124,7 +80,7 @@ truth_has_the_spellings_of_the_wizard(void **state)
 		assert_true(user_truth(off[i], &is) && !is);
 	for (size_t i = 0; i < sizeof(neither) / sizeof(*neither); i++)
 		assert_false(user_truth(neither[i], &is));
-	parse(HEADER "a,p,a@x,h,,, no \n");
+	list_parse(HEADER "a,p,a@x,h,,, no \n");
 	assert_int_equal(faults.count, 0);
 }
 
@@ -132,7 +88,7 @@ static void
 the_header_decides_what_stands_where(void **state)
 {
 	(void)state;
-	parse("! list of the pilot group\n\n imap_server , SMTP_ADDRESS,imap_ssl,\"IMAP_Password\",IMAP_Mailbox\n"
+	list_parse("! list of the pilot group\n\n imap_server , SMTP_ADDRESS,imap_ssl,\"IMAP_Password\",IMAP_Mailbox\n"
 	      "h,a@x,T,p,a\n\n! b follows\nh,b@x,,\"q\",b\n");
 	assert_int_equal(faults.count, 0);
 	assert_int_equal(list.len, 2);
@@ -146,7 +102,7 @@ static void
 quotation_marks_are_doubled_and_blanks_of_passwords_kept(void **state)
 {
 	(void)state;
-	parse(SHORT "\"a\"\"b,c\" ,\"p\"\"\"\"q\" , a@x , h \n d , p with blanks ,\"d@x\",\"h\"\n"
+	list_parse(SHORT "\"a\"\"b,c\" ,\"p\"\"\"\"q\" , a@x , h \n d , p with blanks ,\"d@x\",\"h\"\n"
 		    "\"!e\",\" \",e@x,h\n");
 	assert_int_equal(faults.count, 0);
 	assert_string_equal(list.row[0].login, "a\"b,c");
@@ -162,7 +118,7 @@ static void
 an_empty_password_is_left_to_other_sources(void **state)
 {
 	(void)state;
-	parse(SHORT "a,,a@x,h\nb,\"\",b@x,h");
+	list_parse(SHORT "a,,a@x,h\nb,\"\",b@x,h");
 	assert_int_equal(faults.count, 0);
 	assert_null(list.row[0].password);
 	assert_null(list.row[1].password);
@@ -172,33 +128,33 @@ static void
 each_fault_names_file_line_column_and_what_is_accepted(void **state)
 {
 	(void)state;
-	refused(HEADER "a,p,a@x,h,,0,\n", "users.csv:2: column 6, IMAP_Port: a number from 1 to 65535");
-	refused(HEADER "a,p,a@x,h,,65536,\n", "a number from 1 to 65535");
-	refused(HEADER "a,p,a@x,h,,14 3,\n", "a number from 1 to 65535");
-	refused(HEADER "a,p,a@x,h,,,0\n",
+	list_refused(HEADER "a,p,a@x,h,,0,\n", "users.csv:2: column 6, IMAP_Port: a number from 1 to 65535");
+	list_refused(HEADER "a,p,a@x,h,,65536,\n", "a number from 1 to 65535");
+	list_refused(HEADER "a,p,a@x,h,,14 3,\n", "a number from 1 to 65535");
+	list_refused(HEADER "a,p,a@x,h,,,0\n",
 	    "users.csv:2: column 7, IMAP_SSL: Y, Yes, T, True, N, No, F, False");
-	refused(HEADER "a,p,anna,h\n", "column 3, SMTP_Address: an address as anna@example.org");
-	refused(HEADER "a,p,,h\n", "column 3, SMTP_Address: an address");
-	refused(HEADER "a,p,a@x,\n", "column 4, IMAP_Server: the host name");
-	refused(HEADER "a,p,a@x,h:993\n", "a port goes into IMAP_Port");
-	refused(HEADER "a,p,a@x,imaps://h/\n", "a host name or an address alone");
-	refused(HEADER " ,p,a@x,h\n", "column 1, IMAP_Mailbox: the name to log in with is missing");
-	refused(HEADER "a\x01,p,a@x,h\n", "without control characters");
-	refused(HEADER "a,p\n", "users.csv:2: column 3, SMTP_Address, is missing; the row ends with column 2");
-	refused(HEADER "a,p,a@x,h,,,,more\n", "8 fields, but the header has 7 columns");
-	refused(HEADER "a,\"p,a@x,h\n", "column 2, IMAP_Password: the quotation mark at its start is not closed");
-	refused(HEADER "a,\"p\"q,a@x,h\n", "column 2, IMAP_Password: text behind the closing quotation mark");
-	refused(HEADER "a,p\"q,a@x,h\n", "column 2, IMAP_Password: a quotation mark within a field");
-	refused(HEADER "a,p,a@x,h\nb,p,b@x,h\na,q,c@x,H\n", "users.csv:4: the account of line 2 again");
+	list_refused(HEADER "a,p,anna,h\n", "column 3, SMTP_Address: an address as anna@example.org");
+	list_refused(HEADER "a,p,,h\n", "column 3, SMTP_Address: an address");
+	list_refused(HEADER "a,p,a@x,\n", "column 4, IMAP_Server: the host name");
+	list_refused(HEADER "a,p,a@x,h:993\n", "a port goes into IMAP_Port");
+	list_refused(HEADER "a,p,a@x,imaps://h/\n", "a host name or an address alone");
+	list_refused(HEADER " ,p,a@x,h\n", "column 1, IMAP_Mailbox: the name to log in with is missing");
+	list_refused(HEADER "a\x01,p,a@x,h\n", "without control characters");
+	list_refused(HEADER "a,p\n", "users.csv:2: column 3, SMTP_Address, is missing; the row ends with column 2");
+	list_refused(HEADER "a,p,a@x,h,,,,more\n", "8 fields, but the header has 7 columns");
+	list_refused(HEADER "a,\"p,a@x,h\n", "column 2, IMAP_Password: the quotation mark at its start is not closed");
+	list_refused(HEADER "a,\"p\"q,a@x,h\n", "column 2, IMAP_Password: text behind the closing quotation mark");
+	list_refused(HEADER "a,p\"q,a@x,h\n", "column 2, IMAP_Password: a quotation mark within a field");
+	list_refused(HEADER "a,p,a@x,h\nb,p,b@x,h\na,q,c@x,H\n", "users.csv:4: the account of line 2 again");
 	/* Two doors of one server: both would be mail/a@h. */
-	refused(HEADER "a,p,a@x,h\na,q,c@x,h,,993,Y\n", "users.csv:3: the account of line 2 again");
+	list_refused(HEADER "a,p,a@x,h\na,q,c@x,h,,993,Y\n", "users.csv:3: the account of line 2 again");
 }
 
 static void
 every_fault_of_a_list_is_told_at_once(void **state)
 {
 	(void)state;
-	parse(HEADER "a,p,a,h,,x,maybe\nb,p,b@x,h\n\"c,p,c@x,h\nd,p\n");
+	list_parse(HEADER "a,p,a,h,,x,maybe\nb,p,b@x,h\n\"c,p,c@x,h\nd,p\n");
 	assert_int_equal(faults.count, 5);
 	assert_non_null(strstr(faults.text.data, "users.csv:2: column 3"));
 	assert_non_null(strstr(faults.text.data, "users.csv:2: column 6"));
@@ -215,15 +171,15 @@ static void
 headers_that_are_none_say_what_one_is(void **state)
 {
 	(void)state;
-	refused("ana,hunter2,ana@x,h\n", "users.csv:1: this first row is no header; it should be IMAP_Mailbox,");
+	list_refused("ana,hunter2,ana@x,h\n", "users.csv:1: this first row is no header; it should be IMAP_Mailbox,");
 	assert_null(strstr(faults.text.data, "hunter2"));
-	refused("IMAP_Mailbox,IMAP_Password,SMTP_Adress,IMAP_Server,SMTP_Address\n",
+	list_refused("IMAP_Mailbox,IMAP_Password,SMTP_Adress,IMAP_Server,SMTP_Address\n",
 	    "column 3 of the header, 'SMTP_Adress', is none; did you mean SMTP_Address?");
-	refused("IMAP_Mailbox,IMAP_Password,SMTP_Address\n", "the header lacks the column IMAP_Server");
-	refused(SHORT "", "the list has no account below its header");
-	refused("", "the list has no account; its first row");
-	refused("\n! nothing\n", "the list has no account");
-	refused("IMAP_Mailbox,IMAP_Password,SMTP_Address,IMAP_Server,imap_server\na,b,c@d,e\n",
+	list_refused("IMAP_Mailbox,IMAP_Password,SMTP_Address\n", "the header lacks the column IMAP_Server");
+	list_refused(SHORT "", "the list has no account below its header");
+	list_refused("", "the list has no account; its first row");
+	list_refused("\n! nothing\n", "the list has no account");
+	list_refused("IMAP_Mailbox,IMAP_Password,SMTP_Address,IMAP_Server,imap_server\na,b,c@d,e\n",
 	    "the header has IMAP_Server twice, in columns 4 and 5");
 }
 
@@ -232,7 +188,7 @@ static void
 em_46_no_fault_shows_what_a_field_holds(void **state)
 {
 	(void)state;
-	parse(HEADER "a,hun,ter2,a@x,h\na,hun\"ter2,a@x,h\na,\"x\"hunter2,a@x,h\na,p,hunter2,h\n"
+	list_parse(HEADER "a,hun,ter2,a@x,h\na,hun\"ter2,a@x,h\na,\"x\"hunter2,a@x,h\na,p,hunter2,h\n"
 		     "a,p,a@x,h,,hunter2,hunter2\na,p,a@x,hun ter2\na,p,a@x,h,,,,,hunter2\n");
 	assert_true(faults.count >= 7);
 	assert_null(strstr(faults.text.data, "hun"));
@@ -248,11 +204,11 @@ em_47_passwords_are_never_cut(void **state)
 	(void)state;
 	memset(at, 'x', USER_PASSWORD_MAX);
 	memcpy(at + USER_PASSWORD_MAX, ",a@x,h\n", 8);
-	parse(text);
+	list_parse(text);
 	assert_int_equal(faults.count, 0);
 	assert_int_equal(secret_value(list.row[0].password).len, USER_PASSWORD_MAX);
 	memcpy(at + USER_PASSWORD_MAX, "x,a@x,h\n", 9);
-	refused(text, "at most 8,192 octets");
+	list_refused(text, "at most 8,192 octets");
 }
 
 /* EM-35: the same list works whatever made it, and one without users is an error. */
@@ -315,7 +271,7 @@ static void
 urls_of_rows_name_the_same_account(void **state)
 {
 	(void)state;
-	parse(HEADER "usuario1%ncc%migracion,p,a@x,Host\n\"a b@c\",p,a@x,h,,,T\nx,p,a@x,::1,,10143\n"
+	list_parse(HEADER "usuario1%ncc%migracion,p,a@x,Host\n\"a b@c\",p,a@x,h,,,T\nx,p,a@x,::1,,10143\n"
 		     "y,p,a@x,[::2],,,Y\nz,p,a@x,h,,143,\n");
 	assert_int_equal(faults.count, 0);
 	assert_string_equal(list.row[0].source, "imap://usuario1%25ncc%25migracion@Host/");
@@ -465,14 +421,14 @@ hostile_octets_give_faults_and_no_harm(void **state)
 			text[len++] = alphabet[(seed >> 16) % (sizeof(alphabet) - 1)];
 		}
 		text[len] = '\0';
-		parse(text);
+		list_parse(text);
 		for (size_t i = 0; i < list.len; i++) {
 			assert_true(*list.row[i].login && *list.row[i].server);
 			assert_non_null(strchr(list.row[i].smtp_address, '@'));
 		}
 	}
 	memset(text_of_commas, ',', sizeof(text_of_commas) - 1);
-	parse(text_of_commas);
+	list_parse(text_of_commas);
 	assert_int_equal(faults.count, 1);
 }
 
@@ -480,26 +436,26 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_example_of_the_wizard_is_read, begin, end),
-		cmocka_unit_test_setup_teardown(tls_without_a_port_is_993, begin, end),
-		cmocka_unit_test_setup_teardown(truth_has_the_spellings_of_the_wizard, begin, end),
-		cmocka_unit_test_setup_teardown(the_header_decides_what_stands_where, begin, end),
+		cmocka_unit_test_setup_teardown(the_example_of_the_wizard_is_read, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(tls_without_a_port_is_993, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(truth_has_the_spellings_of_the_wizard, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(the_header_decides_what_stands_where, list_begin, list_end),
 		cmocka_unit_test_setup_teardown(
-		    quotation_marks_are_doubled_and_blanks_of_passwords_kept, begin, end),
-		cmocka_unit_test_setup_teardown(an_empty_password_is_left_to_other_sources, begin, end),
+		    quotation_marks_are_doubled_and_blanks_of_passwords_kept, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(an_empty_password_is_left_to_other_sources, list_begin, list_end),
 		cmocka_unit_test_setup_teardown(
-		    each_fault_names_file_line_column_and_what_is_accepted, begin, end),
-		cmocka_unit_test_setup_teardown(every_fault_of_a_list_is_told_at_once, begin, end),
-		cmocka_unit_test_setup_teardown(headers_that_are_none_say_what_one_is, begin, end),
-		cmocka_unit_test_setup_teardown(em_46_no_fault_shows_what_a_field_holds, begin, end),
-		cmocka_unit_test_setup_teardown(em_47_passwords_are_never_cut, begin, end),
+		    each_fault_names_file_line_column_and_what_is_accepted, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(every_fault_of_a_list_is_told_at_once, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(headers_that_are_none_say_what_one_is, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(em_46_no_fault_shows_what_a_field_holds, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(em_47_passwords_are_never_cut, list_begin, list_end),
 		cmocka_unit_test_setup_teardown(
-		    em_35_lists_of_all_code_pages_find_their_users, begin, end),
-		cmocka_unit_test_setup_teardown(what_is_no_text_says_so, begin, end),
-		cmocka_unit_test_setup_teardown(urls_of_rows_name_the_same_account, begin, end),
-		cmocka_unit_test_setup_teardown(no_password_stays_in_memory, begin, end),
-		cmocka_unit_test_setup_teardown(fifty_thousand_rows_load_quickly, begin, end),
-		cmocka_unit_test_setup_teardown(hostile_octets_give_faults_and_no_harm, begin, end),
+		    em_35_lists_of_all_code_pages_find_their_users, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(what_is_no_text_says_so, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(urls_of_rows_name_the_same_account, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(no_password_stays_in_memory, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(fifty_thousand_rows_load_quickly, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(hostile_octets_give_faults_and_no_harm, list_begin, list_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

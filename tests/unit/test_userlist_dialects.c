@@ -13,62 +13,17 @@
 #include "app/textfile.h"
 #include "app/userlist.h"
 #include "imap/url.h"
-
-static struct err err;
-static struct userlist list;
-static struct faults faults;
-static struct userlist_how how;
-
-static int
-begin(void **state)
-{
-	(void)state;
-	memset(&err, 0, sizeof(err));
-	list = (struct userlist){ 0 };
-	how = (struct userlist_how){ 0 };
-	faults_init(&faults);
-	return 0;
-}
-
-static int
-end(void **state)
-{
-	(void)state;
-	userlist_done(&list);
-	faults_done(&faults);
-	return 0;
-}
-
-static void
-parse_any(const char *text)
-{
-	char *copy = strdup(text);
-
-	userlist_done(&list);
-	faults_done(&faults);
-	faults_init(&faults);
-	assert_int_equal(
-	    userlist_parse(&list, "u.csv", copy, strlen(copy), &how, &faults, &err), 0);
-	free(copy);
-}
+#define LIST_NAME "u.csv"
+#include "userlist_help.h"
 
 static void
 parse(const char *text, enum userlist_dialect dialect, size_t rows)
 {
-	parse_any(text);
+	list_parse(text);
 	if (faults.count > 0)
 		fail_msg("'%s': %s", text, faults.text.data);
 	assert_int_equal(list.dialect, dialect);
 	assert_int_equal(list.len, rows);
-}
-
-static void
-refused(const char *text, const char *says)
-{
-	parse_any(text);
-	if (faults.count != 1 || !strstr(faults.text.data, says))
-		fail_msg("'%s' gives %zu faults: %s", text, faults.count,
-		    faults.text.data ? faults.text.data : "");
 }
 
 static void
@@ -123,9 +78,9 @@ a_server_that_is_missing_or_none_says_so(void **state)
 		"http://host/", "host/folder" };
 
 	(void)state;
-	refused(EXCHANGE "a@x,a,p\n", "u.csv:1: a list of Exchange Online names no server: give --server");
+	list_refused(EXCHANGE "a@x,a,p\n", "u.csv:1: a list of Exchange Online names no server: give --server");
 	how.server = "h";
-	refused("host1;user1;password1;host2;user2;password2;\nh;a;p;g;b;q;\n", "--server is for lists of");
+	list_refused("host1;user1;password1;host2;user2;password2;\nh;a;p;g;b;q;\n", "--server is for lists of");
 	for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++) {
 		char text[] = EXCHANGE "a@x,a,p\n";
 
@@ -194,16 +149,16 @@ imapsync_options_of_servers_are_taken(void **state)
 	assert_string_equal(list.row[2].source, "imaps://e@h:10993/");
 	assert_string_equal(list.row[2].dest, "imaps://f@g:10143/");
 	assert_string_equal(list.row[3].source, "imaps://i@h/");
-	refused("h;a;p;g;b;q;--folder INBOX;\n", "u.csv:1: column 7, extra: of imapsync's options --port1 N");
-	refused("h;a;p;g;b;q;--port1 x;\n", "column 7, extra");
-	refused("h;a;p;g;b;q;--port1;\n", "column 7, extra");
-	refused("h;a;p;g;b;q;--ssl3;\n", "column 7, extra");
-	refused("h;a;p;g;b;q;1;\n", "column 7, extra");
-	refused("h;a;p;g;b;q;;more;\n", "no field of such a list can hold a ';'");
-	refused("h;a;p;g;b;q;\nh;a\n", "u.csv:2: column 3, password1, is missing");
-	refused("h;a;p;;b;q;\n", "column 4, host2: a server as imap.example.org");
-	refused("h;a;p;g; ;q;\n", "column 5, user2: the name to log in with is missing");
-	refused("h/x;a;p;g;b;q;\n", "column 1, host1: a server as");
+	list_refused("h;a;p;g;b;q;--folder INBOX;\n", "u.csv:1: column 7, extra: of imapsync's options --port1 N");
+	list_refused("h;a;p;g;b;q;--port1 x;\n", "column 7, extra");
+	list_refused("h;a;p;g;b;q;--port1;\n", "column 7, extra");
+	list_refused("h;a;p;g;b;q;--ssl3;\n", "column 7, extra");
+	list_refused("h;a;p;g;b;q;1;\n", "column 7, extra");
+	list_refused("h;a;p;g;b;q;;more;\n", "no field of such a list can hold a ';'");
+	list_refused("h;a;p;g;b;q;\nh;a\n", "u.csv:2: column 3, password1, is missing");
+	list_refused("h;a;p;;b;q;\n", "column 4, host2: a server as imap.example.org");
+	list_refused("h;a;p;g; ;q;\n", "column 5, user2: the name to log in with is missing");
+	list_refused("h/x;a;p;g;b;q;\n", "column 1, host1: a server as");
 }
 
 /* ---- our own ---- */
@@ -251,36 +206,36 @@ whatever_selects_mail_may_be_a_column(void **state)
 	setting_is(0, 5, "unseen", "yes");
 	setting_is(0, 7, "max-size", "45M");
 	setting_is(0, 8, "priority-folders", "Sent");
-	refused("source,min_size\nimaps://a@h/,large\n", "column 2, min-size: not accepted; a size as 500k");
+	list_refused("source,min_size\nimaps://a@h/,large\n", "column 2, min-size: not accepted; a size as 500k");
 }
 
 static void
 columns_that_an_account_cannot_have_name_the_nearest(void **state)
 {
 	(void)state;
-	refused("source,foldr\nimaps://a@h/,x\n", "column 2 of the header, 'foldr', is none; did you mean folder?");
-	refused("source,tls_pn\n", "did you mean tls-pin?");
-	refused("source,format\nimaps://a@h/,mbox\n", "--format is for the whole run and goes on the command line");
-	refused("source,jobs\nimaps://a@h/,2\n", "column 2 of the header: --jobs is for the whole run");
-	refused("source,since,since\nimaps://a@h/,,\n", "the header has since twice, in columns 2 and 3");
-	refused("dest,folder\nimaps://a@h/,x\n", "the header lacks the column source");
+	list_refused("source,foldr\nimaps://a@h/,x\n", "column 2 of the header, 'foldr', is none; did you mean folder?");
+	list_refused("source,tls_pn\n", "did you mean tls-pin?");
+	list_refused("source,format\nimaps://a@h/,mbox\n", "--format is for the whole run and goes on the command line");
+	list_refused("source,jobs\nimaps://a@h/,2\n", "column 2 of the header: --jobs is for the whole run");
+	list_refused("source,since,since\nimaps://a@h/,,\n", "the header has since twice, in columns 2 and 3");
+	list_refused("dest,folder\nimaps://a@h/,x\n", "the header lacks the column source");
 }
 
 static void
 values_of_options_are_tried_before_anything_is_contacted(void **state)
 {
 	(void)state;
-	refused("source,since\nimaps://a@h/,yesterday\n", "u.csv:2: column 2, since: not accepted; a date as 2003-11-07");
-	refused("source,timeout\nimaps://a@h/,soon\n", "column 2, timeout: not accepted; a number with ms, s, m");
-	refused("source,tls_pin\nimaps://a@h/,abc\n", "sha256:");
-	refused("source,map\nimaps://a@h/,Sent\n", "column 2, map: not accepted; FOLDER=FOLDER is expected");
-	refused("source,insecure_tls\nimaps://a@h/,perhaps\n", "yes and no are");
-	refused("source,namespace\nimaps://a@h/,hunter2\n", "personal|other|shared");
-	refused("source,dest\nanna@h,\n", "column 1, source: an IMAP URL as imaps://user@host/");
-	refused("source,dest\nimaps://a%h@h/,\n", "is written %25");
-	refused("source,dest\nimaps://a@h/,imaps://h/\n", "column 2, dest: an IMAP URL");
-	refused("source,dest\nimaps://a%01@h/,\n", "column 1, source");
-	refused("source,dest\n,imaps://a@h/\n", "column 1, source");
+	list_refused("source,since\nimaps://a@h/,yesterday\n", "u.csv:2: column 2, since: not accepted; a date as 2003-11-07");
+	list_refused("source,timeout\nimaps://a@h/,soon\n", "column 2, timeout: not accepted; a number with ms, s, m");
+	list_refused("source,tls_pin\nimaps://a@h/,abc\n", "sha256:");
+	list_refused("source,map\nimaps://a@h/,Sent\n", "column 2, map: not accepted; FOLDER=FOLDER is expected");
+	list_refused("source,insecure_tls\nimaps://a@h/,perhaps\n", "yes and no are");
+	list_refused("source,namespace\nimaps://a@h/,hunter2\n", "personal|other|shared");
+	list_refused("source,dest\nanna@h,\n", "column 1, source: an IMAP URL as imaps://user@host/");
+	list_refused("source,dest\nimaps://a%h@h/,\n", "is written %25");
+	list_refused("source,dest\nimaps://a@h/,imaps://h/\n", "column 2, dest: an IMAP URL");
+	list_refused("source,dest\nimaps://a%01@h/,\n", "column 1, source");
+	list_refused("source,dest\n,imaps://a@h/\n", "column 1, source");
 }
 
 static void
@@ -297,12 +252,12 @@ no_fault_of_any_dialect_shows_a_field(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
-		parse_any(texts[i]);
+		list_parse(texts[i]);
 		assert_true(faults.count > 0);
 		assert_null(strstr(faults.text.data, "hunter2"));
 	}
 	how.server = "h";
-	parse_any("EmailAddress,UserName,Password,UserRoot\nhunter2,a,p,\nhunter2\nc@x,a,\"hunter2,\n");
+	list_parse("EmailAddress,UserName,Password,UserRoot\nhunter2,a,p,\nhunter2\nc@x,a,\"hunter2,\n");
 	assert_int_equal(faults.count, 3);
 	assert_null(strstr(faults.text.data, "hunter2"));
 }
@@ -321,7 +276,7 @@ spreadsheets_separate_as_they_like(void **state)
 	assert_null(list.row[0].dest);
 	assert_string_equal(list.row[1].dest, "imaps://b@g/");
 	parse("source;dest\nimaps://a@h/;imaps://a@g/\n", USERLIST_OWN, 1);
-	refused("source;dest\nimaps://a@h/;;x\n", "a field with a semicolon in it");
+	list_refused("source;dest\nimaps://a@h/;;x\n", "a field with a semicolon in it");
 }
 
 static void
@@ -329,12 +284,12 @@ only_the_dialects_that_are_asked_for_are_taken(void **state)
 {
 	(void)state;
 	how.dialects = USERLIST_WIZARD;
-	refused("source,dest\nimaps://a@h/,\n", "this is a list of imex; expected is one of the Migration Wizard: IMAP_Mailbox,");
-	refused("h;a;p;g;b;q;\n", "this is a list of imapsync; expected is");
-	refused("h,a,p\n", "this first row is no header; it should be IMAP_Mailbox,");
+	list_refused("source,dest\nimaps://a@h/,\n", "this is a list of imex; expected is one of the Migration Wizard: IMAP_Mailbox,");
+	list_refused("h;a;p;g;b;q;\n", "this is a list of imapsync; expected is");
+	list_refused("h,a,p\n", "this first row is no header; it should be IMAP_Mailbox,");
 	assert_null(strstr(faults.text.data, "host1"));
 	how.dialects = 0;
-	refused("h,a,p\n", " or source[,dest");
+	list_refused("h,a,p\n", " or source[,dest");
 }
 
 static void
@@ -344,11 +299,11 @@ two_rows_with_one_destination_are_refused_unless_merged(void **state)
 		"imaps://c@h/,imap://ALL@G/\n";
 
 	(void)state;
-	refused(text, "u.csv:4: the destination is that of line 2");
+	list_refused(text, "u.csv:4: the destination is that of line 2");
 	how.merge = true;
 	parse(text, USERLIST_OWN, 3);
-	refused("source,dest\nimaps://a@h/,\nimap://a@H/,\n", "u.csv:3: the account of line 2 again");
-	refused("source,dest\nimaps://a@h/,imap://a@h/\n", "u.csv:2: source and destination are one account");
+	list_refused("source,dest\nimaps://a@h/,\nimap://a@H/,\n", "u.csv:3: the account of line 2 again");
+	list_refused("source,dest\nimaps://a@h/,imap://a@h/\n", "u.csv:2: source and destination are one account");
 	parse("source,dest\nimaps://a@h/,imaps://a@h:1993/\nimaps://A@h/,\n", USERLIST_OWN, 2);
 }
 
@@ -399,7 +354,7 @@ hostile_octets_give_whole_rows_or_faults(void **state)
 		}
 		text[len] = '\0';
 		how.server = round % 5 == 0 ? "h" : NULL;
-		parse_any(text);
+		list_parse(text);
 		assert_true(list.len > 0 || faults.count > 0);
 		arena_init(&a, 1 << 20);
 		for (size_t i = 0; i < list.len; i++) {
@@ -420,25 +375,25 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-		    exchange_online_takes_its_server_from_the_command_line, begin, end),
-		cmocka_unit_test_setup_teardown(a_server_that_is_missing_or_none_says_so, begin, end),
-		cmocka_unit_test_setup_teardown(the_root_of_a_user_narrows_what_is_copied, begin, end),
-		cmocka_unit_test_setup_teardown(imapsync_needs_no_header, begin, end),
-		cmocka_unit_test_setup_teardown(imapsync_options_of_servers_are_taken, begin, end),
-		cmocka_unit_test_setup_teardown(own_lists_have_options_as_columns, begin, end),
-		cmocka_unit_test_setup_teardown(whatever_selects_mail_may_be_a_column, begin, end),
+		    exchange_online_takes_its_server_from_the_command_line, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(a_server_that_is_missing_or_none_says_so, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(the_root_of_a_user_narrows_what_is_copied, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(imapsync_needs_no_header, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(imapsync_options_of_servers_are_taken, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(own_lists_have_options_as_columns, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(whatever_selects_mail_may_be_a_column, list_begin, list_end),
 		cmocka_unit_test_setup_teardown(
-		    columns_that_an_account_cannot_have_name_the_nearest, begin, end),
+		    columns_that_an_account_cannot_have_name_the_nearest, list_begin, list_end),
 		cmocka_unit_test_setup_teardown(
-		    values_of_options_are_tried_before_anything_is_contacted, begin, end),
-		cmocka_unit_test_setup_teardown(no_fault_of_any_dialect_shows_a_field, begin, end),
-		cmocka_unit_test_setup_teardown(spreadsheets_separate_as_they_like, begin, end),
+		    values_of_options_are_tried_before_anything_is_contacted, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(no_fault_of_any_dialect_shows_a_field, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(spreadsheets_separate_as_they_like, list_begin, list_end),
 		cmocka_unit_test_setup_teardown(
-		    only_the_dialects_that_are_asked_for_are_taken, begin, end),
+		    only_the_dialects_that_are_asked_for_are_taken, list_begin, list_end),
 		cmocka_unit_test_setup_teardown(
-		    two_rows_with_one_destination_are_refused_unless_merged, begin, end),
-		cmocka_unit_test_setup_teardown(utf16_of_spreadsheets_is_read, begin, end),
-		cmocka_unit_test_setup_teardown(hostile_octets_give_whole_rows_or_faults, begin, end),
+		    two_rows_with_one_destination_are_refused_unless_merged, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(utf16_of_spreadsheets_is_read, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(hostile_octets_give_whole_rows_or_faults, list_begin, list_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

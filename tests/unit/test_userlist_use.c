@@ -13,45 +13,32 @@
 
 #include "app/lists.h"
 #include "app/userlist.h"
+#define LIST_NAME "u.csv"
+#include "userlist_help.h"
 
-static struct err err;
-static struct userlist list;
-static struct faults faults;
 static struct options o;
 
 static int
 begin(void **state)
 {
-	(void)state;
-	memset(&err, 0, sizeof(err));
-	list = (struct userlist){ 0 };
-	faults_init(&faults);
 	options_init(&o, command_find("migrate"));
 	unsetenv("IMEX_PASSWORD");
 	unsetenv("IMEX_DEST_PASSWORD");
 	setenv("HOME", "/nowhere", 1);
-	return 0;
+	return list_begin(state);
 }
 
 static int
 end(void **state)
 {
-	(void)state;
-	userlist_done(&list);
-	faults_done(&faults);
 	options_done(&o);
-	return 0;
+	return list_end(state);
 }
 
 static void
 parse(const char *text)
 {
-	char *copy = strdup(text);
-
-	userlist_done(&list);
-	assert_int_equal(userlist_parse(&list, "u.csv", copy, strlen(copy),
-	    &(struct userlist_how){ 0 }, &faults, &err), 0);
-	free(copy);
+	list_parse(text);
 	assert_int_equal(faults.count, 0);
 }
 
