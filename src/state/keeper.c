@@ -15,9 +15,10 @@
  *
  * Who reads after a put sees what was put: a read waits for the commit of the group when a writer
  * of its account (or of what it asks for) stands in front of it, and is served after that commit;
- * every other read is answered before the first sync. Reading within the open transaction was
- * rejected: what is seen must be durable. Ending a group in front of each read was rejected too:
- * each worker reads after it has put, so that groups would be of one or two.
+ * every other read is answered before the first sync. What only says how far an account is goes
+ * without a sync (request_lasts), and is durable with the next commit that has one. Reading within the
+ * open transaction was rejected: what is seen must be committed. Ending a group in front of each
+ * read was rejected too: each worker reads after it has put, so that groups would be of one or two.
  *
  * When only reading there is no keeper: calls run at once under the mutex, each a short
  * transaction of its own. */
@@ -358,12 +359,40 @@ group_sync_log(struct state *t, const struct group *g, size_t len, struct err *e
 	return 0;
 }
 
-/* The first `len` in one transaction, which one alone makes for itself. A batch that fails ends it
- * in front of that batch. -1: nothing of all that is there. */
+/* Each in its turn; a batch that fails ends them in front of it. *ret_folders: records of folders were
+ * written. -1: the whole transaction is lost. */
+static int
+group_serve(struct state *t, struct group *g, size_t len, bool *ret_folders, struct err *err)
+{
+	*ret_folders = false;
+	for (size_t i = 0; i < len; i++) {
+		struct request *r = g->request[i];
+		int64_t before = t->ops->changes(t->backend);
+
+		r->rc = state_serve(t, r, &r->err);
+		*ret_folders |=
+		    r->kind == REQUEST_FOLDER && t->ops->changes(t->backend) != before;
+		if (r->rc == 0)
+			continue;
+		if (len > 1 && t->ops->group_lost(t->backend)) {
+			*err = r->err;
+			return -1;
+		}
+		if (r->kind == REQUEST_BATCH) {
+			group_fail(g, i, &r->err);
+			return 0;
+		}
+	}
+	return 0;
+}
+
+/* The first `len` in one transaction, which one alone makes for itself. -1: nothing of all that is
+ * there. */
 static int
 group_apply(struct state *t, struct group *g, size_t len, struct err *err)
 {
-	bool many = len > 1, lasts = false, folders = false;
+	bool many = len > 1, lasts = false, folders;
+	int rc;
 
 	for (size_t i = 0; i < len; i++)
 		lasts |= request_lasts(g->request[i]);
@@ -371,30 +400,16 @@ group_apply(struct state *t, struct group *g, size_t len, struct err *err)
 		return -1;
 	if (many && t->ops->group_begin(t->backend, err) < 0)
 		return -1;
-	for (size_t i = 0; i < len; i++) {
-		struct request *r = g->request[i];
+	rc = group_serve(t, g, len, &folders, err);
+	if (many) {
+		struct err ended;
 
-		int64_t before = t->ops->changes(t->backend);
-
-		r->rc = state_serve(t, r, &r->err);
-		folders |= r->kind == REQUEST_FOLDER && t->ops->changes(t->backend) != before;
-		if (r->rc == 0)
-			continue;
-		if (many && t->ops->group_lost(t->backend)) {
-			struct err ignored;
-
-			*err = r->err;
-			(void)!t->ops->group_end(t->backend, false, &ignored);
+		if (t->ops->group_end(t->backend, rc == 0, &ended) < 0 && rc == 0) {
+			*err = ended;
 			return -1;
 		}
-		if (r->kind == REQUEST_BATCH) {
-			group_fail(g, i, &r->err);
-			break;
-		}
 	}
-	if (many && t->ops->group_end(t->backend, true, err) < 0)
-		return -1;
-	return folders && !lasts ? t->ops->settle(t->backend, err) : 0;
+	return rc == 0 && folders && !lasts ? t->ops->settle(t->backend, err) : rc;
 }
 
 /* The barrier: files, then the log that speaks of them, then the rows. */

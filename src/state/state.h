@@ -4,9 +4,11 @@
  * Any thread may call; a single keeper thread owns the database handle and serves a queue.
  * Writes come in batches: state_put gives a batch away, the keeper first makes the files of the
  * batch durable (batch->pending), then commits its rows in one transaction, which writes of others
- * may share: one that is refused fails alone. That order is the
- * barrier of design.md 6.2. After a failure in the keeper every call returns that error, and
- * waiters wake.
+ * may share: one that is refused fails alone. That order is the barrier of design.md 6.2. What only
+ * says how far an account is (that it was claimed, waits or has ended, that a folder is as it was)
+ * is committed without a sync, and durable with the next commit that has one, the run's end at the
+ * latest: a power cut may take it, and the next run finds it out again. After a failure in the
+ * keeper every call returns that error, and waiters wake.
  *
  * Errors: ERR_STATE (65, damaged), ERR_NEWER_STATE, ERR_OTHER_JOB (78), ERR_BUSY (75, another
  * process: its pid is named), ERR_NO_INPUT (66, no job there), ERR_CONFIG (78, WAL on a network
@@ -298,11 +300,12 @@ void state_set_workers(struct state *t, size_t n);
  * are workers (three at least), are under way (bounded descriptors). */
 int
 state_put(struct state *t, const struct lease *l, struct batch **b, struct err *err) WARN_UNUSED;
-/* The number of batches put so far, by all threads; state_wait returns when so many are durable.
+/* The number of batches put so far, by all threads; state_wait returns when so many are durable
+ * (but for what may wait, above).
  * Batches end in the order in which they were put. */
 uint64_t state_ticket(struct state *t);
 int state_wait(struct state *t, uint64_t ticket, struct err *err) WARN_UNUSED;
-/* Everything put so far is durable on return. */
+/* Everything put so far is durable on return, but for what may wait (above). */
 int state_barrier(struct state *t, struct err *err) WARN_UNUSED;
 int state_server_get(struct state *t, const char *host_port, struct server_facts *ret,
     struct err *err) WARN_UNUSED; /* unknown: zeroed, works_form -1 */
