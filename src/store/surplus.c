@@ -17,10 +17,11 @@ bool
 surplus_starts(const struct surplus_line *line, const char *text)
 {
 	size_t len = strlen(text);
+	size_t whole = strnlen(line->start.data, line->start.len);
 
-	if (!line->whole && line->start.len < len)
-		len = line->start.len;
-	return line->start.len >= len && memcmp(line->start.data, text, len) == 0;
+	if ((whole < line->start.len || !line->whole) && whole < len)
+		len = whole;
+	return whole >= len && memcmp(line->start.data, text, len) == 0;
 }
 
 static void

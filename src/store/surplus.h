@@ -18,7 +18,8 @@ struct surplus_line {
 int surplus_look(int fd, uint64_t at, bool (*ours)(const void *arg, const struct surplus_line *line),
     const void *arg, bool *ret, bool *ret_nul, struct err *err) WARN_UNUSED;
 
-/* The line begins with it; one that is not whole may end within it. */
+/* The line begins with it; one that is not whole may end within it, and so may one with a NUL, behind
+ * which a power cut took octets. */
 bool surplus_starts(const struct surplus_line *line, const char *text);
 
 #endif

@@ -88,6 +88,20 @@ lines_are_seen_by_their_edges_whatever_their_length(void **state)
 	assert_true(slice_eq(seen[2].start, "torn") && !seen[2].whole);
 }
 
+/* A power cut loses sectors, and one may begin within a From_ line. */
+static void
+a_nul_tears_a_line_as_its_end_does(void **state)
+{
+	const struct surplus_line torn = { .start = { "From MAIL\0\0\0", 12 }, .whole = true };
+	const struct surplus_line lost = { .start = { "\0From", 5 }, .whole = true };
+
+	(void)state;
+	assert_true(surplus_starts(&torn, "From "));
+	assert_true(surplus_starts(&torn, "From MAILER-DAEMON"));
+	assert_false(surplus_starts(&torn, "From ann"));
+	assert_true(surplus_starts(&lost, "From MAILER-DAEMON"));
+}
+
 static void
 one_line_of_others_is_enough(void **state)
 {
@@ -194,6 +208,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_DIR(lines_are_seen_by_their_edges_whatever_their_length),
 		WITH_DIR(one_line_of_others_is_enough),
+		cmocka_unit_test(a_nul_tears_a_line_as_its_end_does),
 		cmocka_unit_test(a_torn_line_may_end_within_a_word),
 		WITH_DIR(lines_that_point_into_our_own_records_may_be_cut),
 		WITH_DIR(lines_of_others_are_left),
