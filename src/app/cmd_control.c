@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "app/birth.h"
@@ -109,33 +108,6 @@ ctl_options(struct ctl *c, struct err *err)
 	return options_fit(c->o, err);
 }
 
-static int
-row_order(const void *a, const void *b)
-{
-	const struct user_row *const *x = a, *const *y = b;
-	int rc = strcasecmp((*x)->login, (*y)->login);
-
-	return rc != 0 ? rc : (*x)->line < (*y)->line ? -1 : (*x)->line > (*y)->line;
-}
-
-/* Accounts with one destination would end up as one (rules.md 2.6). */
-static int
-ctl_apart(struct ctl *c, struct err *err)
-{
-	const struct user_row **row = mem_new((c->list.len + 1) * sizeof(*row));
-
-	for (size_t i = 0; i < c->list.len; i++)
-		row[i] = &c->list.row[i];
-	qsort(row, c->list.len, sizeof(*row), row_order);
-	for (size_t i = 1; i < c->list.len; i++)
-		if (strcasecmp(row[i - 1]->login, row[i]->login) == 0)
-			faults_add(&c->faults, c->w.accounts, row[i]->line,
-			    "IMAP_Mailbox is that of line %u on another server, and --dest would "
-			    "send both to one account", row[i - 1]->line);
-	free(row);
-	return faults_end(&c->faults, err);
-}
-
 /* With the first login in its place it must be a URL. */
 static int
 ctl_dest(struct ctl *c, struct err *err)
@@ -150,7 +122,8 @@ ctl_dest(struct ctl *c, struct err *err)
 		    "--dest: all %zu accounts would go to one; write %%u where the login belongs, as "
 		    "--dest 'imaps://%%u@new.example.org/'",
 		    c->list.len);
-	return ctl_apart(c, err);
+	userlist_apart(&c->list, c->w.accounts, c->o->dest, false, &c->faults);
+	return faults_end(&c->faults, err);
 }
 
 /* What cannot be done says so, and what can be done instead. */

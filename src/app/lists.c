@@ -66,6 +66,19 @@ lists_read(
 	return rc;
 }
 
+static int
+lists_apart(const struct options *o, const char *dest, const struct userlist *u, struct err *err)
+{
+	struct faults f;
+	int rc;
+
+	faults_init(&f);
+	userlist_apart(u, o->users, dest, true, &f);
+	rc = faults_end(&f, err);
+	faults_done(&f);
+	return rc;
+}
+
 /* A DEST of all must name each account, or they would all go to one. */
 static int
 lists_one_dest(struct options *o, const char *dest, const struct userlist *u, struct err *err)
@@ -77,8 +90,10 @@ lists_one_dest(struct options *o, const char *dest, const struct userlist *u, st
 	url = destination_url(dest, u->row[0].login, &o->arena);
 	if (!url || destination_check(o, url, err) < 0)
 		return url ? -1 : err_set(err, ERR_USAGE, "DEST is too long");
-	if (u->len == 1 || strstr(dest, "%u") || o->merge)
+	if (u->len == 1 || o->merge)
 		return 0;
+	if (strstr(dest, "%u"))
+		return lists_apart(o, dest, u, err);
 	for (size_t i = 0; i < u->len; i++)
 		if (!u->row[i].dest)
 			return err_set(err, ERR_USAGE,

@@ -10,7 +10,6 @@
 #include "app/userlist_reader.h"
 #include "base/mem.h"
 
-enum { USERLIST_ARENA = 512 * 1024 * 1024 };
 
 /* ---- faults ---- */
 
@@ -162,8 +161,8 @@ reader_row(struct list_reader *r, struct err *err)
 /* ---- two rows of one account ---- */
 
 /* 143 and 993 are two doors of one server, as for the names of accounts (rules.md 3.2). */
-static int
-server_compare(const char *x, const char *x_port, const char *y, const char *y_port)
+int
+userlist_server_compare(const char *x, const char *x_port, const char *y, const char *y_port)
 {
 	bool x_usual = strcmp(x_port, "143") == 0 || strcmp(x_port, "993") == 0;
 	bool y_usual = strcmp(y_port, "143") == 0 || strcmp(y_port, "993") == 0;
@@ -179,7 +178,7 @@ source_compare(const struct user_row *x, const struct user_row *y)
 {
 	int c = strcmp(x->login, y->login);
 
-	return c ? c : server_compare(x->server, x->port, y->server, y->port);
+	return c ? c : userlist_server_compare(x->server, x->port, y->server, y->port);
 }
 
 /* Servers that deliver mail take a login in any case. */
@@ -188,7 +187,7 @@ dest_compare(const struct user_row *x, const struct user_row *y)
 {
 	int c = strcasecmp(x->dest_login, y->dest_login);
 
-	return c ? c : server_compare(x->dest_server, x->dest_port, y->dest_server, y->dest_port);
+	return c ? c : userlist_server_compare(x->dest_server, x->dest_port, y->dest_server, y->dest_port);
 }
 
 static int
@@ -255,7 +254,7 @@ reader_twins(struct list_reader *r)
 		sorted[n++] = row;
 		r->line = row->line;
 		if (strcmp(row->login, row->dest_login) == 0 &&
-		    server_compare(row->server, row->port, row->dest_server, row->dest_port) == 0)
+		    userlist_server_compare(row->server, row->port, row->dest_server, row->dest_port) == 0)
 			list_bad(r, "source and destination are one account");
 	}
 	if (!r->how->merge)

@@ -19,6 +19,7 @@
 #include "base/secret.h"
 
 enum { USERLIST_ROWS_MAX = 1000 * 1000, USER_FIELD_MAX = 1000, USER_PASSWORD_MAX = 8 * 1024 };
+enum { USERLIST_ARENA = 512 * 1024 * 1024 };	/* octets of texts that a list may hold */
 
 enum userlist_dialect {
 	USERLIST_WIZARD = 1,	/* IMAP_Mailbox,IMAP_Password,SMTP_Address,IMAP_Server,... */
@@ -84,6 +85,13 @@ int userlist_choose(struct userlist *u, const struct text_list *only, unsigned l
  * fault: nobody types thousands of them. For PASSWORD_DEST rows without dest are passed over. */
 void userlist_passwords(const struct userlist *u, const char *name, struct options *o,
     enum password_of which, struct faults *f);
+/* A row that takes DEST of all, with the login for %u, and would end up in the account of another row,
+ * is a fault (rules.md 2.6). DEST is one that destination_check accepted; may_merge: the command has
+ * --merge. */
+void userlist_apart(const struct userlist *u, const char *name, const char *dest, bool may_merge,
+    struct faults *f);
+/* As strcmp; the usual ports of IMAP are one, as accounts are the same behind both. */
+int userlist_server_compare(const char *x, const char *x_port, const char *y, const char *y_port);
 /* Warn if the file holds passwords that others can read. */
 void userlist_warn_mode(const struct userlist *u, const char *path);
 /* Put what the row says into the options of its account: the settings that o->command has, which win

@@ -3,8 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "app/destination.h"
 #include "app/userlist.h"
+#include "base/arena.h"
 #include "base/mem.h"
 
 /* ---- --only, --limit ---- */
@@ -126,6 +129,79 @@ userlist_passwords(const struct userlist *u, const char *name, struct options *o
 		    dest ? u->dest_password_name : u->password_name, dest ? "dest-" : "",
 		    dest ? "dest-" : "", dest ? "IMEX_DEST_PASSWORD" : "IMEX_PASSWORD");
 	}
+}
+
+/* ---- one place for each ---- */
+
+struct row_place {
+	const char *login, *server, *port;
+	unsigned line;
+	bool own;	/* the row names it */
+};
+
+static int
+place_compare(const struct row_place *x, const struct row_place *y)
+{
+	int c = strcasecmp(x->login, y->login);
+
+	return c ? c : userlist_server_compare(x->server, x->port, y->server, y->port);
+}
+
+static int
+by_place(const void *a, const void *b)
+{
+	const struct row_place *x = a, *y = b;
+	int c = place_compare(x, y);
+
+	return c ? c : (x->line > y->line) - (x->line < y->line);
+}
+
+/* False: DEST with that login is no URL. */
+static bool
+row_place(const struct user_row *row, const char *dest, struct arena *a, struct row_place *ret)
+{
+	const char *text;
+	struct imap_url url;
+	struct err ignored;
+
+	*ret = (struct row_place){ row->dest_login, row->dest_server, row->dest_port, row->line,
+		row->dest != NULL };
+	if (row->dest)
+		return true;
+	text = destination_url(dest, row->login, a);
+	if (!text || imap_url_parse(text, a, &url, &ignored) < 0)
+		return false;
+	ret->login = url.user;
+	ret->server = url.host;
+	ret->port = url.port;
+	return true;
+}
+
+void
+userlist_apart(const struct userlist *u, const char *name, const char *dest, bool may_merge,
+    struct faults *f)
+{
+	struct row_place *place = mem_resize(NULL, u->len + 1, sizeof(*place));
+	struct arena arena;
+	size_t n = 0;
+
+	arena_init(&arena, USERLIST_ARENA);
+	for (size_t i = 0; i < u->len; i++) {
+		if (row_place(&u->row[i], dest, &arena, &place[n]))
+			n++;
+		else
+			faults_add(f, name, u->row[i].line, "DEST with the login for %%u is too long");
+	}
+	qsort(place, n, sizeof(*place), by_place);
+	for (size_t i = 1; i < n; i++)
+		if (place_compare(&place[i - 1], &place[i]) == 0 &&
+		    !(place[i - 1].own && place[i].own))
+			faults_add(f, name, place[i].line,
+			    "'%s' would be the destination as it is of line %u, and the mail of both "
+			    "would end up in one account%s", place[i].login, place[i - 1].line,
+			    may_merge ? "; --merge allows that" : "");
+	arena_done(&arena);
+	free(place);
 }
 
 void

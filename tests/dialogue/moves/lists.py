@@ -101,6 +101,19 @@ def scene_one_destination_refused(t):
     m.verify()
 
 
+def scene_one_login_on_two_servers(t):
+    """DEST with the login in it does not keep accounts apart whose logins are one."""
+    m = Lists(t, ("a1", "b2", "b3"))
+    elsewhere = m.old.url_of("a1").replace("127.0.0.1", "localhost")
+    dest = m.new.url_of("a1").replace("a1@", "%u@")
+    path = table(t, f"source,password\n{m.old.url_of('a1')},x\n{elsewhere},x\n")
+    t.says(m.migrate(path, dest, code=65), "users.csv:3: 'a1' would be the destination as it is of line 2.*--merge")
+    path = table(t, f"source,password,dest,dest_password\n{m.old.url_of('a1')},x,,x\n"
+                    f"{m.old.url_of('a2')},x,{m.new.url_of('a1')},x\n")
+    t.says(m.migrate(path, dest, code=65), "users.csv:3: 'a1' would be the destination as it is of line 2")
+    t.equal(m.old.connections + m.new.connections, 0, "connections")
+
+
 def scene_two_rows_to_one_place(t):
     m = Lists(t)
     path = m.rows(m.row("a1"), m.row("a2", "b1"))

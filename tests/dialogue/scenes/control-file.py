@@ -174,7 +174,7 @@ def scene_what_cannot_be_done(t):
     twins = one + [row(server, USER, WRONG).replace("127.0.0.1", "localhost")]
     run = Files(t, twins, function="FULL").run(server, "--dest", dest)
     t.exits(run, 2)
-    t.says(run, "users.csv:3: IMAP_Mailbox is that of line 2")
+    t.says(run, "users.csv:3: .*would be the destination as it is of line 2")
     run = Files(t, one, function="FULL").run(server, "--dest", dest, "--format=mbox")
     t.exits(run, 2)
     t.says(run, "--format is for files, and --dest is a server")
