@@ -102,6 +102,19 @@ def scene_source_cut_inside_an_append(t):
     m.arrived()
 
 
+def scene_source_stalls_inside_an_append(t):
+    """After it the message waits in the spool until it is whole; nothing is held open meanwhile (rules.md 2.5)."""
+    source = small()
+    raw = letter("INBOX", 70) + b"0123456789abcdef\r\n" * 30000
+    source["INBOX"].add(raw)
+    m = Move(t, source=source)
+    m.source.fetch(uid=5, folder="INBOX", times=2, reply=lambda f: [f.value[:200000], Stall])
+    m.until_done("--timeout", "2s")
+    m.arrived()
+    t.equal(m.dest.transcript.count(rf"APPEND \"INBOX\" .*\{{{len(raw)}\+?\}}"), 2, "once streamed, once from the spool")
+    m.again()
+
+
 def scene_source_dies_and_comes_back(t):
     m = Move(t, source=small(8))
     m.source.fetch(uid=6, folder="Archive", times=2, reply=lambda f: [f.value[:40], Reset])
