@@ -213,8 +213,10 @@ say_repaired(struct placing *p, const struct way *w, struct err *err)
 	digest_hex(p->id.exact, was);
 	digest_hex(id.exact, is);
 	p->f->repaired = arena_printf(&p->g->arena,
-	    "%s; SHA-256 of the message %s, of what was stored %s; the server had answered: %s",
-	    repair_words((enum repair)w->repair), was, is, p->reply);
+	    "%s; SHA-256 of the message %s, of what was stored %s; the server had %s%s",
+	    repair_words((enum repair)w->repair), was, is,
+	    p->reply[0] != '\0' ? "answered: " : "closed the connection at the untouched one",
+	    p->reply);
 	return 0;
 }
 
@@ -314,23 +316,45 @@ folder_over(struct placing *p, struct err *err)
 	    p->reply);
 }
 
+/* Where the connection ended at this message, the next way in which it differs is the one to try: a NUL
+ * is what servers end it for (quirks row 6); the untouched octets have a second chance after that, for
+ * the end may have been an accident; what else a server may mean by it comes last. 0: none is left. */
+static int
+after_cuts(struct placing *p, struct err *err)
+{
+	static const enum append_fault order[] = { APPEND_NUL, APPEND_OTHER, APPEND_BARE_LF,
+		APPEND_HEADER, APPEND_LONG_LINE };
+	unsigned left = p->s->cut_uid == p->f->msg.uid ? p->s->cuts : 0;
+
+	if (left == 0) {
+		add_way_for(p, APPEND_OTHER);
+		return 1;
+	}
+	for (size_t i = 0; i < COUNT_OF(order); i++) {
+		bool sense;
+
+		p->n_ways = 0;
+		add_way_for(p, order[i]);
+		if (prepare(p, &p->way[0], &sense, err) < 0)
+			return -1;
+		if (sense && --left == 0)
+			return 1;
+	}
+	return 0;
+}
+
 static int
 send_ways(struct placing *p, struct err *err)
 {
-	struct sink *s = p->s;
+	int next = after_cuts(p, err);
 
-	add_way_for(p, APPEND_OTHER);
-	if (s->cut_uid == p->f->msg.uid && s->cuts > 0) {
-		/* The connection ended at it: a NUL is what servers do that for (quirks row 6). */
-		if (s->cuts >= DEST_CUTS_MAX)
-			return aside(p,
-			    "the destination closed the connection each time this message was "
-			    "sent to it",
-			    err);
-		p->n_ways = 0;
-		add_way_for(p, APPEND_NUL);
-		add_way_for(p, APPEND_OTHER);
-	}
+	if (next < 0)
+		return -1;
+	if (next == 0)
+		return aside(p,
+		    "the destination closed the connection each time this message was sent to it, "
+		    "also repaired",
+		    err);
 	for (size_t i = 0; i < p->n_ways; i++) {
 		bool sense;
 		int rc;

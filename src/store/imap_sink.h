@@ -26,8 +26,7 @@ enum {
 	SPOOL_MEMORY = 1024 * 1024,
 	KEYWORDS_MAX = 1024,		/* accepted ones that are remembered */
 	ALIVE_MS = 120 * 1000,		/* a session that did nothing for so long gets a NOOP */
-	GRACE_MS = 10 * 1000,		/* for answers, after the first signal (rules.md 4.4) */
-	DEST_CUTS_MAX = 3
+	GRACE_MS = 10 * 1000		/* for answers, after the first signal (rules.md 4.4) */
 };
 
 enum dest_asked { DEST_OTHER = 1, DEST_APPEND, DEST_READ };

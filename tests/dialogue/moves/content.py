@@ -39,6 +39,37 @@ def scene_nul_ends_the_connection(t):
          "the words of the BYE are in an event")
 
 
+def ends_the_connection(t, raw, text):
+    """For what is in the message, without a word; repaired it is taken."""
+    m = Move(t, source=with_one(raw), caps=without("MULTIAPPEND"))
+    m.dest.append(cut=-1, when=lambda x: x.size == len(raw))
+    m.until_done(codes=(1, 2))
+    m.repaired("INBOX", 5)
+    told = [e["text"] for e in m.job.events(30054)]
+    t.ok(len(told) == 1 and re.match(text, told[0]) and "closed the connection" in told[0], "the repair is told", told)
+    m.again()
+
+
+def scene_bare_newlines_end_the_connection(t):
+    ends_the_connection(t, BARE, "line ends made CRLF")
+
+
+def scene_an_invalid_header_ends_the_connection(t):
+    ends_the_connection(t, GARBAGE, ".* of the header encoded")
+
+
+def scene_a_long_line_ends_the_connection(t):
+    ends_the_connection(t, LONG, "lines over 998 octets broken")
+
+
+def scene_an_accident_repairs_nothing(t):
+    """Twice the connection ends at a message that could be repaired; the third time it is taken as it is."""
+    m = Move(t, source=with_one(GARBAGE), caps=without("MULTIAPPEND"))
+    m.dest.append(cut=-1, when=lambda x: x.size == len(GARBAGE), times=2)
+    m.until_done()
+    m.arrived()
+
+
 def scene_nul(t):
     refused(t, NUL, "NO Message contains NUL characters", has=rb"\0")
 
