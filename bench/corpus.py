@@ -5,8 +5,10 @@
      folders with flags, keywords, attachments and non-ASCII names: a real mailbox
   L  20 messages of 50 MiB: what one byte costs, and memory
   R  1,000 messages of 2-4 KiB in INBOX: what is waited for
+  A  200 accounts of 200 messages of 8 KiB: what one account costs
 
-The user who owns a corpus is its letter in lower case. load() returns what a copy must contain.
+The user who owns a corpus is its letter in lower case, and for A a number behind it. load() returns
+what a copy must contain.
 """
 import base64
 import datetime
@@ -16,7 +18,8 @@ import random
 import re
 import socket
 
-SETS = ("S", "M", "L", "R")
+SETS = ("S", "M", "L", "R", "A")
+ACCOUNTS = {"a": 200}      # of a corpus that has more than one
 
 WORDS = ("lorem ipsum dolor sit amet mail server migration folder quota archive invoice "
          "meeting project report deadline customer delivery contract review number tomorrow "
@@ -35,6 +38,14 @@ M_FOLDERS = [
 ]
 
 
+def accounts(letter, scale):
+    return max(1, int(ACCOUNTS[letter] * scale))
+
+
+def account(letter, number):
+    return "%s%04d" % (letter, number)
+
+
 def plan(name, scale):
     """The folders of a corpus and the size of every message: [(folder, [bytes])]."""
     count = lambda n: max(1, int(n * scale))
@@ -46,6 +57,8 @@ def plan(name, scale):
         return [("INBOX", [r.randint(2048, 4096) for _ in range(count(1000))])]
     if name == "L":
         return [("INBOX", [50 << 20] * count(20))]
+    if name == "A":
+        return [("INBOX", [8192] * 200)]
     r = random.Random(2)
     sigma = math.sqrt(2 * math.log(60 / 12))
     weights = [1.0 / (i + 1) ** 0.8 for i in range(len(M_FOLDERS))]
@@ -269,11 +282,21 @@ class Imap:
 
 
 def load(port, name, scale):
-    """Fill the corpus into its user's account; returns a Tally's result."""
-    user = name.lower()
-    generator = Generator({"S": 11, "M": 12, "L": 13, "R": 14}[name])
-    tally, imap, uid = Tally(), Imap(port, user), 0
-    for folder, sizes in plan(name, scale):
+    """Fill the corpus into its user's account, or its accounts; returns a Tally's result."""
+    letter = name.lower()
+    generator = Generator({"S": 11, "M": 12, "L": 13, "R": 14, "A": 15}[name])
+    tally = Tally()
+    if letter not in ACCOUNTS:
+        load_account(port, letter, plan(name, scale), generator, tally)
+    else:
+        for number in range(accounts(letter, scale)):
+            load_account(port, account(letter, number), plan(name, scale), generator, tally)
+    return tally.result()
+
+
+def load_account(port, user, folders, generator, tally):
+    imap, uid = Imap(port, user), 0
+    for folder, sizes in folders:
         encoded = modified_utf7(folder)
         if folder != "INBOX":
             imap.command('CREATE "%s"' % encoded, must=False)
@@ -291,4 +314,3 @@ def load(port, name, scale):
         if batch:
             imap.append(encoded, batch)
     imap.close()
-    return tally.result()

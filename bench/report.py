@@ -45,7 +45,7 @@ def verdicts(rows, case):
     both = [r for r in rows if r["case"] == case]
     if limit and ratios(both, "imex", raw):
         values = ratios(both, "imex", raw)
-        out.append(("%s x %s, limit %.1f" % (spread(values, "%.2f"), raw, limit),
+        out.append(("%s x %s, limit %g" % (spread(values, "%.2f"), raw, limit),
                     statistics.median(values) <= limit))
     if rss_limit:
         peak = max(r["rss_mib"] for r in mine)

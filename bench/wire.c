@@ -36,6 +36,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -533,53 +534,123 @@ mode_parse(const char *name)
 	return (enum mode)m;
 }
 
-int
-main(int argc, char **argv)
+struct job {
+	enum mode mode;
+	const char *dir, *dest_port, *dest_user;	/* NULL: none */
+	const char *host, *port, *password;
+};
+
+/* One account from login to the end. */
+static void
+drain_account(const struct job *job, const char *user, const char *dir, struct tally *tally,
+    unsigned long long *received)
 {
-	enum mode mode = MODE_COUNT;
-	const char *dir = NULL, *dest_port = NULL, *dest_user = NULL;
-	struct tally tally = { 0 };
 	struct store store;
 	struct sink sink;
 	struct wire wire;
 	struct plan plan;
-	double start;
-	int opt;
 
-	while ((opt = getopt(argc, argv, "m:o:d:D:")) != -1) {
-		if (opt == 'm')
-			mode = mode_parse(optarg);
-		else if (opt == 'o')
-			dir = optarg;
-		else if (opt == 'd')
-			dest_port = optarg;
-		else if (opt == 'D')
-			dest_user = optarg;
-		else
-			mode = MODES;
-	}
-	if (argc - optind != 4 || mode == MODES ||
-	    (dir == NULL && (mode == MODE_FILES || mode == MODE_REFERENCE)) ||
-	    ((dest_port == NULL || dest_user == NULL) && mode == MODE_COPY))
-		die("usage: wire -m count|files|reference|sizes|copy [-o DIR] [-d PORT -D USER] "
-		    "HOST PORT USER PASSWORD");
-	start = seconds();
-	wire_open(&wire, argv[optind], argv[optind + 1]);
-	wire_login(&wire, argv[optind + 2], argv[optind + 3]);
-	plan_make(&plan, &wire, mode);
-	store_open(&store, mode, dir);
-	if (mode == MODE_COPY)
-		sink_open(&sink, argv[optind], dest_port, dest_user, argv[optind + 3]);
+	wire_open(&wire, job->host, job->port);
+	wire_login(&wire, user, job->password);
+	plan_make(&plan, &wire, job->mode);
+	store_open(&store, job->mode, dir);
+	if (job->mode == MODE_COPY)
+		sink_open(&sink, job->host, job->dest_port, job->dest_user, job->password);
 	write_all(wire.fd, plan.text, strlen(plan.text));
-	wire_drain(&wire, &plan, &store, mode == MODE_COPY ? &sink : NULL, mode, &tally);
-	if (mode == MODE_COPY)
+	wire_drain(&wire, &plan, &store, job->mode == MODE_COPY ? &sink : NULL, job->mode, tally);
+	if (job->mode == MODE_COPY)
 		sink_close(&sink);
 	store_close(&store);
-	printf("messages=%llu bytes=%llu received=%llu seconds=%.3f\n",
-	    (unsigned long long)tally.messages, (unsigned long long)tally.bytes,
-	    (unsigned long long)wire.received, seconds() - start);
+	*received += wire.received;
 	plan_done(&plan);
 	free(wire.buf);
 	close(wire.fd);
+}
+
+/* Every at_once-th account of USER0000 and so on, into DIR/USER0000. */
+static void
+drain_some(const struct job *job, const char *user, unsigned first, unsigned n, unsigned at_once)
+{
+	struct tally tally = { 0 };
+	unsigned long long received = 0;
+	char name[64], dir[4096];
+
+	for (unsigned i = first; i < n; i += at_once) {
+		snprintf(name, sizeof(name), "%s%04u", user, i);
+		snprintf(dir, sizeof(dir), "%s/%s", job->dir, name);
+		drain_account(job, name, dir, &tally, &received);
+	}
+}
+
+/* Many accounts: a process for each connection, one sync at the end. */
+static void
+drain_many(const struct job *job, const char *user, unsigned n, unsigned at_once)
+{
+	int status, fd;
+
+	if (mkdir(job->dir, 0700) < 0 && errno != EEXIST)
+		die("create %s: %s", job->dir, strerror(errno));
+	for (unsigned i = 0; i < at_once; i++) {
+		pid_t child = fork();
+
+		if (child < 0)
+			die("fork: %s", strerror(errno));
+		if (child == 0) {
+			drain_some(job, user, i, n, at_once);
+			_exit(0);
+		}
+	}
+	for (unsigned i = 0; i < at_once; i++)
+		if (wait(&status) < 0 || status != 0)
+			die("a connection failed");
+	fd = open(job->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || syncfs(fd) < 0)
+		die("syncfs: %s", strerror(errno));
+	close(fd);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct job job = { .mode = MODE_COUNT };
+	struct tally tally = { 0 };
+	unsigned long long received = 0;
+	unsigned n = 0, at_once = 1;
+	double start;
+	int opt;
+
+	while ((opt = getopt(argc, argv, "m:o:d:D:j:n:")) != -1) {
+		if (opt == 'm')
+			job.mode = mode_parse(optarg);
+		else if (opt == 'o')
+			job.dir = optarg;
+		else if (opt == 'd')
+			job.dest_port = optarg;
+		else if (opt == 'D')
+			job.dest_user = optarg;
+		else if (opt == 'j')
+			at_once = (unsigned)strtoul(optarg, NULL, 10);
+		else if (opt == 'n')
+			n = (unsigned)strtoul(optarg, NULL, 10);
+		else
+			job.mode = MODES;
+	}
+	if (argc - optind != 4 || job.mode == MODES || at_once == 0 ||
+	    (n > 0 && job.mode != MODE_FILES) ||
+	    (job.dir == NULL && (job.mode == MODE_FILES || job.mode == MODE_REFERENCE)) ||
+	    ((job.dest_port == NULL || job.dest_user == NULL) && job.mode == MODE_COPY))
+		die("usage: wire -m count|files|reference|sizes|copy [-o DIR] [-d PORT -D USER] "
+		    "[-n ACCOUNTS -j CONNECTIONS] HOST PORT USER PASSWORD");
+	job.host = argv[optind];
+	job.port = argv[optind + 1];
+	job.password = argv[optind + 3];
+	start = seconds();
+	if (n > 0)
+		drain_many(&job, argv[optind + 2], n, at_once);
+	else
+		drain_account(&job, argv[optind + 2], job.dir, &tally, &received);
+	printf("messages=%llu bytes=%llu received=%llu seconds=%.3f\n",
+	    (unsigned long long)tally.messages, (unsigned long long)tally.bytes, received,
+	    seconds() - start);
 	return 0;
 }

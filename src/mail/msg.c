@@ -45,8 +45,9 @@ verdict_has_file(enum verdict v)
 struct msg_page *
 msg_page_new(void)
 {
-	struct msg_page *p = mem_new(sizeof *p);
+	struct msg_page *p = mem_resize(NULL, 1, sizeof *p);
 
+	p->len = 0;
 	arena_init(&p->arena, PAGE_TEXT_MAX);
 	return p;
 }

@@ -48,7 +48,7 @@ struct msg_page {
 	struct arena arena;
 };
 
-struct msg_page *msg_page_new(void);	/* arena limit 8 MiB */
+struct msg_page *msg_page_new(void);	/* arena limit 8 MiB; msg[] is as the allocator gave it */
 void msg_page_free(struct msg_page *p);
 void msg_page_reset(struct msg_page *p);
 /* Copy with texts into `a`; false: arena limit. */
