@@ -3,7 +3,7 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: all build check quick demo bench fuzz install clean help
+.PHONY: all build check quick long demo bench fuzz install clean help
 
 all: build
 
@@ -12,12 +12,13 @@ help:
 	@echo 'make demo [KEEP=1]      two private servers, mailboxes extracted, moved and verified'
 	@echo 'make check              all tests, and the fast ones under sanitizers'
 	@echo 'make quick              the fast tests alone, without sanitizers'
+	@echo 'make long [LONG=0.1]    what takes too long for check: a crowd, and a weekend of accidents'
 	@echo 'make fuzz [FUZZ_S=60]   each fuzz program for so many seconds'
 	@echo 'make bench              speed and memory against other programs'
 	@echo 'make install PREFIX=... program and manual (also DESTDIR=...)'
 	@echo 'make clean              remove what was built'
 	@echo
-	@echo 'demo, check and bench install the Debian packages they miss: scripts/deps --list'
+	@echo 'demo, check, long and bench install the Debian packages they miss: scripts/deps --list'
 
 build:
 	@scripts/build build
@@ -27,6 +28,11 @@ check:
 
 quick:
 	@scripts/check --quick
+
+long:
+	@scripts/deps
+	@scripts/build build
+	@IMEX="$(CURDIR)/build/src/app/imex" LONG="$(LONG)" python3 tests/long/run.py
 
 demo:
 	@KEEP="$(KEEP)" scripts/demo

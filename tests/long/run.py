@@ -1,0 +1,48 @@
+"""Long tests as TAP; see README.md.
+
+    IMEX=build/src/app/imex python3 tests/long/run.py [-l] [NAME...]
+"""
+
+import os
+import random
+import shutil
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "dialogue")]
+
+import scene as library                                             # noqa: E402
+import certs                                                        # noqa: E402
+import crowd                                                        # noqa: E402
+import tap                                                          # noqa: E402
+import weekend                                                      # noqa: E402
+
+TIME_LIMIT = 3600       # seconds for one test
+
+
+def tests(scale):
+    def of(function, number):
+        def test(t):
+            seed = int(os.environ.get("SEED") or random.randrange(10 ** 6))
+            t.note(f"SEED={seed}")
+            function(library.Scene(t), random.Random(seed), max(1, int(number * scale)))
+        return test
+    return [("crowd", of(crowd.crowd, crowd.ACCOUNTS)), ("weekend", of(weekend.weekend, weekend.STRIKES))]
+
+
+def main():
+    if not os.environ.get("IMEX") and not {"-l", "--list", "-h", "--help"} & set(sys.argv):
+        print("Bail out! set IMEX to the imex program to be tested")
+        sys.exit(2)
+    tempfile.tempdir = tempfile.mkdtemp(prefix="imex-long-")
+    try:
+        library.ALL_CERTS = certs.Certs(os.path.join(tempfile.tempdir, "certs")).make_all()
+        tap.main(tests(float(os.environ.get("LONG") or 1)), jobs=1, fork=True, timeout=TIME_LIMIT)
+    finally:
+        if os.environ.get("KEEP") != "1":
+            shutil.rmtree(tempfile.tempdir, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
