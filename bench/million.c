@@ -3,13 +3,16 @@
  * until it is fetched. It shows what a client's memory does when the folder grows: a real server
  * would need minutes and gigabytes to be filled with them.
  *
- *   million [-n MESSAGES] [-p] [PORT]
+ *   million [-n MESSAGES] [-p | -c LOG] [PORT]
  *   million [-n MESSAGES] [-p] -t
  *
  *   -n MESSAGES  how many (default 1,000,000)
  *   -p           plain: an old server and the worst case for a client's bookkeeping. No ESEARCH
  *                and no LIST-STATUS, so the UIDs come as one SEARCH line of many megabytes; and
  *                only odd UIDs exist, so no two of them make a range.
+ *   -c LOG       with CONDSTORE and QRESYNC. SIGUSR1 is the next day: one message in a hundred has
+ *                another flag, and one in a hundred is new. Each connection, at its end, appends
+ *                "fetched=N octets=N" to LOG: FETCH responses and all octets that it sent
  *   -t           print "messages=N bytes=N lines=N" and serve nothing
  *
  * Listens on 127.0.0.1 (PORT 0 or none: any free one), prints "port N", serves any login, each
@@ -19,8 +22,9 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -40,6 +44,12 @@
 static uint32_t messages = 1000000;
 static uint32_t uid_step = 1; /* the n-th message has the UID n * uid_step - (uid_step - 1) */
 static bool plain;
+static const char *log_path; /* NULL: no CONDSTORE */
+static uint32_t known; /* messages of the first day; 0: it is the first */
+static volatile sig_atomic_t days;
+static unsigned long long fetched;
+
+enum { MODSEQ_FIRST = 10, MODSEQ_NEXT = 20, CHANGED_EACH = 100 };
 
 struct peer {
 	FILE *in, *out;
@@ -51,6 +61,7 @@ enum item {
 	ITEM_DATE = 4,
 	ITEM_SIZE = 8,
 	ITEM_BODY = 16,
+	ITEM_MODSEQ = 32,
 };
 
 static uint32_t
@@ -66,6 +77,37 @@ seq_upto(uint32_t uid)
 	uint32_t seq = uid / uid_step + (uid % uid_step != 0);
 
 	return seq < messages ? seq : messages;
+}
+
+/* ---- days ---- */
+
+static void
+next_day(int signal)
+{
+	(void)signal;
+	days++;
+}
+
+/* In the parent: connections of the day before keep it. */
+static void
+turn_page(void)
+{
+	if (days == 0 || known != 0)
+		return;
+	known = messages;
+	messages += messages / CHANGED_EACH;
+}
+
+static bool
+is_changed(uint32_t uid)
+{
+	return known != 0 && (uid > known || uid % CHANGED_EACH == 0);
+}
+
+static unsigned
+modseq_of(uint32_t uid)
+{
+	return is_changed(uid) ? MODSEQ_NEXT : MODSEQ_FIRST;
 }
 
 /* ---- messages ---- */
@@ -139,15 +181,19 @@ answer(struct peer *p, const char *tag, const char *text)
 static void
 say_capability(struct peer *p)
 {
-	fprintf(p->out, "* CAPABILITY IMAP4rev1%s\r\n", plain ? "" : " ESEARCH LIST-STATUS");
+	fprintf(p->out, "* CAPABILITY IMAP4rev1%s%s\r\n", plain ? "" : " ESEARCH LIST-STATUS",
+	    log_path != NULL ? " ENABLE CONDSTORE QRESYNC" : "");
 }
 
 static void
 say_status(struct peer *p)
 {
 	fprintf(p->out,
-	    "* STATUS INBOX (MESSAGES %u RECENT 0 UIDNEXT %u UIDVALIDITY %u UNSEEN 0)\r\n",
+	    "* STATUS INBOX (MESSAGES %u RECENT 0 UIDNEXT %u UIDVALIDITY %u UNSEEN 0",
 	    messages, uid_of(messages) + 1, UIDVALIDITY);
+	if (log_path != NULL)
+		fprintf(p->out, " HIGHESTMODSEQ %u", known != 0 ? MODSEQ_NEXT : MODSEQ_FIRST);
+	fputs(")\r\n", p->out);
 }
 
 static void
@@ -171,6 +217,9 @@ say_examine(struct peer *p)
 	    "* %u EXISTS\r\n* 0 RECENT\r\n"
 	    "* OK [UIDVALIDITY %u] valid\r\n* OK [UIDNEXT %u] next\r\n",
 	    messages, UIDVALIDITY, uid_of(messages) + 1);
+	if (log_path != NULL)
+		fprintf(p->out, "* OK [HIGHESTMODSEQ %u] highest\r\n",
+		    known != 0 ? MODSEQ_NEXT : MODSEQ_FIRST);
 }
 
 /* "a" or "a:b" or "*" at *s, as UIDs in rising order; moves *s behind it and its comma. */
@@ -270,6 +319,7 @@ items_parse(char *s)
 		{ "RFC822.SIZE", ITEM_SIZE },
 		{ "BODY.PEEK[]", ITEM_BODY },
 		{ "BODY[]", ITEM_BODY },
+		{ "MODSEQ", ITEM_MODSEQ },
 	};
 	unsigned mask = 0;
 	char *save = NULL;
@@ -293,13 +343,19 @@ say_message(struct peer *p, uint32_t seq, unsigned items)
 	uint32_t uid = uid_of(seq);
 	const char *gap = "";
 
+	fetched++;
 	fprintf(p->out, "* %u FETCH (", seq);
 	if (items & ITEM_UID) {
 		fprintf(p->out, "UID %u", uid);
 		gap = " ";
 	}
 	if (items & ITEM_FLAGS) {
-		fprintf(p->out, "%sFLAGS (%s)", gap, uid % 3 == 0 ? "" : "\\Seen");
+		fprintf(p->out, "%sFLAGS (%s%s)", gap, uid % 3 == 0 ? "" : "\\Seen",
+		    is_changed(uid) && uid <= known ? " \\Flagged" + (uid % 3 == 0) : "");
+		gap = " ";
+	}
+	if (items & ITEM_MODSEQ) {
+		fprintf(p->out, "%sMODSEQ (%u)", gap, modseq_of(uid));
 		gap = " ";
 	}
 	if (items & ITEM_DATE) {
@@ -322,14 +378,21 @@ static bool
 fetch(struct peer *p, char *args, bool uid)
 {
 	char *space = strchr(args, ' ');
+	char *since = log_path != NULL ? strcasestr(args, " (CHANGEDSINCE ") : NULL;
 	uint32_t lo, hi, top = uid ? uid_of(messages) : messages;
-	unsigned items;
+	unsigned items, seen = 0;
 
+	if (since != NULL) {
+		*since = '\0';
+		seen = (unsigned)strtoul(since + strlen(" (CHANGEDSINCE "), NULL, 10);
+	}
 	if (space == NULL || (items = items_parse(space + 1)) == 0)
 		return false;
 	*space = '\0';
 	if (uid)
 		items |= ITEM_UID;
+	if (since != NULL)
+		items |= ITEM_MODSEQ;
 	for (const char *set = args; *set != '\0';) {
 		if (!range_next(&set, top, &lo, &hi))
 			return false;
@@ -337,7 +400,8 @@ fetch(struct peer *p, char *args, bool uid)
 		uint32_t last = uid ? seq_upto(hi) : (hi < messages ? hi : messages);
 
 		for (uint32_t seq = first; seq <= last; seq++)
-			say_message(p, seq, items);
+			if (since == NULL || modseq_of(uid_of(seq)) > seen)
+				say_message(p, seq, items);
 	}
 	return true;
 }
@@ -369,10 +433,28 @@ obey(struct peer *p, const char *tag, char *command)
 		say_status(p);
 	else if (strcasecmp(command, "EXAMINE") == 0)
 		say_examine(p);
+	else if (strcasecmp(command, "ENABLE") == 0 && log_path != NULL)
+		fprintf(p->out, "* ENABLED %s\r\n", args);
 	else
 		return strcasecmp(command, "LOGIN") == 0 || strcasecmp(command, "NOOP") == 0 ||
 		       strcasecmp(command, "CHECK") == 0 || strcasecmp(command, "CLOSE") == 0;
 	return true;
+}
+
+/* TCP counts what was sent, and so needs no counter in every function that writes. */
+static void
+say_what_it_took(struct peer *p)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+	FILE *log = log_path != NULL ? fopen(log_path, "a") : NULL;
+
+	if (log == NULL)
+		return;
+	fflush(p->out);
+	getsockopt(fileno(p->out), IPPROTO_TCP, TCP_INFO, &info, &len);
+	fprintf(log, "fetched=%llu octets=%llu\n", fetched, (unsigned long long)info.tcpi_bytes_sent);
+	fclose(log);
 }
 
 static void
@@ -400,6 +482,7 @@ serve(int fd)
 		answer(&p, line, obey(&p, line, command) ? "OK done" : "BAD not known here");
 	}
 	free(line);
+	say_what_it_took(&p);
 }
 
 static int
@@ -428,7 +511,9 @@ main(int argc, char **argv)
 	bool totals = false;
 	int opt, listener;
 
-	while ((opt = getopt(argc, argv, "n:pt")) != -1) {
+	while ((opt = getopt(argc, argv, "n:pc:t")) != -1) {
+		if (opt == 'c')
+			log_path = optarg;
 		if (opt == 'n')
 			messages = (uint32_t)strtoul(optarg, NULL, 10);
 		plain |= opt == 'p';
@@ -436,13 +521,14 @@ main(int argc, char **argv)
 	}
 	uid_step = plain ? 2 : 1;
 	if (messages == 0 || messages > UINT32_MAX / 4 || optind + 1 < argc) {
-		fputs("usage: million [-n MESSAGES] [-p] [-t] [PORT]\n", stderr);
+		fputs("usage: million [-n MESSAGES] [-p | -c LOG] [-t] [PORT]\n", stderr);
 		return 2;
 	}
 	if (totals) {
 		print_totals();
 		return 0;
 	}
+	sigaction(SIGUSR1, &(struct sigaction){ .sa_handler = next_day }, NULL);
 	listener = listen_on(optind < argc ? argv[optind] : "0");
 	for (;;) {
 		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC), one = 1;
@@ -450,11 +536,13 @@ main(int argc, char **argv)
 		/* Not SIG_IGN: a child that nobody waits for leaves no trace of its CPU time. */
 		while (waitpid(-1, NULL, WNOHANG) > 0)
 			;
+		turn_page();
 		if (fd < 0)
 			continue;
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		if (fork() == 0) {
 			close(listener);
+			signal(SIGPIPE, SIG_IGN); /* who says LOGOUT may not wait */
 			serve(fd);
 			_exit(0);
 		}
