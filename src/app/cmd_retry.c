@@ -20,7 +20,7 @@ struct retry {
 	struct arena arena;
 	const char **source;
 	size_t len, done;	/* accounts to work on; accounts that need nothing */
-	size_t unbegun;		/* accounts of a list whose turn never came: nothing is kept of them */
+	size_t unbegun;		/* queued by imex 0.3 or before, and never begun: nothing is kept of them */
 };
 
 /* Accounts in the order of their logins and servers, to be found by them. */
@@ -104,12 +104,16 @@ retry_choose(struct retry *t, const struct stored *s, const struct report *r,
 }
 
 static size_t
-retry_unbegun(const struct report *r)
+retry_unbegun(const struct report *r, const struct stored *s)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < r->n_accounts; i++)
-		n += r->account[i].status == ACCOUNT_QUEUED && r->account[i].started_ms == 0;
+	for (size_t i = 0; i < r->n_accounts; i++) {
+		const struct account_rec *a = &r->account[i];
+		const struct imap_url url = { .user = a->login, .host = a->host, .port = a->port };
+
+		n += a->status == ACCOUNT_QUEUED && a->started_ms == 0 && !stored_has(s, &url);
+	}
 	return n;
 }
 
@@ -130,7 +134,7 @@ retry_read(struct retry *t, const char *dir, const char *only, struct err *err)
 
 		by_login_make(&l, &r);
 		rc = retry_choose(t, s, &r, &l, only, err);
-		t->unbegun = only ? 0 : retry_unbegun(&r);
+		t->unbegun = only ? 0 : retry_unbegun(&r, s);
 		free(l.account);
 		report_done(&r);
 	}

@@ -122,3 +122,11 @@ destined_keep_own(struct state *t, const struct imap_url *source, const char *de
 	arena_done(&a);
 	return rc;
 }
+
+bool
+destined_note(const struct imap_url *source, const char *dest, struct arena *a, struct job_note *ret)
+{
+	ret->key = own_key(source->user, source->host, source->port, a);
+	ret->value = arena_copy(a, slice_str(dest));
+	return ret->key != NULL && ret->value != NULL;
+}

@@ -29,4 +29,8 @@ int destined_keep(struct state *t, const char *dest, const struct imap_url *url,
 int destined_keep_own(struct state *t, const struct imap_url *source, const char *dest,
     const struct imap_url *url, struct err *err) WARN_UNUSED;
 
+/* The note of that, in the arena, for who keeps many in one commit; false: it does not fit. */
+bool destined_note(const struct imap_url *source, const char *dest, struct arena *a,
+    struct job_note *ret);
+
 #endif

@@ -113,7 +113,7 @@ lists_run(struct migration *m, struct err *err)
 	if (migration_open(m, m->o->users, err) < 0)
 		return -1;
 	migration_run(m);
-	/* Of an account that never began the job keeps nothing that retry could begin with. */
+	/* What was cut short goes on with all that the same command says. */
 	untried = m->crowd.untried > 0;
 	return migration_finish(m,
 	    migration_end(m, untried ? "run the same command again" : "imex retry",

@@ -8,25 +8,14 @@
 #include <unistd.h>
 
 #include "app/destination.h"
+#include "app/enlist.h"
 #include "app/history.h"
 #include "app/out.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "engine/set.h"
-#include "mail/names.h"
 
-enum { EXIT_BAD = 2, DAY_S = 86400, ROWS_ARENA = 1024 * 1024 * 1024 };
-
-/* What the state knows of a row's account. */
-struct migration_row {
-	/* of the last try */
-	struct lease lease; /* account 0: it was not claimed */
-	struct tally sum;
-	uint64_t warnings;
-	/* of all of them */
-	uint64_t bytes_known, day_bytes;
-	int64_t day;
-};
+enum { EXIT_BAD = 2, DAY_S = 86400 };
 
 /* ---- one line an account ---- */
 
@@ -139,8 +128,8 @@ tell_port(const struct migration *m, const struct user_row *row)
 }
 
 /* Each is a run like any other: its job keeps the options for a later retry. */
-static int
-account_options(struct options *o, const struct migration *m, size_t at, struct err *err)
+int
+migration_options(const struct migration *m, size_t at, struct options *o, struct err *err)
 {
 	const struct user_row *row = &m->list->row[at];
 	const struct option_row *address = option_find("smtp-address", CMD_EXTRACT);
@@ -197,7 +186,7 @@ copy_row(struct options *o, const struct migration *m, size_t at, struct extract
 	struct into into = m->into ? *m->into : (struct into){ 0 };
 
 	tell_port(m, row);
-	if (account_options(o, m, at, err) < 0)
+	if (migration_options(m, at, o, err) < 0)
 		return -1;
 	if (m->found)
 		return import_row(o, m, row, many, err);
@@ -287,50 +276,6 @@ migration_last(void *arg, struct err *err)
 	return m->into ? 0 : set_close(&m->run.job, err);
 }
 
-/* All are queued before the first begins, so that status shows what is still to come. */
-static int
-queue_rows(struct migration *m, struct account_rec *rec, struct arena *a, struct err *err)
-{
-	struct buf dir;
-	size_t n = m->list->len;
-	bool full = false;
-
-	buf_init(&dir, 4096);
-	for (size_t i = 0; i < n && !full; i++) {
-		const struct user_row *row = &m->list->row[i];
-
-		buf_reset(&dir);
-		account_dir(slice_str(row->login), row->server, row->port, &dir);
-		rec[i] = (struct account_rec){ .login = row->login, .host = row->server,
-			.port = row->port, .dir = arena_copy(a, buf_slice(&dir)),
-			.name = arena_printf(a, "%s@%s", row->login, row->server) };
-		full = rec[i].dir == NULL || rec[i].name == NULL;
-	}
-	buf_done(&dir);
-	if (full)
-		return err_set(err, ERR_CONFIG, "too many accounts in one list");
-	return state_account_queue(m->run.state, rec, n, a, err);
-}
-
-static int
-migration_queue(struct migration *m, struct err *err)
-{
-	struct account_rec *rec = mem_new((m->list->len + 1) * sizeof(*rec));
-	struct arena a;
-	int rc;
-
-	arena_init(&a, ROWS_ARENA);
-	rc = queue_rows(m, rec, &a, err);
-	for (size_t i = 0; rc == 0 && i < m->list->len; i++) {
-		m->row[i].bytes_known = rec[i].bytes_known;
-		m->row[i].day = rec[i].day;
-		m->row[i].day_bytes = rec[i].bytes_day;
-	}
-	arena_done(&a);
-	free(rec);
-	return rc;
-}
-
 int
 migration_open(struct migration *m, const char *source, struct err *err)
 {
@@ -343,7 +288,7 @@ migration_open(struct migration *m, const char *source, struct err *err)
 	if (extract_begin_job(&m->run, m->dir, m->into, err) < 0)
 		return -1;
 	state_set_workers(m->run.state, m->o->jobs);
-	if (migration_queue(m, err) < 0)
+	if (enlist(m, err) < 0)
 		return -1;
 	return history_begin(m->run.state, m->o, source, &m->number, err);
 }

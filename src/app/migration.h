@@ -8,6 +8,17 @@
 #include "app/stored.h"
 #include "store/shelf.h"
 
+/* What the state knows of a row's account. */
+struct migration_row {
+	/* of the last try */
+	struct lease lease;		/* account 0: it was not claimed */
+	struct tally sum;
+	uint64_t warnings;
+	/* of all of them */
+	uint64_t bytes_known, day_bytes;
+	int64_t day;			/* UTC, days since 1970, that day_bytes is of */
+};
+
 struct migration {
 	struct options *o;		/* of all accounts, jobs and limits among them */
 	const char *dir;		/* job directory */
@@ -31,6 +42,10 @@ struct migration {
  * in its history over `source` (a list, a control file, a job). After either outcome migration_close is
  * due. */
 int migration_open(struct migration *m, const char *source, struct err *err) WARN_UNUSED;
+/* Those of row `at`, into a copy of m->o with an arena of its own: what the job keeps of the account, and
+ * what the row says. */
+int migration_options(const struct migration *m, size_t at, struct options *o,
+    struct err *err) WARN_UNUSED;
 /* A line on standard output for each account, unless o->quiet; failures are told on standard error
  * then. Reports are not written. */
 void migration_run(struct migration *m);

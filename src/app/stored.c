@@ -319,10 +319,10 @@ stored_path(const char *path)
 	return j;
 }
 
-/* A command that spells the password out is not kept: the state holds no secret. */
 /* The passwords of both ends, none of which is to be kept. */
 struct secrets {
 	const struct secret *source, *dest;
+	bool unknown; /* they may stand in any command that prints one */
 };
 
 static bool
@@ -333,13 +333,14 @@ text_has(const char *text, const struct secret *password)
 	return secret.len > 0 && memmem(text, strlen(text), secret.data, secret.len) != NULL;
 }
 
+/* A command that spells the password out is not kept: the state holds no secret. */
 static bool
 stored_has_secret(const struct option_row *row, const char *text, const struct secrets *s)
 {
 	if (strcmp(row->name, "password-command") != 0 &&
 	    strcmp(row->name, "dest-password-command") != 0)
 		return false;
-	return text_has(text, s->source) || text_has(text, s->dest);
+	return s->unknown || text_has(text, s->source) || text_has(text, s->dest);
 }
 
 static json_t *
@@ -403,20 +404,51 @@ stored_convert(struct state *t, const struct job_note *own, struct err *err)
 	return rc;
 }
 
+/* Takes the entry; *ret is malloc'ed. */
+static int
+stored_text(json_t *entry, char **ret, struct err *err)
+{
+	*ret = entry ? json_dumps(entry, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	json_decref(entry);
+	if (!entry)
+		return err_set(err, ERR_USAGE, "SOURCE is not UTF-8; write other octets as %%XX");
+	return *ret ? 0 : err_set(err, ERR_STATE, "keep the options");
+}
+
+int
+stored_note(const struct imap_url *url, const char *source, const struct options *o,
+    struct arena *a, struct job_note *ret, struct err *err)
+{
+	const struct secrets secrets = { .unknown = true };
+	AUTO(mem_free_str) char *key = key_of_url(url);
+	AUTO(mem_free_str) char *text = NULL;
+
+	if (stored_text(stored_entry(&secrets, source, o), &text, err) < 0)
+		return -1;
+	ret->key = arena_copy(a, slice_str(key));
+	ret->value = arena_copy(a, slice_str(text));
+	return ret->key && ret->value ? 0 : stored_full(err);
+}
+
+bool
+stored_has(const struct stored *s, const struct imap_url *url)
+{
+	AUTO(mem_free_str) char *key = key_of_url(url);
+
+	return stored_find(s, key) < s->len;
+}
+
 /* Takes the entry. */
 static int
 stored_put(struct state *t, const char *key, json_t *entry, struct err *err)
 {
-	AUTO(mem_free_str) char *old = NULL, *was = NULL;
-	AUTO(mem_free_str)
-	char *text = entry ? json_dumps(entry, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	AUTO(mem_free_str) char *old = NULL, *was = NULL, *text = NULL;
+
+	if (stored_text(entry, &text, err) < 0)
+		return -1;
+
 	const struct job_note note = { .key = key, .value = text };
 
-	json_decref(entry);
-	if (!entry)
-		return err_set(err, ERR_USAGE, "SOURCE is not UTF-8; write other octets as %%XX");
-	if (!text)
-		return err_set(err, ERR_STATE, "keep the options");
 	if (state_note_get(t, old_note, &old, err) < 0 || state_note_get(t, key, &was, err) < 0)
 		return -1;
 	/* A commit for nothing is a sync for nothing, of each account in each run. */

@@ -24,6 +24,13 @@ int stored_apply(struct state *t, const struct imap_url *url, struct options *o,
 /* Those of entry i. */
 int stored_apply_at(const struct stored *s, size_t i, struct options *o, struct err *err)
     WARN_UNUSED;
+/* Does it have the options of that source? */
+bool stored_has(const struct stored *s, const struct imap_url *url);
+/* The note of one source, texts in `a`, for who keeps many in one commit before their accounts begin.
+ * Commands that print passwords are left out, as nobody knows yet what they print: they come when the
+ * account begins. */
+int stored_note(const struct imap_url *url, const char *source, const struct options *o,
+    struct arena *a, struct job_note *ret, struct err *err) WARN_UNUSED;
 /* Put or replace the account's options. A command that spells a password out, or `dest` (of the
  * destination; NULL), is left out. */
 int stored_write(struct state *t, const struct origin *g, const char *source,
