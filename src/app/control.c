@@ -1,6 +1,7 @@
 #include "app/control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -15,12 +16,14 @@ struct control {
 	struct cancel *stop;
 	struct screen *screen;
 	struct metrics *metrics;
+	struct control_also also;
 	sigset_t ours, before;
+	bool on_terminal;	/* SIGHUP may mean that it has gone */
 	pthread_t signals;
 	pthread_mutex_t mutex;
 	pthread_cond_t cond;
 	/* under the mutex */
-	bool done, resized, told;
+	bool done, resized, told, reopen;
 	int stops;		/* signals that ask to end */
 	/* of the worker */
 	int (*work)(void *arg, struct err *err);
@@ -37,6 +40,26 @@ control_stop(struct control *c)
 	cancel_raise(c->stop);
 }
 
+/* The terminal that the process belongs to. */
+static bool
+control_has_terminal(void)
+{
+	int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static void
+control_hangup(struct control *c)
+{
+	if (c->on_terminal && !control_has_terminal())
+		control_stop(c);
+	else
+		c->reopen = true;
+}
+
 static void *
 control_signals(void *arg)
 {
@@ -47,6 +70,8 @@ control_signals(void *arg)
 		pthread_mutex_lock(&c->mutex);
 		if (number == SIGWINCH)
 			c->resized = true;
+		else if (number == SIGHUP)
+			control_hangup(c);
 		else
 			control_stop(c);
 		pthread_cond_signal(&c->cond);
@@ -58,16 +83,12 @@ control_signals(void *arg)
 static void
 control_signal_set(sigset_t *set)
 {
-	struct sigaction hup;
-
 	sigemptyset(set);
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGWINCH);
+	sigaddset(set, SIGHUP);
 	sigaddset(set, STOP_THREAD);
-	/* Under nohup it stays ignored. */
-	if (sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler != SIG_IGN)
-		sigaddset(set, SIGHUP);
 }
 
 static void
@@ -97,7 +118,7 @@ control_await_second(const struct control *c)
 	const struct sigaction act = { .sa_handler = control_exit };
 
 	for (size_t i = 0; i < COUNT_OF(numbers); i++)
-		if (sigismember(&c->ours, numbers[i]) == 1)
+		if (numbers[i] != SIGHUP || c->on_terminal)
 			sigaction(numbers[i], &act, NULL);
 }
 
@@ -107,6 +128,9 @@ control_free(struct control *c)
 {
 	if (c->stops > 0)
 		control_await_second(c);
+	/* From logrotate it may come while the reports are written. */
+	if (!c->on_terminal)
+		signal(SIGHUP, SIG_IGN);
 	while (sigtimedwait(&c->ours, NULL, &(struct timespec){ 0 }) > 0)
 		;
 	pthread_sigmask(SIG_SETMASK, &c->before, NULL);
@@ -127,11 +151,15 @@ control_open(struct control **ret, struct cancel *stop, struct screen *s, struct
     struct err *err)
 {
 	struct control *c = mem_new(sizeof(*c));
+	struct sigaction hup;
 
 	c->stop = stop;
 	c->screen = s;
 	c->metrics = m;
 	control_init(c);
+	/* Under nohup the terminal's end is no reason to stop. */
+	c->on_terminal = sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler != SIG_IGN &&
+			 control_has_terminal();
 	control_signal_set(&c->ours);
 	pthread_sigmask(SIG_BLOCK, &c->ours, &c->before);
 	if (control_thread(&c->signals, control_signals, c, err) < 0) {
@@ -151,6 +179,12 @@ control_close(struct control **c)
 	pthread_join((*c)->signals, NULL);
 	control_free(*c);
 	*c = NULL;
+}
+
+void
+control_set_also(struct control *c, const struct control_also *also)
+{
+	c->also = *also;
 }
 
 static void *
@@ -188,9 +222,9 @@ control_wait(struct control *c)
 static void
 control_show(struct control *c)
 {
-	bool tell = c->stops > 0 && !c->told, resized = c->resized;
+	bool tell = c->stops > 0 && !c->told, resized = c->resized, reopen = c->reopen;
 
-	c->resized = false;
+	c->resized = c->reopen = false;
 	c->told |= tell;
 	pthread_mutex_unlock(&c->mutex);
 	if (tell)
@@ -198,6 +232,8 @@ control_show(struct control *c)
 		    "imex: finishing the current batch; press Ctrl-C again to stop at once");
 	screen_tick(c->screen, resized);
 	metrics_tick(c->metrics);
+	if (reopen && c->also.reopen)
+		c->also.reopen(c->also.arg);
 	pthread_mutex_lock(&c->mutex);
 }
 

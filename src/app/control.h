@@ -1,8 +1,9 @@
 /* The control side of a run: signals, the worker thread, the display.
  *
  * A thread of its own waits for signals, which are blocked everywhere else, so that a terminal that
- * has stopped (Ctrl-S) or a full disk never delays the second Ctrl-C. The first SIGINT, SIGTERM or
- * SIGHUP raises the cancel, the second ends the process at once with 75. */
+ * has stopped (Ctrl-S) or a full disk never delays the second Ctrl-C. The first SIGINT or SIGTERM
+ * raises the cancel, the second ends the process at once with 75. SIGHUP is the same when the
+ * terminal has gone that the run was started from; else, as from logrotate, it is for the log. */
 #ifndef APP_CONTROL_H
 #define APP_CONTROL_H
 
@@ -16,6 +17,12 @@ struct control;
 int control_open(struct control **ret, struct cancel *stop, struct screen *s, struct metrics *m,
     struct err *err) WARN_UNUSED;
 void control_close(struct control **c);
+/* What the drawing thread does besides, while control_run runs. Before it. */
+struct control_also {
+	void (*reopen)(void *arg);	/* after SIGHUP */
+	void *arg;
+};
+void control_set_also(struct control *c, const struct control_also *also);
 /* work(arg, err) in a thread of its own, while this one draws. Its result. */
 int control_run(struct control *c, int (*work)(void *arg, struct err *err), void *arg,
     struct err *err) WARN_UNUSED;

@@ -105,6 +105,23 @@ run_says(void *arg, const struct event *e)
 	}
 }
 
+/* logrotate has renamed the file. */
+static void
+run_reopen(void *arg)
+{
+	struct run *r = arg;
+	struct event e = { .no = EV_LOG_OPENED, .level = LEVEL_INFO };
+	struct err err;
+
+	if (evlog_reopen(r->log, &err) == 0) {
+		evlog_put(r->log, &e, "event log opened anew, as SIGHUP asks");
+		return;
+	}
+	e.no = EV_LOG_KEPT;
+	e.level = LEVEL_WARNING;
+	evlog_put(r->log, &e, "%s; events go on into the old file", err.text);
+}
+
 int
 run_log(struct run *r, const char *dir, struct err *err)
 {
@@ -120,6 +137,8 @@ run_log(struct run *r, const char *dir, struct err *err)
 	r->job.log = r->log;
 	if (r->state)
 		state_set_log(r->state, r->log);
+	if (r->control)
+		control_set_also(r->control, &(struct control_also){ .reopen = run_reopen, .arg = r });
 	return 0;
 }
 

@@ -39,7 +39,8 @@ static const struct {
 
 struct evlog {
 	pthread_mutex_t mutex;
-	int fd; /* -1: no file */
+	int fd; /* -1: no file; its number stays, also when the file is another */
+	char *dir_path; /* of the file; NULL: none */
 	bool torn; /* the file may end in the middle of a line */
 	bool failed; /* a write did; `fault` says why */
 	struct err fault;
@@ -361,6 +362,7 @@ evlog_open(struct evlog **ret, const char *dir_path, FILE *terminal, enum event_
 	struct evlog *log = mem_new(sizeof(*log));
 
 	log->fd = fd;
+	log->dir_path = dir_path != NULL ? mem_copy_str(dir_path) : NULL;
 	log->terminal = terminal;
 	log->least = least;
 	pthread_mutex_init(&log->mutex, NULL);
@@ -376,6 +378,7 @@ evlog_close(struct evlog **log)
 		return;
 	file_close(&(*log)->fd);
 	buf_done(&(*log)->line);
+	free((*log)->dir_path);
 	pthread_mutex_destroy(&(*log)->mutex);
 	free(*log);
 	*log = NULL;
@@ -397,6 +400,44 @@ evlog_sync(struct evlog *log, struct err *err)
 	if (failed || file_sync(log->fd, err) < 0)
 		return err_wrap(err, "event log 'events.jsonl'");
 	return 0;
+}
+
+/* The directory too: a file that is not in it after a power cut has taken its events along. */
+static int
+evlog_sync_dir(const char *dir_path, struct err *err)
+{
+	AUTO(file_close) int dir = -1;
+
+	return file_open_dir(AT_FDCWD, dir_path, &dir, err) < 0 ? -1 : file_sync(dir, err);
+}
+
+/* Nobody writes meanwhile. A barrier that is under way syncs one file or the other: the old one is
+ * durable before its number becomes the new one's. */
+static int
+evlog_swap(struct evlog *log, struct err *err)
+{
+	AUTO(file_close) int fd = -1;
+
+	if (evlog_open_file(log->dir_path, &fd, err) < 0 ||
+	    evlog_sync_dir(log->dir_path, err) < 0 || file_sync(log->fd, err) < 0)
+		return -1;
+	if (dup3(fd, log->fd, O_CLOEXEC) < 0)
+		return err_set_sys(err, ERR_DISK, "take the new file");
+	log->torn = false;
+	return 0;
+}
+
+int
+evlog_reopen(struct evlog *log, struct err *err)
+{
+	int rc;
+
+	if (log == NULL || log->fd < 0)
+		return 0;
+	pthread_mutex_lock(&log->mutex);
+	rc = evlog_swap(log, err);
+	pthread_mutex_unlock(&log->mutex);
+	return rc < 0 ? err_wrap(err, "open events.jsonl again") : 0;
 }
 
 void

@@ -42,6 +42,10 @@ void evlog_close(struct evlog **log);
 /* One event. A failed write to the file is kept and returned by evlog_sync. NULL log: nothing. */
 void evlog_put(struct evlog *log, const struct event *e, const char *fmt, ...) PRINTF_LIKE(3, 4);
 int evlog_sync(struct evlog *log, struct err *err) WARN_UNUSED; /* at barriers */
+/* The file has been renamed, as logrotate does: what is in it is made durable, and events go to
+ * events.jsonl anew, from a whole line on. After -1 they go on into the old one. NULL log, or one
+ * without a file: nothing. */
+int evlog_reopen(struct evlog *log, struct err *err) WARN_UNUSED;
 enum event_level event_default_level(enum event_no no);
 /* Called around terminal lines so that a progress display can clear and redraw itself. They run
  * under the log's mutex and must not log. */

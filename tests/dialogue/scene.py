@@ -65,6 +65,16 @@ class Scene:
     def wait(seconds):
         time.sleep(seconds)
 
+    @staticmethod
+    def until(condition, seconds=20):
+        """Wait for something that has to come; False when the time is over."""
+        end = time.monotonic() + seconds * imexrun.SCALE
+        while not condition():
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.02)
+        return True
+
     # -- servers -------------------------------------------------------------
 
     def certs(self):

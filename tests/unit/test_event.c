@@ -341,6 +341,71 @@ text_visible_shows_what_a_terminal_would_obey(void **state)
 	shows("a\xff\xc3", 3, "a\\xff\\xc3");
 }
 
+/* Renamed in the middle of its life: no event is lost, and both files hold whole lines. */
+static void
+event_log_that_was_renamed_goes_on_in_a_new_file(void **state)
+{
+	struct event e = { .no = EV_RUN_START, .level = LEVEL_INFO };
+	struct evlog *log = NULL;
+	struct err err;
+	char from[4200], to[4200];
+
+	(void)state;
+	snprintf(from, sizeof(from), "%s/events.jsonl", temp_dir);
+	snprintf(to, sizeof(to), "%s/events.jsonl.1", temp_dir);
+	assert_int_equal(evlog_open(&log, temp_dir, NULL, LEVEL_INFO, &err), 0);
+	evlog_put(log, &e, "first");
+	assert_int_equal(rename(from, to), 0);
+	evlog_put(log, &e, "second");
+	assert_int_equal(evlog_reopen(log, &err), 0);
+	evlog_put(log, &e, "third");
+	assert_int_equal(evlog_reopen(log, &err), 0);
+	evlog_put(log, &e, "fourth");
+	assert_int_equal(evlog_sync(log, &err), 0);
+	evlog_close(&log);
+
+	const char *const texts[] = { "third", "fourth" };
+	char *old = temp_read("events.jsonl.1", NULL);
+
+	assert_non_null(strstr(old, "first"));
+	assert_non_null(strstr(old, "second"));
+	assert_null(strstr(old, "third"));
+	free(old);
+	for (size_t i = 0; i < 2; i++) {
+		json_t *line = line_of(i);
+
+		assert_string_equal(field(line, "text"), texts[i]);
+		json_decref(line);
+	}
+}
+
+/* Where the new file cannot be, events go on into the old one. */
+static void
+event_log_that_cannot_be_opened_again_keeps_its_file(void **state)
+{
+	struct event e = { .no = EV_RUN_START, .level = LEVEL_INFO };
+	struct evlog *log = NULL;
+	struct err err = { 0 };
+	char from[4200], to[4200];
+
+	(void)state;
+	snprintf(from, sizeof(from), "%s/events.jsonl", temp_dir);
+	snprintf(to, sizeof(to), "%s/events.jsonl.1", temp_dir);
+	assert_int_equal(evlog_open(&log, temp_dir, NULL, LEVEL_INFO, &err), 0);
+	assert_int_equal(rename(from, to), 0);
+	assert_int_equal(symlink("events.jsonl.1", from), 0);
+	assert_int_equal(evlog_reopen(log, &err), -1);
+	assert_int_not_equal(err.kind, ERR_NONE);
+	evlog_put(log, &e, "still there");
+	evlog_close(&log);
+
+	char *old = temp_read("events.jsonl.1", NULL);
+
+	assert_non_null(strstr(old, "still there"));
+	free(old);
+	assert_int_equal(evlog_reopen(NULL, &err), 0);
+}
+
 #define EVENT_TEST(name) cmocka_unit_test_setup_teardown(name, temp_dir_make, temp_dir_remove)
 
 int
@@ -357,6 +422,8 @@ main(void)
 		EVENT_TEST(event_lines_of_many_threads_do_not_mix),
 		EVENT_TEST(event_log_needs_no_file_no_terminal_and_not_even_to_exist),
 		EVENT_TEST(event_on_the_terminal_is_one_visible_line_between_hide_and_show),
+		EVENT_TEST(event_log_that_was_renamed_goes_on_in_a_new_file),
+		EVENT_TEST(event_log_that_cannot_be_opened_again_keeps_its_file),
 		cmocka_unit_test(text_visible_shows_what_a_terminal_would_obey),
 	};
 

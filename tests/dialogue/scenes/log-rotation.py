@@ -1,0 +1,40 @@
+"""SIGHUP, as from logrotate: events go on in a new events.jsonl, and none is lost or torn."""
+
+import json
+
+from scene import *
+
+
+def lines(path):
+    with open(path, "rb") as file:
+        text = file.read()
+    return text, [json.loads(line) for line in text.splitlines()]
+
+
+def scene(t):
+    server = t.server(sample(count=30))
+    gate = Gate()
+    server.fetch(uid=3, folder="INBOX", times=1, reply=lambda f: [f.value[:60], gate, f.value[60:]])
+    job, run = t.start_extract(server)
+    t.must(gate.reached.wait(20), "imex asks for the message")
+    log, old = os.path.join(job.path, "events.jsonl"), os.path.join(job.path, "events.jsonl.1")
+    os.rename(log, old)
+    run.signal(signal.SIGHUP)
+    t.must(t.until(lambda: os.path.exists(log) and os.path.getsize(log) > 0, 20), "a new events.jsonl")
+    gate.open()
+    t.exits(run.wait(), 0)
+    before, after = lines(old), lines(log)
+    t.ok(before[0].endswith(b"\n") and after[0].endswith(b"\n"), "whole lines in both")
+    t.equal(after[1][0]["event"], 30210, "the first event of the new file")
+    numbers = [e["event"] for e in before[1] + after[1]]
+    t.equal([n for n in numbers if n in (30002, 30003)], [30002, 30003], "the account's begin and end, once each")
+    t.equal(numbers.count(30021), len(list(server.store)), "each folder's proof, once")
+    t.complete(job, server)
+    # Neither a later run nor the report asks for the old file, and a torn last line is cut as ever.
+    os.remove(old)
+    with open(log, "ab") as file:
+        file.write(b'{"time":"2026-')
+    _, run = t.extract(server, job=job)
+    t.exits(run, 0)
+    t.equal(len(job.report()["accounts"]), 1, "accounts of the report")
+    t.ok(len(job.events()) > len(after[1]), "events of the further run")
