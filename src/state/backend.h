@@ -90,6 +90,8 @@ struct state_backend_ops {
 	int (*server_set)(struct backend *b, const char *host_port, const struct server_facts *f,
 	    struct err *err);
 	int (*outcome)(struct backend *b, int *ret, struct err *err);
+	int (*compact)(struct backend *b, struct err *err); /* outside of a group */
+	int (*backup)(struct backend *b, const char *path, struct err *err);
 };
 
 extern const struct state_backend_ops state_sqlite;

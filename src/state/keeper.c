@@ -143,6 +143,10 @@ state_serve(struct state *t, struct request *r, struct err *err)
 		return ops->server_set(b, r->server.name, r->server.set, err);
 	case REQUEST_OUTCOME:
 		return ops->outcome(b, r->outcome, err);
+	case REQUEST_COMPACT:
+		return ops->compact(b, err);
+	case REQUEST_BACKUP:
+		return ops->backup(b, r->backup, err);
 	}
 	abort(); /* no other kinds are made */
 }
@@ -167,6 +171,7 @@ struct group {
 	size_t len;
 };
 
+/* What compacts stands outside of transactions, as a read does. */
 static bool
 request_reads(const struct request *r)
 {

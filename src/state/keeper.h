@@ -33,7 +33,9 @@ enum request_kind {
 	REQUEST_INTENTS,
 	REQUEST_SERVER_GET,
 	REQUEST_SERVER_SET,
-	REQUEST_OUTCOME
+	REQUEST_OUTCOME,
+	REQUEST_COMPACT,
+	REQUEST_BACKUP
 };
 
 struct request {
@@ -100,6 +102,7 @@ struct request {
 			const struct server_facts *set;
 		} server;
 		int *outcome;
+		const char *backup;
 	};
 };
 

@@ -487,4 +487,6 @@ const struct state_backend_ops state_sqlite = {
 	.server_get = sqlite_server_get,
 	.server_set = sqlite_server_set,
 	.outcome = sqlite_outcome,
+	.compact = sqlite_compact,
+	.backup = sqlite_backup,
 };

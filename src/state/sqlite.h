@@ -122,6 +122,10 @@ int sqlite_server_set(
     struct backend *b, const char *host_port, const struct server_facts *f, struct err *err);
 int sqlite_outcome(struct backend *b, int *ret, struct err *err);
 
+/* ---- sqlite_copy.c ---- */
+int sqlite_compact(struct backend *b, struct err *err) WARN_UNUSED;
+int sqlite_backup(struct backend *b, const char *path, struct err *err) WARN_UNUSED;
+
 /* ---- sqlite_message.c: pages, problems, warnings, debts ---- */
 int sqlite_page(
     struct backend *b, int64_t folder, uint32_t after, struct msg_page *ret, struct err *err);

@@ -155,6 +155,18 @@ state_run_end(struct state *t, int64_t run, int exit_code, struct err *err)
 }
 
 int
+state_compact(struct state *t, struct err *err)
+{
+	return state_ask(t, &(struct request){ .kind = REQUEST_COMPACT }, err);
+}
+
+int
+state_backup(struct state *t, const char *path, struct err *err)
+{
+	return state_ask(t, &(struct request){ .kind = REQUEST_BACKUP, .backup = path }, err);
+}
+
+int
 state_outcome(struct state *t, int *ret, struct err *err)
 {
 	return state_ask(t, &(struct request){ .kind = REQUEST_OUTCOME, .outcome = ret }, err);

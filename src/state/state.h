@@ -156,6 +156,12 @@ void batch_forget(struct batch *b, int64_t folder, uint32_t uid, enum verdict ol
 /* ---- the job ---- */
 int state_open(
     struct state **ret, const char *job_dir, enum state_mode mode, struct err *err) WARN_UNUSED;
+/* Give back the room of what is gone, and empty the write-ahead log; open for running. Waits for its
+ * turn, and others wait for it. */
+int state_compact(struct state *t, struct err *err) WARN_UNUSED;
+/* All of it at one instant into a new database at `path`, which has its name when it is whole and
+ * durable; open for reading. ERR_CREATE: something is there. */
+int state_backup(struct state *t, const char *path, struct err *err) WARN_UNUSED;
 /* Syncs of the event log ride on barriers. */
 void state_set_log(struct state *t, struct evlog *log);
 void state_close(struct state **t); /* waits for what was put */
