@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/alone.h"
 #include "app/birth.h"
 #include "app/check.h"
 #include "app/destination.h"
@@ -27,6 +28,7 @@ struct extract {
 	int64_t number;		/* of the run in the state */
 	int code;
 	struct extract_many *many;	/* one of a list; NULL: alone */
+	struct alone alone;
 	bool own_job;		/* state, log and run are its own, not those of a list */
 };
 
@@ -34,11 +36,12 @@ struct extract {
 static int
 extract_work(void *arg, struct err *err)
 {
-	const struct extract *x = arg;
+	struct extract *x = arg;
 	const struct selection *s = &x->run.job.selection;
 
 	/* The files of a list are one set: it is closed when all accounts are through. */
-	if (job_copy(&x->run.job, err) < 0 || (!x->many && set_close(&x->run.job, err) < 0))
+	if ((x->many ? job_copy(&x->run.job, err) : alone_copy(&x->alone, err)) < 0 ||
+	    (!x->many && set_close(&x->run.job, err) < 0))
 		return -1;
 	/* In a list it may be right for some. */
 	if (!x->many && s->n_folders > 0 && atomic_load(&x->run.progress.folders_total) == 0)
@@ -90,6 +93,8 @@ extract_begin(struct extract *x, struct err *err)
 	if ((x->into && x->into->from
 		    ? stored_write_files(r->state, x->source, r->o, x->dest.password, err)
 		    : stored_write(r->state, &r->origin, x->source, r->o, x->dest.password, err)) < 0)
+		return -1;
+	if (!x->many && alone_listen(&x->alone, x->dir, err) < 0)
 		return -1;
 	return x->own_job ? history_begin(r->state, r->o, x->source, &x->number, err) : 0;
 }
@@ -182,6 +187,9 @@ extract_open(struct extract *x, struct options *o, struct err *err)
 		return -1;
 	if (x->many) {
 		x->run.job.shares = x->many->shares;
+		x->run.job.stop = x->many->seat->stop;
+		x->run.job.rate = x->many->seat->rate;
+		x->run.job.rate_own = x->many->seat->rate_own;
 		x->run.job.ret_lease = &x->many->result.lease;
 		/* A place is free when the server sees it so. */
 		x->run.job.source.see_it_closed = true;
@@ -207,6 +215,19 @@ extract_open(struct extract *x, struct options *o, struct err *err)
 	x->run.job.retry = into->retry;
 	x->run.job.dest_insecure_told = x->dest.insecure;
 	return 0;
+}
+
+/* False: nothing is to be contacted yet. */
+static bool
+extract_sit(struct extract *x)
+{
+	const struct shelf_place *from = x->into ? x->into->from : NULL;
+	const struct imap_url *url = &x->run.origin.url;
+	const struct order_name name = { .login = from ? from->login : url->user,
+		.host = from ? from->host : url->host,
+		.port = from ? from->port : url->port };
+
+	return alone_begin(&x->alone, &x->run, &name);
 }
 
 static int
@@ -311,14 +332,15 @@ extract_account(struct options *o, const char *dir, const char *source, const st
 		return -1;
 	rc = extract_open(&x, o, err);
 	/* The way to the source is long, and so is making a state. */
-	if (rc == 0 && !many && !(into && into->from))
-		x.run.job.ahead = sess_ahead_start(&x.run.job.source, x.run.stop);
+	if (rc == 0 && !many && extract_sit(&x) && !(into && into->from))
+		x.run.job.ahead = sess_ahead_start(&x.run.job.source, x.run.job.stop);
 	if (rc == 0)
 		rc = extract_begin(&x, err);
 	if (rc == 0)
 		rc = extract_run(&x, err);
 	if (rc == 0)
 		run_finished(&x.run, x.code);
+	alone_done(&x.alone);
 	run_close(&x.run);
 	destination_done(&x.dest);
 	return rc < 0 ? -1 : x.code;

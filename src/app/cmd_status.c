@@ -1,15 +1,56 @@
 #include <inttypes.h>
+#include <stdio.h>
 #include <unistd.h>
 
+#include <jansson.h>
+
 #include "app/jobdir.h"
+#include "app/orders.h"
 #include "app/ready.h"
 #include "app/report.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/mem.h"
+
+/* What the process that runs the job says of it. */
+struct runner_said {
+	pid_t pid;		/* 0: no process */
+	char held[64];		/* "paused"; "": it is not held */
+};
+
+/* Of another process, which was killed, it does not count. */
+static int
+status_held(struct report *r, struct runner_said *said, struct err *err)
+{
+	AUTO(mem_free_str) char *note = NULL;
+
+	if (said->pid == 0)
+		return 0;
+	if (state_note_get(r->state, orders_note, &note, err) < 0)
+		return -1;
+	if (!note)
+		return 0;
+
+	json_t *j = json_loads(note, JSON_REJECT_DUPLICATES, NULL);
+	const char *words = json_string_value(json_object_get(j, "words"));
+
+	if (words && json_integer_value(json_object_get(j, "process")) == said->pid)
+		snprintf(said->held, sizeof(said->held), "%s", words);
+	json_decref(j);
+	return 0;
+}
+
+/* One that has still to be worked on, and no wait of its own. */
+static bool
+status_is_held(const struct account_rec *a, const struct runner_said *said)
+{
+	return said->held[0] != '\0' && (a->status == ACCOUNT_QUEUED || a->status == ACCOUNT_NEW ||
+					       (a->status == ACCOUNT_WAITING && a->retry_at_ms == 0));
+}
 
 static void
-status_text(const struct account_rec *a, const struct tally *sum, const char *dest, pid_t pid,
-    struct out *o)
+status_text(const struct account_rec *a, const struct tally *sum, const char *dest,
+    const struct runner_said *said, struct out *o)
 {
 	char listed[HUMAN_MAX], stored[HUMAN_MAX], bytes[HUMAN_MAX];
 	uint64_t bad = tally_not_good(sum);
@@ -22,13 +63,16 @@ status_text(const struct account_rec *a, const struct tally *sum, const char *de
 		out_str(o, " to ");
 		out_visible(o, dest);
 	}
-	if (a->status == ACCOUNT_WAITING && a->retry_at_ms > 0) {
+	if (status_is_held(a, said)) {
+		out_str(o, ": ");
+		out_visible(o, said->held);
+	} else if (a->status == ACCOUNT_WAITING && a->retry_at_ms > 0) {
 		char at[ISO_MAX];
 
 		clock_iso(a->retry_at_ms, at);
 		out_printf(o, ": waiting until %s", at);
-	} else if (a->status == ACCOUNT_RUNNING && pid > 0) {
-		out_printf(o, ": running (process %ld)", (long)pid);
+	} else if (a->status == ACCOUNT_RUNNING && said->pid > 0) {
+		out_printf(o, ": running (process %ld)", (long)said->pid);
 	} else {
 		out_printf(o, ": %s", account_words(a, sum));
 	}
@@ -40,7 +84,7 @@ status_text(const struct account_rec *a, const struct tally *sum, const char *de
 		out_printf(o, ", %" PRIu64 " not good", bad);
 	if (a->warnings > 0)
 		out_printf(o, ", %" PRIu64 " warning%s", a->warnings, a->warnings == 1 ? "" : "s");
-	if (*a->error) {
+	if (*a->error && !status_is_held(a, said)) {
 		out_str(o, ": ");
 		out_visible(o, a->error);
 	}
@@ -77,7 +121,7 @@ status_json(const struct account_rec *a, const struct tally *sum, const char *de
 }
 
 static void
-status_accounts(struct report *r, bool json, pid_t pid, struct out *o)
+status_accounts(struct report *r, bool json, const struct runner_said *said, struct out *o)
 {
 	struct arena a;
 
@@ -88,7 +132,7 @@ status_accounts(struct report *r, bool json, pid_t pid, struct out *o)
 		if (json)
 			status_json(&r->account[i], &r->sum[i], dest, o);
 		else
-			status_text(&r->account[i], &r->sum[i], dest, pid, o);
+			status_text(&r->account[i], &r->sum[i], dest, said, o);
 		arena_reset(&a);
 	}
 	arena_done(&a);
@@ -97,18 +141,23 @@ status_accounts(struct report *r, bool json, pid_t pid, struct out *o)
 static int
 status_print(struct report *r, bool json, struct err *err)
 {
-	pid_t pid = jobdir_runner(r->dir);
+	struct runner_said said = { .pid = jobdir_runner(r->dir) };
 	struct out o;
 
+	if (status_held(r, &said, err) < 0)
+		return -1;
 	out_open(&o, STDOUT_FILENO);
 	if (json) {
 		json_open(&o.buf, NULL);
 		json_put_str(&o.buf, "imex", IMEX_VERSION);
 		json_put_int(&o.buf, "exit_code", r->exit_code);
-		json_put_int(&o.buf, "process", pid);
+		json_put_int(&o.buf, "process", said.pid);
+		json_put_str(&o.buf, "held", said.held[0] ? said.held : NULL);
 		json_open_array(&o.buf, "accounts");
 	}
-	status_accounts(r, json, pid, &o);
+	if (!json && said.held[0])
+		out_printf(&o, "%s (process %ld)\n", said.held, (long)said.pid);
+	status_accounts(r, json, &said, &o);
 	if (json) {
 		json_close_array(&o.buf);
 		json_close(&o.buf);

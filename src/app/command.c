@@ -64,6 +64,17 @@ const struct command command_table[] = {
 		.example = "imex status anna",
 		.run = cmd_status,
 	}, {
+		.name = "job", .bit = CMD_JOB, .args = "DIR [WORD [ARGUMENT]]",
+		.min_words = 1, .max_words = 3,
+		.summary = "change a running job: pause, rate, stop ...",
+		.text =
+		    "Changes the run that goes on in DIR, without a restart: pause, resume,\n"
+		    "rate SIZE, rate-per-account SIZE, stop [ACCOUNT], skip ACCOUNT. compact makes\n"
+		    "the state smaller and backup FILE copies it, also when nothing runs. Without\n"
+		    "a word, tells what is set.\n",
+		.example = "imex job anna pause",
+		.run = cmd_job,
+	}, {
 		.name = "report", .bit = CMD_REPORT, .args = "DIR", .min_words = 1, .max_words = 1,
 		.summary = "per folder: what was stored, and the proof",
 		.text =

@@ -21,7 +21,8 @@ enum command_bit {
 	CMD_CONTROL = 256,
 	CMD_MIGRATE = 512,
 	CMD_UNDO = 1024,
-	CMD_ALL = 2047,
+	CMD_JOB = 2048,
+	CMD_ALL = 4095,
 	/* those that contact the server that mail comes from */
 	CMD_ONLINE = CMD_CHECK | CMD_EXTRACT | CMD_VERIFY | CMD_RETRY | CMD_CONTROL | CMD_MIGRATE,
 	/* those that may contact the server that mail goes to, and those that put mail there */
@@ -66,6 +67,7 @@ int cmd_status(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_report(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_migrate(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_undo(struct options *o, struct err *err) WARN_UNUSED;
+int cmd_job(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_control(struct options *o, struct err *err) WARN_UNUSED;
 
 #endif

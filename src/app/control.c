@@ -16,7 +16,8 @@ struct control {
 	struct cancel *stop;
 	struct screen *screen;
 	struct metrics *metrics;
-	struct control_also also;
+	void (*on_reopen)(void *arg), (*on_tick)(void *arg);
+	void *reopen_arg, *tick_arg;
 	sigset_t ours, before;
 	bool on_terminal;	/* SIGHUP may mean that it has gone */
 	pthread_t signals;
@@ -182,9 +183,17 @@ control_close(struct control **c)
 }
 
 void
-control_set_also(struct control *c, const struct control_also *also)
+control_set_reopen(struct control *c, void (*reopen)(void *arg), void *arg)
 {
-	c->also = *also;
+	c->on_reopen = reopen;
+	c->reopen_arg = arg;
+}
+
+void
+control_set_tick(struct control *c, void (*tick)(void *arg), void *arg)
+{
+	c->on_tick = tick;
+	c->tick_arg = arg;
 }
 
 static void *
@@ -232,8 +241,10 @@ control_show(struct control *c)
 		    "imex: finishing the current batch; press Ctrl-C again to stop at once");
 	screen_tick(c->screen, resized);
 	metrics_tick(c->metrics);
-	if (reopen && c->also.reopen)
-		c->also.reopen(c->also.arg);
+	if (reopen && c->on_reopen)
+		c->on_reopen(c->reopen_arg);
+	if (c->on_tick)
+		c->on_tick(c->tick_arg);
 	pthread_mutex_lock(&c->mutex);
 }
 

@@ -17,12 +17,10 @@ struct control;
 int control_open(struct control **ret, struct cancel *stop, struct screen *s, struct metrics *m,
     struct err *err) WARN_UNUSED;
 void control_close(struct control **c);
-/* What the drawing thread does besides, while control_run runs. Before it. */
-struct control_also {
-	void (*reopen)(void *arg);	/* after SIGHUP */
-	void *arg;
-};
-void control_set_also(struct control *c, const struct control_also *also);
+/* What the drawing thread does besides, while control_run runs: after SIGHUP, and each second or more
+ * often. Before it; NULL: nothing. */
+void control_set_reopen(struct control *c, void (*reopen)(void *arg), void *arg);
+void control_set_tick(struct control *c, void (*tick)(void *arg), void *arg);
 /* work(arg, err) in a thread of its own, while this one draws. Its result. */
 int control_run(struct control *c, int (*work)(void *arg, struct err *err), void *arg,
     struct err *err) WARN_UNUSED;

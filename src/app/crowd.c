@@ -21,7 +21,8 @@ struct walk {
 	struct crowd *c;
 	int (*last)(void *arg, struct err *err);
 	struct hosts *hosts;
-	struct rate *rate;
+	struct orders *orders;
+	struct order_name *name; /* by row */
 	struct schedule *schedule;
 	struct schedule_item *item; /* by row */
 	struct attempt *attempt;
@@ -165,7 +166,7 @@ count_end(struct walk *w, int code, const struct err *why)
 	count_code(w, code);
 	if (ends_all(why))
 		end_all(w, why);
-	else if (why->kind != ERR_NONE)
+	else if (why->kind != ERR_NONE && why->kind != ERR_STOPPED)
 		judge_alike(w, why);
 }
 
@@ -180,6 +181,15 @@ show_waiting(const struct walk *w)
 	schedule_counts(w->schedule, &c);
 	atomic_store(&all->accounts_waiting, (unsigned)c.waiting);
 	atomic_store(&all->waiting_until_ms, c.next_ms);
+}
+
+/* Paused, or outside of --hours: it goes on later, and that is no try. */
+static void
+put_by(struct walk *w, size_t at, const struct err *why)
+{
+	if (w->c->ops->waits)
+		w->c->ops->waits(w->c->arg, at, why, 0);
+	schedule_again(w->schedule, at, 0);
 }
 
 /* After a try. 0: there will be another one; else how many accounts have come to their end. */
@@ -210,30 +220,34 @@ work_on(struct walk *w, size_t at)
 {
 	const struct options *o = w->c->o;
 	const struct attempt *a = &w->attempt[at];
-	struct rate *own = o->rate_account > 0 ? rate_new(o->rate_account) : NULL;
 	struct shares shares = { .hosts = w->hosts,
 		.n_hosts = w->item[at].n_hosts,
-		.all = w->rate,
-		.own = own,
 		.day_left = DAY_NO_LIMIT,
 		.workers = o->jobs,
 		.placed = true,
 		.lay_aside = true,
 		.again = a->failed + 1 < o->tries };
 	struct err why = { 0 };
+	struct seat seat;
 
 	memcpy(shares.host, w->item[at].host, sizeof(shares.host));
+	orders_sit(w->orders, &seat, at);
 
-	int code = w->c->ops->work(w->c->arg, at, &shares, &why);
+	int code = w->c->ops->work(w->c->arg, at, &shares, &seat, &why);
+	enum seat_end end = orders_rise(w->orders, &seat, &why);
 
 	/* What failed before it came to the engine has its places still. */
 	shares_leave(&shares, LOGIN_NONE);
-	rate_free(own);
+	if (end == SEAT_HELD) {
+		put_by(w, at, &why);
+		return;
+	}
 
-	size_t n = settle(w, at, code, &why);
+	size_t n = settle(w, at, end == SEAT_STOPPED ? EXIT_BAD : code, &why);
 
 	if (n == 0)
 		return;
+	orders_ended(w->orders, at);
 	w->c->ops->ended(w->c->arg, at, n, code, &why);
 	schedule_done(w->schedule);
 }
@@ -253,6 +267,7 @@ leave_out(struct walk *w, size_t at)
 	count_code(w, code);
 	n = w->ended;
 	pthread_mutex_unlock(&w->mutex);
+	orders_ended(w->orders, at);
 	w->c->ops->ended(w->c->arg, at, n, code, &why);
 	schedule_done(w->schedule);
 }
@@ -291,8 +306,10 @@ static void
 walk_item(struct walk *w, struct schedule_item *ret, size_t at)
 {
 	const struct crowd *c = w->c;
+	const struct user_row *row = &c->list->row[at];
 	char name[CROWD_HOST_MAX];
 
+	w->name[at] = (struct order_name){ row->login, row->server, row->port };
 	ret->bytes = c->ops->bytes ? c->ops->bytes(c->arg, at) : 0;
 	for (size_t end = 0; end < HOST_ENDS; end++) {
 		if (c->ops->host(c->arg, at, end, name))
@@ -309,22 +326,25 @@ walk_init(struct walk *w, struct crowd *c)
 	pthread_mutex_init(&w->mutex, NULL);
 	w->jitter = (uint64_t)clock_wall_ms();
 	w->hosts = hosts_new(c->o->per_host);
-	w->rate = c->o->rate > 0 ? rate_new(c->o->rate) : NULL;
+	w->name = mem_new((n + 1) * sizeof(*w->name));
 	w->item = mem_new((n + 1) * sizeof(*w->item));
 	w->attempt = mem_new((n + 1) * sizeof(*w->attempt));
 	for (size_t i = 0; i < n; i++)
 		walk_item(w, &w->item[i], i);
 	w->schedule = schedule_new(
 	    w->item, n, (enum schedule_order)c->o->order, w->hosts, c->run->stop);
+	w->orders = orders_new(c->o, w->name, n, c->run->stop, &c->run->all);
+	orders_schedule(w->orders, w->schedule);
 	atomic_store(&c->run->all.accounts_total, n > 1 ? (unsigned)n : 0);
 }
 
 static void
 walk_done(struct walk *w)
 {
+	orders_free(&w->orders);
 	schedule_free(w->schedule);
 	hosts_free(w->hosts);
-	rate_free(w->rate);
+	free(w->name);
 	free(w->item);
 	free(w->attempt);
 	pthread_mutex_destroy(&w->mutex);
@@ -356,6 +376,19 @@ walk_all(void *arg, struct err *err)
 	return w->last(w->c->arg, err);
 }
 
+/* A directory that cannot be listened in has failed before. */
+static void
+walk_listen(struct walk *w)
+{
+	struct run *r = w->c->run;
+	struct event e = { .no = EV_ORDER, .level = LEVEL_WARNING };
+	struct err err;
+
+	if (w->c->dir && orders_listen(w->orders, w->c->dir, r->state, r->log, &err) < 0)
+		evlog_put(r->log, &e, "imex job cannot change this run: %s", err.text);
+	control_set_tick(r->control, orders_tick, w->orders);
+}
+
 void
 crowd_run(struct crowd *c, int (*last)(void *arg, struct err *err))
 {
@@ -364,6 +397,7 @@ crowd_run(struct crowd *c, int (*last)(void *arg, struct err *err))
 
 	walk_init(&w, c);
 	w.last = last;
+	walk_listen(&w);
 	if (control_run(c->run->control, walk_all, &w, &why) < 0 && c->ended.kind == ERR_NONE)
 		c->ended = why;
 	if (c->ended.kind == ERR_NONE && cancel_raised(c->run->stop))

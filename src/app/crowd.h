@@ -4,6 +4,7 @@
 #ifndef APP_CROWD_H
 #define APP_CROWD_H
 
+#include "app/orders.h"
 #include "app/run.h"
 #include "app/userlist.h"
 #include "engine/schedule.h"
@@ -15,9 +16,10 @@ struct crowd_ops {
 	 * none. */
 	bool (*host)(void *arg, size_t at, size_t end, char name[CROWD_HOST_MAX]);
 	uint64_t (*bytes)(void *arg, size_t at); /* size of the account; 0: unknown */
-	/* Do it. The exit code of the account alone; *why (zeroed) is filled when something ended it. */
-	int (*work)(void *arg, size_t at, struct shares *s, struct err *why);
-	/* It will be tried again at that wall time. May be NULL. */
+	/* Do it, under the stop and the rates of `seat`. The exit code of the account alone; *why (zeroed)
+	 * is filled when something ended it. */
+	int (*work)(void *arg, size_t at, struct shares *s, const struct seat *seat, struct err *why);
+	/* It will be tried again at that wall time; 0: when the run is held no more. May be NULL. */
 	void (*waits)(void *arg, size_t at, const struct err *why, int64_t until_ms);
 	/* It is the n-th that has come to its end. */
 	void (*ended)(void *arg, size_t at, size_t n, int code, const struct err *why);
@@ -29,6 +31,7 @@ struct crowd {
 	const struct options *o; /* jobs, limits, tries */
 	const struct userlist *list;
 	struct run *run; /* control and log */
+	const char *dir; /* job directory, with run->state, where imex job may change the run; NULL */
 	/* what became of them */
 	size_t complete, warned, failed, untried; /* accounts; untried ones count as failed, too */
 	struct err ended; /* what ended it all; kind NONE: nothing */

@@ -20,6 +20,7 @@ struct extract_many {
 	struct run *above;	/* with control, and the job's state and log */
 	bool own_job;		/* an import of a job: it has a directory of its own */
 	struct shares *shares;
+	const struct seat *seat;
 	struct extract_result result;	/* zeroed by the caller */
 };
 

@@ -126,13 +126,14 @@ check_one(struct lists_check *c, size_t at, struct options *o, struct err *err)
 }
 
 static int
-check_work(void *arg, size_t at, struct shares *s, struct err *why)
+check_work(void *arg, size_t at, struct shares *s, const struct seat *seat, struct err *why)
 {
 	struct lists_check *c = arg;
 	struct found *f = &c->found[at];
 	struct options o = *c->o;
 	int rc;
 
+	(void)seat; /* nobody changes a check */
 	o.unattended = true;
 	arena_init(&o.arena, 1024 * 1024);
 	rc = check_one(c, at, &o, why);

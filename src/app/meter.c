@@ -94,6 +94,9 @@ meter_read(struct meter *m, struct progress_all *p, int64_t now_ms, struct view 
 		v.waiting = WAITING_BACKOFF;
 		until_ms = atomic_load(&p->waiting_until_ms);
 	}
+	/* Those that still come to their end are of no interest. */
+	if (atomic_load(&p->held) != WAITING_NOTHING)
+		v.waiting = (enum waiting)atomic_load(&p->held);
 	meter_rates(m, &v, now_ms);
 	v.bytes_s = (uint64_t)m->bytes_s;
 	v.messages_s = (uint64_t)lround(m->messages_s);
@@ -122,6 +125,10 @@ view_waiting(enum waiting w)
 		return "waiting for the disk";
 	case WAITING_BACKOFF:
 		return "the server asked to wait";
+	case WAITING_PAUSED:
+		return "paused";
+	case WAITING_HOURS:
+		return "waiting for --hours";
 	case WAITING_PLACE:
 		return "waiting for a connection";
 	}
@@ -305,7 +312,7 @@ void
 view_json(const struct view *v, bool done, struct buf *out)
 {
 	static const char *const waiting[] = { "nothing", "connect", "login", "server", "disk",
-		"backoff", "place" };
+		"backoff", "paused", "hours", "place" };
 
 	json_open(out, NULL);
 	if (v->accounts_total > 0) {

@@ -232,12 +232,12 @@ keep_size(struct migration *m, struct migration_row *r, uint64_t fetched)
 }
 
 static int
-migration_work(void *arg, size_t at, struct shares *s, struct err *why)
+migration_work(void *arg, size_t at, struct shares *s, const struct seat *seat, struct err *why)
 {
 	struct migration *m = arg;
 	struct migration_row *r = &m->row[at];
 	struct extract_many many = {
-		.above = &m->run, .own_job = m->found != NULL, .shares = s
+		.above = &m->run, .own_job = m->found != NULL, .shares = s, .seat = seat
 	};
 	struct options o = *m->o;
 	int rc;
@@ -312,7 +312,8 @@ migration_run(struct migration *m)
 		.ended = migration_ended };
 
 	m->crowd = (struct crowd){
-		.ops = &ops, .arg = m, .o = m->o, .list = m->list, .run = &m->run
+		.ops = &ops, .arg = m, .o = m->o, .list = m->list, .run = &m->run,
+		.dir = m->found ? NULL : m->dir
 	};
 	crowd_run(&m->crowd, migration_last);
 }

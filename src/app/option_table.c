@@ -116,6 +116,8 @@ const struct option_row option_table[] = {
 	    "stop when more than PERCENT of the accounts (and ten) fail alike; default 5%" },
 	{ "keep-going", 0, OPT_FLAG, CMD_MANY, KEPT_NOT, AT(keep_going), NULL, NULL, 0, 0,
 	    "go on however many accounts fail" },
+	{ "hours", 0, OPT_HOURS, CMD_EXTRACT | CMD_MIGRATE | CMD_RETRY, KEPT_NOT, AT(hours), "FROM-TO", NULL, 0, 0,
+	    "work only at these hours, as 20-06 or 19:30-05:15; else wait, without connections" },
 	{ "no-source-writes", 0, OPT_FLAG, RUNS, KEPT_OF_ACCOUNT, AT(no_source_writes), NULL, NULL, 0, 0,
 	    "never use forms of FETCH that mark mail as read, not even to restore it" },
 	{ "list-all", 0, OPT_FLAG, CMD_EXTRACT | CMD_RETRY | CMD_MIGRATE, KEPT_NOT, AT(list_all), NULL, NULL, 0, 0,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/hours.h"
 #include "app/values.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -212,12 +213,15 @@ option_set_percent(void *field, const char *value, struct err *err)
 static int
 option_set_text(struct options *o, const struct option_row *row, const char *value, struct err *err)
 {
+	struct hours hours;
 	const char *copy;
 
 	if (row->kind == OPT_PIN && !value_pin(value))
 		return option_bad("sha256: and 64 hex digits, or 44 of base64, are", err);
 	if (row->kind == OPT_ZONE && !clock_zone_known(value))
 		return option_bad("zones as Europe/Berlin, UTC or CET-1CEST,M3.5.0,M10.5.0/3 are", err);
+	if (row->kind == OPT_HOURS && !hours_parse(value, &hours))
+		return option_bad("two times of the day as 20-06 or 19:30-05:15 are", err);
 	if (row->kind == OPT_ADDRESS && !value_address(value))
 		return option_bad("an address as anna@example.org is", err);
 	if (*value == '\0')
@@ -285,6 +289,7 @@ option_store(struct options *o, const struct option_row *row, const char *value,
 		return option_set_percent(field, value, err);
 	case OPT_TEXT:
 	case OPT_ZONE:
+	case OPT_HOURS:
 	case OPT_ADDRESS:
 	case OPT_FILE:
 	case OPT_PIN:

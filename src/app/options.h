@@ -31,13 +31,14 @@ enum option_kind {
 	OPT_DURATION,	/* int64_t ms, within min..max */
 	OPT_DATE,	/* struct when */
 	OPT_ZONE,	/* const char *; a time zone that exists */
+	OPT_HOURS,	/* const char *; hours_parse takes it */
 	OPT_ADDRESS,	/* const char *; user@domain */
 	OPT_NUMBER,	/* unsigned, within min..max */
 	OPT_SIZE,	/* uint64_t octets, at least min */
 	OPT_PERCENT	/* unsigned, 1 to 100 */
 };
 
-enum { LIST_MAX = 256, WORDS_MAX = 2, OPTIONS_MAX = 128 };
+enum { LIST_MAX = 256, WORDS_MAX = 3, OPTIONS_MAX = 128 };
 enum eol_choice { EOL_LF, EOL_CRLF };
 enum progress_choice { PROGRESS_AUTO, PROGRESS_JSON, PROGRESS_NONE };
 enum report_format { REPORT_TEXT, REPORT_JSON, REPORT_CSV, REPORT_HTML };
@@ -98,6 +99,7 @@ struct options {
 	unsigned limit;			/* accounts of the list; 0: all */
 	bool merge;			/* two rows may have one destination */
 	const char *metrics_file;
+	const char *hours;		/* 20-06; NULL: always */
 	int64_t ready_ms;		/* status --ready; 0: not asked */
 	bool no_source_writes, list_all, no_subjects, deep, dry_run, quiet, json, syslog;
 	unsigned verbose;

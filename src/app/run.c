@@ -138,7 +138,7 @@ run_log(struct run *r, const char *dir, struct err *err)
 	if (r->state)
 		state_set_log(r->state, r->log);
 	if (r->control)
-		control_set_also(r->control, &(struct control_also){ .reopen = run_reopen, .arg = r });
+		control_set_reopen(r->control, run_reopen, r);
 	return 0;
 }
 

@@ -23,6 +23,7 @@ struct cancel_watcher {
 struct cancel {
 	atomic_bool raised;
 	atomic_llong since_ms;
+	_Atomic(const char *) words;
 	int fd;
 	pthread_mutex_t mutex;
 	struct cancel_watcher *watcher;
@@ -116,6 +117,20 @@ cancel_raise(struct cancel *c)
 	for (struct cancel *b = c->below; b != NULL; b = b->next)
 		cancel_raise(b);
 	pthread_mutex_unlock(&c->mutex);
+}
+
+/* The words are stored before the flag: who sees the flag sees them. */
+void
+cancel_raise_because(struct cancel *c, const char *words)
+{
+	atomic_store(&c->words, words);
+	cancel_raise(c);
+}
+
+const char *
+cancel_words(const struct cancel *c)
+{
+	return c != NULL ? atomic_load(&c->words) : NULL;
 }
 
 bool

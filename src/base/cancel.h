@@ -18,6 +18,9 @@ struct cancel *cancel_new_below(struct cancel *above);
 void cancel_free(struct cancel *c); /* NULL: nothing */
 void cancel_raise(struct cancel *c);
 void cancel_raise_from_signal(struct cancel *c); /* flag and eventfd only */
+/* One account alone is ended, and that is why; `words` lives as long as c. */
+void cancel_raise_because(struct cancel *c, const char *words);
+const char *cancel_words(const struct cancel *c); /* of the latter; NULL: none, also for NULL */
 bool cancel_raised(const struct cancel *c); /* NULL: false */
 int cancel_fd(const struct cancel *c); /* readable once raised; -1 for NULL */
 int64_t

@@ -194,11 +194,11 @@ replace_older(struct lane *l, uint32_t uid, enum verdict old, struct err *err)
 static void
 keep_rate(const struct lane *l, size_t octets)
 {
-	const struct shares *s = l->job->shares;
+	const struct job *job = l->job;
 	struct err stop;
 
-	if (s != NULL && rate_spend(s->own, octets, l->job->stop, &stop) == 0)
-		(void)!rate_spend(s->all, octets, l->job->stop, &stop);
+	if (rate_spend(job->rate_own, octets, job->stop, &stop) == 0)
+		(void)!rate_spend(job->rate, octets, job->stop, &stop);
 }
 
 /* Stream one body. 0: stored; 1: not to be used, the source offers it again; -1: error. */

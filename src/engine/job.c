@@ -253,8 +253,11 @@ account_ended(struct run *r, struct lane *l, int rc, struct err *err)
 				 : err->kind == ERR_INTERRUPTED ? EV_INTERRUPTED
 								: EV_ACCOUNT_FAILED,
 		.account = l->account };
+	const char *words = cancel_words(r->job->stop);
 	struct err why = { 0 };
 
+	if (rc < 0 && err->kind == ERR_INTERRUPTED && words != NULL)
+		(void)err_set(err, ERR_INTERRUPTED, "%s", words);
 	e.level = event_default_level(e.no);
 	/* An end that is none is told by who tries again. */
 	if (rc == 0 || !goes_on(r, err))
@@ -368,6 +371,9 @@ copy_claimed(struct run *r, struct runner *u, struct err *err)
 	struct err flush = { 0 };
 	int rc;
 
+	/* It may be passed over. */
+	if (cancel_raised(r->job->stop))
+		return err_set(err, ERR_INTERRUPTED, "interrupted");
 	if ((r->job->dest == NULL && file_make_dirs(r->mail_dir, err) < 0) || run_place(r, err) < 0)
 		return -1;
 	rc = runner_take_places(u, err);

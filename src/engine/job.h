@@ -67,7 +67,6 @@ struct shares {
 	struct hosts *hosts;
 	unsigned host[HOST_ENDS]; /* of the source, of the destination */
 	size_t n_hosts;
-	struct rate *all, *own; /* octets a second, of the job and of the account; NULL: no limit */
 	uint64_t day_left; /* octets that may be fetched yet today (--max-per-day), or DAY_NO_LIMIT */
 	unsigned workers; /* accounts that are copied at the same time, at least 1 */
 	bool placed; /* the first connection has its places already: job_copy takes them over, and
@@ -101,7 +100,8 @@ struct job {
 	struct cancel *stop;
 	struct progress *progress; /* may be NULL */
 	struct lease *ret_lease; /* NULL, or where the account's goes as soon as it is claimed */
-	struct shares *shares; /* NULL: the account is alone, and nothing is limited */
+	struct rate *rate, *rate_own; /* octets a second, of all and of the account; NULL: no limit */
+	struct shares *shares; /* NULL: the account is alone, and its connections are not counted */
 	struct state *state; /* open for running; NULL for check */
 };
 

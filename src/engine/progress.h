@@ -13,6 +13,8 @@ enum waiting { /* what the work is waiting for, for people */
 	WAITING_SERVER,
 	WAITING_DISK,
 	WAITING_BACKOFF,
+	WAITING_PAUSED, /* by imex job pause */
+	WAITING_HOURS, /* --hours */
 	WAITING_PLACE /* others use all the connections that the server may have */
 };
 
@@ -44,6 +46,7 @@ struct progress_all {
 	/* of a list; 0: there is none */
 	atomic_uint accounts_total, accounts_done, accounts_failed, accounts_waiting;
 	atomic_llong waiting_until_ms; /* monotonic; when the first of the waiting is due */
+	atomic_int held; /* enum waiting: PAUSED, HOURS or NOTHING */
 };
 
 void progress_init(struct progress *p);

@@ -6,6 +6,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+/* The longest sleep without a look: the rate may be another by then. */
+enum { LOOK_MS = SEC };
+
 struct rate {
 	pthread_mutex_t mutex;
 	uint64_t octets_s;
@@ -31,6 +34,16 @@ rate_free(struct rate *r)
 		return;
 	pthread_mutex_destroy(&r->mutex);
 	free(r);
+}
+
+void
+rate_set(struct rate *r, uint64_t octets_s)
+{
+	pthread_mutex_lock(&r->mutex);
+	r->octets_s = octets_s;
+	r->saved = 0;
+	r->at_ms = clock_mono_ms();
+	pthread_mutex_unlock(&r->mutex);
 }
 
 /* What the time since the last call has brought. */
@@ -71,7 +84,7 @@ rate_spend(struct rate *r, size_t n, struct cancel *stop, struct err *err)
 	if (r == NULL)
 		return 0;
 	for (ms = owed_ms(r, n); ms > 0; ms = owed_ms(r, 0))
-		if (cancel_sleep(stop, ms, err) < 0)
+		if (cancel_sleep(stop, ms < LOOK_MS ? ms : LOOK_MS, err) < 0)
 			return -1;
 	return 0;
 }

@@ -37,7 +37,7 @@ struct schedule {
 	struct aside *aside;
 	size_t n_aside, aside_room;
 	size_t queued, running, done;
-	bool stopped;
+	bool stopped, held;
 };
 
 /* ---- making it ---- */
@@ -219,7 +219,7 @@ group_closed(const struct schedule *s, const struct group *g)
 static bool
 give_out(struct schedule *s, size_t *ret_item, enum schedule_next *ret)
 {
-	for (size_t i = 0; i < s->n_groups; i++) {
+	for (size_t i = 0; i < s->n_groups && !s->held; i++) {
 		size_t k = (s->turn + i) % s->n_groups;
 		struct group *g = &s->group[k];
 
@@ -291,6 +291,26 @@ schedule_again(struct schedule *s, size_t item, int64_t ms)
 	}
 	s->aside[s->n_aside++] = (struct aside){ item, clock_mono_ms() + ms };
 	s->running--;
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->mutex);
+}
+
+void
+schedule_hold(struct schedule *s, bool hold)
+{
+	pthread_mutex_lock(&s->mutex);
+	s->held = hold;
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->mutex);
+}
+
+void
+schedule_hurry(struct schedule *s, size_t item)
+{
+	pthread_mutex_lock(&s->mutex);
+	for (size_t i = 0; i < s->n_aside; i++)
+		if (s->aside[i].item == item)
+			s->aside[i].due_ms = 0;
 	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->mutex);
 }

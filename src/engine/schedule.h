@@ -35,6 +35,10 @@ enum schedule_next schedule_next(struct schedule *s, size_t *ret_item);
 void schedule_done(struct schedule *s); /* with one that was given out */
 /* Once more in `ms`. */
 void schedule_again(struct schedule *s, size_t item, int64_t ms);
+/* Give out nothing until it is called with false; none ends meanwhile that is not at work. */
+void schedule_hold(struct schedule *s, bool hold);
+/* If it is laid aside, its time has come. */
+void schedule_hurry(struct schedule *s, size_t item);
 /* Give out nothing more; those that were not given out stay where they are. */
 void schedule_stop(struct schedule *s);
 

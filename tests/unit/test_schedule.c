@@ -312,6 +312,48 @@ a_closed_host_gives_its_accounts_back_without_a_place(void **state)
 	end(&f);
 }
 
+/* Held, nothing is given out and nobody is told that all is done; and what is laid aside for an hour can be
+ * hurried. */
+static void
+what_is_held_waits_and_is_not_over(void **state)
+{
+	struct fixture f;
+	struct schedule *s;
+	struct schedule_counts c;
+	size_t got;
+
+	(void)state;
+	begin(&f, 0);
+	const struct schedule_item items[] = { item(f.a, 0), item(f.a, 0) };
+
+	s = schedule_new(items, 2, SCHEDULE_LIST, f.hosts, f.stop);
+	assert_int_equal(schedule_next(s, &got), SCHEDULE_TAKE);
+	assert_int_equal(got, 0);
+	give_back(&f, f.a, LOGIN_TAKEN);
+	schedule_again(s, 0, 3600 * SEC);
+	schedule_hold(s, true);
+	schedule_counts(s, &c);
+	assert_int_equal(c.queued + c.waiting, 2);
+	schedule_hurry(s, 1); /* it is not laid aside */
+	schedule_hurry(s, 0);
+	schedule_hold(s, false);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(schedule_next(s, &got), SCHEDULE_TAKE);
+		assert_int_equal(got, i);
+		give_back(&f, f.a, LOGIN_TAKEN);
+		schedule_done(s);
+	}
+	assert_int_equal(schedule_next(s, &got), SCHEDULE_END);
+	schedule_free(s);
+	/* A stop ends the wait of what is held. */
+	s = schedule_new(items, 2, SCHEDULE_LIST, f.hosts, f.stop);
+	schedule_hold(s, true);
+	cancel_raise(f.stop);
+	assert_int_equal(schedule_next(s, &got), SCHEDULE_END);
+	schedule_free(s);
+	end(&f);
+}
+
 static void
 a_stop_ends_the_wait(void **state)
 {
@@ -407,6 +449,7 @@ main(void)
 		cmocka_unit_test(a_full_host_does_not_hold_up_the_others),
 		cmocka_unit_test(what_is_laid_aside_comes_again),
 		cmocka_unit_test(a_closed_host_gives_its_accounts_back_without_a_place),
+		cmocka_unit_test(what_is_held_waits_and_is_not_over),
 		cmocka_unit_test(a_stop_ends_the_wait),
 		cmocka_unit_test(a_crowd_does_each_once_and_keeps_the_limit),
 	};

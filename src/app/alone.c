@@ -1,0 +1,106 @@
+#include "app/alone.h"
+
+#include "base/clock.h"
+
+enum { LOOK_MS = 200 };
+
+static void
+alone_sit(struct alone *a)
+{
+	struct job *job = &a->run->job;
+
+	orders_sit(a->orders, &a->seat, 0);
+	job->stop = a->seat.stop;
+	job->rate = a->seat.rate;
+	job->rate_own = a->seat.rate_own;
+	a->seated = true;
+}
+
+/* A session that is on its way listens to the seat's stop. */
+static enum seat_end
+alone_rise(struct alone *a, struct err *err)
+{
+	struct job *job = &a->run->job;
+
+	sess_ahead_close(&job->ahead);
+	job->stop = a->run->stop;
+	job->rate = job->rate_own = NULL;
+	a->seated = false;
+	return orders_rise(a->orders, &a->seat, err);
+}
+
+bool
+alone_begin(struct alone *a, struct run *r, const struct order_name *name)
+{
+	a->run = r;
+	a->name = *name;
+	a->orders = orders_new(r->o, &a->name, 1, r->stop, &r->all);
+	r->job.ret_lease = &a->lease;
+	if (!orders_held(a->orders))
+		alone_sit(a);
+	return a->seated;
+}
+
+int
+alone_listen(struct alone *a, const char *dir, struct err *err)
+{
+	if (orders_listen(a->orders, dir, a->run->state, a->run->log, err) < 0)
+		return -1;
+	control_set_tick(a->run->control, orders_tick, a->orders);
+	return 0;
+}
+
+/* It is listed and counted again. */
+static void
+alone_count_anew(struct progress *p)
+{
+	atomic_store(&p->folders_total, 0);
+	atomic_store(&p->folders_done, 0);
+	atomic_store(&p->messages_total, 0);
+	atomic_store(&p->messages_done, 0);
+	atomic_store(&p->problems, 0);
+	atomic_store(&p->bytes_total, atomic_load(&p->bytes_done));
+}
+
+static int
+alone_put_by(struct alone *a, struct err *err)
+{
+	alone_count_anew(&a->run->progress);
+	return state_account_wait(a->run->state, &a->lease, 0, orders_held_words, err);
+}
+
+int
+alone_copy(struct alone *a, struct err *err)
+{
+	for (;;) {
+		struct err why = { 0 };
+
+		while (orders_held(a->orders))
+			if (cancel_sleep(a->run->stop, LOOK_MS, err) < 0)
+				return -1;
+		if (!a->seated)
+			alone_sit(a);
+
+		int rc = job_copy(&a->run->job, &why);
+
+		if (alone_rise(a, &why) != SEAT_HELD) {
+			if (rc < 0)
+				*err = why;
+			return rc;
+		}
+		if (alone_put_by(a, err) < 0)
+			return -1;
+	}
+}
+
+void
+alone_done(struct alone *a)
+{
+	struct err none = { 0 };
+
+	if (!a->run)
+		return;
+	if (a->seated)
+		(void)alone_rise(a, &none);
+	orders_free(&a->orders);
+}

@@ -1,0 +1,69 @@
+/* What holds for a run while it runs, and can be changed from outside (imex job): pauses, rates,
+ * accounts that are stopped or passed over; and --hours.
+ *
+ * Each account at work has a seat, with a cancel of its own below that of the run. To pause, or to
+ * end one account, is to raise it: the account comes to its end as after Ctrl-C, between messages,
+ * with all that it brought durable and its connections closed, and later goes on as a further run
+ * would. So there is one way to stop, used every day, and none to stand still with a session that a
+ * server closes after half an hour.
+ *
+ * orders_tick is called by the thread that draws; seats by any. */
+#ifndef APP_ORDERS_H
+#define APP_ORDERS_H
+
+#include "app/options.h"
+#include "engine/progress.h"
+#include "engine/rate.h"
+#include "engine/schedule.h"
+#include "state/state.h"
+
+struct orders;
+
+struct order_name {
+	const char *login, *host, *port;
+};
+
+/* The accounts of the run by their numbers; names are borrowed. Rates and hours are those of `o`. */
+struct orders *orders_new(const struct options *o, const struct order_name *name, size_t n,
+    struct cancel *stop, struct progress_all *all);
+void orders_free(struct orders **o);
+/* Requests in the job directory are heard from now on. All outlive it. */
+int orders_listen(struct orders *o, const char *dir, struct state *t, struct evlog *log,
+    struct err *err) WARN_UNUSED;
+/* It gives out nothing while the run is held. NULL: none any more. */
+void orders_schedule(struct orders *o, struct schedule *s);
+void orders_tick(void *orders);
+/* Is the run paused, or outside of --hours? Of a single account: one that is to end is not held. */
+bool orders_held(struct orders *o);
+
+enum seat_end {
+	SEAT_KEPT,	/* it came to its end by itself */
+	SEAT_HELD,	/* it goes on when the run is held no more */
+	SEAT_STOPPED,	/* not finished, by imex job stop or skip */
+};
+
+struct seat {
+	size_t at;
+	struct cancel *stop;
+	struct rate *rate, *rate_own;
+	enum seat_end end;
+	struct seat *next;
+};
+
+/* Its cancel is raised already when the run is held or the account is not to be worked on. */
+void orders_sit(struct orders *o, struct seat *s, size_t at);
+/* Why it was ended, if that is why *err, the error of its work, is ERR_INTERRUPTED: then of SEAT_STOPPED
+ * *err becomes ERR_STOPPED. */
+enum seat_end orders_rise(struct orders *o, struct seat *s, struct err *err);
+void orders_ended(struct orders *o, size_t at); /* it is not worked on any more in this run */
+/* For the state, of an account that is held. */
+extern const char orders_held_words[];
+
+/* ---- for the other side ---- */
+
+/* The note of the state about a run that is held: JSON with "process" and "words" for people. */
+extern const char orders_note[];
+/* "10M" or "none" (0). False: neither. */
+bool orders_rate_parse(const char *text, uint64_t *ret);
+
+#endif
