@@ -1,5 +1,7 @@
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -168,8 +170,8 @@ status_print(struct report *r, bool json, struct err *err)
 	return out_close(&o, err);
 }
 
-int
-cmd_status(struct options *o, struct err *err)
+static int
+status_once(const struct options *o, struct err *err)
 {
 	const char *dir = o->word[0];
 	struct state *t = NULL;
@@ -186,4 +188,61 @@ cmd_status(struct options *o, struct err *err)
 	}
 	state_close(&t);
 	return rc;
+}
+
+/* ---- again and again ---- */
+
+static volatile sig_atomic_t watch_code;
+
+/* Whatever it is at: it has nothing open that would be harmed. */
+static void
+watch_over(int number)
+{
+	(void)number;
+	_exit(watch_code);
+}
+
+/* On a terminal over what was there; elsewhere below it. */
+static int
+watch_head(const struct options *o, struct err *err)
+{
+	char now[ISO_MAX];
+	struct out out;
+
+	if (o->json)
+		return 0;
+	out_open(&out, STDOUT_FILENO);
+	if (isatty(STDOUT_FILENO))
+		out_str(&out, "\033[H\033[J");
+	clock_iso(clock_wall_ms(), now);
+	out_visible(&out, o->word[0]);
+	out_printf(&out, " at %s\n", now);
+	return out_close(&out, err);
+}
+
+/* Whether a run goes on is asked first: its end is seen, too. */
+static int
+status_watch(const struct options *o, struct err *err)
+{
+	const struct timespec every = { .tv_sec = o->every_ms / SEC,
+		.tv_nsec = o->every_ms % SEC * 1000000L };
+	const struct sigaction over = { .sa_handler = watch_over };
+
+	sigaction(SIGINT, &over, NULL);
+	sigaction(SIGTERM, &over, NULL);
+	for (;;) {
+		bool runs = jobdir_runner(o->word[0]) != 0;
+		int rc = watch_head(o, err) < 0 ? -1 : status_once(o, err);
+
+		if (rc < 0 || !runs)
+			return rc;
+		watch_code = rc;
+		nanosleep(&every, NULL);
+	}
+}
+
+int
+cmd_status(struct options *o, struct err *err)
+{
+	return o->every_ms > 0 ? status_watch(o, err) : status_once(o, err);
 }

@@ -171,6 +171,8 @@ const struct option_row option_table[] = {
 	{ "ready", 0, OPT_DURATION, CMD_STATUS, KEPT_NOT, AT(ready_ms), "AGE", NULL, 1000,
 	    INT64_C(365) * 86400 * SEC,
 	    "go or no-go: all complete, by runs that ended within AGE, as 24h; exit code 0 or 2" },
+	{ "watch", 0, OPT_EVERY, CMD_STATUS, KEPT_NOT, AT(every_ms), "[=TIME]", NULL, 100, 86400 * SEC,
+	    "again every 2s, or every TIME, as long as a run goes on" },
 	{ "json", 0, OPT_FLAG, CMD_ALL, KEPT_NOT, AT(json), NULL, NULL, 0, 0,
 	    "print JSON for programs" },
 	{ "progress", 0, OPT_CHOICE, CMD_WORKS, KEPT_NOT, AT(progress), "HOW", "auto|json|none", 0, 0,

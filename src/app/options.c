@@ -167,6 +167,15 @@ option_set_duration(void *field, const struct option_row *row, const char *value
 }
 
 static int
+option_set_every(void *field, const struct option_row *row, const char *value, struct err *err)
+{
+	if (value)
+		return option_set_duration(field, row, value, err);
+	*(int64_t *)field = EVERY_MS;
+	return 0;
+}
+
+static int
 option_set_date(void *field, const char *value, struct err *err)
 {
 	if (!when_parse(value, field))
@@ -279,6 +288,8 @@ option_store(struct options *o, const struct option_row *row, const char *value,
 		return option_set_bits(field, row, value, err);
 	case OPT_DURATION:
 		return option_set_duration(field, row, value, err);
+	case OPT_EVERY:
+		return option_set_every(field, row, value, err);
 	case OPT_DATE:
 		return option_set_date(field, value, err);
 	case OPT_NUMBER:
@@ -306,7 +317,7 @@ options_set(struct options *o, const struct option_row *row, enum option_from fr
 	uint8_t *have = &o->from[row - option_table];
 	struct err why;
 
-	assert(value || row->kind == OPT_FLAG || row->kind == OPT_COUNT);
+	assert(value || row->kind == OPT_FLAG || row->kind == OPT_COUNT || row->kind == OPT_EVERY);
 	if (*have > from)
 		return 0;
 	if (*have < from && row->kind == OPT_LIST)
@@ -360,7 +371,7 @@ options_long(struct options *o, int argc, char **argv, int *i, struct err *err)
 
 	if (!row)
 		return options_unknown(o, "--", name, err);
-	if (equal || !row->arg)
+	if (equal || !row->arg || row->kind == OPT_EVERY)
 		return options_set(o, row, FROM_COMMAND, equal ? equal + 1 : NULL, err);
 	if (*i + 1 >= argc)
 		return err_set(err, ERR_USAGE, "--%s needs a value: --%s %s", name, name, row->arg);
@@ -539,6 +550,7 @@ option_text(const struct options *o, const struct option_row *row, size_t index,
 	case OPT_DATE:
 		return when_text(field, ret);
 	case OPT_DURATION:
+	case OPT_EVERY:
 		return buf_printf(ret, "%" PRId64 "ms", *(const int64_t *)field);
 	case OPT_SIZE:
 		return buf_printf(ret, "%" PRIu64, *(const uint64_t *)field);

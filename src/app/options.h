@@ -29,6 +29,7 @@ enum option_kind {
 	OPT_CHOICE,	/* int: index in `choices` */
 	OPT_SET,	/* unsigned: bit set of `choices`, given with commas */
 	OPT_DURATION,	/* int64_t ms, within min..max */
+	OPT_EVERY,	/* the same; --name alone is EVERY_MS, --name=value another */
 	OPT_DATE,	/* struct when */
 	OPT_ZONE,	/* const char *; a time zone that exists */
 	OPT_HOURS,	/* const char *; hours_parse takes it */
@@ -38,7 +39,7 @@ enum option_kind {
 	OPT_PERCENT	/* unsigned, 1 to 100 */
 };
 
-enum { LIST_MAX = 256, WORDS_MAX = 3, OPTIONS_MAX = 128 };
+enum { EVERY_MS = 2000, LIST_MAX = 256, WORDS_MAX = 3, OPTIONS_MAX = 128 };
 enum eol_choice { EOL_LF, EOL_CRLF };
 enum progress_choice { PROGRESS_AUTO, PROGRESS_JSON, PROGRESS_NONE };
 enum report_format { REPORT_TEXT, REPORT_JSON, REPORT_CSV, REPORT_HTML };
@@ -100,7 +101,7 @@ struct options {
 	bool merge;			/* two rows may have one destination */
 	const char *metrics_file;
 	const char *hours;		/* 20-06; NULL: always */
-	int64_t ready_ms;		/* status --ready; 0: not asked */
+	int64_t ready_ms, every_ms;	/* status --ready, --watch; 0: not asked */
 	bool no_source_writes, list_all, no_subjects, deep, dry_run, quiet, json, syslog;
 	unsigned verbose;
 	const char *config;

@@ -73,7 +73,7 @@ usage_option(struct buf *out, const struct option_row *row)
 	else
 		buf_printf(out, "  --%s", row->name);
 	if (row->arg)
-		buf_printf(out, " %s", row->arg);
+		buf_printf(out, "%s%s", row->kind == OPT_EVERY ? "" : " ", row->arg);
 	used = out->len - start;
 	if (used + 1 < USAGE_INDENT)
 		buf_printf(out, "%*s", (int)(USAGE_INDENT - used), "");
