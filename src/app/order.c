@@ -19,7 +19,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-enum { FILE_MAX = 16 * 1024, LOCK_MAX = 512, NAME_TEXT_MAX = 64, LOOK_MS = 50 };
+enum { FILE_MAX = 16 * 1024, LOCK_MAX = 512, NAME_TEXT_MAX = 64, LOOK_MS = 50, OLD_MS = 60 * SEC };
 
 static const char ask_prefix[] = "imex.ask.", answer_prefix[] = "imex.answer.";
 static const char temporary_prefix[] = "imex.new.";
@@ -260,7 +260,27 @@ desk_list(const struct order_desk *d)
 	return list;
 }
 
-/* A request that was being made when its maker was killed, too. */
+/* Who asks as soon as the lock is taken asks us. */
+static bool
+desk_is_ours(const struct order_desk *d, const char *name)
+{
+	AUTO(buf_done) struct buf b;
+	struct order ignored;
+
+	buf_init(&b, FILE_MAX);
+	return order_read(d->dir, name, &b) && order_parse(b.data, b.len, d->lock, &ignored);
+}
+
+/* A request that is being made is there for an instant, unless its maker was killed. */
+static bool
+desk_is_old(const struct order_desk *d, const char *name)
+{
+	struct stat st;
+
+	return fstatat(d->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       (int64_t)st.st_mtime * SEC + OLD_MS < clock_wall_ms();
+}
+
 static void
 desk_sweep(const struct order_desk *d)
 {
@@ -268,8 +288,9 @@ desk_sweep(const struct order_desk *d)
 	const struct dirent *e;
 
 	while (list && (e = readdir(list)) != NULL)
-		if (name_begins(e->d_name, ask_prefix) || name_begins(e->d_name, answer_prefix) ||
-		    name_begins(e->d_name, temporary_prefix))
+		if ((name_begins(e->d_name, ask_prefix) && !desk_is_ours(d, e->d_name)) ||
+		    name_begins(e->d_name, answer_prefix) ||
+		    (name_begins(e->d_name, temporary_prefix) && desk_is_old(d, e->d_name)))
 			unlinkat(d->dir, e->d_name, 0);
 	if (list)
 		closedir(list);

@@ -83,12 +83,15 @@ desk_takes_what_is_for_its_process(void **state)
 	order_text(&o, lock, &b);
 	order_text(&o, "1 dead.example then", &other);
 	write_file("imex.lock", "4711 host.example 2026-11-26T08:00:00.000Z\n");
-	write_file("imex.ask.0", b.data);
+	write_file("imex.ask.0", other.data);
 	write_file("imex.answer.0", "{}");
 	write_file("imex.new.0", "{");
+	assert_int_equal(utimensat(AT_FDCWD, temp_path("imex.new.0"), (struct timespec[2]){ { .tv_sec = 1 } }, 0), 0);
+	write_file("imex.new.9", "{");
 	assert_int_equal(order_desk_open(&d, temp_dir, &err), 0);
 	assert_false(order_next(d, &o));
 	assert_false(temp_has("imex.ask.0") || temp_has("imex.answer.0") || temp_has("imex.new.0"));
+	assert_true(temp_has("imex.new.9")); /* somebody is at it */
 	write_file("imex.ask.1", other.data);
 	write_file("imex.ask.2", b.data);
 	while (temp_has("imex.ask.2"))
@@ -99,6 +102,13 @@ desk_takes_what_is_for_its_process(void **state)
 		assert_false(order_next(d, &o));
 	order_reply(d, &o, &a);
 	assert_true(temp_has("imex.answer.2"));
+	order_desk_close(&d);
+	/* One that was asked before the desk was open is heard. */
+	write_file("imex.ask.3", b.data);
+	assert_int_equal(order_desk_open(&d, temp_dir, &err), 0);
+	assert_true(order_next(d, &o));
+	assert_string_equal(o.id, "3");
+	assert_false(order_next(d, &o));
 	order_desk_close(&d);
 	order_desk_close(&d);
 	buf_done(&b);

@@ -1,8 +1,10 @@
 """SIGHUP, as from logrotate: events go on in a new events.jsonl, and none is lost or torn."""
 
 import json
+import pty
 
 from scene import *
+import imexrun
 
 
 def lines(path):
@@ -11,7 +13,26 @@ def lines(path):
     return text, [json.loads(line) for line in text.splitlines()]
 
 
-def scene(t):
+def scene_the_terminal_is_gone(t):
+    """That, too, is SIGHUP: the run ends in order, and the same command goes on."""
+    server = t.server(sample(count=30))
+    gate, job = Gate(), Job(t)
+    server.fetch(uid=3, folder="INBOX", times=1, reply=lambda f: [f.value[:60], gate, f.value[60:]])
+    words = [*imexrun.program(), "extract", server.url(), "--to", job.path, *t.options(server)]
+    pid, master = pty.fork()
+    if pid == 0:
+        os.environ.update(IMEX_PASSWORD=imexrun.PASSWORD, TERM="dumb")
+        os.execvp(words[0], words)
+    t.must(gate.reached.wait(20), "imex asks for the message")
+    os.close(master)
+    gate.open()
+    t.equal(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 75, "exit code")
+    t.equal(job.events(30210), [], "the log was not opened anew")
+    t.retry_until_done(server, job=job, allowed=(0,))
+    t.complete(job, server)
+
+
+def scene_renamed(t):
     server = t.server(sample(count=30))
     gate = Gate()
     server.fetch(uid=3, folder="INBOX", times=1, reply=lambda f: [f.value[:60], gate, f.value[60:]])
