@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "engine/extras.h"
+#include "engine/renamed.h"
 #include "engine/run.h"
 #include "engine/same.h"
 #include "engine/set.h"
@@ -130,6 +131,13 @@ make_plan(struct run *r, struct lane *l, struct err *err)
 	(void)plan_unmatched(&r->plan, &r->job->selection, &r->no_folder);
 	if (r->job->dest != NULL)
 		unmatched_rules(r);
+	return 0;
+}
+
+/* Names, folders of the target, and records. */
+static int
+prepare_plan(struct run *r, struct lane *l, struct err *err)
+{
 	lane_survey(l, &r->plan);
 	if (prepare_sink(l, &r->plan, err) < 0)
 		return -1;
@@ -156,7 +164,10 @@ open_and_plan(struct runner *u, struct err *err)
 		    runner_reconnect(u, err) < 0)
 			return -1;
 	}
-	return 0;
+	while (run_renamed(u->run, &u->lane, err) < 0)
+		if (err->scope != SCOPE_SESSION || runner_reconnect(u, err) < 0)
+			return -1;
+	return prepare_plan(u->run, &u->lane, err);
 }
 
 /* Access rights and annotations never end a run. */

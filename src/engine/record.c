@@ -37,6 +37,38 @@ rec_arena(struct lane *l)
 	return &l->closing[l->n_closing].arena;
 }
 
+/* A folder that was renamed on the source keeps its directory, as a rule: one that is called now as it
+ * was goes beside it. */
+static bool
+path_is_others(const struct lane *l, struct slice name, const char *path)
+{
+	for (size_t i = 0; i < l->n_known; i++)
+		if (strcmp(l->known[i].path, path) == 0 && !slice_eq(name, l->known[i].name))
+			return true;
+	return false;
+}
+
+static int
+path_of(struct lane *l, const struct folder *f, struct buf *path, bool *ret_mapped, struct err *err)
+{
+	struct buf own;
+
+	if (l->sink_ops->name_folder(l->sink, f, path, ret_mapped, err) < 0)
+		return -1;
+	/* Names on a server are apart already, and INBOX is where it is. */
+	if (lane_intends(l) || path->len == 0 || lane_known(l, f->name, NULL) != NULL)
+		return 0;
+	buf_init(&own, path->max);
+	(void)buf_add(&own, path->data, path->len);
+	for (unsigned n = 2; !path->full && path_is_others(l, f->name, path->data); n++) {
+		buf_reset(path);
+		(void)buf_printf(path, "%s~%u", own.data, n);
+		*ret_mapped = true;
+	}
+	buf_done(&own);
+	return path->full ? err_set(err, ERR_FOLDER, "the folder's name is too long") : 0;
+}
+
 static int
 rec_fill(struct lane *l, const struct planned *f, uint32_t uidvalidity, struct arena *a,
     struct folder_rec *ret, struct err *err)
@@ -46,7 +78,7 @@ rec_fill(struct lane *l, const struct planned *f, uint32_t uidvalidity, struct a
 	int rc = -1;
 
 	buf_init(&path, 4096);
-	if (l->sink_ops->name_folder(l->sink, &f->folder, &path, &mapped, err) < 0)
+	if (path_of(l, &f->folder, &path, &mapped, err) < 0)
 		goto out;
 	*ret = (struct folder_rec){
 		.name = arena_copy(a, f->folder.name),

@@ -66,6 +66,8 @@ struct state_backend_ops {
 
 	int (*folder)(struct backend *b, const struct lease *l, struct folder_rec *io, size_t n,
 	    struct arena *a, struct err *err);
+	int (*folder_rename)(struct backend *b, const struct lease *l,
+	    const struct folder_renaming *r, struct err *err);
 	int (*folders)(struct backend *b, int64_t account, struct arena *a, struct folder_rec **ret,
 	    size_t *ret_len, struct err *err);
 	/* The account it belongs to; 0: no such folder. */

@@ -120,6 +120,8 @@ state_serve(struct state *t, struct request *r, struct err *err)
 		return ops->tallies(b, r->arena, r->tallies, r->ret_len, err);
 	case REQUEST_FOLDER:
 		return ops->folder(b, &r->lease, r->folder, (size_t)r->id, r->arena, err);
+	case REQUEST_FOLDER_RENAME:
+		return ops->folder_rename(b, &r->lease, r->rename, err);
 	case REQUEST_FOLDERS:
 		return ops->folders(b, r->id, r->arena, r->folders, r->ret_len, err);
 	case REQUEST_PAGE:
@@ -188,6 +190,7 @@ request_reads(const struct request *r)
 	case REQUEST_ACCOUNT_DAY:
 	case REQUEST_ACCOUNT_SIZE:
 	case REQUEST_FOLDER:
+	case REQUEST_FOLDER_RENAME:
 	case REQUEST_SERVER_SET:
 		return false;
 	default:

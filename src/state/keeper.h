@@ -23,6 +23,7 @@ enum request_kind {
 	REQUEST_ACCOUNT,
 	REQUEST_TALLIES,
 	REQUEST_FOLDER,
+	REQUEST_FOLDER_RENAME,
 	REQUEST_FOLDERS,
 	REQUEST_PAGE,
 	REQUEST_MESSAGE,
@@ -82,6 +83,7 @@ struct request {
 		} one;
 		struct tally **tallies;
 		struct folder_rec *folder;
+		const struct folder_renaming *rename;
 		struct folder_rec **folders;
 		struct {
 			uint32_t after;

@@ -475,6 +475,7 @@ const struct state_backend_ops state_sqlite = {
 	.account = sqlite_account,
 	.tallies = sqlite_tallies,
 	.folder = sqlite_folder,
+	.folder_rename = sqlite_folder_rename,
 	.folders = sqlite_folders,
 	.folder_account = sqlite_folder_account,
 	.page = sqlite_page,

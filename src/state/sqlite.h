@@ -113,6 +113,8 @@ int sqlite_tallies(
     struct backend *b, struct arena *a, struct tally **ret, size_t *ret_len, struct err *err);
 int sqlite_folder(struct backend *b, const struct lease *l, struct folder_rec *io, size_t n,
     struct arena *a, struct err *err);
+int sqlite_folder_rename(struct backend *b, const struct lease *l, const struct folder_renaming *r,
+    struct err *err);
 int sqlite_folders(struct backend *b, int64_t account, struct arena *a, struct folder_rec **ret,
     size_t *ret_len, struct err *err);
 int sqlite_folder_account(struct backend *b, int64_t folder, int64_t *ret, struct err *err);

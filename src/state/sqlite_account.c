@@ -527,3 +527,32 @@ sqlite_folder(struct backend *b, const struct lease *l, struct folder_rec *io, s
 		rc = folder_settle(b, l, &io[i], a, err);
 	return db_end(b, rc, err);
 }
+
+/* Two of a kind of statement: (account, from, to[, path]). */
+static int
+rename_in(struct backend *b, enum stmt_no no, const struct lease *l, const char *from,
+    const char *to, const char *path, struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(b, no);
+
+	query_int(&q, l->account);
+	query_text(&q, from);
+	query_text(&q, to);
+	if (no == STMT_FOLDER_RENAME)
+		query_text(&q, path);
+	return query_run(&q, err);
+}
+
+int
+sqlite_folder_rename(struct backend *b, const struct lease *l, const struct folder_renaming *r,
+    struct err *err)
+{
+	if (db_begin(b, err) < 0)
+		return -1;
+	int rc = sqlite_check_lease(b, l, err);
+	if (rc == 0)
+		rc = rename_in(b, STMT_FOLDER_RENAME, l, r->from, r->to, r->path, err);
+	if (rc == 0)
+		rc = rename_in(b, STMT_WARNING_RENAME, l, r->shown_from, r->shown_to, NULL, err);
+	return db_end(b, rc, err);
+}

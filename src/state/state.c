@@ -291,6 +291,15 @@ state_folder_all(struct state *t, const struct lease *l, struct folder_rec *io, 
 }
 
 int
+state_folder_rename(struct state *t, const struct lease *l, const struct folder_renaming *r,
+    struct err *err)
+{
+	struct request ask = { .kind = REQUEST_FOLDER_RENAME, .lease = *l, .rename = r };
+
+	return state_ask(t, &ask, err);
+}
+
+int
 state_folders(struct state *t, int64_t account, struct arena *a, struct folder_rec **ret,
     size_t *ret_len, struct err *err)
 {

@@ -276,6 +276,17 @@ int state_folder(struct state *t, const struct lease *l, struct folder_rec *io, 
 /* The same for many in one commit; after -1 the records are not to be used. */
 int state_folder_all(struct state *t, const struct lease *l, struct folder_rec *io, size_t n,
     struct arena *a, struct err *err) WARN_UNUSED;
+/* All records of a name, older UIDVALIDITYs included, get another name and path, and so do warnings
+ * that stand about it. With another name HIGHESTMODSEQ is 0, so that the folder is opened, and its
+ * sidecar told. */
+struct folder_renaming {
+	const char *from, *to; /* names; no record may have `to`, unless it is the same name */
+	const char *shown_from, *shown_to; /* as warnings name them */
+	const char *path; /* NULL: it stays */
+};
+/* Durable on return. */
+int state_folder_rename(struct state *t, const struct lease *l, const struct folder_renaming *r,
+    struct err *err) WARN_UNUSED;
 /* Rows with uid > after, ascending, at most PAGE_MSGS; none: page->len == 0. */
 int state_page(struct state *t, int64_t folder, uint32_t after, struct msg_page *ret,
     struct err *err) WARN_UNUSED;

@@ -50,6 +50,10 @@ struct maildir_dirs {
 /* Open what is there; err->sys is ENOENT when it is not. Without a sidecar. */
 int maildir_dirs_open(struct maildir_dirs **ret, int root, const char *path, struct err *err)
     WARN_UNUSED;
+/* A folder's directory below the root gets another name, durable on return. *ret_done false: it keeps
+ * its own, since `to` is there, is no name of a folder, or the folder is INBOX. Done, too, when it was moved before. */
+int maildir_move_folder(int root, const char *from, const char *to, bool *ret_done, struct err *err)
+    WARN_UNUSED;
 struct maildir_dirs *maildir_dirs_ref(struct maildir_dirs *d);
 void maildir_dirs_unref(struct maildir_dirs **d);
 

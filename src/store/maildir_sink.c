@@ -408,6 +408,12 @@ maildir_folder(struct sink *s, const struct folder_rec *rec, const struct row_fe
 	return 0;
 }
 
+static int
+maildir_move(struct sink *s, const char *from, const char *to, bool *ret_done, struct err *err)
+{
+	return maildir_move_folder(s->root, from, to, ret_done, err);
+}
+
 static void
 maildir_notes(const struct folder_at *at, struct folder_notes *ret)
 {
@@ -640,6 +646,7 @@ const struct sink_ops sink_maildir = {
 	.traits = SINK_AMENDS | SINK_REMOVES,
 	.open = maildir_open,
 	.name_folder = maildir_name_folder,
+	.move_folder = maildir_move,
 	.folder = maildir_folder,
 	.notes = maildir_notes,
 	.expect = maildir_expect,

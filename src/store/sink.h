@@ -153,6 +153,11 @@ struct sink_ops {
 	 * changed. */
 	int (*name_folder)(struct sink *s, const struct folder *f, struct buf *ret_path,
 	    bool *ret_mapped, struct err *err);
+	/* The directory of a folder that is not open gets another name, durably. *ret_done false: it
+	 * keeps its own, as something else is called so. One that was moved already is done. NULL: the
+	 * format leaves files where they are. */
+	int (*move_folder)(struct sink *s, const char *from, const char *to, bool *ret_done,
+	    struct err *err);
 	/* Make or reopen the folder rec->path; rec->mark is what the last commit left. After an
 	 * unclean end `rows` tells which messages are committed: other imex names are moved to tmp/
 	 * (their number in *ret_aside). Also done when the sidecar is longer than committed; `rows`

@@ -20,6 +20,7 @@ import later                                                        # noqa: E402
 import moving                                                       # noqa: E402
 import power                                                        # noqa: E402
 import removing                                                     # noqa: E402
+import renaming                                                     # noqa: E402
 import shim                                                         # noqa: E402
 import stop                                                         # noqa: E402
 import tap                                                          # noqa: E402
@@ -35,7 +36,7 @@ def main():
     if "CRASH_SHIM" in os.environ:
         shim.shim_path()        # before the tests fork
     tests = kill.tests() + later.tests() + power.tests() + fault.tests() + stop.tests()
-    tests += moving.tests() + removing.tests()
+    tests += moving.tests() + removing.tests() + renaming.tests()
     # One directory for all, so that a killed test leaves nothing behind either.
     tempfile.tempdir = tempfile.mkdtemp(prefix="imex-crash-")
     try:

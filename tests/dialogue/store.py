@@ -133,6 +133,14 @@ class Store:
         fill(folder, count)
         return folder
 
+    def rename(self, old, new):
+        """What RENAME does: the same folder, and all below it, under another name."""
+        below = old + (self.delimiter or "/")
+        for name in [n for n in self.folders if n == old or n.startswith(below)]:
+            folder = self.folders.pop(name)
+            folder.name = new + name[len(old):]
+            self.folders[folder.name] = folder
+
     def snapshot(self):
         """folder -> {uid: sorted flags}: to say that a run changed nothing."""
         return {f.name: {m.uid: sorted(m.flags) for m in f} for f in self}

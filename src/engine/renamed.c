@@ -1,0 +1,359 @@
+#include "engine/renamed.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "mail/names.h"
+
+/* A record whose folder is gone, and what it may be called now. */
+struct lost {
+	struct folder_rec *rec;
+	struct planned *now; /* NULL: nothing matches, or more than one */
+};
+
+enum { NOTE_KEY_MAX = 64 };
+
+/* Durable: after a kill nobody could tell any more. */
+static int
+tell(struct lane *l, struct planned *f, const char *was, const char *stays, struct err *err)
+{
+	const char *what = lane_intends(l) ? "; on the destination it keeps the name '"
+					   : "; its directory is '";
+	struct buf there;
+
+	buf_init(&there, 64 * 1024);
+	if (stays != NULL && lane_intends(l))
+		folder_display(slice_str(stays), &there);
+	else if (stays != NULL)
+		(void)buf_add_str(&there, stays);
+	l->plan = f;
+	lane_warn(l, EV_FOLDER_RENAMED, 0,
+	    "this folder was called '%.1000s' at the last run: what is stored of it is taken over, and "
+	    "not fetched again%s%.1000s%s",
+	    was, stays != NULL ? what : "", stays != NULL ? there.data : "",
+	    stays != NULL ? "'" : "");
+	batch_warning_gone(l->batch, EV_FOLDER_RENAMED, was, 0);
+	l->plan = NULL;
+	buf_done(&there);
+	return lane_flush(l, true, err);
+}
+
+/* ---- directories ---- */
+
+/* What is to be done, as a note of the state: the path that the directories of a record are to have. It
+ * counts only while the record has the name that was to come with it. */
+static void
+note_key(const struct run *r, const struct folder_rec *rec, char ret[NOTE_KEY_MAX])
+{
+	snprintf(ret, NOTE_KEY_MAX, "moving/%" PRId64 "/%" PRId64, r->lease.account, rec->id);
+}
+
+static char *
+note_value(const char *path, const char *name)
+{
+	char *value;
+
+	if (asprintf(&value, "%s\n%s", path, name) < 0)
+		abort();
+	return value;
+}
+
+static struct folder_renaming
+renaming(const struct folder_rec *rec, const char *path)
+{
+	return (struct folder_renaming){
+		.from = rec->name, .to = rec->name, .shown_from = "", .shown_to = "", .path = path
+	};
+}
+
+/* Every record of the name has this path from now on, also in r->known. */
+static int
+set_path(struct run *r, const struct folder_rec *rec, const char *path, struct err *err)
+{
+	struct folder_renaming to = renaming(rec, path);
+
+	if (state_folder_rename(r->job->state, &r->lease, &to, err) < 0)
+		return -1;
+	for (size_t i = 0; i < r->n_known; i++)
+		if (strcmp(r->known[i].name, rec->name) == 0)
+			r->known[i].path = path;
+	return 0;
+}
+
+static bool
+path_is_taken(const struct run *r, const struct folder_rec *rec, const char *path)
+{
+	for (size_t i = 0; i < r->n_known; i++)
+		if (strcmp(r->known[i].path, path) == 0 &&
+		    strcmp(r->known[i].name, rec->name) != 0)
+			return true;
+	return false;
+}
+
+/* The folder may be gone again by now. */
+static int
+keep_path(struct run *r, struct lane *l, const struct folder_rec *rec, const char *path,
+    struct err *err)
+{
+	for (size_t i = 0; i < r->plan.len; i++) {
+		struct planned *f = &r->plan.folder[i];
+
+		if (!slice_eq(f->folder.name, rec->name))
+			continue;
+		l->plan = f;
+		lane_warn(l, EV_FOLDER_RENAMED, 0,
+		    "this folder had another name once, and what is stored of it was taken over; its "
+		    "directory stays '%.1000s', since '%.1000s' is taken",
+		    rec->path, path);
+		l->plan = NULL;
+		return lane_flush(l, true, err);
+	}
+	return 0;
+}
+
+/* The directory follows the note; repeated after a kill. It stays when something is in its way. */
+static int
+move(struct run *r, struct lane *l, struct folder_rec *rec, const char *path, struct err *err)
+{
+	char key[NOTE_KEY_MAX];
+	bool done = false;
+
+	note_key(r, rec, key);
+	if (strcmp(rec->path, path) == 0)
+		return state_note_set(r->job->state, key, NULL, err);
+	if (!path_is_taken(r, rec, path) &&
+	    l->sink_ops->move_folder(l->sink, rec->path, path, &done, err) < 0)
+		return -1;
+	if (done ? set_path(r, rec, path, err) < 0 : keep_path(r, l, rec, path, err) < 0)
+		return -1;
+	return state_note_set(r->job->state, key, NULL, err);
+}
+
+static int
+finish_one(struct run *r, struct lane *l, const struct job_note *note, struct err *err)
+{
+	for (size_t i = 0; i < r->n_known; i++) {
+		struct folder_rec *rec = &r->known[i];
+		char key[NOTE_KEY_MAX];
+
+		note_key(r, rec, key);
+		if (strcmp(note->key, key) != 0)
+			continue;
+
+		size_t name = strlen(rec->name), all = strlen(note->value);
+
+		if (all < name + 1 || note->value[all - name - 1] != '\n' ||
+		    strcmp(note->value + all - name, rec->name) != 0)
+			break; /* the record has not got the name */
+
+		char *path = arena_copy(
+		    &r->arena, (struct slice){ note->value, all - name - 1 });
+
+		if (path == NULL)
+			return err_set(err, ERR_FOLDER, "a folder name is too long");
+		return move(r, l, rec, path, err);
+	}
+	return state_note_set(r->job->state, note->key, NULL, err);
+}
+
+/* What a run that was killed has begun. */
+static int
+finish_moves(struct run *r, struct lane *l, struct err *err)
+{
+	struct job_note *note;
+	char prefix[NOTE_KEY_MAX];
+	size_t n;
+
+	if (l->sink_ops->move_folder == NULL || r->n_known == 0)
+		return 0;
+	snprintf(prefix, sizeof(prefix), "moving/%" PRId64 "/", r->lease.account);
+	if (state_notes(r->job->state, prefix, &r->arena, &note, &n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (finish_one(r, l, &note[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+/* ---- which ---- */
+
+static bool
+is_inbox(const char *name)
+{
+	return strcasecmp(name, "INBOX") == 0;
+}
+
+/* Under its name; another folder may have that now, with numbers of its own. */
+static bool
+is_listed(const struct run *r, const struct folder_rec *rec)
+{
+	for (size_t i = 0; i < r->plan.list.len; i++) {
+		const struct folder *f = &r->plan.list.folder[i];
+
+		if (slice_eq(f->name, rec->name))
+			return f->counts.uidvalidity == 0 ||
+			       f->counts.uidvalidity == rec->uidvalidity;
+	}
+	return false;
+}
+
+/* The newest record of a name that is gone, with something to recognise it by. */
+static bool
+is_lost(const struct run *r, const struct folder_rec *rec)
+{
+	if (rec->excluded || rec->uidvalidity == 0 || rec->verdicts[VERDICT_STORED] == 0 ||
+	    is_inbox(rec->name) || is_listed(r, rec))
+		return false;
+	for (size_t i = 0; i < r->n_known; i++)
+		if (r->known[i].id > rec->id && strcmp(r->known[i].name, rec->name) == 0)
+			return false;
+	return true;
+}
+
+static bool
+may_be(const struct run *r, const struct planned *f, const struct folder_rec *rec)
+{
+	const struct folder_counts *c = &f->folder.counts;
+
+	if (f->excluded || c->uidvalidity != rec->uidvalidity || c->uidnext < rec->uidnext ||
+	    c->messages == 0)
+		return false;
+	for (size_t i = 0; i < r->n_known; i++)
+		if (slice_eq(f->folder.name, r->known[i].name))
+			return false;
+	return !slice_eq_nocase(f->folder.name, "INBOX");
+}
+
+/* The one folder that this record is of. */
+static int
+look_for(struct run *r, struct lane *l, struct lost *x, struct err *err)
+{
+	size_t n = 0, found = 0;
+
+	for (size_t i = 0; i < r->plan.len; i++)
+		n += may_be(r, &r->plan.folder[i], x->rec);
+	for (size_t i = 0; i < r->plan.len && n <= RENAMED_TRIES; i++) {
+		struct planned *f = &r->plan.folder[i];
+		bool same;
+
+		if (!may_be(r, f, x->rec))
+			continue;
+		if (renamed_probe(l, f, x->rec, &same, err) < 0)
+			return -1;
+		if (same && found++ == 0)
+			x->now = f;
+	}
+	if (found != 1)
+		x->now = NULL;
+	return 0;
+}
+
+static bool
+is_wanted_twice(const struct lost *x, const struct lost *all, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (&all[i] != x && all[i].now == x->now)
+			return true;
+	return false;
+}
+
+/* ---- taking over ---- */
+
+/* Where its directory is to be; NULL: where it is. */
+static int
+wanted_path(struct run *r, struct lane *l, const struct planned *f, const char **ret,
+    struct err *err)
+{
+	struct buf path;
+	bool mapped;
+	int rc = 0;
+
+	*ret = NULL;
+	if (l->sink_ops->move_folder == NULL)
+		return 0;
+	buf_init(&path, 4096);
+	rc = l->sink_ops->name_folder(l->sink, &f->folder, &path, &mapped, err);
+	if (rc == 0 && (*ret = arena_copy(&r->arena, buf_slice(&path))) == NULL)
+		rc = err_set(err, ERR_FOLDER, "a folder name is too long");
+	buf_done(&path);
+	return rc;
+}
+
+static int
+note_move(struct run *r, const struct folder_rec *rec, const char *path, const char *name,
+    struct err *err)
+{
+	AUTO(mem_free_str) char *value = note_value(path, name);
+	char key[NOTE_KEY_MAX];
+
+	note_key(r, rec, key);
+	return state_note_set(r->job->state, key, value, err);
+}
+
+static int
+take_over(struct run *r, struct lane *l, struct lost *x, struct err *err)
+{
+	char *name = arena_copy(&r->arena, x->now->folder.name), *was;
+	const char *path, *old = x->rec->name;
+	struct buf shown;
+
+	buf_init(&shown, 64 * 1024);
+	folder_display(slice_str(old), &shown);
+	was = arena_copy(&r->arena, buf_slice(&shown));
+	buf_done(&shown);
+	if (name == NULL || was == NULL)
+		return err_set(err, ERR_FOLDER, "a folder name is too long");
+
+	struct folder_renaming to = {
+		.from = old, .to = name, .shown_from = was, .shown_to = x->now->display
+	};
+
+	if (wanted_path(r, l, x->now, &path, err) < 0 ||
+	    tell(l, x->now, was, path != NULL ? NULL : x->rec->path, err) < 0 ||
+	    (path != NULL && note_move(r, x->rec, path, name, err) < 0) ||
+	    state_folder_rename(r->job->state, &r->lease, &to, err) < 0)
+		return -1;
+	for (size_t i = 0; i < r->n_known; i++)
+		if (strcmp(r->known[i].name, old) == 0)
+			r->known[i].name = name, r->known[i].highestmodseq = 0;
+	x->rec->vanished = false;
+	return path != NULL ? move(r, l, x->rec, path, err) : 0;
+}
+
+static int
+find_all(struct run *r, struct lane *l, struct lost *lost, size_t n, struct err *err)
+{
+	for (size_t i = 0; i < n; i++)
+		if (look_for(r, l, &lost[i], err) < 0)
+			return -1;
+	for (size_t i = 0; i < n; i++)
+		if (lost[i].now != NULL && !is_wanted_twice(&lost[i], lost, n) &&
+		    take_over(r, l, &lost[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+int
+run_renamed(struct run *r, struct lane *l, struct err *err)
+{
+	struct lost *lost;
+	size_t n = 0;
+	int rc;
+
+	if (r->job->from != NULL)
+		return 0;
+	if (finish_moves(r, l, err) < 0)
+		return -1;
+	if (r->unparsed > 0)
+		return 0;
+	lost = mem_resize(NULL, r->n_known + 1, sizeof(*lost));
+	for (size_t i = 0; i < r->n_known; i++)
+		if (is_lost(r, &r->known[i]))
+			lost[n++] = (struct lost){ .rec = &r->known[i] };
+	rc = find_all(r, l, lost, n, err);
+	free(lost);
+	return rc;
+}

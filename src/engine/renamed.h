@@ -1,0 +1,35 @@
+/* A folder that has another name on the source than at the last run keeps its record, its messages and
+ * their copies: nothing of it is fetched again.
+ *
+ * IMAP does not tell of a RENAME; the folder is gone, and another is there. The two are one when all of
+ * this holds: the old name is not listed (or has another UIDVALIDITY), the new one has no record;
+ * UIDVALIDITY is the same and UIDNEXT has not gone back; each message listed under the new name has the size and the internal date of its
+ * row, and one that has no row is new; RENAMED_BODIES of them, the first, the last and one between, are
+ * fetched and have the SHA-256 of their rows. Where two folders match one, none does: it is copied as a
+ * new one, which costs time and loses nothing.
+ *
+ * On a Maildir the directory is renamed too, since a client shows its name. First a note
+ * of its path is in the state, then the record has the new name; then the directory is moved; then the
+ * record has the path, and the note goes. A run that begins looks for notes first, so that after a kill
+ * record and directory agree again before anything is read. Elsewhere the files stay where they are:
+ * below a directory of mbox and eml lie those of its sub-folders, and what a folder is called is told by
+ * its sidecar. What is on a destination server stays too, since others may use the folder by its name. */
+#ifndef ENGINE_RENAMED_H
+#define ENGINE_RENAMED_H
+
+#include "engine/run.h"
+
+enum {
+	RENAMED_BODIES = 3,
+	RENAMED_TRIES = 4 /* folders that are looked into for one that is gone; more: none is it */
+};
+
+/* Finish what an earlier run has begun, then find and take over what was renamed. After the plan is
+ * made, before any name is asked for. r->known is as the state is then. */
+int run_renamed(struct run *r, struct lane *l, struct err *err) WARN_UNUSED;
+
+/* renamed_probe.c: is `f` the folder of this record? Opens it; scope FOLDER never leaves it. */
+int renamed_probe(struct lane *l, struct planned *f, const struct folder_rec *rec, bool *ret,
+    struct err *err) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,29 @@
+"""A folder of the source that was renamed goes on in the folder of the destination that it had."""
+
+from scene import *
+from into import *
+
+RENAMED = 30077
+
+
+def scene_goes_on_in_its_place(t):
+    m = Move(t)
+    m.clean(m.migrate())
+    before = {name: len(m.dest.store[name]) for name in m.dest.store.folders}
+    store = m.source.store
+    name = next(n for n in store.folders if n != "INBOX" and "/" not in n)
+    store.rename(name, "Other")
+    store["Other"].add(letter("Other", 80))
+    store.add(name, 2)
+    m.before, mark = store.snapshot(), m.dest.transcript.mark()
+    m.warned(m.migrate())
+    t.equal(len(m.dest.store[name]), before[name] + 1, "messages in the folder that it had")
+    t.ok(m.dest.store.get("Other") is None, "none is made")
+    t.equal(len(m.dest.store[name + "~2"]), 2, "a folder that has its name now is kept apart")
+    told = [e["text"] for e in m.job.events(RENAMED)]
+    t.ok(told and name in told[0] and "Other" in [e["folder"] for e in m.job.events(RENAMED)], "both are named", told)
+    sent = m.dest.transcript.since(mark).count("APPEND")
+    t.ok(sent <= 3, "only what is new was sent", sent)
+    mark = m.dest.transcript.mark()
+    m.warned(m.migrate())
+    t.never_sent(m.dest.transcript.since(mark), "APPEND", "CREATE", "RENAME")

@@ -1,0 +1,117 @@
+"""A folder that has another name on the source is not fetched again."""
+
+import json
+
+from scene import *
+
+BODY = rb"BODY\[\] \{"
+RENAMED = 30077
+
+
+def bodies(server, mark):
+    return len(re.findall(BODY, server.transcript.since(mark).sent()))
+
+
+def again(t, server, job, *codes):
+    mark = server.transcript.mark()
+    job, run = t.extract(server, job=job)
+    t.exits(run, *codes)
+    return mark
+
+
+def scene_with_children(t):
+    """Its directory, and those of its sub-folders, have the new names; three bodies of each were looked at."""
+    server = t.server()
+    job = t.first_run(server)
+    server.store.rename("Archive", "Old mail")
+    server.store["Old mail"].add(letter("Old mail", 30))
+    server.store["Old mail"].remove(2)
+    mark = again(t, server, job, 1)
+    t.equal(bodies(server, mark), 3 + 3 + 1, "bodies sent: those looked at, and what is new")
+    t.read_only(server.transcript.since(mark))
+    t.complete(job, server, kept=[("Old mail", 2)])
+    t.no_doubles(job)
+    t.equal(sorted(e["folder"] for e in job.events(RENAMED)), ["Old mail", "Old mail/2003"], "what was told")
+    mark = again(t, server, job, 1)
+    t.equal(bodies(server, mark), 0, "bodies sent in a further run")
+    t.complete(job, server, kept=[("Old mail", 2)])
+
+
+def scene_and_back(t):
+    server = t.server()
+    job = t.first_run(server)
+    for old, new in (("Sent", "Gone"), ("Gone", "Sent")):
+        server.store.rename(old, new)
+        mark = again(t, server, job, 1)
+        t.equal(bodies(server, mark), 3, f"bodies sent when {old} became {new}")
+        t.complete(job, server)
+
+
+def scene_old_name_again(t):
+    """Another folder has the name that this one had."""
+    server = t.server()
+    job = t.first_run(server)
+    server.store.rename("Sent", "Sent 2003")
+    server.store.add("Sent", 4)
+    again(t, server, job, 0, 1)
+    t.complete(job, server, folders={"Sent": ".Sent", "INBOX": ""})
+    sent = sorted(m.raw for m in server.store["Sent 2003"])
+    t.ok(sent == sorted(m.wire for m in t.mails(job, ".Sent 2003")), "the renamed one is there whole")
+
+
+def scene_in_the_way(t):
+    """What is called so already is left alone."""
+    server = t.server()
+    job = t.first_run(server)
+    os.makedirs(os.path.join(t.account_dir(job), ".Other", "cur"))
+    server.store.rename("Sent", "Other")
+    mark = again(t, server, job, 1)
+    t.equal(bodies(server, mark), 3, "bodies sent")
+    t.equal(sorted(m.wire for m in t.mails(job, ".Sent")), sorted(m.raw for m in server.store["Other"]),
+            "the directory keeps its name")
+    server.store.add("Sent", 4)
+    again(t, server, job, 1)
+    t.equal(sorted(m.wire for m in t.mails(job, ".Sent~2")), sorted(m.raw for m in server.store["Sent"]),
+            "a new folder of the old name goes beside it")
+
+
+def scene_two_alike(t):
+    """Two folders that match one: neither is it."""
+    server = t.server()
+    job = t.first_run(server)
+    store = server.store
+    store.rename("Sent", "One")
+    twin = store.add("Two", uidvalidity=store["One"].uidvalidity)
+    for m in store["One"]:
+        twin.add(m.raw, m.flags, m.date, uid=m.uid)
+    again(t, server, job, 0, 1)
+    t.equal(job.events(RENAMED), [], "no folder is taken for another")
+    for name in ("One", "Two"):
+        t.equal(len(t.mails(job, "." + name)), 6, f"messages of {name}")
+
+
+def scene_others_with_its_numbers(t):
+    """Equal numbers, sizes and dates, but other mail."""
+    server = t.server()
+    job = t.first_run(server)
+    server.store.rename("Sent", "New")
+    for m in server.store["New"]:
+        m.raw = m.raw.replace(b"ana", b"eva", 1)
+    mark = again(t, server, job, 0, 1)
+    t.equal(job.events(RENAMED), [], "it is not taken for the other")
+    t.equal(bodies(server, mark), 3 + 6, "bodies sent: those looked at, then all")
+
+
+def scene_files_stay(t):
+    """Below a directory of eml are others: it stays, and the sidecar has the name."""
+    server = t.server()
+    job, run = t.extract(server, "--format", "eml")
+    t.exits(run, 0)
+    server.store.rename("Archive", "Old mail")
+    mark = server.transcript.mark()
+    job, run = t.extract(server, job=job)
+    t.exits(run, 1)
+    t.equal(bodies(server, mark), 6, "bodies sent: those looked at")
+    with open(os.path.join(t.account_dir(job), "Archive", "folder.jsonl"), encoding="utf-8") as file:
+        names = [json.loads(line)["name"] for line in file if '"folder"' in line]
+    t.equal(names, ["Archive", "Old mail"], "names in the sidecar")
