@@ -145,6 +145,9 @@ class Client:
     def delete(self, name):
         self.command(b"DELETE", quote(name))
 
+    def rename(self, name, to):
+        self.command(b"RENAME", quote(name), quote(to))
+
     def append(self, folder, body, flags=(), date=None):
         when = [b'"' + date.encode() + b'"'] if date else []
         marks = b"(" + b" ".join(f.encode() for f in flags) + b")"

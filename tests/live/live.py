@@ -317,6 +317,36 @@ def test_changes_alone_are_asked_for_in_a_large_folder(t, stage):
     t.ok(down < first / 20, f"{down} octets came, {first} in the first run")
 
 
+def test_renamed_folder_is_not_fetched_again(t, stage):
+    old, new, job = stage.server.folder("Before"), stage.server.folder("After"), stage.dir("renamed")
+    bodies = [mailbox.note(n, "renamed") for n in range(12)]
+
+    def forget():
+        with stage.client() as client:
+            client.delete(new)
+
+    with stage.client() as client:
+        client.create(old)
+        for body in bodies:
+            client.append(old, body)
+        t.equal(stage.extract(t, job, "--folder", old).code, 1, "the first run")
+        was = client.status(old)["uidvalidity"]
+        client.rename(old, new)
+        t.cleanup(forget)
+        now = client.status(new)["uidvalidity"]
+    t.equal(stage.extract(t, job, "--folder", new).code, 1, "the run after that")
+    answers, tree = stage.proxy.fetched, stage.tree(job)
+    there = sorted(m.wire for m in maildir.messages(tree, maildir_name(stage.server, new)))
+    t.equal(there, sorted(bodies), "all are in the directory of the new name, once")
+    t.within(run(t, "verify", job, stage.url, "--insecure-plaintext").code, (0, 1), "and verified")
+    if was != now:
+        t.equal(Job(t, job).events(30077), [], "another UIDVALIDITY: it is another folder")
+        return
+    t.equal(len(Job(t, job).events(30077)), 1, "the rename was noticed")
+    t.ok(not os.path.exists(os.path.join(tree, maildir_name(stage.server, old))), "the old directory is gone")
+    t.equal(answers, 12 + 3 + 12, "FETCH responses: two listings and three bodies")
+
+
 def test_tls_from_the_first_byte_and_starttls(t, stage):
     server = stage.server
     one, trust = ["--folder", server.folder("Dates")], ["--tls-ca", server.ca_file]

@@ -278,6 +278,34 @@ folder_takes_what_the_source_says_now(void **state)
 }
 
 static void
+a_renamed_folder_keeps_its_record_and_its_warnings(void **state)
+{
+	struct job *job = *state;
+	struct folder_rec old = job_folder(job, "Sent", 2), now = job_folder(job, "Sent", 3);
+	const struct folder_renaming to = { .from = "Sent", .to = "Gone", .shown_from = "Sent",
+		.shown_to = "Gone", .path = ".Gone" };
+	struct batch *b = batch_new();
+	struct warning *w;
+	size_t n;
+
+	now.highestmodseq = 9;
+	batch_folder(b, &now);
+	batch_warning(b, &(struct warning){ .event = EV_UIDVALIDITY, .folder = "Sent", .text = "x" });
+	job_settle(job, b);
+	OK(state_folder_rename(job->state, &job->lease, &to, &job->err));
+	reopen(job, STATE_RUN);
+	job_claim(job, "u@h");
+	assert_string_equal(job_look(job, old.id).path, ".Gone");
+	assert_string_equal(job_look(job, now.id).name, "Gone");
+	assert_true(job_look(job, now.id).highestmodseq == 0);	/* it is opened once more */
+	assert_string_equal(job_look(job, job->inbox.id).name, "INBOX");
+	assert_int_equal(job_folder(job, "Gone", 3).id, now.id);
+	OK(state_warnings(job->state, job->lease.account, &job->arena, &w, &n, &job->err));
+	assert_int_equal(n, 1);
+	assert_string_equal(w[0].folder, "Gone");
+}
+
+static void
 folders_come_in_name_order_with_any_octets(void **state)
 {
 	struct job *job = *state;
@@ -827,6 +855,7 @@ main(void)
 		STATE_TEST(new_uidvalidity_makes_the_old_folder_vanish_until_it_is_back),
 		STATE_TEST(unknown_uidvalidity_is_the_current_folder),
 		STATE_TEST(folder_takes_what_the_source_says_now),
+		STATE_TEST(a_renamed_folder_keeps_its_record_and_its_warnings),
 		STATE_TEST(folders_come_in_name_order_with_any_octets),
 		STATE_TEST(equal_messages_are_paired_one_to_one),
 		STATE_TEST(pairing_goes_on_after_a_kill_as_if_there_was_none),
