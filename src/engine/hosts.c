@@ -176,6 +176,31 @@ hosts_try(struct hosts *h, const unsigned *id, size_t n)
 	return got;
 }
 
+bool
+hosts_try_stay(struct hosts *h, unsigned id)
+{
+	pthread_mutex_lock(&h->mutex);
+
+	struct host *t = h->host[id];
+	unsigned limit = limit_of(h, t, clock_mono_ms());
+	bool got = limit >= 2 * HOST_ENDS && t->open < limit / 2 && try_locked(h, &id, 1);
+
+	pthread_mutex_unlock(&h->mutex);
+	return got;
+}
+
+bool
+hosts_full(struct hosts *h, unsigned id, size_t more)
+{
+	pthread_mutex_lock(&h->mutex);
+
+	struct host *t = h->host[id];
+	bool full = t->open + more > limit_of(h, t, clock_mono_ms());
+
+	pthread_mutex_unlock(&h->mutex);
+	return full;
+}
+
 /* The time of a hold passes without a word: hence the short waits. */
 static void
 wait_a_little(struct hosts *h)

@@ -29,6 +29,11 @@ bool hosts_try(struct hosts *h, const unsigned *id, size_t n);
 int hosts_enter(struct hosts *h, const unsigned *id, size_t n, struct cancel *stop,
     struct err *err) WARN_UNUSED;
 void hosts_leave(struct hosts *h, const unsigned *id, size_t n);
+/* A place for a connection that stays for hours: only from the first half of what the server bears, and never
+ * one of the last two, so that those that copy find room, also from a server to itself. */
+bool hosts_try_stay(struct hosts *h, unsigned id);
+/* Is there no room for so many more? Then one that stays should go. */
+bool hosts_full(struct hosts *h, unsigned id, size_t more);
 /* A connection that had a place was refused. With others open that is the ceiling: true, and *ret_now
  * is it. Else false. */
 bool hosts_refused(struct hosts *h, unsigned id, unsigned *ret_now);

@@ -107,6 +107,7 @@ static const struct {
 	{ "TOOBIG", CODE_TOOBIG, false },
 	{ "ALREADYEXISTS", CODE_ALREADYEXISTS, false },
 	{ "PERMANENTFLAGS", CODE_PERMANENTFLAGS, false },
+	{ "NOTIFICATIONOVERFLOW", CODE_NOTIFICATIONOVERFLOW, false },
 };
 
 /* "[CODE args] text" over the text of a status response; a bracket that never closes is plain text.

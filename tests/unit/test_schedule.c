@@ -433,6 +433,26 @@ a_crowd_does_each_once_and_keeps_the_limit(void **state)
 	end(&c.f);
 }
 
+static void
+connections_that_stay_leave_half_of_the_places(void **state)
+{
+	struct hosts *few = hosts_new(3), *h = hosts_new(5);
+	unsigned id = hosts_find(h, "a.example:993"), other = hosts_find(few, "a.example:993");
+	const unsigned both[HOST_ENDS] = { id, id };
+
+	(void)state;
+	assert_false(hosts_try_stay(few, other));
+	assert_true(hosts_try_stay(h, id));
+	assert_true(hosts_try_stay(h, id));
+	assert_false(hosts_try_stay(h, id));
+	assert_false(hosts_full(h, id, 2));
+	assert_true(hosts_try(h, both, HOST_ENDS));
+	assert_false(hosts_full(h, id, 1));
+	assert_true(hosts_full(h, id, 2));
+	hosts_free(few);
+	hosts_free(h);
+}
+
 int
 main(void)
 {
@@ -451,6 +471,7 @@ main(void)
 		cmocka_unit_test(a_closed_host_gives_its_accounts_back_without_a_place),
 		cmocka_unit_test(what_is_held_waits_and_is_not_over),
 		cmocka_unit_test(a_stop_ends_the_wait),
+		cmocka_unit_test(connections_that_stay_leave_half_of_the_places),
 		cmocka_unit_test(a_crowd_does_each_once_and_keeps_the_limit),
 	};
 
