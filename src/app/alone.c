@@ -54,11 +54,7 @@ alone_listen(struct alone *a, const char *dir, struct err *err)
 static void
 alone_count_anew(struct progress *p)
 {
-	atomic_store(&p->folders_total, 0);
-	atomic_store(&p->folders_done, 0);
-	atomic_store(&p->messages_total, 0);
-	atomic_store(&p->messages_done, 0);
-	atomic_store(&p->problems, 0);
+	progress_again(p);
 	atomic_store(&p->bytes_total, atomic_load(&p->bytes_done));
 }
 

@@ -18,6 +18,7 @@
 #include "app/run.h"
 #include "app/stored.h"
 #include "app/summary.h"
+#include "app/watch.h"
 #include "engine/set.h"
 
 struct extract {
@@ -30,7 +31,82 @@ struct extract {
 	struct extract_many *many;	/* one of a list; NULL: alone */
 	struct alone alone;
 	bool own_job;		/* state, log and run are its own, not those of a list */
+	struct err lost;	/* what ended its watch for good; kind NONE: nothing */
 };
+
+/* ---- --watch of one account ---- */
+
+static int64_t
+extract_watched(void *arg, size_t at)
+{
+	const struct extract *x = arg;
+
+	(void)at;
+	return x->alone.lease.account;
+}
+
+static int
+extract_watched_source(void *arg, size_t at, const struct job **ret, struct err *err)
+{
+	const struct extract *x = arg;
+
+	(void)at;
+	(void)err;
+	*ret = &x->run.job;
+	return 0;
+}
+
+static void
+extract_watched_done(void *arg, size_t at)
+{
+	(void)arg;
+	(void)at;
+}
+
+static int
+extract_watched_pass(void *arg, size_t at, uint64_t *ret_came, struct err *err)
+{
+	struct extract *x = arg;
+	struct progress *p = &x->run.progress;
+	uint64_t before = atomic_load(&p->messages_new);
+	int rc;
+
+	(void)at;
+	progress_again(p);
+	rc = alone_copy(&x->alone, err);
+	*ret_came = atomic_load(&p->messages_new) - before;
+	return rc;
+}
+
+static void
+extract_watched_lost(void *arg, size_t at, const struct err *why)
+{
+	struct extract *x = arg;
+
+	(void)at;
+	x->lost = *why;
+}
+
+/* Until it ends; then all once more. */
+static int
+extract_watch(struct extract *x, struct err *err)
+{
+	static const struct watch_ops ops = { .account = extract_watched, .source = extract_watched_source,
+		.done = extract_watched_done, .pass = extract_watched_pass, .lost = extract_watched_lost };
+	struct watch w = { .ops = &ops, .arg = x, .o = x->run.o, .run = &x->run, .n = 1 };
+
+	/* Its session is used up. */
+	sess_ahead_close(&x->run.job.ahead);
+	watch_run(&w);
+	if (w.ended.kind == ERR_NONE && x->lost.kind != ERR_NONE)
+		w.ended = x->lost;
+	if (w.ended.kind != ERR_NONE) {
+		*err = w.ended;
+		return -1;
+	}
+	progress_again(&x->run.progress);
+	return alone_copy(&x->alone, err);
+}
 
 /* A pattern that matches nothing is a slip of the pen, not a complete copy. */
 static int
@@ -39,9 +115,11 @@ extract_work(void *arg, struct err *err)
 	struct extract *x = arg;
 	const struct selection *s = &x->run.job.selection;
 
-	/* The files of a list are one set: it is closed when all accounts are through. */
 	if ((x->many ? job_copy(&x->run.job, err) : alone_copy(&x->alone, err)) < 0 ||
-	    (!x->many && set_close(&x->run.job, err) < 0))
+	    (!x->many && x->run.o->watch && extract_watch(x, err) < 0))
+		return -1;
+	/* The files of a list are one set: it is closed when all accounts are through. */
+	if (!x->many && set_close(&x->run.job, err) < 0)
 		return -1;
 	/* In a list it may be right for some. */
 	if (!x->many && s->n_folders > 0 && atomic_load(&x->run.progress.folders_total) == 0)
@@ -276,6 +354,7 @@ extract_end_many(struct extract *x, const struct err *why, bool failed, struct e
 {
 	x->code = extract_code(x, why, failed, err);
 	x->many->result.fetched = atomic_load(&x->run.progress.bytes_done);
+	x->many->result.came = atomic_load(&x->run.progress.messages_new);
 	if (failed)
 		x->many->result.why = *why;
 	if (x->code < 0 || !x->own_job)
@@ -328,7 +407,7 @@ extract_account(struct options *o, const char *dir, const char *source, const st
 	int rc;
 
 	/* A list has settled it for all: the zone is the process's. */
-	if (!many && birth_settle(o, dir, err) < 0)
+	if (!many && (birth_settle(o, dir, err) < 0 || watch_fit(o, err) < 0))
 		return -1;
 	rc = extract_open(&x, o, err);
 	/* The way to the source is long, and so is making a state. */

@@ -50,9 +50,20 @@ status_is_held(const struct account_rec *a, const struct runner_said *said)
 					       (a->status == ACCOUNT_WAITING && a->retry_at_ms == 0));
 }
 
+/* The process that runs the job watches this account; NULL: no. */
+static const char *
+status_watching(const struct report *r, const struct account_rec *a, pid_t pid)
+{
+	struct watched w;
+
+	return pid > 0 && a->status == ACCOUNT_DONE && watched_of(&r->watched, a->id, &w) && w.now
+		   ? "watching"
+		   : NULL;
+}
+
 static void
 status_text(const struct account_rec *a, const struct tally *sum, const char *dest,
-    const struct runner_said *said, struct out *o)
+    const struct runner_said *said, const char *watching, struct out *o)
 {
 	char listed[HUMAN_MAX], stored[HUMAN_MAX], bytes[HUMAN_MAX];
 	uint64_t bad = tally_not_good(sum);
@@ -75,6 +86,8 @@ status_text(const struct account_rec *a, const struct tally *sum, const char *de
 		out_printf(o, ": waiting until %s", at);
 	} else if (a->status == ACCOUNT_RUNNING && said->pid > 0) {
 		out_printf(o, ": running (process %ld)", (long)said->pid);
+	} else if (watching) {
+		out_printf(o, ": %s (process %ld)", watching, (long)said->pid);
 	} else {
 		out_printf(o, ": %s", account_words(a, sum));
 	}
@@ -94,7 +107,8 @@ status_text(const struct account_rec *a, const struct tally *sum, const char *de
 }
 
 static void
-status_json(const struct account_rec *a, const struct tally *sum, const char *dest, struct out *o)
+status_json(const struct account_rec *a, const struct tally *sum, const char *dest,
+    const char *watching, struct out *o)
 {
 	struct buf *b = &o->buf;
 	char at[ISO_MAX];
@@ -103,7 +117,7 @@ status_json(const struct account_rec *a, const struct tally *sum, const char *de
 	json_put_text(b, "account", slice_str(a->name));
 	json_put_text(b, "dir", slice_str(a->dir));
 	json_put_str(b, "dest", dest);
-	json_put_str(b, "status", account_status_name(a->status));
+	json_put_str(b, "status", watching ? watching : account_status_name(a->status));
 	json_put_str(b, "words", account_words(a, sum));
 	json_put_int(b, "folders", (int64_t)sum->folders);
 	json_put_int(b, "proved", (int64_t)sum->proved);
@@ -131,10 +145,12 @@ status_accounts(struct report *r, bool json, const struct runner_said *said, str
 	for (size_t i = 0; i < r->n_accounts; i++) {
 		const char *dest = report_account_dest(r, &r->account[i], &a);
 
+		const char *watching = status_watching(r, &r->account[i], said->pid);
+
 		if (json)
-			status_json(&r->account[i], &r->sum[i], dest, o);
+			status_json(&r->account[i], &r->sum[i], dest, watching, o);
 		else
-			status_text(&r->account[i], &r->sum[i], dest, said, o);
+			status_text(&r->account[i], &r->sum[i], dest, said, watching, o);
 		arena_reset(&a);
 	}
 	arena_done(&a);

@@ -24,7 +24,8 @@ struct control {
 	pthread_mutex_t mutex;
 	pthread_cond_t cond;
 	/* under the mutex */
-	bool done, resized, told, reopen;
+	bool done, resized, told, told_end, reopen;
+	struct cancel *soft;	/* what the first signal raises instead; NULL: nothing */
 	int stops;		/* signals that ask to end */
 	/* of the worker */
 	int (*work)(void *arg, struct err *err);
@@ -36,6 +37,11 @@ struct control {
 static void
 control_stop(struct control *c)
 {
+	if (c->soft && !cancel_raised(c->soft)) {
+		cancel_raise(c->soft);
+		c->told_end = true;
+		return;
+	}
 	if (++c->stops > 1)
 		_exit(EXIT_INTERRUPTED);
 	cancel_raise(c->stop);
@@ -231,11 +237,14 @@ control_wait(struct control *c)
 static void
 control_show(struct control *c)
 {
-	bool tell = c->stops > 0 && !c->told, resized = c->resized, reopen = c->reopen;
+	bool tell = c->stops > 0 && !c->told, resized = c->resized, reopen = c->reopen, end = c->told_end;
 
-	c->resized = c->reopen = false;
+	c->resized = c->reopen = c->told_end = false;
 	c->told |= tell;
 	pthread_mutex_unlock(&c->mutex);
+	if (end)
+		screen_say(c->screen,
+		    "imex: the watch ends, a last pass over all accounts follows; Ctrl-C interrupts it");
 	if (tell)
 		screen_say(c->screen,
 		    "imex: finishing the current batch; press Ctrl-C again to stop at once");
@@ -246,6 +255,14 @@ control_show(struct control *c)
 	if (c->on_tick)
 		c->on_tick(c->tick_arg);
 	pthread_mutex_lock(&c->mutex);
+}
+
+void
+control_soften(struct control *c, struct cancel *end)
+{
+	pthread_mutex_lock(&c->mutex);
+	c->soft = end;
+	pthread_mutex_unlock(&c->mutex);
 }
 
 int

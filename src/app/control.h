@@ -21,6 +21,8 @@ void control_close(struct control **c);
  * often. Before it; NULL: nothing. */
 void control_set_reopen(struct control *c, void (*reopen)(void *arg), void *arg);
 void control_set_tick(struct control *c, void (*tick)(void *arg), void *arg);
+/* While `end` is not NULL the first signal raises that alone, and the next one is the first that raises the cancel. */
+void control_soften(struct control *c, struct cancel *end);
 /* work(arg, err) in a thread of its own, while this one draws. Its result. */
 int control_run(struct control *c, int (*work)(void *arg, struct err *err), void *arg,
     struct err *err) WARN_UNUSED;

@@ -6,15 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/backoff.h"
 #include "app/out.h"
+#include "app/watch.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { EXIT_WARNED = 1, EXIT_BAD = 2, ALIKE_MIN = 10, THROTTLES_MAX = 100, DELAY_MAX_MS = 15 * 60 * SEC };
+enum { EXIT_WARNED = 1, EXIT_BAD = 2, ALIKE_MIN = 10, THROTTLES_MAX = 100 };
 
 /* What is kept of a row between its tries. */
 struct attempt {
 	unsigned failed, throttled;
+	bool refused; /* its login */
 };
 
 struct walk {
@@ -35,22 +38,6 @@ struct walk {
 
 /* ---- trying again ---- */
 
-/* Between three and five quarters, so that a crowd that failed together does not come back together. */
-static int64_t
-jittered(struct walk *w, int64_t ms)
-{
-	w->jitter = w->jitter * 6364136223846793005u + 1442695040888963407u;
-	return ms * 3 / 4 + (int64_t)((w->jitter >> 33) % (uint64_t)(ms / 2 + 1));
-}
-
-static int64_t
-doubled(int64_t ms, unsigned times)
-{
-	while (times-- > 0 && ms < DELAY_MAX_MS)
-		ms *= 2;
-	return ms < DELAY_MAX_MS ? ms : DELAY_MAX_MS;
-}
-
 /* When to try again; 0: never. A wait that a server asks for is not a failure. */
 static int64_t
 again_in_ms(struct walk *w, struct attempt *a, const struct err *why)
@@ -59,17 +46,17 @@ again_in_ms(struct walk *w, struct attempt *a, const struct err *why)
 	int64_t ms;
 
 	if (why->kind == ERR_DAY)
-		return why->after_ms + jittered(w, SEC);
+		return why->after_ms + backoff_jittered(&w->jitter, SEC);
 	if (why->kind == ERR_THROTTLED) {
 		if (++a->throttled > THROTTLES_MAX)
 			return 0;
-		ms = jittered(w, doubled(o->retry_delay_ms, a->throttled - 1));
+		ms = backoff_jittered(&w->jitter, backoff_doubled(o->retry_delay_ms, a->throttled - 1));
 		/* What is asked for is the least. */
-		return why->after_ms > ms ? why->after_ms + jittered(w, SEC) : ms;
+		return why->after_ms > ms ? why->after_ms + backoff_jittered(&w->jitter, SEC) : ms;
 	}
 	if (!job_may_try_again(why) || ++a->failed >= o->tries)
 		return 0;
-	return jittered(w, doubled(o->retry_delay_ms, a->failed - 1));
+	return backoff_jittered(&w->jitter, backoff_doubled(o->retry_delay_ms, a->failed - 1));
 }
 
 static void
@@ -92,25 +79,6 @@ tell_again(const struct walk *w, size_t at, const struct err *why, int64_t ms)
 }
 
 /* ---- what becomes of the whole ---- */
-
-/* The next account would meet the same. */
-static bool
-ends_all(const struct err *why)
-{
-	switch (why->kind) {
-	case ERR_CREATE:
-	case ERR_DISK:
-	case ERR_FULL:
-	case ERR_INTERRUPTED:
-	case ERR_BUSY:
-	case ERR_STATE:
-	case ERR_OTHER_JOB:
-	case ERR_NEWER_STATE:
-		return true;
-	default:
-		return false;
-	}
-}
 
 static void
 end_all(struct walk *w, const struct err *why)
@@ -164,7 +132,7 @@ static void
 count_end(struct walk *w, int code, const struct err *why)
 {
 	count_code(w, code);
-	if (ends_all(why))
+	if (failure_ends_all(why))
 		end_all(w, why);
 	else if (why->kind != ERR_NONE && why->kind != ERR_STOPPED)
 		judge_alike(w, why);
@@ -202,6 +170,7 @@ settle(struct walk *w, size_t at, int code, const struct err *why)
 	pthread_mutex_lock(&w->mutex);
 	if (why->kind != ERR_NONE && w->c->ended.kind == ERR_NONE)
 		ms = again_in_ms(w, &w->attempt[at], why);
+	w->attempt[at].refused |= why->kind == ERR_LOGIN;
 	if (ms == 0)
 		count_end(w, code, why);
 	n = w->ended;
@@ -216,34 +185,62 @@ settle(struct walk *w, size_t at, int code, const struct err *why)
 }
 
 static void
-work_on(struct walk *w, size_t at)
+shares_of(struct walk *w, size_t at, struct shares *ret)
 {
 	const struct options *o = w->c->o;
-	const struct attempt *a = &w->attempt[at];
-	struct shares shares = { .hosts = w->hosts,
+
+	*ret = (struct shares){ .hosts = w->hosts,
 		.n_hosts = w->item[at].n_hosts,
 		.day_left = DAY_NO_LIMIT,
 		.workers = o->jobs,
 		.placed = true,
 		.lay_aside = true,
-		.again = a->failed + 1 < o->tries };
-	struct err why = { 0 };
+		.again = w->attempt[at].failed + 1 < o->tries };
+	memcpy(ret->host, w->item[at].host, sizeof(ret->host));
+}
+
+/* The exit code of the account; it has its places. */
+static int
+copy_one(struct walk *w, size_t at, enum seat_end *ret_end, struct err *why)
+{
+	struct shares shares;
 	struct seat seat;
+	int code;
 
-	memcpy(shares.host, w->item[at].host, sizeof(shares.host));
+	shares_of(w, at, &shares);
 	orders_sit(w->orders, &seat, at);
-
-	int code = w->c->ops->work(w->c->arg, at, &shares, &seat, &why);
-	enum seat_end end = orders_rise(w->orders, &seat, &why);
-
+	code = w->c->ops->work(w->c->arg, at, &shares, &seat, why);
+	*ret_end = orders_rise(w->orders, &seat, why);
 	/* What failed before it came to the engine has its places still. */
 	shares_leave(&shares, LOGIN_NONE);
+	return *ret_end == SEAT_STOPPED ? EXIT_BAD : code;
+}
+
+/* In the pass that ends a watch: a login is refused once (rules.md 5). */
+static int
+refused_before(struct walk *w, size_t at, struct err *why)
+{
+	struct shares shares;
+
+	shares_of(w, at, &shares);
+	shares_leave(&shares, LOGIN_NONE);
+	(void)err_set(why, ERR_LOGIN, "not tried again, since its login was refused in this run");
+	return err_exit_code(ERR_LOGIN);
+}
+
+static void
+work_on(struct walk *w, size_t at)
+{
+	enum seat_end end = SEAT_KEPT;
+	struct err why = { 0 };
+	int code = w->attempt[at].refused ? refused_before(w, at, &why) : copy_one(w, at, &end, &why);
+
 	if (end == SEAT_HELD) {
 		put_by(w, at, &why);
 		return;
 	}
 
-	size_t n = settle(w, at, end == SEAT_STOPPED ? EXIT_BAD : code, &why);
+	size_t n = settle(w, at, code, &why);
 
 	if (n == 0)
 		return;
@@ -318,6 +315,14 @@ walk_item(struct walk *w, struct schedule_item *ret, size_t at)
 }
 
 static void
+walk_schedule(struct walk *w)
+{
+	w->schedule = schedule_new(w->item, w->c->list->len, (enum schedule_order)w->c->o->order, w->hosts,
+	    w->c->run->stop);
+	orders_schedule(w->orders, w->schedule);
+}
+
+static void
 walk_init(struct walk *w, struct crowd *c)
 {
 	size_t n = c->list->len;
@@ -331,10 +336,8 @@ walk_init(struct walk *w, struct crowd *c)
 	w->attempt = mem_new((n + 1) * sizeof(*w->attempt));
 	for (size_t i = 0; i < n; i++)
 		walk_item(w, &w->item[i], i);
-	w->schedule = schedule_new(
-	    w->item, n, (enum schedule_order)c->o->order, w->hosts, c->run->stop);
 	w->orders = orders_new(c->o, w->name, n, c->run->stop, &c->run->all);
-	orders_schedule(w->orders, w->schedule);
+	walk_schedule(w);
 	atomic_store(&c->run->all.accounts_total, n > 1 ? (unsigned)n : 0);
 }
 
@@ -365,13 +368,119 @@ walk_workers(struct walk *w)
 	free(thread);
 }
 
+/* ---- the watch ---- */
+
+static int64_t
+walk_account(void *arg, size_t at)
+{
+	const struct walk *w = arg;
+
+	return w->attempt[at].refused ? 0 : w->c->ops->account(w->c->arg, at);
+}
+
+static int
+walk_source(void *arg, size_t at, const struct job **ret, struct err *err)
+{
+	const struct walk *w = arg;
+
+	return w->c->ops->source(w->c->arg, at, ret, err);
+}
+
+static void
+walk_source_done(void *arg, size_t at)
+{
+	const struct walk *w = arg;
+
+	w->c->ops->done(w->c->arg, at);
+}
+
+/* A run that is paused waits here, too, and goes on afterwards. */
+static int
+walk_pass(void *arg, size_t at, uint64_t *ret_came, struct err *err)
+{
+	enum { LOOK_MS = 500 };
+	struct walk *w = arg;
+	const struct schedule_item *i = &w->item[at];
+	enum seat_end end;
+	struct err why;
+
+	do {
+		while (orders_held(w->orders))
+			if (cancel_sleep(w->c->run->stop, LOOK_MS, err) < 0)
+				return -1;
+		why = (struct err){ 0 };
+		if (hosts_enter(w->hosts, i->host, i->n_hosts, w->c->run->stop, err) < 0)
+			return -1;
+		(void)copy_one(w, at, &end, &why);
+		*ret_came += w->c->ops->came(w->c->arg, at);
+	} while (end == SEAT_HELD);
+	if (why.kind == ERR_NONE)
+		return 0;
+	*err = why;
+	return -1;
+}
+
+static void
+walk_lost(void *arg, size_t at, const struct err *why)
+{
+	struct walk *w = arg;
+
+	w->attempt[at].refused |= why->kind == ERR_LOGIN;
+}
+
+/* Nothing of what the accounts have come to counts any more. */
+static void
+walk_again(struct walk *w)
+{
+	struct crowd *c = w->c;
+
+	walk_schedule(w);
+	for (size_t i = 0; i < c->list->len; i++)
+		w->attempt[i] = (struct attempt){ .refused = w->attempt[i].refused };
+	memset(w->alike, 0, sizeof(w->alike));
+	w->ended = c->complete = c->warned = c->failed = c->untried = 0;
+	atomic_store(&c->run->all.accounts_done, 0);
+	atomic_store(&c->run->all.accounts_failed, 0);
+	c->ops->again(c->arg);
+}
+
+/* Until it ends; then all once more. */
+static void
+walk_watch(struct walk *w)
+{
+	static const struct watch_ops ops = { .account = walk_account, .source = walk_source,
+		.done = walk_source_done, .pass = walk_pass, .lost = walk_lost };
+	struct watch watch = { .ops = &ops, .arg = w, .o = w->c->o, .run = w->c->run,
+		.n = w->c->list->len, .hosts = w->hosts, .item = w->item };
+
+	/* The hosts tell one schedule of their places. */
+	orders_schedule(w->orders, NULL);
+	schedule_free(w->schedule);
+	w->schedule = NULL;
+	watch_run(&watch);
+	if (watch.ended.kind != ERR_NONE) {
+		w->c->ended = watch.ended;
+		return;
+	}
+	walk_again(w);
+	walk_workers(w);
+}
+
+static bool
+walk_over(const struct walk *w)
+{
+	return w->c->ended.kind != ERR_NONE || cancel_raised(w->c->run->stop);
+}
+
 static int
 walk_all(void *arg, struct err *err)
 {
 	struct walk *w = arg;
 
 	walk_workers(w);
-	if (w->last == NULL || w->c->ended.kind != ERR_NONE || cancel_raised(w->c->run->stop))
+	if (w->c->o->watch && w->c->ops->source != NULL && !walk_over(w))
+		walk_watch(w);
+	if (w->last == NULL || walk_over(w))
 		return 0;
 	return w->last(w->c->arg, err);
 }

@@ -21,6 +21,13 @@ struct crowd_ops {
 	int (*work)(void *arg, size_t at, struct shares *s, const struct seat *seat, struct err *why);
 	/* It will be tried again at that wall time; 0: when the run is held no more. May be NULL. */
 	void (*waits)(void *arg, size_t at, const struct err *why, int64_t until_ms);
+	/* For --watch; NULL: it cannot be watched. Its account in the state (0: none), the source of its mail until `done`,
+	 * messages that its last try stored, and: all are copied once more, what they come to counts from 0. */
+	int64_t (*account)(void *arg, size_t at);
+	int (*source)(void *arg, size_t at, const struct job **ret, struct err *err);
+	void (*done)(void *arg, size_t at);
+	uint64_t (*came)(void *arg, size_t at);
+	void (*again)(void *arg);
 	/* It is the n-th that has come to its end. */
 	void (*ended)(void *arg, size_t at, size_t n, int code, const struct err *why);
 };

@@ -7,6 +7,7 @@
 #include "app/migration.h"
 #include "app/migration_end.h"
 #include "app/password.h"
+#include "app/watch.h"
 
 /* ---- the list ---- */
 
@@ -132,6 +133,8 @@ lists_copy(struct options *o, const char *dir, const struct into *into, struct e
 		rc = lists_one_dest(o, into->dest, &list, err);
 	if (rc == 0)
 		rc = birth_settle(o, dir, err);
+	if (rc == 0)
+		rc = watch_fit(o, err);
 	for (size_t i = 0; rc == 0 && i < list.len; i++)
 		m.own_dests |= into && list.row[i].dest;
 	if (rc == 0) {

@@ -249,6 +249,7 @@ migration_work(void *arg, size_t at, struct shares *s, const struct seat *seat, 
 	r->lease = many.result.lease;
 	r->sum = many.result.sum;
 	r->warnings = many.result.warnings;
+	r->came = many.result.came;
 	*why = many.result.why;
 	keep_size(m, r, many.result.fetched);
 	return rc < 0 ? err_exit_code(why->kind) : rc;
@@ -263,6 +264,77 @@ migration_waits(void *arg, size_t at, const struct err *why, int64_t until_ms)
 
 	if (m->run.state != NULL && l->account != 0)
 		(void)!state_account_wait(m->run.state, l, until_ms, why->text, &ignored);
+}
+
+/* ---- watched ---- */
+
+struct migration_source {
+	struct options o;
+	struct run run;
+};
+
+/* Accounts that never got into the state have nothing to watch for. */
+static int64_t
+migration_account(void *arg, size_t at)
+{
+	const struct migration *m = arg;
+
+	return m->row[at].lease.account;
+}
+
+static void
+migration_source_done(void *arg, size_t at)
+{
+	struct migration *m = arg;
+	struct migration_source *s = m->row[at].source;
+
+	if (s == NULL)
+		return;
+	run_close(&s->run);
+	arena_done(&s->o.arena);
+	free(s);
+	m->row[at].source = NULL;
+}
+
+static int
+migration_source(void *arg, size_t at, const struct job **ret, struct err *err)
+{
+	struct migration *m = arg;
+	struct migration_source *s = m->row[at].source = mem_new(sizeof(*s));
+
+	s->o = *m->o;
+	arena_init(&s->o.arena, 1024 * 1024);
+	if (migration_options(m, at, &s->o, err) < 0) {
+		arena_done(&s->o.arena);
+		free(s);
+		m->row[at].source = NULL;
+		return -1;
+	}
+	if (run_open_below(&s->run, &m->run, &s->o, m->list->row[at].source, err) < 0) {
+		migration_source_done(m, at);
+		return -1;
+	}
+	run_share(&s->run, m->dir);
+	s->run.job.source.see_it_closed = true;
+	*ret = &s->run.job;
+	return 0;
+}
+
+static uint64_t
+migration_came(void *arg, size_t at)
+{
+	const struct migration *m = arg;
+
+	return m->row[at].came;
+}
+
+static void
+migration_again(void *arg)
+{
+	struct migration *m = arg;
+
+	m->sum = (struct tally){ 0 };
+	m->warnings = 0;
 }
 
 /* ---- all of them ---- */
@@ -309,6 +381,11 @@ migration_run(struct migration *m)
 		.bytes = migration_bytes,
 		.work = migration_work,
 		.waits = migration_waits,
+		.account = migration_account,
+		.source = migration_source,
+		.done = migration_source_done,
+		.came = migration_came,
+		.again = migration_again,
 		.ended = migration_ended };
 
 	m->crowd = (struct crowd){

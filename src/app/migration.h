@@ -14,7 +14,9 @@ struct migration_row {
 	struct lease lease;		/* account 0: it was not claimed */
 	struct tally sum;
 	uint64_t warnings;
+	uint64_t came;			/* messages that it stored */
 	/* of all of them */
+	struct migration_source *source;	/* of a watched account; NULL: closed */
 	uint64_t bytes_known, day_bytes;
 	int64_t day;			/* UTC, days since 1970, that day_bytes is of */
 };

@@ -27,6 +27,8 @@ options_init(struct options *o, const struct command *command)
 		.tries = 5,
 		.retry_delay_ms = 5 * SEC,
 		.stop_if = 5,
+		.watch_idle = 100,
+		.watch_poll_ms = 60 * SEC,
 	};
 	arena_init(&o->arena, 1024 * 1024);
 }
@@ -187,6 +189,14 @@ option_set_date(void *field, const char *value, struct err *err)
 }
 
 static int
+option_set_until(struct when *w, const char *value, struct err *err)
+{
+	if (!when_parse_until(value, w))
+		return option_bad("a time of the day as 06:00, or 2026-11-28T06:00", err);
+	return 0;
+}
+
+static int
 option_set_number(void *field, const struct option_row *row, const char *value, struct err *err)
 {
 	uint64_t n;
@@ -292,6 +302,8 @@ option_store(struct options *o, const struct option_row *row, const char *value,
 		return option_set_every(field, row, value, err);
 	case OPT_DATE:
 		return option_set_date(field, value, err);
+	case OPT_UNTIL:
+		return option_set_until(field, value, err);
 	case OPT_NUMBER:
 		return option_set_number(field, row, value, err);
 	case OPT_SIZE:
@@ -548,6 +560,7 @@ option_text(const struct options *o, const struct option_row *row, size_t index,
 	case OPT_SET:
 		return option_text_bits(*(const unsigned *)field, row->choices, ret);
 	case OPT_DATE:
+	case OPT_UNTIL:
 		return when_text(field, ret);
 	case OPT_DURATION:
 	case OPT_EVERY:

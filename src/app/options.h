@@ -31,6 +31,7 @@ enum option_kind {
 	OPT_DURATION,	/* int64_t ms, within min..max */
 	OPT_EVERY,	/* the same; --name alone is EVERY_MS, --name=value another */
 	OPT_DATE,	/* struct when */
+	OPT_UNTIL,	/* struct when; also HH:MM */
 	OPT_ZONE,	/* const char *; a time zone that exists */
 	OPT_HOURS,	/* const char *; hours_parse takes it */
 	OPT_ADDRESS,	/* const char *; user@domain */
@@ -102,6 +103,10 @@ struct options {
 	const char *metrics_file;
 	const char *hours;		/* 20-06; NULL: always */
 	int64_t ready_ms, every_ms;	/* status --ready, --watch; 0: not asked */
+	bool watch;
+	unsigned watch_idle;		/* accounts that stay connected */
+	int64_t watch_poll_ms;
+	struct when until;
 	bool no_source_writes, list_all, no_subjects, deep, dry_run, quiet, json, syslog;
 	unsigned verbose;
 	const char *config;

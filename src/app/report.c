@@ -41,7 +41,7 @@ report_open(struct report *r, struct state *t, const char *dir, bool hide, struc
 	if (state_birth_read(t, &r->birth, err) < 0 || destined_read(&r->to, t, &r->arena, err) < 0 ||
 	    state_outcome(t, &r->exit_code, err) < 0 ||
 	    state_accounts(t, &r->arena, &r->account, &r->n_accounts, err) < 0 ||
-	    report_read_sums(r, err) < 0 ||
+	    report_read_sums(r, err) < 0 || watched_read(&r->watched, t, &r->arena, err) < 0 ||
 	    state_runs(t, &r->arena, &r->run, &r->n_runs, err) < 0) {
 		arena_done(&r->arena);
 		return -1;

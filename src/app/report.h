@@ -7,6 +7,7 @@
 #include "app/destined.h"
 #include "app/options.h"
 #include "app/out.h"
+#include "app/watched.h"
 #include "state/state.h"
 
 struct report {
@@ -21,6 +22,7 @@ struct report {
 	size_t n_accounts;
 	struct run_rec *run;
 	size_t n_runs;
+	struct watched_list watched;
 	int exit_code;			/* 0, 1 or 2 by rules.md 5 */
 };
 

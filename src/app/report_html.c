@@ -305,7 +305,27 @@ html_warnings(struct out *o, const struct account_report *ar)
 }
 
 static void
-html_heading(struct out *o, const struct account_rec *a, const struct account_report *ar)
+html_watched(const struct report *r, const struct account_rec *a, struct out *o)
+{
+	struct watched w;
+	char at[ISO_MAX];
+
+	if (!watched_of(&r->watched, a->id, &w))
+		return;
+	clock_iso(w.since_ms, at);
+	out_printf(o, "<p>Watched from %s", at);
+	clock_iso(w.equal_ms, at);
+	if (w.equal_ms > 0)
+		out_printf(o, "; nothing was missing at %s", at);
+	out_printf(o, ". %" PRIu64 " message%s came meanwhile", w.came, w.came == 1 ? "" : "s");
+	if (w.rounds > 0)
+		out_printf(o, "; from being told to stored: median %.1f s, longest %.1f s",
+		    (double)w.median_ms / SEC, (double)w.longest_ms / SEC);
+	out_str(o, ".</p>\n");
+}
+
+static void
+html_heading(const struct report *r, struct out *o, const struct account_rec *a, const struct account_report *ar)
 {
 	char bytes[HUMAN_MAX], stored[HUMAN_MAX], listed[HUMAN_MAX];
 
@@ -330,6 +350,7 @@ html_heading(struct out *o, const struct account_rec *a, const struct account_re
 		out_str(o, ".");
 	}
 	out_str(o, "</p>\n");
+	html_watched(r, a, o);
 }
 
 static int
@@ -341,7 +362,7 @@ html_account(struct report *r, const struct account_rec *a, struct out *o, struc
 	if (report_account(r, a, &ar, err) < 0)
 		return -1;
 	out_str(o, "<section>\n");
-	html_heading(o, a, &ar);
+	html_heading(r, o, a, &ar);
 	html_folders(o, &ar, r->n_accounts > 1);
 	rc = html_excluded(r, &ar, o, err);
 	if (rc == 0)

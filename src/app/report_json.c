@@ -172,6 +172,40 @@ json_folders(struct report *r, const struct account_report *ar, struct out *o, s
 	return rc;
 }
 
+static void
+json_when(struct buf *b, const char *key, int64_t at_ms)
+{
+	char at[ISO_MAX];
+
+	if (at_ms > 0)
+		clock_iso(at_ms, at);
+	json_put_str(b, key, at_ms > 0 ? at : NULL);
+}
+
+/* Left out for an account that was never watched. Milliseconds from the server telling of mail, or the look that found
+ * it, to its being stored. */
+static void
+json_watched(const struct report *r, const struct account_rec *a, struct out *o)
+{
+	struct buf *b = &o->buf;
+	struct watched w;
+
+	if (!watched_of(&r->watched, a->id, &w))
+		return;
+	json_open(b, "watched");
+	json_when(b, "since", w.since_ms);
+	json_when(b, "equal", w.equal_ms);
+	json_put_u64(b, "came", w.came);
+	if (w.rounds > 0) {
+		json_put_int(b, "lag_median_ms", w.median_ms);
+		json_put_int(b, "lag_longest_ms", w.longest_ms);
+	} else {
+		json_put_null(b, "lag_median_ms");
+		json_put_null(b, "lag_longest_ms");
+	}
+	json_close(b);
+}
+
 static int
 json_account(struct report *r, const struct account_rec *a, struct tally *sum, struct out *o,
     struct err *err)
@@ -186,6 +220,8 @@ json_account(struct report *r, const struct account_rec *a, struct tally *sum, s
 	json_put_str(&o->buf, "dest", ar.dest);
 	json_put_str(&o->buf, "status", account_status_name(a->status));
 	json_put_text(&o->buf, "error", slice_str(a->error));
+	json_watched(r, a, o);
+
 	int rc = json_folders(r, &ar, o, err);
 
 	json_warnings(&ar, o);
@@ -218,16 +254,6 @@ json_totals(struct buf *b, const struct report *r, const struct tally *sum)
 	json_put_u64(b, "expunged", sum->expunged);
 	json_put_u64(b, "bytes", sum->bytes);
 	json_close(b);
-}
-
-static void
-json_when(struct buf *b, const char *key, int64_t at_ms)
-{
-	char at[ISO_MAX];
-
-	if (at_ms > 0)
-		clock_iso(at_ms, at);
-	json_put_str(b, key, at_ms > 0 ? at : NULL);
 }
 
 static void

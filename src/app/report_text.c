@@ -226,6 +226,36 @@ text_place(const struct report *r, const struct account_rec *a, const struct acc
 	out_str(o, "\n");
 }
 
+/* Seconds, to a tenth. */
+static void
+text_span(struct out *o, int64_t ms)
+{
+	out_printf(o, "%.1f s", (double)ms / 1000);
+}
+
+static void
+text_watched(const struct report *r, const struct account_rec *a, struct out *o)
+{
+	struct watched w;
+
+	if (!watched_of(&r->watched, a->id, &w))
+		return;
+	out_str(o, "  watched from ");
+	text_when(o, w.since_ms);
+	if (w.equal_ms > 0) {
+		out_str(o, "; nothing was missing at ");
+		text_when(o, w.equal_ms);
+	}
+	out_printf(o, "\n    %" PRIu64 " message%s came meanwhile", w.came, w.came == 1 ? "" : "s");
+	if (w.rounds > 0) {
+		out_str(o, "; from being told to stored: median ");
+		text_span(o, w.median_ms);
+		out_str(o, ", longest ");
+		text_span(o, w.longest_ms);
+	}
+	out_str(o, "\n");
+}
+
 static void
 text_heading(const struct report *r, const struct account_rec *a, const struct account_report *ar,
     struct out *o)
@@ -244,6 +274,7 @@ text_heading(const struct report *r, const struct account_rec *a, const struct a
 	    "  %s of %s messages stored (%s), %" PRIu64 " of %" PRIu64 " folders proved complete\n",
 	    stored, listed, bytes, ar->sum.proved, ar->sum.folders);
 	text_place(r, a, ar, o);
+	text_watched(r, a, o);
 }
 
 static int

@@ -1,5 +1,6 @@
 #include "app/when.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -113,6 +114,47 @@ when_parse(const char *text, struct when *ret)
 	return true;
 }
 
+static bool
+when_parse_daily(const char *text, struct when *ret)
+{
+	int hours, minutes;
+
+	if (!when_digits(&text, 2, &hours) || !when_mark(&text, ':') || !when_digits(&text, 2, &minutes) ||
+	    *text != '\0' || hours > 23 || minutes > 59)
+		return false;
+	*ret = (struct when){ .given = true, .daily = true, .sec = hours * 3600 + minutes * 60 };
+	return true;
+}
+
+bool
+when_parse_until(const char *text, struct when *ret)
+{
+	enum { TO_THE_MINUTE = sizeof("2026-11-28T06:00") - 1 };
+	char whole[32];
+
+	if (when_parse_daily(text, ret) || when_parse(text, ret))
+		return true;
+	if (strlen(text) != TO_THE_MINUTE)
+		return false;
+	snprintf(whole, sizeof(whole), "%s:00", text);
+	return when_parse(whole, ret);
+}
+
+int64_t
+when_next(const struct when *w, int64_t now)
+{
+	time_t at = (time_t)now;
+	struct tm tm;
+	int64_t next;
+
+	if (!w->daily)
+		return when_epoch(w);
+	localtime_r(&at, &tm);
+	tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
+	next = timegm(&tm) + w->sec;
+	return clock_from_local(next) > now ? clock_from_local(next) : clock_from_local(next + 86400);
+}
+
 int64_t
 when_epoch(const struct when *w)
 {
@@ -132,6 +174,8 @@ when_text(const struct when *w, struct buf *ret)
 
 	if (!w->given)
 		return false;
+	if (w->daily)
+		return buf_printf(ret, "%02d:%02d", (int)(w->sec / 3600), (int)(w->sec / 60 % 60));
 	clock_iso(w->sec * SEC, at);
 	return buf_printf(ret, "%.19s%s", at, w->zoned ? "Z" : "");
 }

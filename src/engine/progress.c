@@ -17,6 +17,18 @@ progress_done(struct progress *p)
 }
 
 void
+progress_again(struct progress *p)
+{
+	if (p == NULL)
+		return;
+	atomic_store(&p->folders_total, 0);
+	atomic_store(&p->folders_done, 0);
+	atomic_store(&p->messages_total, 0);
+	atomic_store(&p->messages_done, 0);
+	atomic_store(&p->problems, 0);
+}
+
+void
 progress_folder(struct progress *p, const char *name)
 {
 	if (p == NULL)

@@ -51,6 +51,8 @@ struct progress_all {
 
 void progress_init(struct progress *p);
 void progress_done(struct progress *p);
+/* All is gone through once more: what was stored and received so far still counts. NULL: nothing. */
+void progress_again(struct progress *p);
 void
 progress_folder(struct progress *p, const char *name); /* NULL progress: nothing, in all calls */
 void progress_folder_get(struct progress *p, char *out, size_t max);

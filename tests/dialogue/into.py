@@ -23,13 +23,13 @@ from collections import Counter
 import imexrun
 from essence import essence, title
 from imexrun import Job
-from model import PASSWORD, Server
+from model import DEFAULT_CAPS, PASSWORD, Server
 from scene import Scene
 from store import Store, epoch, fill, imap_date, letter, sample
 from target import CAPS, NOW, Target, now
 from wire import Cut, Gate, Pause, Reset, Stall
 
-__all__ = ["CAPS", "Counter", "Cut", "DEST_PASSWORD", "Gate", "Job", "Move", "NOW", "PASSWORD", "Pause", "Reset", "Scene",
+__all__ = ["CAPS", "Counter", "Cut", "DEFAULT_CAPS", "DEST_PASSWORD", "Gate", "Job", "Move", "NOW", "PASSWORD", "Pause", "Reset", "Scene",
            "Server", "Stall", "Store", "Target", "epoch", "essence", "fill", "imap_date", "imexrun", "letter", "now", "os",
            "re", "sample", "small", "time", "title", "without"]
 

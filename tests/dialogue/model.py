@@ -17,6 +17,7 @@ import re
 from extras import ExtrasCommands
 from folders import FolderCommands
 from hooks import Call, FetchRule, Hook, octets, with_tag
+from idle import IdleCommands
 from messages import MessageCommands
 from session import Session
 from syntax import TAG, Cursor, SyntaxProblem
@@ -28,7 +29,7 @@ USER = "usuario"
 PASSWORD = "pA55-wd&9"
 
 
-class Server(FolderCommands, ExtrasCommands, MessageCommands, Listener):
+class Server(FolderCommands, ExtrasCommands, IdleCommands, MessageCommands, Listener):
     """The model server. level is IMAP4rev1, IMAP4rev2 or IMAP4 (RFC 1730)."""
 
     def __init__(self, store, level="IMAP4rev1", caps=DEFAULT_CAPS, user=USER, password=PASSWORD,

@@ -320,6 +320,12 @@ class Wire:
         if seconds is None:
             raise Hangup()
 
+    def wait_a_little(self):
+        """For something to read; Hangup when the client is gone."""
+        self.pump(0.02)
+        if self.eof and b"\r\n" not in self.inbuf:
+            raise Hangup()
+
     # -- writing --
 
     def send(self, data):

@@ -7,17 +7,19 @@ an account beside it, is given the same message by a client that shares no code 
 """
 
 import os
+import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
+import arrival      # noqa: E402
 import mailbox      # noqa: E402
 import refusals     # noqa: E402
 import servers      # noqa: E402
 import tap          # noqa: E402
-from imexrun import PASSWORD, SCALE, run    # noqa: E402
+from imexrun import PASSWORD, SCALE, run, start    # noqa: E402
 from move import PLAIN, USER, Move, shown, undone, uses, verified  # noqa: E402
 from proxy import Proxy     # noqa: E402
 
@@ -150,12 +152,42 @@ def extras(stage, one, other):
     return test
 
 
+def watch(stage, one, other):
+    """A message that comes after the full run is there soon; a signal ends it all in order."""
+    def test(t):
+        source, dest = stage.pair(t, one, other)
+        user, job = f"extras-{other}", os.path.join(t.tmpdir("watch"), "job")
+        words = ["migrate", source.url(user), dest.url(f"files-{one}"), "--job", job, "--under", "watched", "--watch",
+                 "--watch-poll", "1h", *PLAIN]
+        running = start(t, *words, env={"IMEX_DEST_PASSWORD": PASSWORD}, timeout=120)
+        end = time.monotonic() + 60 * SCALE
+        with dest.client(f"files-{one}", PASSWORD) as there:
+            for number in (901, 902):
+                with source.client(user, PASSWORD) as here:
+                    here.append("INBOX", mailbox.note(number, "late"), [], mailbox.DATES[3])
+                while b"late" not in b"".join(m.body for m in came(there)[number - 901:]):
+                    t.must(time.monotonic() < end, f"message {number} has arrived")
+                    time.sleep(0.1)
+            running.signal(signal.SIGTERM)
+            t.equal(running.wait().code, 1, "complete, and the plain text is a warning")
+            t.equal(len(came(there)), 2, "each message once")
+    return test
+
+
+def came(client):
+    """The messages in the INBOX below `watched`; it may not be there yet."""
+    names = [n for n in arrival.selectable(client) if "watched" in n and n.endswith("INBOX")]
+    return client.messages(names[0]) if names else []
+
+
 def tests(stage):
     pairs = [(one, other) for other in servers.ALL for one in servers.ALL]
     return [(f"{one} to {other} in one step", step(stage, one, other)) for one, other in pairs] + \
         [(f"{one} to {other} through files", files(stage, one, other)) for one, other in pairs] + \
         [(f"access rights and annotations from {one} to {other}", extras(stage, one, other))
          for one in ("dovecot", "cyrus") for other in ("dovecot", "cyrus")] + \
+        [(f"{one} watched into {other}", watch(stage, one, other))
+         for one, other in (("dovecot", "dovecot"), ("cyrus", "dovecot"), ("courier", "dovecot"))] + \
         [(f"refused: {what}", lambda t, f=function: f(t, stage))
          for what, function in tap.discover(vars(refusals))]
 

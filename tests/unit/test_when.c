@@ -86,6 +86,46 @@ every_date_goes_to_text_and_back(void **state)
 	buf_done(&text);
 }
 
+static void
+next_is(const char *text, int64_t now, int64_t next)
+{
+	struct when w;
+
+	if (!when_parse_until(text, &w))
+		fail_msg("'%s' is a time", text);
+	if (when_next(&w, now) != next)
+		fail_msg("'%s' is %lld", text, (long long)when_next(&w, now));
+}
+
+static void
+a_time_of_the_day_is_the_next_one_that_clocks_show(void **state)
+{
+	static const char *const bad[] = { "", "6:00", "24:00", "06:60", "06:00:00", "06:00Z", "2003-11-07T14", "2003-11-07T14:1x" };
+	enum { NOW = 1068214729 }; /* 15:18:49 in Berlin */
+	struct when w;
+	struct buf text;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(clock_set_zone("Europe/Berlin", &err), 0);
+	next_is("15:19", NOW, NOW + 11);
+	next_is("15:18", NOW, NOW - 49 + 86400);
+	next_is("00:00", NOW, 1068246000);
+	/* The night in which the hour from two to three is left out. */
+	next_is("06:00", 1080428400, 1080446400);
+	next_is("2003-11-07T15:19", NOW, NOW + 11);
+	next_is("2003-11-07T14:18:50Z", NOW, NOW + 1);
+	next_is("2003-11-07T15:00", NOW, NOW - 18 * 60 - 49);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		if (when_parse_until(bad[i], &w))
+			fail_msg("'%s' is no time", bad[i]);
+	buf_init(&text, 64);
+	assert_true(when_parse_until("06:05", &w) && when_text(&w, &text));
+	assert_string_equal(text.data, "06:05");
+	buf_done(&text);
+	assert_int_equal(clock_set_zone("UTC", &err), 0);
+}
+
 int
 main(void)
 {
@@ -93,6 +133,7 @@ main(void)
 		cmocka_unit_test(dates_have_three_forms_and_a_zone_if_they_say_so),
 		cmocka_unit_test(what_the_calendar_does_not_have_is_no_date),
 		cmocka_unit_test(every_date_goes_to_text_and_back),
+		cmocka_unit_test(a_time_of_the_day_is_the_next_one_that_clocks_show),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,309 @@
+"""--watch: what comes after the full run is copied as soon as it is there, and a signal ends it in order."""
+
+from scene import *
+from people import *
+from idle import Idling
+from model import DEFAULT_CAPS
+import datetime
+import imexrun
+import json
+import time
+
+IDLE = DEFAULT_CAPS + " IDLE"
+NEVER = ["--watch-poll", "1h"]          # nobody looks: what is copied was told
+OFTEN = ["--watch-poll", "200ms"]
+RAW = b"From: a@example.org\r\nSubject: it came late\r\nMessage-ID: <%d@late>\r\n\r\nhello %d\r\n"
+
+
+def deliver(server, folder="INBOX", number=1, store=None):
+    store = store or server.store
+    with store.lock:
+        store[folder].add(RAW % (number, number))
+
+
+def until(t, what, message, seconds=40):
+    """Wait for it to become true; how long it takes decides nothing."""
+    def is_so():
+        try:
+            return what()
+        except (OSError, ValueError):   # a file that is just being renamed or written
+            return False
+
+    end = time.monotonic() + seconds
+    while not is_so():
+        t.must(time.monotonic() < end, message)
+        time.sleep(0.02)
+
+
+def watch(t, server, *args, **run):
+    """imex extract --watch, up to the watch."""
+    run.setdefault("timeout", 90)
+    job, process = t.start_extract(server, "--watch", "--retry-delay", "100ms", *args, **run)
+    until(t, lambda: job.events(30220), "the watch begins")
+    return job, process
+
+
+def arrives(t, job, server, number=1):
+    until(t, lambda: job.files_with(b"<%d@late>" % number), f"message {number} is stored while it is watched")
+
+
+def ended(t, job, run, server, code=0):
+    """A signal, a last pass, and all is there."""
+    run.signal(signal.SIGTERM)
+    t.exits(run.wait(), code)
+    t.complete(job, server)
+    t.read_only(server)
+    t.no_doubles(job)
+    return job.report()["accounts"][0]["watched"]
+
+
+def scene_told_by_idle(t):
+    server = t.server(sample(count=3), caps=IDLE)
+    job, run = watch(t, server, *NEVER)
+    t.must(server.transcript.wait_for("IDLE", 30), "it idles")
+    deliver(server)
+    arrives(t, job, server)
+    t.must(server.transcript.wait_for("IDLE", 30, count=2), "and goes on")
+    deliver(server, number=2)
+    arrives(t, job, server, 2)
+    watched = ended(t, job, run, server)
+    t.equal(watched["came"], 2, "messages that came meanwhile")
+    t.ok(0 <= watched["lag_median_ms"] <= watched["lag_longest_ms"], f"the lag: {watched}")
+    t.ok(watched["since"] <= watched["equal"], f"it was equal: {watched}")
+    t.says(run, "a last pass over all accounts")
+    t.ok(server.transcript.count("DONE") >= 2, "each IDLE was ended by DONE")
+    t.says(t.imex("report", job), r"2 messages came meanwhile; from being told to stored: median \d")
+
+
+def scene_flags_told_by_idle(t):
+    server = t.server(sample(count=3), caps=IDLE)
+    job, run = watch(t, server, *NEVER)
+    t.must(server.transcript.wait_for("IDLE", 30), "it idles")
+    with server.store.lock:
+        server.store["INBOX"].flag(2, "\\Flagged", "\\Seen")
+    until(t, lambda: [m for m in t.mails(job, "") if "F" in m.flags and m.uid == 2], "the flags are changed")
+    ended(t, job, run, server)
+
+
+def scene_status_says_watching(t):
+    server = t.server(sample(count=3), caps=IDLE)
+    job, run = watch(t, server, *NEVER)
+    t.must(server.transcript.wait_for("IDLE", 30), "it idles")
+    t.says(t.imex("status", job), rf": watching \(process {run.pid}\)")
+    t.equal(json.loads(t.imex("status", job, "--json").out)["accounts"][0]["status"], "watching", "status --json")
+    ended(t, job, run, server)
+    t.says(t.imex("status", job), ": complete")
+
+
+def scene_other_folders_are_looked_at(t):
+    """IDLE tells of INBOX alone."""
+    server = t.server(sample(count=3), caps=IDLE)
+    job, run = watch(t, server, *OFTEN)
+    t.must(server.transcript.wait_for("IDLE", 30), "it idles")
+    deliver(server, [f.name for f in server.store if f.name != "INBOX" and f.selectable][0])
+    arrives(t, job, server)
+    ended(t, job, run, server)
+
+
+def scene_notify_tells_of_all_folders(t):
+    server = t.server(sample(count=3), caps=IDLE + " NOTIFY")
+    job, run = watch(t, server, *NEVER)
+    t.must(server.transcript.wait_for("IDLE", 30), "it idles")
+    for number, folder in enumerate([f.name for f in server.store if f.selectable], 1):
+        deliver(server, folder, number)
+        arrives(t, job, server, number)
+    t.equal(server.transcript.count("NOTIFY SET"), 1, "NOTIFY is sent once")
+    ended(t, job, run, server)
+
+
+def scene_notify_refused(t):
+    server = t.server(sample(count=3), caps=IDLE + " NOTIFY")
+    server.on("NOTIFY", "$TAG NO [BADEVENT (MessageNew MessageExpunge)] not these\r\n")
+    job, run = watch(t, server, *NEVER)
+    t.must(server.transcript.wait_for("IDLE", 30), "it idles")
+    deliver(server)
+    arrives(t, job, server)
+    ended(t, job, run, server)
+
+
+def scene_idle_refused(t):
+    for answer in ("$TAG NO not today\r\n", "$TAG BAD what?\r\n"):
+        server = t.server(sample(count=3), caps=IDLE)
+        server.on("IDLE", answer)
+        job, run = watch(t, server, *OFTEN)
+        t.must(server.transcript.wait_for("IDLE", 30), "it asks")
+        deliver(server)
+        arrives(t, job, server)
+        ended(t, job, run, server)
+        t.equal(server.transcript.count("IDLE"), 1, "what was refused is not asked for again")
+
+
+def scene_no_idle(t):
+    server = t.server(sample(count=3))
+    job, run = watch(t, server, *OFTEN)
+    deliver(server)
+    arrives(t, job, server)
+    ended(t, job, run, server)
+
+
+def scene_no_connection_kept(t):
+    """--watch-idle 0: connect, look, leave."""
+    server = t.server(sample(count=3), caps=IDLE)
+    job, run = watch(t, server, *OFTEN, "--watch-idle", "0")
+    t.must(server.transcript.wait_for("LOGOUT", 30, count=4), "it comes and goes")
+    deliver(server)
+    arrives(t, job, server)
+    ended(t, job, run, server)
+    t.never_sent(server, "IDLE")
+
+
+def scene_cut_while_idling(t):
+    """It comes back, and finds what came in between."""
+    server = t.server(sample(count=3), caps=IDLE)
+    gate = Gate()
+    server.on("IDLE", ["+ idling\r\n", gate, Cut], times=1)
+    job, run = watch(t, server, *NEVER)
+    t.must(gate.reached.wait(30), "it idles")
+    deliver(server)
+    gate.open()
+    arrives(t, job, server)
+    t.ok(job.events(30201), "it is told that the connection is made again")
+    ended(t, job, run, server)
+
+
+def scene_bye_again_and_again(t):
+    """Each time later: never a tight loop."""
+    server = t.server(sample(count=3), caps=IDLE)
+    server.on("IDLE", "* BYE go away\r\n")
+    job, run = watch(t, server, *NEVER)
+    until(t, lambda: len(job.events(30201)) >= 4, "it tries again")
+    waits = [float(re.search(r"again in ([\d.]+) s", e["text"])[1]) for e in job.events(30201)]
+    t.ok(waits[3] > waits[0], f"the waits grow: {waits}")
+    server.clear()
+    ended(t, job, run, server)
+
+
+def scene_false_alarms(t):
+    """A server that tells of changes that are none is not asked in a tight loop."""
+    server = t.server(sample(count=3), caps=IDLE)
+    server.on("IDLE", lambda call: Idling(call, b"* 99 EXISTS\r\n"))
+    job, run = watch(t, server, *NEVER)
+    t.must(server.transcript.wait_for("IDLE", 40, count=4), "it idles again")
+    at = [e.seconds for e in list(server.transcript.entries)
+          if e.direction == "C" and re.match(rb"\S+ IDLE", e.data)]
+    t.ok(at[2] - at[1] >= 0.9 and at[3] - at[2] >= 1.8, f"each time later: {at}")
+    server.clear()
+    ended(t, job, run, server)
+
+
+def scene_last_pass_finds_what_nobody_told(t):
+    server = t.server(sample(count=3), caps=IDLE)
+    server.mute = True
+    job, run = watch(t, server, *NEVER)
+    t.must(server.transcript.wait_for("IDLE", 30), "it idles")
+    deliver(server)
+    t.equal(ended(t, job, run, server)["came"], 0, "it did not come while it was watched")
+
+
+def scene_signal_in_the_last_pass(t):
+    """That is the usual interruption."""
+    server = t.server(sample(count=3), caps=IDLE)
+    server.mute = True
+    job, run = watch(t, server, *NEVER)
+    t.must(server.transcript.wait_for("IDLE", 30), "it idles")
+    deliver(server)
+    gate = Gate()
+    server.fetch(uid=4, folder="INBOX", times=1, reply=lambda f: [f.value[:20], gate, f.value[20:]])
+    run.signal(signal.SIGINT)
+    t.must(gate.reached.wait(30), "the last pass fetches it")
+    run.signal(signal.SIGINT)
+    until(t, lambda: b"press Ctrl-C again" in run.err, "it has seen the second one")
+    gate.open()
+    t.exits(run.wait(), 75)
+    t.retry_until_done(server, job=job, allowed=(0,))
+    t.complete(job, server)
+
+
+def scene_until(t):
+    server = t.server(sample(count=3), caps=IDLE)
+    server.mute = True
+    at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=6)
+    job, run = watch(t, server, *NEVER, "--until", at.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    deliver(server)
+    t.exits(run.wait(), 0)
+    t.says(run, "--until")
+    t.complete(job, server)
+
+
+def scene_bad_until(t):
+    server = t.server(sample(count=1))
+    for words in (["--until", "06:00"], ["--watch", "--until", "25:00"], ["--watch", "--until", "2003-11-07T14:18"],
+                  ["--watch", "--format", "exchange"]):
+        job, run = t.extract(server, *words)
+        t.exits(run, 64)
+        t.one_line_error(run)
+    t.never_sent(server, "LOGIN", "AUTHENTICATE")
+
+
+def listed_watch(t, server, *args):
+    job = Job(t)
+    run = imexrun.start(t, "extract", "--users", listed(t, server), "--to", job, *t.options(server), *ONE, "--watch",
+                        "--retry-delay", "100ms", *args, password=None, timeout=90)
+    until(t, lambda: job.events(30220), "the watch begins")
+    return job, run
+
+
+def idlers(server):
+    """Who has sent IDLE."""
+    found = set()
+    for entry in list(server.transcript.entries):
+        if entry.direction == "C" and re.match(rb"\S+ IDLE", entry.data):
+            logins = [e.data for e in list(server.transcript.entries) if e.direction == "C" and
+                      e.connection == entry.connection and re.match(rb"\S+ (LOGIN|AUTHENTICATE)", e.data)]
+            found.add(logins[0].split()[2] if logins else b"")
+    return found
+
+
+def scene_beyond_watch_idle(t):
+    """Of two accounts one stays connected, the other is looked at."""
+    server = t.serve(house(people("a", 2), caps=IDLE))
+    job, run = listed_watch(t, server, *OFTEN, "--watch-idle", "1")
+    t.must(server.transcript.wait_for("IDLE", 30), "one idles")
+    for number, user in enumerate(server.accounts, 1):
+        deliver(server, number=number, store=server.accounts[user])
+        arrives(t, job, server, number)
+    run.signal(signal.SIGTERM)
+    t.exits(run.wait(), 0)
+    t.equal(len(idlers(server)), 1, f"accounts that idle: {idlers(server)}")
+    t.says(run, "2 accounts: 2 complete, 0 complete with warnings, 0 failed")
+    t.equal([a["watched"]["came"] for a in job.report()["accounts"]], [1, 1], "what came to each")
+
+
+def scene_few_places(t):
+    """A server that may have two connections: nobody waits for ever, and it never sees a third."""
+    server = t.serve(house(people("a", 3), caps=IDLE))
+    job, run = listed_watch(t, server, *OFTEN, "--per-host", "2")
+    for number, user in enumerate(server.accounts, 1):
+        deliver(server, number=number, store=server.accounts[user])
+        arrives(t, job, server, number)
+    run.signal(signal.SIGTERM)
+    t.exits(run.wait(), 0)
+    t.within(server.peak, (1, 2), "connections at once")
+
+
+def scene_login_refused_while_watched(t):
+    """It is not tried again, and the others go on."""
+    server = t.serve(house(people("a", 2), caps=IDLE))
+    locked = []
+    server.crossly("a2", "NO [AUTHENTICATIONFAILED] locked", lambda: bool(locked))
+    job, run = listed_watch(t, server, *OFTEN, "--watch-idle", "0")
+    until(t, lambda: server.logins.count("a2") >= 3, "a2 is looked at")
+    locked.append(True)
+    until(t, lambda: job.events(30222), "a2 is not watched any more")
+    tried = server.logins.count("a2")
+    deliver(server, store=server.accounts["a1"])
+    arrives(t, job, server)
+    run.signal(signal.SIGTERM)
+    t.exits(run.wait(), 2)
+    t.equal(server.logins.count("a2"), tried, "logins of a2 after the refused one")
+    t.says(run, "2 accounts: 1 complete, 0 complete with warnings, 1 failed")
