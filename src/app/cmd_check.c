@@ -133,6 +133,11 @@ check_window(const struct selection *s, struct out *o)
 {
 	char since[ISO_MAX] = "", before[ISO_MAX] = "";
 
+	if (s->search != NULL) {
+		out_printf(o, "%-13scounted is what the server finds for ", "Search");
+		out_visible(o, s->search);
+		out_str(o, "\n");
+	}
 	if (s->has_since)
 		clock_iso(s->since * SEC, since);
 	if (s->has_before)

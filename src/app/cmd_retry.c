@@ -232,6 +232,9 @@ cmd_retry(struct options *o, struct err *err)
 
 	const struct into into = { .command = "migrate", .dest = dest, .retry = true };
 
+	if (source != NULL && o->search != NULL)
+		return err_set(err, ERR_USAGE,
+		    "--search is for servers; the source of this job is files, which cannot be asked");
 	if (dest != NULL && source != NULL)
 		return import_files(o, source, dest, o->word[0], true, err);
 	if (source != NULL)

@@ -11,6 +11,7 @@
 #include "app/values.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "imap/search.h"
 #include "mail/codepage.h"
 
 void
@@ -243,6 +244,8 @@ option_set_text(struct options *o, const struct option_row *row, const char *val
 		return option_bad("two times of the day as 20-06 or 19:30-05:15 are", err);
 	if (row->kind == OPT_ADDRESS && !value_address(value))
 		return option_bad("an address as anna@example.org is", err);
+	if (row->kind == OPT_SEARCH && search_key_fault(value) != NULL)
+		return option_bad(search_key_fault(value), err);
 	if (*value == '\0')
 		return option_bad("it may not be empty", err);
 	copy = arena_copy(&o->arena, slice_str(value));
@@ -314,6 +317,7 @@ option_store(struct options *o, const struct option_row *row, const char *value,
 	case OPT_ZONE:
 	case OPT_HOURS:
 	case OPT_ADDRESS:
+	case OPT_SEARCH:
 	case OPT_FILE:
 	case OPT_PIN:
 	case OPT_LIST:

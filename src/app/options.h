@@ -34,6 +34,7 @@ enum option_kind {
 	OPT_UNTIL,	/* struct when; also HH:MM */
 	OPT_ZONE,	/* const char *; a time zone that exists */
 	OPT_HOURS,	/* const char *; hours_parse takes it */
+	OPT_SEARCH,	/* const char *; an IMAP search key */
 	OPT_ADDRESS,	/* const char *; user@domain */
 	OPT_NUMBER,	/* unsigned, within min..max */
 	OPT_SIZE,	/* uint64_t octets, at least min */
@@ -63,6 +64,7 @@ struct options {
 	struct when since, before;
 	bool skip_deleted, unseen;
 	uint64_t min_size, max_size;	/* octets; 0: no limit */
+	const char *search;		/* NULL: all */
 	struct text_list first;		/* --priority-folders */
 	int eol, report_format, progress;
 	int format;			/* enum format */

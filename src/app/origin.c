@@ -111,6 +111,7 @@ origin_options(const struct options *o, struct job *ret)
 		.unseen = o->unseen,
 		.min_size = o->min_size,
 		.max_size = o->max_size,
+		.search = o->search,
 		.first = o->first.item,
 		.n_first = o->first.len,
 		.other_users = (o->namespaces & NAMESPACE_OTHER) != 0,

@@ -9,6 +9,7 @@
 #include "engine/job.h"
 #include "engine/select.h"
 #include "imap/body.h"
+#include "imap/search.h"
 #include "mail/names.h"
 
 enum { CHECK_ARENA = 256 * 1024 * 1024, PROBES = 3, SAMPLE_MAX = 50 };
@@ -264,10 +265,38 @@ look_into(struct probe *p, struct check_folder *c, bool *ret_estimated, struct e
 	return 0;
 }
 
+/* Of a folder that is open: as many as the user's search finds, with their share of the octets. */
+static int
+count_found(struct probe *p, const char *key, struct check_folder *c, bool *ret_estimated,
+    struct err *err)
+{
+	struct folder_counts *n = &c->folder.counts;
+	struct uidset found = { 0 };
+	struct err refused = { 0 };
+	int rc = 0;
+
+	if (c->trouble != NULL || n->messages == 0)
+		return 0;
+	if (sess_search(p->s, key, &found, &refused) < 0) {
+		c->trouble = keep(p->ret, refused.text);
+		if (refused.scope >= SCOPE_SESSION) {
+			*err = refused;
+			rc = -1;
+		}
+	} else if (uidset_count(&found) < n->messages) {
+		n->bytes = (uint64_t)((double)n->bytes * (double)uidset_count(&found) / n->messages);
+		n->messages = (uint32_t)uidset_count(&found);
+		*ret_estimated = true;
+	}
+	uidset_done(&found);
+	return rc;
+}
+
 static int
 describe_folders(struct probe *p, const struct job *job, const struct plan *plan, struct err *err)
 {
 	struct check_result *r = p->ret;
+	const char *search = job->selection.search;
 	struct buf path;
 	int rc = -1;
 
@@ -289,10 +318,11 @@ describe_folders(struct probe *p, const struct job *job, const struct plan *plan
 		/* Opened only when its counts are not known already, or no message has been found
 		 * to try. */
 		if (!(c->folder.attrs & FOLDER_COUNTED) || !c->folder.counts.bytes_known ||
-		    r->form == NULL) {
+		    r->form == NULL || search != NULL) {
 			bool had = p->uid != 0;
 
-			if (look_into(p, c, &estimated, err) < 0)
+			if (look_into(p, c, &estimated, err) < 0 ||
+			    (search != NULL && count_found(p, search, c, &estimated, err) < 0))
 				goto out;
 			if (r->form == NULL && p->uid != 0 && !had && find_form(p, job, err) < 0)
 				goto out;

@@ -112,6 +112,7 @@ runner_connect(struct runner *u, struct err *err)
 	struct source_place place = { .server = &r->job->source,
 		.ahead = u->ahead != NULL ? u->ahead : r->job->ahead,
 		.no_source_writes = r->job->no_source_writes,
+		.search = r->job->selection.search,
 		.again = since_pays(r->known, r->n_known),
 		.shelf = r->job->from };
 	struct event e = { .no = EV_CONNECTED, .level = LEVEL_INFO, .account = l->account };

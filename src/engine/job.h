@@ -33,6 +33,7 @@ struct selection {
 	bool unseen; /* only what is not flagged \Seen */
 	/* Octets as the source states them; 0: no limit. One whose size is not known passes. */
 	uint64_t min_size, max_size;
+	const char *search; /* a key without fault (imap/search.h) that servers are asked; NULL: none */
 	const char *const *first; /* patterns of folders that are copied before the others, in that order */
 	size_t n_first;
 };

@@ -1,5 +1,6 @@
 /* The rows of the state beside the listing, both in UID order: what is stored already, what has
  * changed, what the listing no longer shows. */
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/copy.h"
@@ -121,6 +122,20 @@ leave_out(struct lane *l, const struct msg *m, const struct msg *row, const char
 	return lane_flush_if_full(l, err);
 }
 
+/* By what is known of it, or by what the server was asked to find. */
+static bool
+is_left_out(const struct lane *l, const struct msg *m, char ret_why[EXCLUDED_WHY_MAX])
+{
+	const char *why;
+
+	if (selection_excludes(&l->job->selection, m, ret_why))
+		return true;
+	why = l->source_ops->leaves_out != NULL ? l->source_ops->leaves_out(l->source, m->uid) : NULL;
+	if (why != NULL)
+		snprintf(ret_why, EXCLUDED_WHY_MAX, "%s", why);
+	return why != NULL;
+}
+
 bool
 lane_row_holds(const struct lane *l, const struct msg *row)
 {
@@ -153,7 +168,7 @@ lane_sort(struct lane *l, struct live *v, size_t i, struct err *err)
 		v->old[i] = (uint8_t)row->verdict;
 	/* What has a file keeps it, whatever the selection is now. */
 	if ((row == NULL || !verdict_has_file(row->verdict)) &&
-	    selection_excludes(&l->job->selection, m, why))
+	    is_left_out(l, m, why))
 		return leave_out(l, m, row, why, err);
 	l->sink_ops->expect(l->sink, l->at, m);
 	/* What was refused stays so until somebody asks for it (imex retry). */

@@ -32,6 +32,8 @@ struct source_place {
 	const struct endpoint *server;
 	struct sess_ahead *ahead; /* the first session, on its way already; NULL: none */
 	bool no_source_writes;
+	const char *search; /* a key without fault (imap/search.h): what is not found is left out; NULL:
+			       all */
 	bool again; /* folders will be entered with `since` */
 	struct server_facts facts; /* what earlier sessions learnt */
 	const struct shelf_place *shelf; /* files; NULL: a server */
@@ -93,6 +95,9 @@ struct source_ops {
 	int (*changes)(struct source *s, struct msg_page *ret, struct changed *what, struct err *err);
 	/* What changes told is not to be believed: list everything. Before the first list. */
 	int (*relist)(struct source *s, struct err *err);
+	/* Why the search of the place leaves a listed message out; NULL: it does not. NULL: a source
+	 * that cannot search. */
+	const char *(*leaves_out)(const struct source *s, uint32_t uid);
 	/* Next page of metadata, ascending UIDs; len 0: no more. */
 	int (*list)(struct source *s, struct msg_page *ret, struct err *err);
 	/* Queue bodies; never waits. Takes a copy of want. */

@@ -128,6 +128,7 @@ folder_forget(struct source *s)
 	uidset_clear(&s->map);
 	uidset_clear(&s->searched);
 	uidset_clear(&s->fetched);
+	uidset_clear(&s->found);
 	s->search_known = s->listed_at_once = s->pages_done = s->holes_settled = s->bodies_asked =
 	    false;
 	s->passes = 0;
@@ -184,6 +185,7 @@ source_imap_close(struct source **sp)
 	uidset_done(&s->map);
 	uidset_done(&s->searched);
 	uidset_done(&s->fetched);
+	uidset_done(&s->found);
 	uidset_done(&s->changes.vanished);
 	msg_page_free(s->page[0]);
 	msg_page_free(s->page[1]);
@@ -218,13 +220,6 @@ source_imap_folders(struct source *s, struct arena *a, struct folder_list *ret, 
 
 /* ---- enter ---- */
 
-static int
-send_search(struct source *s, struct err *err)
-{
-	return sess_send(s->s, ASKED_SEARCH, NULL, err,
-	    caps_has(&s->s->caps, CAP_ESEARCH) ? "UID SEARCH RETURN (ALL) ALL" : "UID SEARCH ALL");
-}
-
 static void
 head_take(struct source *s, const struct resp *r)
 {
@@ -238,29 +233,13 @@ head_take(struct source *s, const struct resp *r)
 		s->head.read_only = true;
 }
 
-static int
-search_answered(
-    struct source *s, const struct resp *r, const struct asked *a, bool given, struct err *err)
+static void
+flight_begin(struct sess *x)
 {
-	if (r->state == STATE_OK) {
-		/* No SEARCH line at all: an empty answer of some servers, or none for this one. */
-		s->search_known = given || s->s->exists == 0;
-		return 0;
-	}
-	if (r->code == CODE_UNAVAILABLE || r->code == CODE_LIMIT || r->code == CODE_THROTTLED ||
-	    r->code == CODE_OVERQUOTA)
-		return sess_refused(s->s, r, "SEARCH", err);
-	s->facts.quirks |= LEARNT_NO_SEARCH;
-
-	struct event e = { .no = EV_REFUSED,
-		.level = LEVEL_WARNING,
-		.folder = s->folder,
-		.command = a->text,
-		.reply = slice_str(s->s->reply) };
-
-	notes_add(&s->notes, &e, true,
-	    "the server cannot search; the listing alone counts, a proof of two instead of three");
-	return 0;
+	x->open = false;
+	x->grew = false;
+	x->exists = 0;
+	x->expunged = 0;
 }
 
 /* EXAMINE and what rides behind it, up to the answer of the last. */
@@ -270,10 +249,6 @@ read_flight(struct source *s, bool *ret_opened, struct err *err)
 	struct sess *x = s->s;
 	bool opened = true, given = false;
 
-	x->open = false;
-	x->grew = false;
-	x->exists = 0;
-	x->expunged = 0;
 	while (x->n_asked > 0) {
 		struct resp r;
 		struct asked a;
@@ -303,7 +278,7 @@ read_flight(struct source *s, bool *ret_opened, struct err *err)
 			if (!opened)
 				sess_refused(x, &r, "EXAMINE", err);
 		} else if (opened && a.kind == ASKED_SEARCH &&
-			   search_answered(s, &r, &a, given, err) < 0) {
+			   source_search_answered(s, &r, &a, given, err) < 0) {
 			return -1;
 		} else if (opened && a.kind == ASKED_PAGE &&
 			   source_page_answered(s, &r, &a, err) < 0) {
@@ -397,7 +372,7 @@ static int
 source_imap_enter(struct source *s, const struct folder *f, const struct since *since,
     struct folder_head *ret, struct err *err)
 {
-	bool counted = f->attrs & FOLDER_COUNTED, opened;
+	bool counted = f->attrs & FOLDER_COUNTED, opened = true;
 	bool search =
 	    !(s->facts.quirks & LEARNT_NO_SEARCH) && !(counted && f->counts.messages == 0);
 
@@ -406,8 +381,16 @@ source_imap_enter(struct source *s, const struct folder *f, const struct since *
 	s->head = (struct folder_head){ 0 };
 	if (source_session(s, err) < 0 || drop_answers(s, err) < 0)
 		return -1;
-	if (sess_send_named(s->s, ASKED_EXAMINE, NULL, "EXAMINE", f->name, "", err) < 0 ||
-	    (search && send_search(s, err) < 0))
+	if (sess_send_named(s->s, ASKED_EXAMINE, NULL, "EXAMINE", f->name, "", err) < 0)
+		return -1;
+	flight_begin(s->s);
+	/* The user's search comes before the listing, which so has all that it could find. */
+	if (s->at.search != NULL && (read_flight(s, &opened, err) < 0 ||
+				     (opened && source_search(s, err) < 0)))
+		return -1;
+	if (!opened)
+		return folder_refused(s, err);
+	if (search && source_send_search(s, err) < 0)
 		return -1;
 	if (since == NULL && counted && f->counts.messages > 0 && f->counts.messages <= PAGE_MSGS * 3 / 4) {
 		s->listed_at_once = true;
@@ -626,6 +609,7 @@ const struct source_ops source_imap = {
 	.enter = source_imap_enter,
 	.changes = source_imap_changes,
 	.relist = source_imap_relist,
+	.leaves_out = source_imap_leaves_out,
 	.list = source_imap_list,
 	.ask = source_imap_ask,
 	.ask_rest = source_imap_ask_rest,

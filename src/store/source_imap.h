@@ -1,5 +1,5 @@
 /* Insides of the IMAP source, shared by its files: source_imap.c (folders, proof), source_list.c
- * (the listing), source_changes.c (what has changed since an earlier run), source_window.c (what is sent ahead), source_body.c (answers and bodies),
+ * (the listing), source_changes.c (what has changed since an earlier run), source_search.c (SEARCH), source_window.c (what is sent ahead), source_body.c (answers and bodies),
  * source_rest.c (what was put aside). */
 #ifndef STORE_SOURCE_IMAP_H
 #define STORE_SOURCE_IMAP_H
@@ -114,6 +114,7 @@ struct source {
 	struct folder_head head;
 	uint32_t u0; /* complete below this UID */
 	struct uidset map, searched, fetched;
+	struct uidset found; /* by at.search */
 	bool search_known, listed_at_once, holes_settled, bodies_asked;
 	unsigned passes;
 	uint32_t page_from; /* UIDs below are listed or asked for */
@@ -192,6 +193,15 @@ int source_imap_list(struct source *s, struct msg_page *ret, struct err *err) WA
 
 int source_listing_fill(struct msg *m, const struct fetch_data *f, struct arena *a,
     struct err *err) WARN_UNUSED;
+
+/* source_search.c */
+int source_send_search(struct source *s, struct err *err) WARN_UNUSED;
+/* `given`: a SEARCH line came before the tagged answer. */
+int source_search_answered(struct source *s, const struct resp *r, const struct asked *a, bool given,
+    struct err *err) WARN_UNUSED;
+/* Ask at.search in the folder that was opened, with nothing unanswered. */
+int source_search(struct source *s, struct err *err) WARN_UNUSED;
+const char *source_imap_leaves_out(const struct source *s, uint32_t uid);
 
 /* source_changes.c */
 /* In a new session, before a folder is open. */

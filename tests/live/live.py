@@ -347,6 +347,35 @@ def test_renamed_folder_is_not_fetched_again(t, stage):
     t.equal(answers, 12 + 3 + 12, "FETCH responses: two listings and three bodies")
 
 
+def test_search_selects_in_the_servers_words(t, stage):
+    """Parentheses, OR, and a string that is not ASCII; a wider key later fetches just the rest."""
+    name, job = stage.server.folder("Sought"), stage.dir("sought")
+    only, where = ["--folder", name], maildir_name(stage.server, name)
+    text = "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"
+
+    def forget():
+        with stage.client() as client:
+            client.delete(name)
+
+    def stored():
+        return [m.uid for m in maildir.messages(stage.tree(job), where)]
+
+    with stage.client() as client:
+        client.create(name)
+        t.cleanup(forget)
+        for n in range(1, 6):
+            client.append(name, mailbox.note(n, "sought", "Größe\r\n" if n == 4 else None, text),
+                          ["\\Flagged"] if n == 2 else [])
+    t.equal(stage.extract(t, job, *only, "--search", 'OR (FLAGGED UNSEEN) (BODY "Größe")').code, 1, "complete")
+    t.equal(stored(), [2, 4], "what the server finds")
+    t.equal(stage.extract(t, job, *only, "--search", "UNDELETED").code, 1, "complete")
+    t.equal(len(stage.proxy.commands(r"UID FETCH 1,3,5 " + BODY_ITEM)), len(stage.proxy.commands(BODY_ITEM)), "just the rest")
+    t.equal(stored(), [1, 2, 3, 4, 5], "all of them")
+    other = stage.dir("sought-in-vain")
+    t.equal(stage.extract(t, other, *only, "--search", "NO-SUCH-KEY").code, 2, "a key that it does not know")
+    t.matches(Job(t, other).events(14002)[-1]["text"], "NO-SUCH-KEY", "is named")
+
+
 def test_tls_from_the_first_byte_and_starttls(t, stage):
     server = stage.server
     one, trust = ["--folder", server.folder("Dates")], ["--tls-ca", server.ca_file]

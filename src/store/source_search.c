@@ -1,0 +1,70 @@
+/* The searches of the IMAP source: for all UIDs, a witness of completeness that no selection touches
+ * (rules.md 1.6), and for what the user selects with --search. The second cannot be judged from
+ * metadata: it is asked whenever a folder is entered. */
+#include "imap/search.h"
+
+#include "store/source_imap.h"
+
+int
+source_send_search(struct source *s, struct err *err)
+{
+	return sess_send(s->s, ASKED_SEARCH, NULL, err,
+	    caps_has(&s->s->caps, CAP_ESEARCH) ? "UID SEARCH RETURN (ALL) ALL" : "UID SEARCH ALL");
+}
+
+int
+source_search_answered(
+    struct source *s, const struct resp *r, const struct asked *a, bool given, struct err *err)
+{
+	if (r->state == STATE_OK) {
+		/* No SEARCH line at all: an empty answer of some servers, or none for this one. */
+		s->search_known = given || s->s->exists == 0;
+		return 0;
+	}
+	if (r->code == CODE_UNAVAILABLE || r->code == CODE_LIMIT || r->code == CODE_THROTTLED ||
+	    r->code == CODE_OVERQUOTA)
+		return sess_refused(s->s, r, "SEARCH", err);
+	s->facts.quirks |= LEARNT_NO_SEARCH;
+
+	struct event e = { .no = EV_REFUSED,
+		.level = LEVEL_WARNING,
+		.folder = s->folder,
+		.command = a->text,
+		.reply = slice_str(s->s->reply) };
+
+	notes_add(&s->notes, &e, true,
+	    "the server cannot search; the listing alone counts, a proof of two instead of three");
+	return 0;
+}
+
+/* A search that cannot be had leaves nobody to say what is wanted: nothing of the folder is copied. */
+static int
+search_failed(struct source *s, struct err *err)
+{
+	struct event e = { .no = EV_REFUSED,
+		.level = LEVEL_ERROR,
+		.folder = s->folder,
+		.command = "UID SEARCH",
+		.reply = slice_str(s->s->reply) };
+
+	s->s->open = false;
+	if (err->kind == ERR_FOLDER)
+		notes_add(&s->notes, &e, false, "%s", err->text);
+	return -1;
+}
+
+int
+source_search(struct source *s, struct err *err)
+{
+	if (s->s->exists == 0)
+		return 0;
+	return sess_search(s->s, s->at.search, &s->found, err) < 0 ? search_failed(s, err) : 0;
+}
+
+const char *
+source_imap_leaves_out(const struct source *s, uint32_t uid)
+{
+	if (s->at.search == NULL || uidset_has(&s->found, uid))
+		return NULL;
+	return uid < s->u0 ? "not found by --search" : "arrived after --search was asked";
+}
