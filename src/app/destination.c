@@ -72,6 +72,7 @@ destination_open(struct destination *d, struct options *o, const char *dest, str
 		.login = d->url.user,
 		.host = d->url.host,
 		.port = d->url.port,
+		.by = options_route(o),
 		.tls = d->url.tls                 ? TLS_FROM_START
 		       : o->dest_insecure_plaintext ? TLS_NONE
 						    : TLS_STARTTLS,

@@ -244,6 +244,10 @@ option_set_text(struct options *o, const struct option_row *row, const char *val
 		return option_bad("two times of the day as 20-06 or 19:30-05:15 are", err);
 	if (row->kind == OPT_ADDRESS && !value_address(value))
 		return option_bad("an address as anna@example.org is", err);
+	if (row->kind == OPT_LOCAL && !route_is_address(value))
+		return option_bad("a local address as 192.0.2.7 or 2001:db8::7 is", err);
+	if (row->offset == offsetof(struct options, resolve) && route_resolve_fault(value) != NULL)
+		return option_bad(route_resolve_fault(value), err);
 	if (row->kind == OPT_SEARCH && search_key_fault(value) != NULL)
 		return option_bad(search_key_fault(value), err);
 	if (*value == '\0')
@@ -317,6 +321,7 @@ option_store(struct options *o, const struct option_row *row, const char *value,
 	case OPT_ZONE:
 	case OPT_HOURS:
 	case OPT_ADDRESS:
+	case OPT_LOCAL:
 	case OPT_SEARCH:
 	case OPT_FILE:
 	case OPT_PIN:
@@ -421,6 +426,17 @@ options_word(struct options *o, const char *word, struct err *err)
 	return 0;
 }
 
+struct route
+options_route(const struct options *o)
+{
+	bool six = o->ipv6 && (!o->ipv4 || option_said(o, &o->ipv6));
+
+	return (struct route){ .bind = o->bind,
+		.family = six ? ROUTE_IPV6 : o->ipv4 ? ROUTE_IPV4 : ROUTE_ANY,
+		.resolve = o->resolve.item,
+		.n_resolve = o->resolve.len };
+}
+
 int
 options_check(const struct options *o, struct err *err)
 {
@@ -432,6 +448,10 @@ options_check(const struct options *o, struct err *err)
 	    (c->bit == CMD_CONVERT && !o->to))
 		return err_set(
 		    err, ERR_USAGE, "imex %s needs %s, as in: %s", c->name, c->args, c->example);
+	/* The command line may contradict the config file. */
+	if (o->ipv4 && o->ipv6 && option_said(o, &o->ipv4) == option_said(o, &o->ipv6))
+		return err_set(
+		    err, ERR_USAGE, "--ipv4 and --ipv6 exclude each other: each means that family alone");
 	for (size_t i = 0; i < o->n_words; i++)
 		if (*o->word[i] == '\0')
 			return err_set(err, ERR_USAGE,

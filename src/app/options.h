@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/secret.h"
+#include "net/route.h"
 #include "store/format.h"
 
 /* FROM_LIST: the account's row in a list of accounts. */
@@ -34,6 +35,7 @@ enum option_kind {
 	OPT_UNTIL,	/* struct when; also HH:MM */
 	OPT_ZONE,	/* const char *; a time zone that exists */
 	OPT_HOURS,	/* const char *; hours_parse takes it */
+	OPT_LOCAL,	/* const char *; an IP address */
 	OPT_SEARCH,	/* const char *; an IMAP search key */
 	OPT_ADDRESS,	/* const char *; user@domain */
 	OPT_NUMBER,	/* unsigned, within min..max */
@@ -92,6 +94,9 @@ struct options {
 	bool insecure_plaintext, insecure_tls;
 	int64_t timeout_ms;
 	unsigned connections;
+	const char *bind;
+	struct text_list resolve;	/* HOST:PORT:ADDRESS */
+	bool ipv4, ipv6;
 	/* of many accounts */
 	unsigned jobs, per_host, tries, stop_if;
 	uint64_t rate, rate_account, max_per_day;	/* octets a second; octets; 0: no limit */
@@ -152,6 +157,9 @@ int options_check(const struct options *o, struct err *err) WARN_UNUSED;
 /* Do the options fit each other? What the format has no use for is an error when the command line
  * says it; a config file may speak for several formats. To be asked when the format is certain. */
 int options_fit(const struct options *o, struct err *err) WARN_UNUSED;
+/* --bind, --resolve, --ipv4, --ipv6; borrowed. What the command line says of families wins over what
+ * a job kept. */
+struct route options_route(const struct options *o);
 /* One option by name at a level. The text is copied unless it is the command line's. */
 int options_set(struct options *o, const struct option_row *row, enum option_from from,
     const char *value, struct err *err) WARN_UNUSED;

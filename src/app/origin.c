@@ -87,6 +87,7 @@ origin_job(const struct origin *g, const struct options *o, struct job *ret)
 		.login = g->url.user,
 		.host = g->url.host,
 		.port = g->url.port,
+		.by = options_route(o),
 		.tls = origin_tls(g, o),
 		.trust = { .ca_file = o->tls_ca, .pin = o->tls_pin, .insecure = o->insecure_tls },
 		.secret = g->password,

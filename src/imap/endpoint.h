@@ -15,6 +15,7 @@ enum tls_mode {
 struct endpoint {
 	const char *account; /* as people know it: the login; for events */
 	const char *login, *host, *port;
+	struct route by; /* how host and port are reached */
 	enum tls_mode tls;
 	struct tls_trust trust;
 	const struct secret *secret;

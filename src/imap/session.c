@@ -540,7 +540,7 @@ sess_reach(struct sess **ret, const struct endpoint *at, struct cancel *stop, st
 	struct sess *s = *ret = sess_new(at, stop);
 
 	reader_init(&s->reader, NULL);
-	if (dial_tcp(at->host, at->port, at->timeout_ms, stop, &s->in, err) < 0)
+	if (dial_by(&at->by, at->host, at->port, at->timeout_ms, stop, &s->in, err) < 0)
 		return opening_failed(s, err);
 	stream_set_timeout(s->in, at->timeout_ms);
 	stream_set_cancel(s->in, stop);

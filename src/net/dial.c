@@ -34,13 +34,15 @@ struct dial_lookup {
 	unsigned users;
 	int done_fd; /* readable when fault and list are final */
 	char *host, *port;
+	int family; /* AF_UNSPEC: all */
 	int fault, sys; /* EAI_*, and errno for EAI_SYSTEM */
 	struct addrinfo *list;
 };
 
-struct dial_address {
-	struct sockaddr_storage at;
-	socklen_t len;
+struct dial {
+	const struct route *by; /* NULL: no wishes */
+	const char *host, *port;
+	struct stream_wait wait;
 };
 
 static void
@@ -70,7 +72,9 @@ static void *
 dial_lookup_run(void *arg)
 {
 	struct dial_lookup *l = arg;
-	struct addrinfo want = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
+	struct addrinfo want = { .ai_family = l->family,
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_NUMERICSERV };
 	struct addrinfo *list = NULL;
 	uint64_t one = 1;
 	int fault = getaddrinfo(l->host, l->port, &want, &list);
@@ -108,12 +112,14 @@ dial_lookup_start(struct dial_lookup *l)
 }
 
 static int
-dial_lookup_new(const char *host, const char *port, struct dial_lookup **ret, struct err *err)
+dial_lookup_new(const char *host, const char *port, int family, struct dial_lookup **ret,
+    struct err *err)
 {
 	struct dial_lookup *l = mem_new(sizeof(*l));
 
 	pthread_mutex_init(&l->mutex, NULL);
 	l->users = 1;
+	l->family = family;
 	l->host = mem_copy_str(host);
 	l->port = mem_copy_str(port);
 	l->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -138,7 +144,10 @@ static int
 dial_lookup_fault(const struct dial_lookup *l, struct err *err)
 {
 	if (l->fault == EAI_NONAME || l->fault == EAI_NODATA || l->fault == EAI_ADDRFAMILY)
-		return err_set(err, ERR_NO_HOST, "host '%s' not found; check the name", l->host);
+		return err_set(err, ERR_NO_HOST, "host '%s' not found%s; check the name", l->host,
+		    l->family == AF_INET    ? ", or without an IPv4 address (--ipv4)"
+		    : l->family == AF_INET6 ? ", or without an IPv6 address (--ipv6)"
+					    : "");
 	return err_set(err, ERR_NO_HOST,
 	    "cannot look up host '%s': %s; check the name and the network", l->host,
 	    l->fault == EAI_SYSTEM ? strerror(l->sys) : gai_strerror(l->fault));
@@ -146,7 +155,7 @@ dial_lookup_fault(const struct dial_lookup *l, struct err *err)
 
 /* Copies the addresses so that families alternate, the resolver's first choice first. */
 static size_t
-dial_interleave(const struct addrinfo *list, struct dial_address *ret)
+dial_interleave(const struct addrinfo *list, struct route_address *ret)
 {
 	const struct addrinfo *next[2] = { list, list };
 	size_t len = 0;
@@ -171,18 +180,21 @@ dial_interleave(const struct addrinfo *list, struct dial_address *ret)
 }
 
 static int
-dial_resolve(const char *host, const char *port, const struct stream_wait *wait,
-    struct dial_address *ret, size_t *ret_len, struct err *err)
+dial_look_up(
+    const struct dial *d, struct route_address *ret, size_t *ret_len, struct err *err)
 {
+	int family = route_takes(d->by, AF_INET) && route_takes(d->by, AF_INET6) ? AF_UNSPEC
+		     : route_takes(d->by, AF_INET)				     ? AF_INET
+										     : AF_INET6;
 	AUTO(dial_lookup_leave) struct dial_lookup *l = NULL;
 	struct err fault;
 
-	if (dial_lookup_new(host, port, &l, err) < 0)
+	if (dial_lookup_new(d->host, d->port, family, &l, err) < 0)
 		return -1;
-	if (socket_wait(l->done_fd, POLLIN, wait, &fault) < 0) {
+	if (socket_wait(l->done_fd, POLLIN, &d->wait, &fault) < 0) {
 		if (fault.kind == ERR_TIMEOUT)
 			return err_set(
-			    err, ERR_TIMEOUT, "looking up host '%s' takes too long", host);
+			    err, ERR_TIMEOUT, "looking up host '%s' takes too long", d->host);
 		*err = fault;
 		return -1;
 	}
@@ -192,6 +204,26 @@ dial_resolve(const char *host, const char *port, const struct stream_wait *wait,
 	*ret_len = done == 0 ? dial_interleave(l->list, ret) : 0;
 	pthread_mutex_unlock(&l->mutex);
 	return done;
+}
+
+/* The user's own addresses, or else the resolver's. */
+static int
+dial_resolve(
+    const struct dial *d, struct route_address *ret, size_t *ret_len, struct err *err)
+{
+	size_t n = 0;
+
+	if (!route_resolves(d->by, d->host, d->port, ret, DIAL_ADDRESSES, ret_len))
+		return dial_look_up(d, ret, ret_len, err);
+	for (size_t i = 0; i < *ret_len; i++)
+		if (route_takes(d->by, ret[i].at.ss_family))
+			ret[n++] = ret[i];
+	*ret_len = n;
+	if (n == 0)
+		return err_set(err, ERR_NO_HOST,
+		    "--resolve has no address for %s port %s that --ipv4 or --ipv6 takes", d->host,
+		    d->port);
+	return 0;
 }
 
 static void
@@ -210,8 +242,8 @@ dial_tune(int fd)
 
 /* ERR_CONNECT with no more than the reason; ERR_INTERRUPTED. */
 static int
-dial_address(
-    const struct dial_address *a, const struct stream_wait *wait, int *ret, struct err *err)
+dial_address(const struct dial *d, const struct route_address *a, const struct stream_wait *wait,
+    int *ret, struct err *err)
 {
 	AUTO(file_close)
 	int fd = socket(a->at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -221,6 +253,8 @@ dial_address(
 	if (fd < 0)
 		return err_set(err, ERR_CONNECT, "%s", strerror(errno));
 	dial_tune(fd);
+	if (route_bind(d->by, fd, a->at.ss_family, err) < 0)
+		return -1;
 	if (connect(fd, (const struct sockaddr *)&a->at, a->len) < 0 && errno != EINTR)
 		fault = errno;
 	if (fault == EINPROGRESS) {
@@ -241,7 +275,7 @@ dial_address(
 
 /* "ADDRESS: reason", or the reason alone when the user gave the address himself. */
 static void
-dial_note(struct buf *tried, const char *host, const struct dial_address *a, const char *reason)
+dial_note(struct buf *tried, const char *host, const struct route_address *a, const char *reason)
 {
 	char text[INET6_ADDRSTRLEN + 32] = "?";
 
@@ -256,9 +290,10 @@ dial_note(struct buf *tried, const char *host, const struct dial_address *a, con
 }
 
 static int
-dial_first(const char *host, const struct dial_address *list, size_t len, struct stream_wait wait,
-    struct buf *tried, int *ret, struct err *err)
+dial_first(const struct dial *d, const struct route_address *list, size_t len, struct buf *tried,
+    int *ret, struct err *err)
 {
+	struct stream_wait wait = d->wait;
 	int64_t deadline_ms = wait.deadline_ms;
 
 	for (size_t i = 0; i < len; i++) {
@@ -266,21 +301,37 @@ dial_first(const char *host, const struct dial_address *list, size_t len, struct
 
 		if (deadline_ms != INT64_MAX)
 			wait.deadline_ms = now_ms + left_ms / (int64_t)(len - i);
-		if (dial_address(&list[i], &wait, ret, err) == 0)
+		if (dial_address(d, &list[i], &wait, ret, err) == 0)
 			return 0;
 		if (err->kind == ERR_INTERRUPTED)
 			return -1;
-		dial_note(tried, host, &list[i], err->text);
+		dial_note(tried, d->host, &list[i], err->text);
 	}
 	return err_set(err, ERR_CONNECT, "no address");
 }
 
-int
-dial_tcp(const char *host, const char *port, int64_t timeout_ms, struct cancel *stop,
-    struct stream **ret, struct err *err)
+static int
+dial_failed(const struct dial *d, const char *tried, struct err *err)
 {
-	struct stream_wait wait = { .deadline_ms = clock_deadline(timeout_ms), .stop = stop };
-	struct dial_address list[DIAL_ADDRESSES];
+	struct buf wishes;
+
+	buf_init(&wishes, DIAL_WORDS_MAX);
+	route_words(d->by, d->host, d->port, &wishes);
+	err_set(err, ERR_CONNECT, "cannot connect to %s port %s%s: %s", d->host, d->port,
+	    wishes.len > 0 ? wishes.data : "", tried);
+	buf_done(&wishes);
+	return -1;
+}
+
+int
+dial_by(const struct route *by, const char *host, const char *port, int64_t timeout_ms,
+    struct cancel *stop, struct stream **ret, struct err *err)
+{
+	const struct dial d = { .by = by,
+		.host = host,
+		.port = port,
+		.wait = { .deadline_ms = clock_deadline(timeout_ms), .stop = stop } };
+	struct route_address list[DIAL_ADDRESSES];
 	struct buf tried;
 	size_t len = 0;
 	uint64_t number = 0;
@@ -290,18 +341,24 @@ dial_tcp(const char *host, const char *port, int64_t timeout_ms, struct cancel *
 	/* getaddrinfo would take 70000 for 4464. */
 	if (!slice_u64(slice_str(port), 65535, &number) || number == 0)
 		return err_set(err, ERR_USAGE, "'%s' is not a port from 1 to 65535", port);
-	if (dial_resolve(host, port, &wait, list, &len, err) < 0)
+	if (dial_resolve(&d, list, &len, err) < 0)
 		return -1;
 	buf_init(&tried, DIAL_WORDS_MAX);
-	int done = dial_first(host, list, len, wait, &tried, &fd, &fault);
+	int done = dial_first(&d, list, len, &tried, &fd, &fault);
 
 	if (done == 0)
 		*ret = stream_socket(fd);
 	else if (fault.kind == ERR_INTERRUPTED)
 		*err = fault;
 	else
-		err_set(err, ERR_CONNECT, "cannot connect to %s port %s: %s", host, port,
-		    tried.len > 0 ? tried.data : fault.text);
+		dial_failed(&d, tried.len > 0 ? tried.data : fault.text, err);
 	buf_done(&tried);
 	return done;
+}
+
+int
+dial_tcp(const char *host, const char *port, int64_t timeout_ms, struct cancel *stop,
+    struct stream **ret, struct err *err)
+{
+	return dial_by(NULL, host, port, timeout_ms, stop, ret, err);
 }

@@ -7,6 +7,7 @@
 #define NET_DIAL_H
 
 #include "base/digest.h"
+#include "net/route.h"
 #include "net/stream.h"
 
 struct tls_trust {
@@ -28,6 +29,9 @@ int tls_pin_parse(const char *pin, uint8_t ret[SHA256_LEN], struct err *err) WAR
 /* TCP only. timeout_ms bounds look-up and connect together. */
 int dial_tcp(const char *host, const char *port, int64_t timeout_ms, struct cancel *stop,
     struct stream **ret, struct err *err) WARN_UNUSED;
+/* The same by the user's wishes (NULL: none), which are borrowed. An error tells them, too. */
+int dial_by(const struct route *by, const char *host, const char *port, int64_t timeout_ms,
+    struct cancel *stop, struct stream **ret, struct err *err) WARN_UNUSED;
 /* Handshake over a connected stream from dial_tcp; what was read ahead is dropped, its size in
  * *ret_dropped. Server name indication and name check use `host`. TLS 1.2 at least. Errors name the
  * certificate's fault (expired on ..., issued for ..., unknown issuer) and what to do (--tls-ca,
