@@ -45,8 +45,8 @@ request_that_is_none_is_refused(void **state)
 		"{\"to\":\"4711 host.example 2026-11-26T08:00:00.000Z\",\"word\":\"stop\"}",
 		"{\"to\":\"4711 host.example 2026-11-26T08:00:00.000Z\",\"word\":1,\"text\":\"\"}",
 		"{\"to\":4711,\"word\":\"stop\",\"text\":\"\"}",
-		"{\"to\":\"4711 host.example 2026-11-26T08:00:00.000Z\","
-		"\"word\":\"a-word-that-is-longer-than-any-word-there-is\",\"text\":\"\"}",
+		("{\"to\":\"4711 host.example 2026-11-26T08:00:00.000Z\","
+		 "\"word\":\"a-word-that-is-longer-than-any-word-there-is\",\"text\":\"\"}"),
 	};
 	struct order o;
 
