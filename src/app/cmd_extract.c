@@ -229,7 +229,6 @@ extract_code(struct extract *x, const struct err *err, bool failed, struct err *
 	return failed ? 2 : code;
 }
 
-
 /* An account that never got to its folders has nothing to sum up: the error said it all. */
 static int
 extract_summary(const struct extract *x, struct report *r, struct err *err)
