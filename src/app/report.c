@@ -150,6 +150,18 @@ account_status_name(enum account_status s)
 	return names[s];
 }
 
+const char *const report_beyond[] = { "filters on the server (Sieve and the like)",
+	"vacation notices and other automatic replies", "forwards and redirects",
+	"calendars, tasks and contacts", "signatures and settings of webmail",
+	"who may send or act for whom", "passwords", NULL };
+
+bool
+report_tells_beyond(const struct report *r)
+{
+	return r->n_accounts > 0 && (strcmp(r->birth.command, "extract") == 0 ||
+					strcmp(r->birth.command, "migrate") == 0);
+}
+
 bool
 report_has_eol(const struct report *r)
 {

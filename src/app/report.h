@@ -56,6 +56,10 @@ uint64_t tally_not_good(const struct tally *t);		/* listed ones without a good v
 const char *account_words(const struct account_rec *a, const struct tally *sum);
 /* 0, 1 or 2 of this account alone (rules.md 5). */
 int account_code(const struct account_rec *a, const struct tally *sum);
+/* What people have on a mail server that IMAP does not carry, for people; NULL behind the last. Told of jobs that read
+ * from a server, so that nobody promises it. */
+extern const char *const report_beyond[];
+bool report_tells_beyond(const struct report *r);
 /* Has the format line ends that one can choose? */
 bool report_has_eol(const struct report *r);
 /* For programs: new, running, done, failed, stopped, queued, waiting. */

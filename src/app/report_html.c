@@ -449,6 +449,17 @@ html_runs(const struct report *r, struct out *o)
 	out_str(o, "</table>\n");
 }
 
+static void
+html_beyond(const struct report *r, struct out *o)
+{
+	if (!report_tells_beyond(r))
+		return;
+	out_str(o, "<h2>What IMAP does not carry</h2>\n<p>Nothing was copied of:</p>\n<ul>\n");
+	for (size_t i = 0; report_beyond[i] != NULL; i++)
+		out_printf(o, "<li>%s</li>\n", report_beyond[i]);
+	out_str(o, "</ul>\n");
+}
+
 int
 report_html(struct report *r, struct out *o, struct err *err)
 {
@@ -466,6 +477,7 @@ report_html(struct report *r, struct out *o, struct err *err)
 	for (size_t i = 0; i < r->n_accounts && rc == 0; i++)
 		if (html_is_whole(r, i))
 			rc = html_account(r, &r->account[i], o, err);
+	html_beyond(r, o);
 	html_runs(r, o);
 	out_str(o, "</body>\n</html>\n");
 	return rc;

@@ -284,6 +284,15 @@ json_runs(const struct report *r, struct out *o)
 	json_close_array(b);
 }
 
+static void
+json_beyond(const struct report *r, struct buf *b)
+{
+	json_open_array(b, "not_carried");
+	for (size_t i = 0; report_tells_beyond(r) && report_beyond[i] != NULL; i++)
+		json_put_str(b, NULL, report_beyond[i]);
+	json_close_array(b);
+}
+
 int
 report_json(struct report *r, struct out *o, struct err *err)
 {
@@ -299,6 +308,7 @@ report_json(struct report *r, struct out *o, struct err *err)
 		rc = json_account(r, &r->account[i], &sum, o, err);
 	json_close_array(&o->buf);
 	json_totals(&o->buf, r, &sum);
+	json_beyond(r, &o->buf);
 	json_runs(r, o);
 	json_close(&o->buf);
 	buf_add_byte(&o->buf, '\n');

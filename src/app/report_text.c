@@ -330,6 +330,21 @@ text_runs(const struct report *r, struct out *o)
 		text_run(o, &r->run[i]);
 }
 
+static void
+text_beyond(const struct report *r, struct out *o)
+{
+	struct buf line;
+
+	if (!report_tells_beyond(r))
+		return;
+	buf_init(&line, 4096);
+	for (size_t i = 0; report_beyond[i] != NULL; i++)
+		buf_printf(&line, "%s%s", i > 0 ? "; " : "", report_beyond[i]);
+	out_str(o, "\nIMAP does not carry, and so nothing was copied of:\n  ");
+	out_wrapped(o, line.data, 2, 2);
+	buf_done(&line);
+}
+
 int
 report_text(struct report *r, struct out *o, struct err *err)
 {
@@ -343,6 +358,7 @@ report_text(struct report *r, struct out *o, struct err *err)
 	out_str(o, "\n");
 	for (size_t i = 0; i < r->n_accounts && rc == 0; i++)
 		rc = text_account(r, &r->account[i], o, err);
+	text_beyond(r, o);
 	text_runs(r, o);
 	return rc;
 }

@@ -293,6 +293,29 @@ where_mail_went_is_told(void **state)
 }
 
 static void
+what_imap_does_not_carry_is_told_once(void **state)
+{
+	static const struct {
+		enum report_format format;
+		const char *words;
+	} told[] = {
+		{ REPORT_TEXT, "\nIMAP does not carry, and so nothing was copied of:\n  filters on the server" },
+		{ REPORT_JSON, "\"not_carried\":[\"filters on the server (Sieve and the like)\",\"" },
+		{ REPORT_HTML, "<li>filters on the server (Sieve and the like)</li>\n<li>" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		char *text = printed(told[i].format, false);
+		const char *at = strstr(text, told[i].words);
+
+		assert_non_null(at);
+		assert_null(strstr(at + 1, told[i].words));
+		free(text);
+	}
+}
+
+static void
 three_files_are_left_and_nothing_else(void **state)
 {
 	static const char *const names[] = { "report.json", "report.csv", "report.html" };
@@ -429,6 +452,7 @@ main(void)
 		WITH_A_JOB(html_escapes_all_that_is_foreign),
 		WITH_A_JOB(html_of_many_accounts_begins_with_a_table_of_them),
 		WITH_A_JOB(where_mail_went_is_told),
+		WITH_A_JOB(what_imap_does_not_carry_is_told_once),
 		WITH_A_JOB(three_files_are_left_and_nothing_else),
 		WITH_A_JOB(options_are_kept_without_secrets),
 		WITH_A_JOB(runs_are_told_without_secrets),
