@@ -307,7 +307,7 @@ walk_item(struct walk *w, struct schedule_item *ret, size_t at)
 	char name[CROWD_HOST_MAX];
 
 	w->name[at] = (struct order_name){ row->login, row->server, row->port };
-	ret->bytes = c->ops->bytes ? c->ops->bytes(c->arg, at) : 0;
+	ret->rank = c->ops->rank ? c->ops->rank(c->arg, at) : 0;
 	for (size_t end = 0; end < HOST_ENDS; end++) {
 		if (c->ops->host(c->arg, at, end, name))
 			ret->host[ret->n_hosts++] = hosts_find(w->hosts, name);

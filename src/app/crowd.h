@@ -15,7 +15,7 @@ struct crowd_ops {
 	/* "host:port" of the row's source (end 0) or destination (end 1), in lower case; false: it has
 	 * none. */
 	bool (*host)(void *arg, size_t at, size_t end, char name[CROWD_HOST_MAX]);
-	uint64_t (*bytes)(void *arg, size_t at); /* size of the account; 0: unknown */
+	uint64_t (*rank)(void *arg, size_t at); /* of struct schedule_item; NULL: unknown */
 	/* Do it, under the stop and the rates of `seat`. The exit code of the account alone; *why (zeroed)
 	 * is filled when something ended it. */
 	int (*work)(void *arg, size_t at, struct shares *s, const struct seat *seat, struct err *why);

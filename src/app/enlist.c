@@ -35,6 +35,33 @@ queue_rows(struct migration *m, struct account_rec *rec, struct arena *a, struct
 }
 
 static int
+newest_order(const void *account, const void *newest)
+{
+	int64_t x = *(const int64_t *)account, y = ((const struct newest *)newest)->account;
+
+	return (x > y) - (x < y);
+}
+
+/* Only when it is asked for: it looks at every folder. */
+static int
+know_newest(struct migration *m, const struct account_rec *rec, struct arena *a, struct err *err)
+{
+	struct newest *list;
+	size_t n;
+
+	if (m->o->order != SCHEDULE_NEWEST)
+		return 0;
+	if (state_newest(m->run.state, a, &list, &n, err) < 0)
+		return -1;
+	for (size_t i = 0; n > 0 && i < m->list->len; i++) {
+		const struct newest *found = bsearch(&rec[i].id, list, n, sizeof(*list), newest_order);
+
+		m->row[i].newest = found ? found->date : 0;
+	}
+	return 0;
+}
+
+static int
 enlist_queue(struct migration *m, struct err *err)
 {
 	struct account_rec *rec = mem_new((m->list->len + 1) * sizeof(*rec));
@@ -43,6 +70,8 @@ enlist_queue(struct migration *m, struct err *err)
 
 	arena_init(&a, ROWS_ARENA);
 	rc = queue_rows(m, rec, &a, err);
+	if (rc == 0)
+		rc = know_newest(m, rec, &a, err);
 	for (size_t i = 0; rc == 0 && i < m->list->len; i++) {
 		m->row[i].bytes_known = rec[i].bytes_known;
 		m->row[i].day = rec[i].day;

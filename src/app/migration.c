@@ -107,11 +107,14 @@ migration_host(void *arg, size_t at, size_t end, char name[CROWD_HOST_MAX])
 }
 
 static uint64_t
-migration_bytes(void *arg, size_t at)
+migration_rank(void *arg, size_t at)
 {
 	const struct migration *m = arg;
+	int64_t newest = m->row[at].newest;
 
-	return m->row[at].bytes_known;
+	if (m->o->order != SCHEDULE_NEWEST)
+		return m->row[at].bytes_known;
+	return newest > 0 ? (uint64_t)newest : 0;
 }
 
 /* ---- its copy ---- */
@@ -378,7 +381,7 @@ void
 migration_run(struct migration *m)
 {
 	static const struct crowd_ops ops = { .host = migration_host,
-		.bytes = migration_bytes,
+		.rank = migration_rank,
 		.work = migration_work,
 		.waits = migration_waits,
 		.account = migration_account,

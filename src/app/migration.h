@@ -18,6 +18,7 @@ struct migration_row {
 	/* of all of them */
 	struct migration_source *source;	/* of a watched account; NULL: closed */
 	uint64_t bytes_known, day_bytes;
+	int64_t newest;			/* date of its newest message; 0: unknown, or not asked for */
 	int64_t day;			/* UTC, days since 1970, that day_bytes is of */
 };
 

@@ -80,29 +80,29 @@ list_add(size_t **list, size_t *len, size_t *room, size_t item)
 
 struct ranked {
 	size_t item;
-	uint64_t bytes;
+	uint64_t rank;
 };
 
 static int
-larger_first(const void *a, const void *b)
+greater_first(const void *a, const void *b)
 {
 	const struct ranked *x = a, *y = b;
 
-	if (x->bytes != y->bytes)
-		return x->bytes > y->bytes ? -1 : 1;
+	if (x->rank != y->rank)
+		return x->rank > y->rank ? -1 : 1;
 	return x->item < y->item ? -1 : 1;
 }
 
-/* Unknown sizes come last: that is where small ones belong, and nobody knows better. */
+/* Unknown ones come last: that is where small ones belong, and nobody knows better. */
 static int
 smaller_first(const void *a, const void *b)
 {
 	const struct ranked *x = a, *y = b;
 
-	if (x->bytes != y->bytes && x->bytes > 0 && y->bytes > 0)
-		return x->bytes < y->bytes ? -1 : 1;
-	if (x->bytes != y->bytes)
-		return x->bytes > 0 ? -1 : 1;
+	if (x->rank != y->rank && x->rank > 0 && y->rank > 0)
+		return x->rank < y->rank ? -1 : 1;
+	if (x->rank != y->rank)
+		return x->rank > 0 ? -1 : 1;
 	return x->item < y->item ? -1 : 1;
 }
 
@@ -126,10 +126,10 @@ schedule_new(const struct schedule_item *item, size_t n, enum schedule_order ord
 	s->group_of = mem_resize(NULL, n + 1, sizeof(*s->group_of));
 	s->queued = n;
 	for (size_t i = 0; i < n; i++)
-		rank[i] = (struct ranked){ i, item[i].bytes };
+		rank[i] = (struct ranked){ i, item[i].rank };
 	if (order != SCHEDULE_LIST && n > 1)
 		qsort(rank, n, sizeof(*rank),
-		    order == SCHEDULE_SMALLEST ? smaller_first : larger_first);
+		    order == SCHEDULE_SMALLEST ? smaller_first : greater_first);
 	for (size_t i = 0; i < n; i++) {
 		size_t k = group_for(s, &item[rank[i].item]);
 

@@ -1,7 +1,7 @@
 /* Which account is next. Accounts whose mail comes from the same server and goes to the same one are
  * a group; groups take turns, so that a slow or full server never holds up the others. Within a
- * group the largest come first where sizes are known, for the tail to be short, else they come as
- * listed. An account that is to be tried again later is laid aside, and costs no worker meanwhile.
+ * group the largest come first where sizes are known, for the tail to be short, or those with the newest
+ * mail, else they come as listed. An account that is to be tried again later is laid aside, and costs no worker meanwhile.
  *
  * What is given out has a place on its servers (hosts.h), which is the taker's. Any thread may call. */
 #ifndef ENGINE_SCHEDULE_H
@@ -11,12 +11,13 @@
 
 struct schedule;
 
-enum schedule_order { SCHEDULE_LARGEST, SCHEDULE_SMALLEST, SCHEDULE_LIST };
+enum schedule_order { SCHEDULE_LARGEST, SCHEDULE_SMALLEST, SCHEDULE_NEWEST, SCHEDULE_LIST };
 
 struct schedule_item {
 	unsigned host[HOST_ENDS]; /* numbers of hosts.h */
 	size_t n_hosts;
-	uint64_t bytes; /* size of the account; 0: unknown */
+	uint64_t rank; /* octets of the account; for SCHEDULE_NEWEST the date of its newest message,
+			  seconds since 1970; 0: unknown */
 };
 
 enum schedule_next {

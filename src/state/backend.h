@@ -61,6 +61,8 @@ struct state_backend_ops {
 
 	int (*account)(struct backend *b, int64_t id, struct arena *a, struct account_rec *ret,
 	    struct tally *ret_sum, struct err *err);
+	int (*newest)(struct backend *b, struct arena *a, struct newest **ret, size_t *ret_len,
+	    struct err *err);
 	int (*tallies)(struct backend *b, struct arena *a, struct tally **ret, size_t *ret_len,
 	    struct err *err);
 

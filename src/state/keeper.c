@@ -118,6 +118,8 @@ state_serve(struct state *t, struct request *r, struct err *err)
 		    b, r->id, r->arena, r->one.ret, r->one.ret_sum, err);
 	case REQUEST_TALLIES:
 		return ops->tallies(b, r->arena, r->tallies, r->ret_len, err);
+	case REQUEST_NEWEST:
+		return ops->newest(b, r->arena, r->newest, r->ret_len, err);
 	case REQUEST_FOLDER:
 		return ops->folder(b, &r->lease, r->folder, (size_t)r->id, r->arena, err);
 	case REQUEST_FOLDER_RENAME:

@@ -22,6 +22,7 @@ enum request_kind {
 	REQUEST_ACCOUNTS,
 	REQUEST_ACCOUNT,
 	REQUEST_TALLIES,
+	REQUEST_NEWEST,
 	REQUEST_FOLDER,
 	REQUEST_FOLDER_RENAME,
 	REQUEST_FOLDERS,
@@ -82,6 +83,7 @@ struct request {
 			struct tally *ret_sum;
 		} one;
 		struct tally **tallies;
+		struct newest **newest;
 		struct folder_rec *folder;
 		const struct folder_renaming *rename;
 		struct folder_rec **folders;

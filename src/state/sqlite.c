@@ -474,6 +474,7 @@ const struct state_backend_ops state_sqlite = {
 	.accounts = sqlite_accounts,
 	.account = sqlite_account,
 	.tallies = sqlite_tallies,
+	.newest = sqlite_newest,
 	.folder = sqlite_folder,
 	.folder_rename = sqlite_folder_rename,
 	.folders = sqlite_folders,

@@ -109,6 +109,8 @@ int sqlite_accounts(
 int sqlite_account(struct backend *b, int64_t id, struct arena *a, struct account_rec *ret,
     struct tally *ret_sum, struct err *err);
 int sqlite_tally(struct backend *b, int64_t account, struct tally *ret, struct err *err);
+int sqlite_newest(
+    struct backend *b, struct arena *a, struct newest **ret, size_t *ret_len, struct err *err);
 int sqlite_tallies(
     struct backend *b, struct arena *a, struct tally **ret, size_t *ret_len, struct err *err);
 int sqlite_folder(struct backend *b, const struct lease *l, struct folder_rec *io, size_t n,

@@ -92,6 +92,19 @@ sqlite_tally(struct backend *b, int64_t account, struct tally *ret, struct err *
 }
 
 int
+sqlite_newest(
+    struct backend *b, struct arena *a, struct newest **ret, size_t *ret_len, struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(b, STMT_NEWEST);
+	AUTO(rows_done) struct rows rows = { .each = sizeof **ret };
+	int rc;
+
+	while ((rc = query_row(&q, err)) > 0)
+		*(struct newest *)rows_add(&rows) = (struct newest){ col_int(&q, 0), col_int(&q, 1) };
+	return rc < 0 ? -1 : rows_end(&rows, a, false, ret, ret_len, err);
+}
+
+int
 sqlite_tallies(
     struct backend *b, struct arena *a, struct tally **ret, size_t *ret_len, struct err *err)
 {

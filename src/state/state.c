@@ -270,6 +270,17 @@ state_tallies(
 	return state_ask(t, &r, err);
 }
 
+int
+state_newest(
+    struct state *t, struct arena *a, struct newest **ret, size_t *ret_len, struct err *err)
+{
+	struct request r = {
+		.kind = REQUEST_NEWEST, .arena = a, .newest = ret, .ret_len = ret_len
+	};
+
+	return state_ask(t, &r, err);
+}
+
 /* ---- folders and messages ---- */
 
 int

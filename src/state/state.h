@@ -257,6 +257,13 @@ int state_account_size(
 /* One account, and the sums over its folders. Not of a state that an older imex has made. */
 int state_account(struct state *t, int64_t id, struct arena *a, struct account_rec *ret,
     struct tally *ret_sum, struct err *err) WARN_UNUSED;
+/* How new the newest mail of an account is, as a date of a highest UID tells: seconds since 1970, 0: unknown. */
+struct newest {
+	int64_t account, date;
+};
+/* Of every account that has folders, by account. */
+int state_newest(struct state *t, struct arena *a, struct newest **ret, size_t *ret_len,
+    struct err *err) WARN_UNUSED;
 /* Of every account that has folders, by account. */
 int state_tallies(struct state *t, struct arena *a, struct tally **ret, size_t *ret_len,
     struct err *err) WARN_UNUSED;

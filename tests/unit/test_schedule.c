@@ -37,7 +37,7 @@ end(struct fixture *f)
 static struct schedule_item
 item(unsigned host, uint64_t bytes)
 {
-	return (struct schedule_item){ .host = { host }, .n_hosts = 1, .bytes = bytes };
+	return (struct schedule_item){ .host = { host }, .n_hosts = 1, .rank = bytes };
 }
 
 static void

@@ -127,6 +127,22 @@ def scene_one_account_that_is_always_cut(t):
     t.equal(len(server.transcript.since(mark).commands(r"UID FETCH.*BODY")), 1, "the rest alone is fetched")
 
 
+def scene_those_with_the_newest_mail_first(t):
+    """As the last run has it; an account that it does not know comes last."""
+    server = t.serve(house(people("a", 4)))
+    for user, date in (("a1", "07-Nov-2003 16:18:49 +0200"), ("a2", "07-Nov-2019 16:18:49 +0200"),
+                       ("a3", "07-Nov-2011 16:18:49 +0200")):
+        server.accounts[user]["INBOX"].add(letter("INBOX", 77), (), date)
+        server.accounts[user]["INBOX"].messages[:] = server.accounts[user]["INBOX"].messages[-1:]
+    path = listed(t, server)
+    job, run = extract(t, path, "--only", "a[123]", "--jobs", "1", server=server)
+    t.exits(run, 0)
+    del server.logins[:]
+    job, run = extract(t, path, "--order", "newest", "--jobs", "1", job=job, server=server)
+    t.exits(run, 0)
+    t.equal(server.logins, ["a2", "a3", "a1", "a4"], "the order of the logins")
+
+
 # -- what ends it all ----------------------------------------------------------
 
 
