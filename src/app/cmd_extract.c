@@ -263,6 +263,7 @@ extract_open(struct extract *x, struct options *o, struct err *err)
 		     : run_open(&x->run, o, source, err)) < 0)
 		return -1;
 	if (x->many) {
+		progress_instead(&x->many->above->all, &x->run.progress, x->many->counted);
 		x->run.job.shares = x->many->shares;
 		x->run.job.stop = x->many->seat->stop;
 		x->run.job.rate = x->many->seat->rate;

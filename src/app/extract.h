@@ -22,6 +22,7 @@ struct extract_many {
 	bool own_job;		/* an import of a job: it has a directory of its own */
 	struct shares *shares;
 	const struct seat *seat;
+	struct progress_sum *counted;	/* of the account's tries so far, as in progress_instead */
 	struct extract_result result;	/* zeroed by the caller */
 };
 

@@ -240,7 +240,8 @@ migration_work(void *arg, size_t at, struct shares *s, const struct seat *seat, 
 	struct migration *m = arg;
 	struct migration_row *r = &m->row[at];
 	struct extract_many many = {
-		.above = &m->run, .own_job = m->found != NULL, .shares = s, .seat = seat
+		.above = &m->run, .own_job = m->found != NULL, .shares = s, .seat = seat,
+		.counted = &r->counted
 	};
 	struct options o = *m->o;
 	int rc;

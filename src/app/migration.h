@@ -16,6 +16,7 @@ struct migration_row {
 	uint64_t warnings;
 	uint64_t came;			/* messages that it stored */
 	/* of all of them */
+	struct progress_sum counted;	/* as the display has it */
 	struct migration_source *source;	/* of a watched account; NULL: closed */
 	uint64_t bytes_known, day_bytes;
 	int64_t newest;			/* date of its newest message; 0: unknown, or not asked for */

@@ -91,6 +91,25 @@ progress_join(struct progress_all *a, struct progress *p)
 }
 
 void
+progress_instead(struct progress_all *a, struct progress *p, struct progress_sum *counted)
+{
+	struct progress_sum *s = &a->ended;
+
+	pthread_mutex_lock(&a->mutex);
+	s->folders_total -= counted->folders_total;
+	s->folders_done -= counted->folders_done;
+	s->problems -= counted->problems;
+	s->messages_total -= counted->messages_total;
+	s->messages_done -= counted->messages_done;
+	/* What was still to come comes now. */
+	if (counted->bytes_total > counted->bytes_done)
+		s->bytes_total -= counted->bytes_total - counted->bytes_done;
+	*counted = (struct progress_sum){ 0 };
+	p->counted = counted;
+	pthread_mutex_unlock(&a->mutex);
+}
+
+void
 progress_leave(struct progress_all *a, struct progress *p)
 {
 	struct progress **at = &a->live;
@@ -101,6 +120,8 @@ progress_leave(struct progress_all *a, struct progress *p)
 	if (*at == p) {
 		*at = p->next;
 		sum_add(&a->ended, p);
+		if (p->counted != NULL)
+			sum_add(p->counted, p);
 	}
 	pthread_mutex_unlock(&a->mutex);
 }

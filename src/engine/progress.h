@@ -18,6 +18,11 @@ enum waiting { /* what the work is waiting for, for people */
 	WAITING_PLACE /* others use all the connections that the server may have */
 };
 
+struct progress_sum {
+	unsigned folders_total, folders_done, problems;
+	uint64_t messages_total, messages_done, messages_new, bytes_total, bytes_done;
+};
+
 /* Of one account. */
 struct progress {
 	atomic_uint folders_total, folders_done;
@@ -32,17 +37,16 @@ struct progress {
 	atomic_llong waiting_until_ms; /* monotonic; with WAITING_BACKOFF */
 	pthread_mutex_t mutex;
 	char folder[256]; /* UTF-8 for display, may be cut */
-	struct progress *next; /* of progress_all; its mutex */
+	/* of progress_all; its mutex */
+	struct progress *next;
+	struct progress_sum *counted; /* NULL, or as in progress_instead */
 };
 
 /* Of all accounts of a run: those at work, and the sum of those that have ended. */
 struct progress_all {
 	pthread_mutex_t mutex;
 	struct progress *live; /* the newest in front */
-	struct progress_sum {
-		unsigned folders_total, folders_done, problems;
-		uint64_t messages_total, messages_done, messages_new, bytes_total, bytes_done;
-	} ended;
+	struct progress_sum ended;
 	/* of a list; 0: there is none */
 	atomic_uint accounts_total, accounts_done, accounts_failed, accounts_waiting;
 	atomic_llong waiting_until_ms; /* monotonic; when the first of the waiting is due */
@@ -61,6 +65,9 @@ void progress_wait(struct progress *p, enum waiting why);
 void progress_all_init(struct progress_all *a);
 void progress_all_done(struct progress_all *a); /* all have left */
 void progress_join(struct progress_all *a, struct progress *p);
+/* p, which has joined, goes through an account once more: *counted is what the sum has of it (zeroed: nothing),
+ * and is taken back, but for what was stored and received. It is kept up when p leaves, and outlives it. */
+void progress_instead(struct progress_all *a, struct progress *p, struct progress_sum *counted);
 void progress_leave(struct progress_all *a, struct progress *p);
 /* The sum; of what accounts wait for and where they are that of the one that began first and is not
  * done. Returns how many are at work. */

@@ -193,6 +193,49 @@ rates_are_smoothed_and_give_the_time_left(void **state)
 }
 
 static void
+go_through(struct progress_all *all, struct progress_sum *counted, unsigned folders, unsigned stored)
+{
+	struct progress p;
+
+	progress_init(&p);
+	progress_join(all, &p);
+	progress_instead(all, &p, counted);
+	atomic_store(&p.folders_total, 3);
+	atomic_store(&p.folders_done, folders);
+	atomic_store(&p.messages_total, 30);
+	atomic_store(&p.messages_done, folders * 10);
+	atomic_store(&p.messages_new, stored);
+	atomic_store(&p.bytes_total, 100 * (30 - stored));
+	atomic_store(&p.bytes_done, 100 * stored);
+	progress_leave(all, &p);
+	progress_done(&p);
+}
+
+static void
+an_account_that_is_tried_again_counts_once(void **state)
+{
+	struct progress_sum counted = { 0 }, sum;
+	struct progress_all all;
+	enum waiting why;
+	int64_t until_ms;
+	char folder[16];
+
+	(void)state;
+	progress_all_init(&all);
+	go_through(&all, &counted, 1, 10);
+	go_through(&all, &counted, 2, 10);
+	go_through(&all, &counted, 3, 10);
+	progress_read(&all, &sum, &why, &until_ms, folder, sizeof(folder));
+	assert_int_equal(sum.folders_total, 3);
+	assert_int_equal(sum.folders_done, 3);
+	assert_int_equal(sum.messages_total, 30);
+	assert_int_equal(sum.messages_done, 30);
+	assert_int_equal(sum.messages_new, 30);
+	assert_int_equal(sum.bytes_done, 3000);
+	progress_all_done(&all);
+}
+
+static void
 human_numbers_are_short(void **state)
 {
 	static const struct {
@@ -234,6 +277,7 @@ main(void)
 		cmocka_unit_test(a_list_shows_its_accounts),
 		cmocka_unit_test(names_of_folders_cannot_command_the_terminal),
 		cmocka_unit_test(rates_are_smoothed_and_give_the_time_left),
+		cmocka_unit_test(an_account_that_is_tried_again_counts_once),
 		cmocka_unit_test(human_numbers_are_short),
 	};
 
