@@ -20,7 +20,7 @@ struct retry {
 	struct arena arena;
 	const char **source;
 	size_t len, done;	/* accounts to work on; accounts that need nothing */
-	size_t unbegun;		/* queued by imex 0.3 or before, and never begun: nothing is kept of them */
+	size_t unbegun;		/* queued, and never begun, in a run killed before their options were kept */
 };
 
 /* Accounts in the order of their logins and servers, to be found by them. */

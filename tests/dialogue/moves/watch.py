@@ -7,13 +7,6 @@ RAW = b"From: a@example.org\r\nDate: Fri, 7 Nov 2003 14:18:49 +0100\r\nSubject: 
       b"Message-ID: <%d@late>\r\n\r\nhello\r\n"
 
 
-def until(t, what, message, seconds=60):
-    end = time.monotonic() + seconds
-    while not what():
-        t.must(time.monotonic() < end, message)
-        time.sleep(0.02)
-
-
 def deliver(m, number, folder="INBOX"):
     with m.source.store.lock:
         m.source.store[folder].add(RAW % (number, number))
@@ -34,7 +27,7 @@ def scene_arrives(t):
     m, run = watched(t, "--watch-poll", "1h")
     for number in (1, 2):
         deliver(m, number)
-        until(t, lambda n=number: there(m, n), f"message {number} has arrived")
+        t.must(t.until(lambda n=number: there(m, n), 60), f"message {number} has arrived")
     run.signal()
     m.clean(run.wait())
     t.equal([there(m, 1), there(m, 2)], [1, 1], "copies of each")
@@ -47,7 +40,7 @@ def scene_cut_in_the_append(t):
     m, run = watched(t, "--watch-poll", "1h")
     m.dest.append(cut=20, has=b"<1@late>", times=1)
     deliver(m, 1)
-    until(t, lambda: there(m, 1), "the message has arrived")
+    t.must(t.until(lambda: there(m, 1), 60), "the message has arrived")
     run.signal()
     t.exits(run.wait(), 1)
     t.equal(there(m, 1), 1, "copies")

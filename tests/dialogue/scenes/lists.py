@@ -290,32 +290,22 @@ def scene_so_much_a_day(t):
     server = t.serve(house({"a1": heavy("a1", 6, 10000), "b1": heavy("b1", 1, 500)}))
     words = [listed(t, server), "--max-per-day", "25k", "--retry-delay", "100ms"]
     job, run = extract(t, *words, server=server, start=True)
-    t.must(until(lambda: job.events(30201)), "it is told that a1 waits")
+    t.must(t.until(lambda: job.events(30201), 30), "it is told that a1 waits")
     told = t.one_event(job, 30201, account="a1")
     t.matches(told.get("text", ""), r"--max-per-day.*; goes on in ", "event 30201")
-    t.must(until(lambda: re.search(r"b1@\S+: complete", t.imex("status", job).text)), "b1 goes on")
+    t.must(t.until(lambda: re.search(r"b1@\S+: complete", t.imex("status", job).text), 30), "b1 goes on")
     t.matches(t.imex("status", job).text, r"a1@\S+: waiting until \S+, 3/\d+ messages", "status")
     run.signal(signal.SIGINT)
     t.exits(run.wait(), 75)
     mark = server.transcript.mark()
     job, run = extract(t, *words, job=job, server=server, start=True)
-    t.must(until(lambda: len(job.events(30201)) > 1), "the same day it waits again")
+    t.must(t.until(lambda: len(job.events(30201)) > 1, 30), "the same day it waits again")
     run.signal(signal.SIGINT)
     t.exits(run.wait(), 75)
     t.no_bodies(server.transcript.since(mark))
     job, run = extract(t, words[0], job=job, server=server)
     t.exits(run, 0)
     whole(t, job, server)
-
-
-def until(ask, seconds=30):
-    """Whether it comes true in time."""
-    end = time.monotonic() + seconds * imexrun.SCALE
-    while time.monotonic() < end:
-        if ask():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 # -- stopped ------------------------------------------------------------------------------
@@ -415,7 +405,7 @@ def scene_status_of_a_run(t):
     t.equal({a["account"][:2]: a["retry_at"] is not None for a in told["accounts"]},
             {"a1": True, "b1": False, "b2": False, "b3": False}, "who has a time to wait for")
     gate.open()
-    t.must(until(lambda: "b3@127.0.0.1: complete" in t.imex("status", job).text), "b3 is copied")
+    t.must(t.until(lambda: "b3@127.0.0.1: complete" in t.imex("status", job).text, 30), "b3 is copied")
     run.signal(signal.SIGINT)
     t.exits(run.wait(), 75)
     t.equal(len(busy.logins), 1, "logins of a1")

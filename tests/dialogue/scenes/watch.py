@@ -7,7 +7,6 @@ from model import DEFAULT_CAPS
 import datetime
 import imexrun
 import json
-import time
 
 IDLE = DEFAULT_CAPS + " IDLE"
 NEVER = ["--watch-poll", "1h"]          # nobody looks: what is copied was told
@@ -22,17 +21,14 @@ def deliver(server, folder="INBOX", number=1, store=None):
 
 
 def until(t, what, message, seconds=40):
-    """Wait for it to become true; how long it takes decides nothing."""
+    """As t.until, of what is looked for in files, and the scene ends without it."""
     def is_so():
         try:
             return what()
         except (OSError, ValueError):   # a file that is just being renamed or written
             return False
 
-    end = time.monotonic() + seconds
-    while not is_so():
-        t.must(time.monotonic() < end, message)
-        time.sleep(0.02)
+    t.must(t.until(is_so, seconds), message)
 
 
 def watch(t, server, *args, **run):
