@@ -177,8 +177,9 @@ file_make_synced(const char *path, bool always, struct err *err)
 	return 0;
 }
 
-int
-file_make_dirs(const char *path, struct err *err)
+/* Each part of it, from above. */
+static int
+file_make_above(const char *path, struct err *err)
 {
 	AUTO(mem_free_str) char *part = mem_copy_str(path);
 
@@ -192,7 +193,29 @@ file_make_dirs(const char *path, struct err *err)
 		if (done < 0)
 			return -1;
 	}
+	return 0;
+}
+
+static bool
+file_is_dir(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+int
+file_make_dirs(const char *path, struct err *err)
+{
+	if (!file_is_dir(path) && file_make_above(path, err) < 0)
+		return -1;
 	return file_make_synced(path, true, err);
+}
+
+int
+file_have_dirs(const char *path, struct err *err)
+{
+	return file_is_dir(path) ? 0 : file_make_dirs(path, err);
 }
 
 static int

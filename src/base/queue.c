@@ -58,11 +58,12 @@ queue_put(struct queue *q, void *item)
 		pthread_cond_wait(&q->freed, &q->mutex);
 	bool taken = !q->closed;
 
-	if (taken) {
+	if (taken)
 		q->item[(q->first + q->len++) % q->limit] = item;
-		pthread_cond_signal(&q->filled);
-	}
 	pthread_mutex_unlock(&q->mutex);
+	/* Behind the mutex: who is woken up needs it at once. */
+	if (taken)
+		pthread_cond_signal(&q->filled);
 	return taken;
 }
 
@@ -87,7 +88,7 @@ queue_get(struct queue *q, int timeout_ms)
 	void *item = NULL;
 
 	pthread_mutex_lock(&q->mutex);
-	while (q->len == 0 && !q->closed && queue_wait(q, deadline_ms))
+	while (q->len == 0 && !q->closed && timeout_ms != 0 && queue_wait(q, deadline_ms))
 		;
 	if (q->len > 0) {
 		item = q->item[q->first];

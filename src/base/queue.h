@@ -9,7 +9,8 @@
 struct queue;
 
 struct queue *queue_new(size_t limit);
-void queue_free(struct queue *q); /* must be empty: the owner of the items drains it */
+/* Must be empty, and no thread in a call: the owner of the items drains it and joins the threads. */
+void queue_free(struct queue *q);
 bool queue_put(struct queue *q, void *item); /* false: closed, the item stays the caller's */
 void *queue_get(
     struct queue *q, int timeout_ms); /* NULL: closed and empty, or timeout; -1 waits for ever */

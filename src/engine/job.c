@@ -341,6 +341,7 @@ run_place(struct run *r, struct err *err)
 	size_t files = file_raise_limit(), workers = r->job->shares ? r->job->shares->workers : 1;
 
 	r->place = (struct sink_place){ .dir = r->mail_dir,
+		.dir_made = true,
 		.keep_crlf = w->keep_crlf,
 		.unclean = state_was_unclean(r->job->state),
 		/* Three batches may be under way, and others need descriptors too. */
@@ -376,6 +377,13 @@ run_place(struct run *r, struct err *err)
 	return set_number(r->job, r->account_dir, &r->exchange, err);
 }
 
+/* Before anything is asked of a server. Where there are records of folders it was made durable for them. */
+static int
+make_mail_dir(const struct run *r, struct err *err)
+{
+	return r->n_known > 0 ? file_have_dirs(r->mail_dir, err) : file_make_dirs(r->mail_dir, err);
+}
+
 static int
 copy_claimed(struct run *r, struct runner *u, struct err *err)
 {
@@ -385,7 +393,7 @@ copy_claimed(struct run *r, struct runner *u, struct err *err)
 	/* It may be passed over. */
 	if (cancel_raised(r->job->stop))
 		return err_set(err, ERR_INTERRUPTED, "interrupted");
-	if ((r->job->dest == NULL && file_make_dirs(r->mail_dir, err) < 0) || run_place(r, err) < 0)
+	if ((r->job->dest == NULL && make_mail_dir(r, err) < 0) || run_place(r, err) < 0)
 		return -1;
 	rc = runner_take_places(u, err);
 	if (rc == 0)

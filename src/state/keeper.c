@@ -5,10 +5,9 @@
  * that descriptors and memory stay bounded while the disk syncs.
  *
  * A commit costs a sync, and many accounts commit at once: so the keeper takes all that is in the
- * queue as one group. The files of its batches are synced first, one after the other, then the
- * event log that speaks of them, then all is applied in the order of the queue within one
- * transaction, and nobody is answered before its commit. Each request has a savepoint: one that
- * is refused fails alone. What is committed is always a prefix of what was put: a batch whose
+ * queue as one group. The files of its batches are synced first (settle.h), then the event log that
+ * speaks of them, then all is applied in the order of the queue within one transaction, and nobody is
+ * answered before its commit. Each request has a savepoint: one that is refused fails alone. What is committed is always a prefix of what was put: a batch whose
  * files or rows fail ends the group in front of it. It leaves the state latched, as later batches
  * could not be a prefix any more: every later call fails alike, and nobody waits for what will
  * not come. So does a commit that fails with a batch in it.
@@ -25,6 +24,7 @@
 #include "state/keeper.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,18 +34,20 @@
 #include "base/queue.h"
 #include "state/backend.h"
 #include "state/lock.h"
+#include "state/settle.h"
 
-enum { ACCOUNT_BATCHES = 3, QUEUE_LIMIT = 64, GROUP_MAX = QUEUE_LIMIT };
+enum { ACCOUNT_BATCHES = 3, QUEUE_LIMIT = SETTLE_MAX, GROUP_MAX = QUEUE_LIMIT };
 
 struct state {
 	const struct state_backend_ops *ops;
 	struct backend *backend;
 	struct job_lock *lock;
+	struct settle_system system;
 	bool unclean;
 	struct queue *queue; /* NULL: reading only */
 	pthread_t keeper;
 	pthread_mutex_t mutex; /* all below; when reading, the backend too */
-	pthread_cond_t answered; /* requests were answered or batches ended */
+	pthread_cond_t batches_ended;
 	size_t batches_max, under_way;
 	int64_t *flying; /* the accounts of the batches under way; room for batches_max */
 	uint64_t put, ended; /* batches so far, numbered as the queue has them */
@@ -294,27 +296,40 @@ state_end_batch(struct state *t, const struct request *r)
 	t->ended++;
 }
 
-/* All at once, so that waiters wake once a group. A request that was answered may be gone. */
+/* All at once, so that those who wait for batches wake once a group. */
+static void
+group_end_batches(struct state *t, struct group *g)
+{
+	size_t batches = 0;
+
+	for (size_t i = 0; i < g->len; i++) {
+		if (g->request[i]->kind == REQUEST_BATCH) {
+			batch_free(&g->request[i]->batch);
+			batches++;
+		}
+	}
+	if (batches == 0)
+		return;
+	pthread_mutex_lock(&t->mutex);
+	for (size_t i = 0; i < g->len; i++)
+		if (g->request[i]->kind == REQUEST_BATCH)
+			state_end_batch(t, g->request[i]);
+	pthread_mutex_unlock(&t->mutex);
+	pthread_cond_broadcast(&t->batches_ended);
+}
+
+/* A request that was answered may be gone. Each asker has a semaphore of its own: with one condition
+ * for all, every answer would wake every worker. */
 static void
 group_answer(struct state *t, struct group *g)
 {
+	group_end_batches(t, g);
 	for (size_t i = 0; i < g->len; i++) {
 		if (g->request[i]->kind == REQUEST_BATCH)
-			batch_free(&g->request[i]->batch);
+			free(g->request[i]);
+		else
+			sem_post(g->request[i]->answered);
 	}
-	pthread_mutex_lock(&t->mutex);
-	for (size_t i = 0; i < g->len; i++) {
-		struct request *r = g->request[i];
-
-		if (r->kind == REQUEST_BATCH) {
-			state_end_batch(t, r);
-			free(r);
-		} else {
-			r->done = true;
-		}
-	}
-	pthread_cond_broadcast(&t->answered);
-	pthread_mutex_unlock(&t->mutex);
 	g->len = 0;
 }
 
@@ -343,20 +358,20 @@ group_fail(struct group *g, size_t from, const struct err *err)
 
 /* Make the files of all batches durable; the number of requests in front of the first that fails. */
 static size_t
-group_sync_files(struct group *g)
+group_sync_files(struct state *t, struct group *g)
 {
-	for (size_t i = 0; i < g->len; i++) {
-		const struct request *r = g->request[i];
-		struct pending *p = r->kind == REQUEST_BATCH ? r->batch->pending : NULL;
-		struct err err;
+	struct pending *p[GROUP_MAX];
+	struct err err;
+	size_t n;
 
-		if (p == NULL || p->sync(p, &err) == 0)
-			continue;
+	for (size_t i = 0; i < g->len; i++)
+		p[i] = g->request[i]->kind == REQUEST_BATCH ? g->request[i]->batch->pending : NULL;
+	n = settle_all(&t->system, p, g->len, &err);
+	if (n < g->len) {
 		(void)err_wrap(&err, "make stored messages durable");
-		group_fail(g, i, &err);
-		return i;
+		group_fail(g, n, &err);
 	}
-	return g->len;
+	return n;
 }
 
 static int
@@ -433,7 +448,7 @@ group_write(struct state *t, struct group *writers)
 	if (state_latched(t, &err)) {
 		group_fail(writers, 0, &err);
 	} else {
-		size_t len = group_sync_files(writers);
+		size_t len = group_sync_files(t, writers);
 
 		if (group_sync_log(t, writers, len, &err) < 0 ||
 		    (len > 0 && group_apply(t, writers, len, &err) < 0))
@@ -465,21 +480,30 @@ state_keep(void *arg)
 	return NULL;
 }
 
+static void
+ask_keeper(struct state *t, struct request *r)
+{
+	sem_t answered;
+
+	sem_init(&answered, 0, 0);
+	r->answered = &answered;
+	bool taken = queue_put(t->queue, r);
+	assert(taken); /* the queue is closed by state_close alone */
+	while (sem_wait(&answered) < 0 && errno == EINTR)
+		;
+	sem_destroy(&answered);
+}
+
 int
 state_ask(struct state *t, struct request *r, struct err *err)
 {
-	pthread_mutex_lock(&t->mutex);
-	if (t->queue == NULL) {
-		r->rc = state_serve(t, r, &r->err);
+	if (t->queue != NULL) {
+		ask_keeper(t, r);
 	} else {
-		pthread_mutex_unlock(&t->mutex);
-		bool taken = queue_put(t->queue, r);
-		assert(taken); /* the queue is closed by state_close alone */
 		pthread_mutex_lock(&t->mutex);
-		while (!r->done)
-			pthread_cond_wait(&t->answered, &t->mutex);
+		r->rc = state_serve(t, r, &r->err);
+		pthread_mutex_unlock(&t->mutex);
 	}
-	pthread_mutex_unlock(&t->mutex);
 	if (r->rc < 0)
 		*err = r->err;
 	return r->rc;
@@ -505,8 +529,9 @@ state_new(void)
 	struct state *t = mem_new(sizeof *t);
 
 	t->ops = &state_sqlite;
+	t->system.fd = -1;
 	pthread_mutex_init(&t->mutex, NULL);
-	pthread_cond_init(&t->answered, NULL);
+	pthread_cond_init(&t->batches_ended, NULL);
 	pthread_mutex_init(&t->order, NULL);
 	state_set_workers(t, 1);
 	return t;
@@ -519,6 +544,8 @@ state_open(struct state **ret, const char *job_dir, enum state_mode mode, struct
 	bool run = mode == STATE_RUN;
 
 	if (run && (file_make_dirs(job_dir, err) < 0 || job_lock_take(&t->lock, job_dir, err) < 0))
+		return -1;
+	if (run && settle_system_open(&t->system, job_dir, err) < 0)
 		return -1;
 	if (t->ops->open(&t->backend, job_dir, run, err) < 0)
 		return -1;
@@ -546,8 +573,9 @@ state_close(struct state **ret)
 	if (t->backend != NULL)
 		t->ops->close(&t->backend);
 	job_lock_free(&t->lock);
+	file_close(&t->system.fd);
 	pthread_mutex_destroy(&t->order);
-	pthread_cond_destroy(&t->answered);
+	pthread_cond_destroy(&t->batches_ended);
 	pthread_mutex_destroy(&t->mutex);
 	free(t->flying);
 	free(t);
@@ -578,7 +606,7 @@ state_set_workers(struct state *t, size_t n)
 	if (max > t->batches_max) {
 		t->flying = mem_resize(t->flying, max, sizeof *t->flying);
 		t->batches_max = max;
-		pthread_cond_broadcast(&t->answered);
+		pthread_cond_broadcast(&t->batches_ended);
 	}
 	pthread_mutex_unlock(&t->mutex);
 }
@@ -600,7 +628,7 @@ state_take_place(struct state *t, int64_t account, struct err *err)
 {
 	pthread_mutex_lock(&t->mutex);
 	while (!state_has_room(t, account) && t->failed.kind == ERR_NONE)
-		pthread_cond_wait(&t->answered, &t->mutex);
+		pthread_cond_wait(&t->batches_ended, &t->mutex);
 	bool failed = t->failed.kind != ERR_NONE;
 	if (failed)
 		*err = t->failed;
@@ -664,7 +692,7 @@ state_wait(struct state *t, uint64_t ticket, struct err *err)
 {
 	pthread_mutex_lock(&t->mutex);
 	while (t->ended < ticket && t->failed.kind == ERR_NONE)
-		pthread_cond_wait(&t->answered, &t->mutex);
+		pthread_cond_wait(&t->batches_ended, &t->mutex);
 	bool failed = t->failed.kind != ERR_NONE;
 	if (failed)
 		*err = t->failed;

@@ -2,6 +2,8 @@
 #ifndef STATE_KEEPER_H
 #define STATE_KEEPER_H
 
+#include <semaphore.h>
+
 #include "state/state.h"
 
 enum request_kind {
@@ -44,7 +46,7 @@ struct request {
 	enum request_kind kind;
 	int rc;
 	struct err err; /* filled when rc < 0 */
-	bool done;
+	sem_t *answered; /* whoever asked waits for it; NULL: a batch */
 	struct lease lease;
 	struct arena *arena;
 	int64_t id, id2; /* row ids; uid, run, exit code and a number of records where they belong */

@@ -16,6 +16,8 @@
 #ifndef STATE_STATE_H
 #define STATE_STATE_H
 
+#include <sys/types.h>
+
 #include "base/cancel.h"
 #include "base/err.h"
 #include "base/event.h"
@@ -38,11 +40,21 @@ struct job_birth {
 	char codepage[16];
 };
 
-/* Files that a batch's rows speak of; made by a sink, synced by the keeper. */
+/* Files that a batch's rows speak of; made by a sink, made durable by the keeper (settle.h), in three steps.
+ * All but free may be NULL. */
 struct pending {
-	int (*sync)(
-	    struct pending *p, struct err *err); /* names final, data and directories durable */
+	/* Names become final; a failure leaves things as they were. */
+	int (*place)(struct pending *p, struct err *err);
+	/* Data and directories become durable. */
+	int (*sync)(struct pending *p, struct err *err);
+	/* What had to stay until then goes; *ret_more: sync once more. */
+	int (*tidy)(struct pending *p, bool *ret_more, struct err *err);
+	/* Back to what was before place. */
+	void (*undo)(struct pending *p);
 	void (*free)(struct pending *p);
+	/* sync is that of a whole file system, so that one does for many. */
+	bool by_system;
+	dev_t device;
 };
 
 struct lease {

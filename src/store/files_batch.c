@@ -50,7 +50,6 @@ struct batch_dir {
 struct files_batch {
 	struct pending pending;
 	int root;
-	bool by_system;
 	struct batch_dir *dir;
 	size_t n_dirs, dir_cap;
 	struct op *op;
@@ -103,38 +102,12 @@ files_fds_unref(struct files_fds **f)
 
 /* ---- life ---- */
 
-static int files_batch_sync(struct pending *p, struct err *err);
-
 static struct files_batch *
 batch_of(struct pending *p)
 {
 	char *at = (char *)p - offsetof(struct files_batch, pending);
 
 	return (struct files_batch *)(void *)at;
-}
-
-static void
-files_batch_drop(struct pending *p)
-{
-	struct files_batch *b = batch_of(p);
-
-	files_batch_free(&b);
-}
-
-int
-files_batch_new(struct files_batch **ret, int root, bool by_system, struct err *err)
-{
-	int fd = fcntl(root, F_DUPFD_CLOEXEC, 0);
-
-	if (fd < 0)
-		return err_set_sys(err, ERR_DISK, "duplicate a descriptor");
-	struct files_batch *b = mem_new(sizeof *b);
-	b->pending = (struct pending){ .sync = files_batch_sync, .free = files_batch_drop };
-	b->root = fd;
-	b->by_system = by_system;
-	buf_init(&b->names, NAMES_MAX);
-	*ret = b;
-	return 0;
 }
 
 void
@@ -270,7 +243,7 @@ files_batch_close_dir(
 bool
 files_batch_full(const struct files_batch *b, int max_files)
 {
-	size_t files = b->by_system ? FILES_SYNCFS_MAX : FILES_MAX;
+	size_t files = b->pending.by_system ? FILES_SYNCFS_MAX : FILES_MAX;
 	size_t held = b->n_files + b->n_dirs * DIR_FDS + b->n_also;
 
 	return b->n_files >= files || b->n_ops >= OPS_MAX / 2 || b->bytes >= BYTES_MAX ||
@@ -414,9 +387,11 @@ sync_tmp(const struct files_batch *b, struct err *err)
 }
 
 static int
-batch_settle(const struct files_batch *b, struct err *err)
+files_batch_sync(struct pending *p, struct err *err)
 {
-	if (b->by_system)
+	const struct files_batch *b = batch_of(p);
+
+	if (b->pending.by_system)
 		return file_sync_system(b->root, err);
 	for (size_t i = 0; i < b->n_ops; i++) {
 		if (b->op[i].fd >= 0 && file_sync(b->op[i].fd, err) < 0) {
@@ -437,8 +412,10 @@ batch_settle(const struct files_batch *b, struct err *err)
 
 /* Back to what the last commit left, as far as it goes; the next run finds what is not undone. */
 static void
-batch_undo(struct files_batch *b)
+files_batch_undo(struct pending *p)
 {
+	struct files_batch *b = batch_of(p);
+
 	for (size_t i = b->applied; i-- > 0;) {
 		const struct op *o = &b->op[i];
 		int dir = b->dir[o->dir].fds->dir;
@@ -522,34 +499,65 @@ op_drop_old(const struct files_batch *b, const struct op *o)
 }
 
 static int
-batch_tidy(struct files_batch *b, struct err *err)
+files_batch_tidy(struct pending *p, bool *ret_more, struct err *err)
 {
-	bool any = false;
+	struct files_batch *b = batch_of(p);
 
 	for (size_t i = 0; i < b->n_ops; i++) {
 		if (b->op[i].kind != OP_REMOVE)
 			continue;
-		any = true;
+		*ret_more = true;
 		if (batch_remove(b, &b->op[i], err) < 0)
 			return -1;
 	}
 	for (size_t i = 0; i < b->n_ops; i++) {
 		if (!b->op[i].saved)
 			continue;
-		any = true;
+		*ret_more = true;
 		op_drop_old(b, &b->op[i]);
 	}
-	return any ? batch_settle(b, err) : 0;
+	return 0;
 }
 
+/* ---- as the keeper sees it ---- */
+
 static int
-files_batch_sync(struct pending *p, struct err *err)
+files_batch_place(struct pending *p, struct err *err)
 {
 	struct files_batch *b = batch_of(p);
 
-	if (batch_append(b, err) < 0 || batch_apply(b, err) < 0 || batch_settle(b, err) < 0) {
-		batch_undo(b);
-		return -1;
-	}
-	return batch_tidy(b, err);
+	if (batch_append(b, err) == 0 && batch_apply(b, err) == 0)
+		return 0;
+	files_batch_undo(p);
+	return -1;
+}
+
+static void
+files_batch_drop(struct pending *p)
+{
+	struct files_batch *b = batch_of(p);
+
+	files_batch_free(&b);
+}
+
+int
+files_batch_new(struct files_batch **ret, int root, bool by_system, struct err *err)
+{
+	int fd = fcntl(root, F_DUPFD_CLOEXEC, 0);
+	struct stat st = { 0 };
+
+	if (fd < 0)
+		return err_set_sys(err, ERR_DISK, "duplicate a descriptor");
+	struct files_batch *b = mem_new(sizeof *b);
+	b->pending = (struct pending){ .place = files_batch_place,
+		.sync = files_batch_sync,
+		.tidy = files_batch_tidy,
+		.undo = files_batch_undo,
+		.free = files_batch_drop };
+	b->root = fd;
+	b->pending.by_system = by_system && fstat(fd, &st) == 0;
+	b->pending.device = st.st_dev;
+	buf_init(&b->names, NAMES_MAX);
+	*ret = b;
+	return 0;
 }

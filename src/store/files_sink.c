@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "store/row_feed.h"
+#include "store/sink_root.h"
 
 enum {
 	HEAD_MAX = 64 * 1024,
@@ -25,42 +26,11 @@ enum {
 
 /* ---- opening and closing ---- */
 
-/* The table of descriptors grows by doubling, and the kernel stops all threads' progress with it
- * for some milliseconds each time: once, now, is better than six times in the middle. */
-static void
-sink_grow_descriptors(int root, int want)
-{
-	int fd = want > 0 ? fcntl(root, F_DUPFD_CLOEXEC, want) : -1;
-
-	file_close(&fd);
-}
-
-/* A run that was killed may have made directories and not synced their names: what this run stores
- * in them must not be lost with them. */
-static int
-sink_settle(int root, struct err *err)
-{
-	static const char *const up[] = { "..", "../.." };
-
-	for (size_t i = 0; i < COUNT_OF(up); i++) {
-		AUTO(file_close) int above = -1;
-
-		if (file_open_dir(root, up[i], &above, err) < 0 || file_sync(above, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 static int
 sink_open(struct sink *s, struct err *err)
 {
-	const char *dir = s->place.dir;
-
-	if (file_make_dirs(dir, err) < 0 || file_open_dir(AT_FDCWD, dir, &s->root, err) < 0 ||
-	    (s->place.unclean && sink_settle(s->root, err) < 0))
+	if (sink_root_open(&s->root, &s->by_system, &s->place, err) < 0)
 		return -1;
-	s->by_system = !s->place.each_file && file_can_syncfs(s->root);
-	sink_grow_descriptors(s->root, s->place.batch_files);
 	return s->format->open != NULL ? s->format->open(s, err) : 0;
 }
 

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -36,7 +37,6 @@ struct batch_folder {
 struct maildir_batch {
 	struct pending pending;
 	int root;
-	bool by_system;
 	struct batch_folder *folder;
 	size_t n_folders, folder_cap;
 	struct op *op;
@@ -48,38 +48,12 @@ struct maildir_batch {
 
 enum { NAMES_MAX = 2 * (BATCH_OPS + 1) * MAILDIR_NAME_MAX };
 
-static int maildir_batch_sync(struct pending *p, struct err *err);
-
 static struct maildir_batch *
 batch_of(struct pending *p)
 {
 	char *at = (char *)p - offsetof(struct maildir_batch, pending);
 
 	return (struct maildir_batch *)(void *)at;
-}
-
-static void
-maildir_batch_drop(struct pending *p)
-{
-	struct maildir_batch *b = batch_of(p);
-
-	maildir_batch_free(&b);
-}
-
-int
-maildir_batch_new(struct maildir_batch **ret, int root, bool by_system, struct err *err)
-{
-	int fd = fcntl(root, F_DUPFD_CLOEXEC, 0);
-
-	if (fd < 0)
-		return err_set_sys(err, ERR_DISK, "duplicate a descriptor");
-	struct maildir_batch *b = mem_new(sizeof *b);
-	b->pending = (struct pending){ .sync = maildir_batch_sync, .free = maildir_batch_drop };
-	b->root = fd;
-	b->by_system = by_system;
-	buf_init(&b->names, NAMES_MAX);
-	*ret = b;
-	return 0;
 }
 
 void
@@ -214,7 +188,7 @@ maildir_batch_close_folder(struct maildir_batch *b, unsigned folder, struct buf 
 bool
 maildir_batch_full(const struct maildir_batch *b, int max_files)
 {
-	size_t files = b->by_system ? BATCH_FILES_SYNCFS : BATCH_FILES;
+	size_t files = b->pending.by_system ? BATCH_FILES_SYNCFS : BATCH_FILES;
 	size_t held = b->n_files + b->n_folders * BATCH_FOLDER_FDS;
 
 	return b->n_files >= files || b->n_ops >= BATCH_OPS / 4 || b->bytes >= BATCH_BYTES ||
@@ -340,9 +314,11 @@ folder_sync(const struct batch_folder *f, int root, struct err *err)
 }
 
 static int
-batch_settle(struct maildir_batch *b, struct err *err)
+maildir_batch_sync(struct pending *p, struct err *err)
 {
-	if (b->by_system)
+	const struct maildir_batch *b = batch_of(p);
+
+	if (b->pending.by_system)
 		return file_sync_system(b->root, err);
 	for (size_t i = 0; i < b->n_ops; i++) {
 		if (b->op[i].fd >= 0 && file_sync(b->op[i].fd, err) < 0)
@@ -357,8 +333,10 @@ batch_settle(struct maildir_batch *b, struct err *err)
 
 /* Back to what the last commit left, as far as it goes; the next run finds what is not undone. */
 static void
-batch_undo(struct maildir_batch *b)
+maildir_batch_undo(struct pending *p)
 {
+	struct maildir_batch *b = batch_of(p);
+
 	for (size_t i = b->applied; i-- > 0;) {
 		const struct op *o = &b->op[i];
 		const struct maildir_dirs *d = b->folder[o->folder].dirs;
@@ -422,14 +400,14 @@ batch_remove(struct maildir_batch *b, const struct op *o, struct err *err)
 }
 
 static int
-batch_tidy(struct maildir_batch *b, struct err *err)
+maildir_batch_tidy(struct pending *p, bool *ret_more, struct err *err)
 {
-	bool any = false;
+	struct maildir_batch *b = batch_of(p);
 
 	for (size_t i = 0; i < b->n_ops; i++) {
 		if (b->op[i].kind != OP_REMOVE)
 			continue;
-		any = true;
+		*ret_more = true;
 		if (batch_remove(b, &b->op[i], err) < 0)
 			return -1;
 	}
@@ -438,21 +416,52 @@ batch_tidy(struct maildir_batch *b, struct err *err)
 
 		if (b->folder[i].uidlist < 0)
 			continue;
-		any = true;
+		*ret_more = true;
 		if (file_rename(folder, UIDLIST_NEW, folder, UIDLIST_FILE, err) < 0)
 			return -1;
 	}
-	return any ? batch_settle(b, err) : 0;
+	return 0;
 }
 
+/* ---- as the keeper sees it ---- */
+
 static int
-maildir_batch_sync(struct pending *p, struct err *err)
+maildir_batch_place(struct pending *p, struct err *err)
 {
 	struct maildir_batch *b = batch_of(p);
 
-	if (batch_append(b, err) < 0 || batch_apply(b, err) < 0 || batch_settle(b, err) < 0) {
-		batch_undo(b);
-		return -1;
-	}
-	return batch_tidy(b, err);
+	if (batch_append(b, err) == 0 && batch_apply(b, err) == 0)
+		return 0;
+	maildir_batch_undo(p);
+	return -1;
+}
+
+static void
+maildir_batch_drop(struct pending *p)
+{
+	struct maildir_batch *b = batch_of(p);
+
+	maildir_batch_free(&b);
+}
+
+int
+maildir_batch_new(struct maildir_batch **ret, int root, bool by_system, struct err *err)
+{
+	int fd = fcntl(root, F_DUPFD_CLOEXEC, 0);
+	struct stat st = { 0 };
+
+	if (fd < 0)
+		return err_set_sys(err, ERR_DISK, "duplicate a descriptor");
+	struct maildir_batch *b = mem_new(sizeof *b);
+	b->pending = (struct pending){ .place = maildir_batch_place,
+		.sync = maildir_batch_sync,
+		.tidy = maildir_batch_tidy,
+		.undo = maildir_batch_undo,
+		.free = maildir_batch_drop };
+	b->root = fd;
+	b->pending.by_system = by_system && fstat(fd, &st) == 0;
+	b->pending.device = st.st_dev;
+	buf_init(&b->names, NAMES_MAX);
+	*ret = b;
+	return 0;
 }

@@ -25,6 +25,7 @@
 #include "store/maildir_recover.h"
 #include "store/sidecar.h"
 #include "store/sink.h"
+#include "store/sink_root.h"
 
 enum { HEAD_MAX = 64 * 1024, NOTE_MAX = 160 };
 
@@ -84,32 +85,6 @@ sink_account_name(const char *dir)
 	return name;
 }
 
-/* The table of descriptors grows by doubling, and the kernel stops all threads' progress with it
- * for some milliseconds each time: once, now, is better than six times in the middle. */
-static void
-sink_grow_descriptors(int root, int want)
-{
-	int fd = want > 0 ? fcntl(root, F_DUPFD_CLOEXEC, want) : -1;
-
-	file_close(&fd);
-}
-
-/* A run that was killed may have made directories and not synced their names: what this run stores in them must not be
- * lost with them. */
-static int
-sink_settle(int root, struct err *err)
-{
-	static const char *const up[] = { "..", "../.." };
-
-	for (size_t i = 0; i < COUNT_OF(up); i++) {
-		AUTO(file_close) int above = -1;
-
-		if (file_open_dir(root, up[i], &above, err) < 0 || file_sync(above, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 static int maildir_folder_dirs(int root, const char *path, bool *ret_made, struct err *err);
 static void maildir_close(struct sink **s);
 
@@ -126,17 +101,13 @@ maildir_open(struct sink **ret, const struct sink_place *at, struct cancel *stop
 	s->batch_files = at->batch_files;
 	s->stop = stop;
 	body_init(&s->body);
-	if (file_make_dirs(at->dir, err) < 0 ||
-	    file_open_dir(AT_FDCWD, at->dir, &s->root, err) < 0 ||
-	    maildir_folder_dirs(s->root, "", &made, err) < 0 ||
-	    (at->unclean && sink_settle(s->root, err) < 0)) {
+	if (sink_root_open(&s->root, &s->by_system, at, err) < 0 ||
+	    maildir_folder_dirs(s->root, "", &made, err) < 0) {
 		maildir_close(&s);
 		return err_wrap(err, "'%s'", at->dir);
 	}
-	s->by_system = !at->each_file && file_can_syncfs(s->root);
 	if (at->unclean)
 		(void)unlinkat(s->root, "subscriptions.imex-new", 0);
-	sink_grow_descriptors(s->root, at->batch_files);
 	*ret = s;
 	return 0;
 }

@@ -36,6 +36,7 @@ struct sink_place {
 	const char *dir;	/* mail/ACCOUNT, absolute or relative to the working directory */
 	const struct dest_place *dest;	/* a server; NULL: files */
 	bool keep_crlf;		/* --eol=crlf */
+	bool dir_made;		/* whoever opens the sink has made it, durably */
 	bool unclean;		/* the last run was killed: set aside what has no committed row */
 	int batch_files;	/* open files a batch may hold, from the descriptor limit; 0: the
 				 * sink's own limit */

@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/mem.h"
 #include "state/batch.h"
+#include "state/settle.h"
 #include "store/sink.h"
 #include "tempdir.h"
 
@@ -161,7 +162,7 @@ tree_seal(enum tree_end how, struct err *err)
 	int done = TREE_SINK.seal(tree.sink, b, &p, err);
 
 	if (done == 0 && p != NULL && how != TREE_DROP)
-		done = p->sync(p, err);
+		done = settle_one(p, err);
 	if (done == 0 && how == TREE_COMMIT)
 		tree_commit_rows(b);
 	if (p != NULL)

@@ -15,6 +15,7 @@
 #define TREE_SINK sink_eml
 #define TREE_PATH "A/B"
 #include "mailtree.h"
+#include "state/settle.h"
 
 #define OK(call) assert_int_equal(call, 0)
 #define DIR_ "u@h/A/B"
@@ -713,7 +714,7 @@ keeper(void *arg)
 	struct pending *p;
 
 	while ((p = queue_get(q, -1)) != NULL) {
-		if (p->sync(p, &why) < 0)
+		if (settle_one(p, &why) < 0)
 			fprintf(stderr, "# %s\n", why.text);
 		p->free(p);
 	}

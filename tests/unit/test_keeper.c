@@ -205,7 +205,7 @@ putter_run(void *arg)
 		struct gate *g = mem_new(sizeof(*g));
 		struct batch *b = batch_new();
 
-		*g = (struct gate){ .pending = { gate_sync, gate_free }, .mutex = p->gate };
+		*g = (struct gate){ .pending = { .sync = gate_sync, .free = gate_free }, .mutex = p->gate };
 		batch_set_pending(b, &g->pending);
 		if (state_put(p->job->state, &p->job->lease, &b, &err) < 0)
 			break;
@@ -233,7 +233,7 @@ put_gate(struct job *job, pthread_mutex_t *gate)
 	struct gate *g = mem_new(sizeof(*g));
 	struct batch *b = batch_new();
 
-	*g = (struct gate){ .pending = { gate_sync, gate_free }, .mutex = gate };
+	*g = (struct gate){ .pending = { .sync = gate_sync, .free = gate_free }, .mutex = gate };
 	batch_set_pending(b, &g->pending);
 	job_put(job, b);
 }

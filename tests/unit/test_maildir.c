@@ -11,6 +11,7 @@
 
 #include "base/queue.h"
 #include "mailtree.h"
+#include "state/settle.h"
 #include "store/maildir.h"
 
 #define OK(call) assert_int_equal(call, 0)
@@ -630,7 +631,7 @@ keeper(void *arg)
 	struct pending *p;
 
 	while ((p = queue_get(q, -1)) != NULL) {
-		if (p->sync(p, &why) < 0)
+		if (settle_one(p, &why) < 0)
 			fprintf(stderr, "# %s\n", why.text);
 		p->free(p);
 	}

@@ -16,6 +16,7 @@
 #define TREE_PATH "A/B"
 #include "mailtree.h"
 #include "mboxread.h"
+#include "state/settle.h"
 
 #define OK(call) assert_int_equal(call, 0)
 #define BOX "u@h/A/B/folder.mbox"
@@ -965,7 +966,7 @@ keeper(void *arg)
 	struct pending *p;
 
 	while ((p = queue_get(q, -1)) != NULL) {
-		if (p->sync(p, &why) < 0)
+		if (settle_one(p, &why) < 0)
 			fprintf(stderr, "# %s\n", why.text);
 		p->free(p);
 	}
