@@ -184,6 +184,15 @@ settle(struct walk *w, size_t at, int code, const struct err *why)
 	return 0;
 }
 
+/* Of those at work as many again may wait for the disk. One at a time means just that. */
+static size_t
+walk_threads(const struct walk *w)
+{
+	size_t n = w->c->o->jobs > 1 ? 2 * (size_t)w->c->o->jobs : 1;
+
+	return n < w->c->list->len ? n : w->c->list->len;
+}
+
 static void
 shares_of(struct walk *w, size_t at, struct shares *ret)
 {
@@ -191,8 +200,10 @@ shares_of(struct walk *w, size_t at, struct shares *ret)
 
 	*ret = (struct shares){ .hosts = w->hosts,
 		.n_hosts = w->item[at].n_hosts,
+		.schedule = w->schedule,
+		.item = at,
 		.day_left = DAY_NO_LIMIT,
-		.workers = o->jobs,
+		.workers = (unsigned)walk_threads(w),
 		.placed = true,
 		.lay_aside = true,
 		.again = w->attempt[at].failed + 1 < o->tries };
@@ -246,7 +257,7 @@ work_on(struct walk *w, size_t at)
 		return;
 	orders_ended(w->orders, at);
 	w->c->ops->ended(w->c->arg, at, n, code, &why);
-	schedule_done(w->schedule);
+	schedule_done(w->schedule, at);
 }
 
 static void
@@ -266,7 +277,7 @@ leave_out(struct walk *w, size_t at)
 	pthread_mutex_unlock(&w->mutex);
 	orders_ended(w->orders, at);
 	w->c->ops->ended(w->c->arg, at, n, code, &why);
-	schedule_done(w->schedule);
+	schedule_done(w->schedule, at);
 }
 
 static void *
@@ -317,8 +328,8 @@ walk_item(struct walk *w, struct schedule_item *ret, size_t at)
 static void
 walk_schedule(struct walk *w)
 {
-	w->schedule = schedule_new(w->item, w->c->list->len, (enum schedule_order)w->c->o->order, w->hosts,
-	    w->c->run->stop);
+	w->schedule = schedule_new(w->item, w->c->list->len, (enum schedule_order)w->c->o->order,
+	    w->c->o->jobs, w->hosts, w->c->run->stop);
 	orders_schedule(w->orders, w->schedule);
 }
 
@@ -356,7 +367,7 @@ walk_done(struct walk *w)
 static void
 walk_workers(struct walk *w)
 {
-	size_t n = w->c->o->jobs < w->c->list->len ? w->c->o->jobs : w->c->list->len, started = 1;
+	size_t n = walk_threads(w), started = 1;
 	pthread_t *thread = mem_new((n + 1) * sizeof(*thread));
 
 	/* One is this thread: a process that may start no other goes on. */

@@ -99,7 +99,7 @@ poll_thread(void *arg)
 			continue;
 		}
 		guard_end(p, g);
-		schedule_done(p->polled);
+		schedule_done(p->polled, i);
 	}
 	return NULL;
 }
@@ -112,7 +112,7 @@ polled_new(struct post *p)
 
 	for (size_t i = 0; i < n; i++)
 		item[i] = p->w->item[p->guard[p->n_stay + i].at];
-	p->polled = schedule_new(item, n, SCHEDULE_LIST, p->w->hosts, p->end);
+	p->polled = schedule_new(item, n, SCHEDULE_LIST, n, p->w->hosts, p->end);
 	free(item);
 }
 

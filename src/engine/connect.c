@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "engine/run.h"
+#include "engine/schedule.h"
 
 enum {
 	TRIES_MAX = 6, /* connections in a row that brought nothing */
@@ -68,6 +69,25 @@ runner_leave_places(struct runner *u)
 	hosts_leave(s->hosts, s->host, s->n_hosts);
 	u->placed = false;
 	u->logged_in[END_SOURCE] = u->logged_in[END_DEST] = false;
+}
+
+/* All is there that the servers have to give: while it becomes durable another account may have the time and
+ * the places. */
+int
+runner_leave_servers(struct runner *u, struct err *err)
+{
+	const struct job *job = u->run->job;
+	struct lane *l = &u->lane;
+
+	if (job->shares == NULL || job->shares->schedule == NULL || job->dest != NULL ||
+	    job->from != NULL)
+		return 0;
+	if (lane_tell(l, err) < 0)
+		return -1;
+	l->source_ops->close(&l->source);
+	runner_leave_places(u);
+	schedule_leaves(job->shares->schedule, job->shares->item);
+	return 0;
 }
 
 /* Refused while others of ours are connected: that is how many the server bears. */

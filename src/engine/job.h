@@ -64,12 +64,16 @@ struct dest {
 #define DAY_NO_LIMIT UINT64_MAX
 
 /* What the accounts of one run share, and what this one may take of it. */
+struct schedule;
+
 struct shares {
 	struct hosts *hosts;
 	unsigned host[HOST_ENDS]; /* of the source, of the destination */
 	size_t n_hosts;
 	uint64_t day_left; /* octets that may be fetched yet today (--max-per-day), or DAY_NO_LIMIT */
 	unsigned workers; /* accounts that are copied at the same time, at least 1 */
+	struct schedule *schedule; /* gave out the account as `item`; NULL: nothing did */
+	size_t item;
 	bool placed; /* the first connection has its places already: job_copy takes them over, and
 			gives them back */
 	/* A server that asks to wait ends the account for now, and somebody else uses the time. */

@@ -73,6 +73,8 @@ run_lane(struct runner *u, struct err *err)
 		if (u->run->job->progress != NULL)
 			atomic_fetch_add(&u->run->job->progress->folders_done, 1);
 	}
+	if (u->run->one_lane && runner_leave_servers(u, err) < 0)
+		return -1;
 	return lane_close_folders(&u->lane, err);
 }
 
@@ -220,6 +222,7 @@ run_lanes(struct run *r, struct runner *first, struct err *err)
 	struct err why = { 0 };
 
 	u[0].lane.account = first->lane.account;
+	r->one_lane = n == 1;
 
 	int rc = start_lanes(r, u, n, &why);
 

@@ -23,6 +23,7 @@ struct run {
 	bool address_made; /* nobody told the account's address */
 	unsigned unparsed; /* lines of the folder list that could not be read */
 	size_t next; /* folder to take; shared.mutex */
+	bool one_lane; /* nobody but the first connection reads */
 	struct err err; /* first that ends the account; kind NONE: none; shared.mutex */
 };
 
@@ -49,6 +50,8 @@ void runner_learn_refusal(struct runner *u, enum lane_end end, const struct err 
 /* The session that is being opened ahead is this runner's from now on. */
 void runner_source_ahead(struct runner *u, struct sess_ahead *given);
 int runner_connect(struct runner *u, struct err *err) WARN_UNUSED;
+/* With nothing more to be read, on the lane that is the only one; into files alone. */
+int runner_leave_servers(struct runner *u, struct err *err) WARN_UNUSED;
 /* Others use the time that this one is told to wait. */
 bool run_is_laid_aside(const struct run *r, const struct err *why);
 /* The session is gone: what it brought is committed, then wait and connect again. -1: give up, *why

@@ -36,7 +36,9 @@ struct schedule {
 	size_t *group_of; /* by item */
 	struct aside *aside;
 	size_t n_aside, aside_room;
-	size_t queued, running, done;
+	size_t jobs, queued, running, done;
+	size_t busy; /* of the running, those that need their servers */
+	bool *needs_servers; /* by item */
 	bool stopped, held;
 };
 
@@ -108,7 +110,7 @@ smaller_first(const void *a, const void *b)
 
 struct schedule *
 schedule_new(const struct schedule_item *item, size_t n, enum schedule_order order,
-    struct hosts *hosts, struct cancel *stop)
+    size_t jobs, struct hosts *hosts, struct cancel *stop)
 {
 	struct schedule *s = mem_new(sizeof(*s));
 	struct ranked *rank = mem_resize(NULL, n + 1, sizeof(*rank));
@@ -124,6 +126,8 @@ schedule_new(const struct schedule_item *item, size_t n, enum schedule_order ord
 	s->hosts = hosts;
 	s->stop = stop;
 	s->group_of = mem_resize(NULL, n + 1, sizeof(*s->group_of));
+	s->needs_servers = mem_new(n + 1);
+	s->jobs = jobs;
 	s->queued = n;
 	for (size_t i = 0; i < n; i++)
 		rank[i] = (struct ranked){ i, item[i].rank };
@@ -155,6 +159,7 @@ schedule_free(struct schedule *s)
 	}
 	free(s->group);
 	free(s->group_of);
+	free(s->needs_servers);
 	free(s->aside);
 	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->mutex);
@@ -219,7 +224,7 @@ group_closed(const struct schedule *s, const struct group *g)
 static bool
 give_out(struct schedule *s, size_t *ret_item, enum schedule_next *ret)
 {
-	for (size_t i = 0; i < s->n_groups && !s->held; i++) {
+	for (size_t i = 0; i < s->n_groups && !s->held && s->busy < s->jobs; i++) {
 		size_t k = (s->turn + i) % s->n_groups;
 		struct group *g = &s->group[k];
 
@@ -232,6 +237,8 @@ give_out(struct schedule *s, size_t *ret_item, enum schedule_next *ret)
 		s->turn = k + 1;
 		s->queued--;
 		s->running++;
+		s->busy++;
+		s->needs_servers[*ret_item] = true;
 		return true;
 	}
 	return false;
@@ -271,10 +278,28 @@ schedule_next(struct schedule *s, size_t *ret_item)
 	return next;
 }
 
+/* Mutex held. */
+static void
+leave_servers(struct schedule *s, size_t item)
+{
+	s->busy -= s->needs_servers[item];
+	s->needs_servers[item] = false;
+}
+
 void
-schedule_done(struct schedule *s)
+schedule_leaves(struct schedule *s, size_t item)
 {
 	pthread_mutex_lock(&s->mutex);
+	leave_servers(s, item);
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->mutex);
+}
+
+void
+schedule_done(struct schedule *s, size_t item)
+{
+	pthread_mutex_lock(&s->mutex);
+	leave_servers(s, item);
 	s->running--;
 	s->done++;
 	pthread_cond_broadcast(&s->changed);
@@ -290,6 +315,7 @@ schedule_again(struct schedule *s, size_t item, int64_t ms)
 		s->aside = mem_resize(s->aside, s->aside_room, sizeof(*s->aside));
 	}
 	s->aside[s->n_aside++] = (struct aside){ item, clock_mono_ms() + ms };
+	leave_servers(s, item);
 	s->running--;
 	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->mutex);

@@ -27,13 +27,16 @@ enum schedule_next {
 	SCHEDULE_END /* all are done, or the job ends */
 };
 
-/* Items are copied. hosts and stop outlive it. */
+/* Items are copied. hosts and stop outlive it. jobs: so many are at work with servers at once. */
 struct schedule *schedule_new(const struct schedule_item *item, size_t n, enum schedule_order order,
-    struct hosts *hosts, struct cancel *stop);
+    size_t jobs, struct hosts *hosts, struct cancel *stop);
 void schedule_free(struct schedule *s);
 /* Waits until there is something to do. */
 enum schedule_next schedule_next(struct schedule *s, size_t *ret_item);
-void schedule_done(struct schedule *s); /* with one that was given out */
+/* One that was given out needs its servers no more, what is left is to become durable: another may
+ * begin. Its taker gives its places back, and calls schedule_done or schedule_again later. */
+void schedule_leaves(struct schedule *s, size_t item);
+void schedule_done(struct schedule *s, size_t item); /* with one that was given out */
 /* Once more in `ms`. */
 void schedule_again(struct schedule *s, size_t item, int64_t ms);
 /* Give out nothing until it is called with false; none ends meanwhile that is not at work. */

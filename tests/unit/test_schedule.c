@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -194,7 +195,7 @@ groups_take_turns_and_the_largest_comes_first(void **state)
 	const struct schedule_item items[] = { item(f.a, 10), item(f.a, 30), item(f.b, 0),
 		item(f.a, 20) };
 
-	s = schedule_new(items, 4, SCHEDULE_LARGEST, f.hosts, f.stop);
+	s = schedule_new(items, 4, SCHEDULE_LARGEST, 4, f.hosts, f.stop);
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(schedule_next(s, &got[i]), SCHEDULE_TAKE);
 	assert_int_equal(got[0], 1);
@@ -215,7 +216,7 @@ order_of(enum schedule_order order, const size_t *want)
 	begin(&f, 0);
 	const struct schedule_item items[] = { item(f.a, 20), item(f.a, 0), item(f.a, 10) };
 
-	s = schedule_new(items, 3, order, f.hosts, f.stop);
+	s = schedule_new(items, 3, order, 3, f.hosts, f.stop);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(schedule_next(s, &got), SCHEDULE_TAKE);
 		assert_int_equal(got, want[i]);
@@ -244,7 +245,7 @@ a_full_host_does_not_hold_up_the_others(void **state)
 	begin(&f, 1);
 	const struct schedule_item items[] = { item(f.a, 9), item(f.a, 8), item(f.b, 1) };
 
-	s = schedule_new(items, 3, SCHEDULE_LARGEST, f.hosts, f.stop);
+	s = schedule_new(items, 3, SCHEDULE_LARGEST, 3, f.hosts, f.stop);
 	assert_int_equal(schedule_next(s, &got), SCHEDULE_TAKE);
 	assert_int_equal(got, 0);
 	assert_int_equal(schedule_next(s, &got), SCHEDULE_TAKE);
@@ -268,7 +269,7 @@ what_is_laid_aside_comes_again(void **state)
 	begin(&f, 0);
 	const struct schedule_item items[] = { item(f.a, 0) };
 
-	s = schedule_new(items, 1, SCHEDULE_LIST, f.hosts, f.stop);
+	s = schedule_new(items, 1, SCHEDULE_LIST, 1, f.hosts, f.stop);
 	assert_int_equal(schedule_next(s, &got), SCHEDULE_TAKE);
 	give_back(&f, f.a, LOGIN_TAKEN);
 	schedule_again(s, got, 20);
@@ -280,7 +281,7 @@ what_is_laid_aside_comes_again(void **state)
 	assert_int_equal(schedule_next(s, &got), SCHEDULE_TAKE);
 	assert_int_equal(got, 0);
 	give_back(&f, f.a, LOGIN_TAKEN);
-	schedule_done(s);
+	schedule_done(s, got);
 	assert_int_equal(schedule_next(s, &got), SCHEDULE_END);
 	schedule_free(s);
 	end(&f);
@@ -301,13 +302,70 @@ a_closed_host_gives_its_accounts_back_without_a_place(void **state)
 		assert_true(hosts_try(f.hosts, &f.a, 1));
 		give_back(&f, f.a, LOGIN_REFUSED);
 	}
-	s = schedule_new(items, 2, SCHEDULE_LIST, f.hosts, f.stop);
+	s = schedule_new(items, 2, SCHEDULE_LIST, 2, f.hosts, f.stop);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(schedule_next(s, &got), SCHEDULE_CLOSED);
 		assert_int_equal(got, i);
-		schedule_done(s);
+		schedule_done(s, got);
 	}
 	assert_int_equal(schedule_next(s, &got), SCHEDULE_END);
+	schedule_free(s);
+	end(&f);
+}
+
+struct next_one {
+	struct schedule *s;
+	atomic_bool may; /* it may be given out */
+	bool early;
+	size_t got;
+};
+
+static void *
+take_next(void *arg)
+{
+	struct next_one *n = arg;
+
+	if (schedule_next(n->s, &n->got) != SCHEDULE_TAKE)
+		n->got = SIZE_MAX;
+	n->early = !atomic_load(&n->may);
+	return NULL;
+}
+
+/* So many at work with servers, and no more; one that waits for the disk alone is none of them. */
+static void
+who_needs_no_server_makes_room_for_the_next(void **state)
+{
+	struct fixture f;
+	struct schedule *s;
+	struct schedule_counts c;
+	struct next_one next = { .got = 0 };
+	pthread_t thread;
+	size_t got;
+
+	(void)state;
+	begin(&f, 0);
+	const struct schedule_item items[] = { item(f.a, 0), item(f.a, 0), item(f.a, 0) };
+
+	s = schedule_new(items, 3, SCHEDULE_LIST, 1, f.hosts, f.stop);
+	assert_int_equal(schedule_next(s, &got), SCHEDULE_TAKE);
+	give_back(&f, f.a, LOGIN_TAKEN);
+	schedule_leaves(s, 0);
+	schedule_leaves(s, 0); /* twice is once */
+	assert_int_equal(schedule_next(s, &got), SCHEDULE_TAKE);
+	assert_int_equal(got, 1);
+	schedule_counts(s, &c);
+	assert_int_equal(c.running, 2);
+	/* The first is through, but the second still needs its server. */
+	schedule_done(s, 0);
+	next.s = s;
+	assert_int_equal(pthread_create(&thread, NULL, take_next, &next), 0);
+	usleep(20 * 1000);
+	atomic_store(&next.may, true);
+	schedule_leaves(s, 1);
+	pthread_join(thread, NULL);
+	assert_int_equal(next.got, 2);
+	assert_false(next.early);
+	give_back(&f, f.a, LOGIN_TAKEN);
 	schedule_free(s);
 	end(&f);
 }
@@ -326,7 +384,7 @@ what_is_held_waits_and_is_not_over(void **state)
 	begin(&f, 0);
 	const struct schedule_item items[] = { item(f.a, 0), item(f.a, 0) };
 
-	s = schedule_new(items, 2, SCHEDULE_LIST, f.hosts, f.stop);
+	s = schedule_new(items, 2, SCHEDULE_LIST, 2, f.hosts, f.stop);
 	assert_int_equal(schedule_next(s, &got), SCHEDULE_TAKE);
 	assert_int_equal(got, 0);
 	give_back(&f, f.a, LOGIN_TAKEN);
@@ -341,12 +399,12 @@ what_is_held_waits_and_is_not_over(void **state)
 		assert_int_equal(schedule_next(s, &got), SCHEDULE_TAKE);
 		assert_int_equal(got, i);
 		give_back(&f, f.a, LOGIN_TAKEN);
-		schedule_done(s);
+		schedule_done(s, got);
 	}
 	assert_int_equal(schedule_next(s, &got), SCHEDULE_END);
 	schedule_free(s);
 	/* A stop ends the wait of what is held. */
-	s = schedule_new(items, 2, SCHEDULE_LIST, f.hosts, f.stop);
+	s = schedule_new(items, 2, SCHEDULE_LIST, 2, f.hosts, f.stop);
 	schedule_hold(s, true);
 	cancel_raise(f.stop);
 	assert_int_equal(schedule_next(s, &got), SCHEDULE_END);
@@ -365,7 +423,7 @@ a_stop_ends_the_wait(void **state)
 	begin(&f, 0);
 	const struct schedule_item items[] = { item(f.a, 0) };
 
-	s = schedule_new(items, 1, SCHEDULE_LIST, f.hosts, f.stop);
+	s = schedule_new(items, 1, SCHEDULE_LIST, 1, f.hosts, f.stop);
 	assert_int_equal(schedule_next(s, &got), SCHEDULE_TAKE);
 	schedule_again(s, got, 3600 * SEC);
 	cancel_raise(f.stop);
@@ -403,7 +461,7 @@ crowd_work(void *arg)
 		}
 		atomic_fetch_sub(&c->open[k], 1);
 		give_back(&c->f, id, LOGIN_TAKEN);
-		schedule_done(c->s);
+		schedule_done(c->s, at);
 	}
 	return NULL;
 }
@@ -420,7 +478,7 @@ a_crowd_does_each_once_and_keeps_the_limit(void **state)
 	for (size_t i = 0; i < CROWD_ITEMS; i++)
 		items[i] = item(i % 3 ? c.f.a : c.f.b, i);
 	c.item = items;
-	c.s = schedule_new(items, CROWD_ITEMS, SCHEDULE_LARGEST, c.f.hosts, c.f.stop);
+	c.s = schedule_new(items, CROWD_ITEMS, SCHEDULE_LARGEST, CROWD_ITEMS, c.f.hosts, c.f.stop);
 	for (size_t i = 0; i < CROWD; i++)
 		assert_int_equal(pthread_create(&thread[i], NULL, crowd_work, &c), 0);
 	for (size_t i = 0; i < CROWD; i++)
@@ -469,6 +527,7 @@ main(void)
 		cmocka_unit_test(a_full_host_does_not_hold_up_the_others),
 		cmocka_unit_test(what_is_laid_aside_comes_again),
 		cmocka_unit_test(a_closed_host_gives_its_accounts_back_without_a_place),
+		cmocka_unit_test(who_needs_no_server_makes_room_for_the_next),
 		cmocka_unit_test(what_is_held_waits_and_is_not_over),
 		cmocka_unit_test(a_stop_ends_the_wait),
 		cmocka_unit_test(connections_that_stay_leave_half_of_the_places),
