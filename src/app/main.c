@@ -8,6 +8,7 @@
 #include "app/out.h"
 #include "app/run.h"
 #include "app/usage.h"
+#include "base/secret.h"
 
 static int
 main_fail(const struct err *err)
@@ -97,6 +98,7 @@ main(int argc, char **argv)
 	const char *word = argc > 1 ? argv[1] : "";
 
 	signal(SIGPIPE, SIG_IGN);
+	secret_no_dumps();
 	cells_locale();
 	if (argc < 2) {
 		struct buf text;

@@ -6,6 +6,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #include "base/json.h"
 #include "base/mem.h"
@@ -139,4 +144,25 @@ secret_mask(const struct secret *s, struct slice text, struct buf *out)
 		text.data += len;
 		text.len -= len;
 	}
+}
+
+/* Leak checkers look into the memory as other programs do. */
+#if defined(__SANITIZE_ADDRESS__)
+#define UNDER_LEAK_CHECK 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define UNDER_LEAK_CHECK 1
+#endif
+#endif
+
+void
+secret_no_dumps(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	(void)setrlimit(RLIMIT_CORE, &none);
+#if defined(__linux__) && !defined(UNDER_LEAK_CHECK)
+	/* A handler that the kernel pipes core files to is not bound by the limit. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
+#endif
 }
