@@ -9,6 +9,7 @@
 #include "app/alone.h"
 #include "app/birth.h"
 #include "app/check.h"
+#include "app/confined.h"
 #include "app/destination.h"
 #include "app/destined.h"
 #include "app/history.h"
@@ -410,6 +411,8 @@ extract_account(struct options *o, const char *dir, const char *source, const st
 	if (!many && (birth_settle(o, dir, err) < 0 || watch_fit(o, err) < 0))
 		return -1;
 	rc = extract_open(&x, o, err);
+	if (rc == 0 && !many && (jobdir_prepare(dir, err) < 0 || confined(o, dir, false, err) < 0))
+		rc = -1;
 	/* The way to the source is long, and so is making a state. */
 	if (rc == 0 && !many && extract_sit(&x) && !(into && into->from))
 		x.run.job.ahead = sess_ahead_start(&x.run.job.source, x.run.job.stop);

@@ -7,9 +7,11 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "app/confined.h"
 #include "app/destination.h"
 #include "app/enlist.h"
 #include "app/history.h"
+#include "app/jobdir.h"
 #include "app/out.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -352,6 +354,22 @@ migration_last(void *arg, struct err *err)
 	return m->into ? 0 : set_close(&m->run.job, err);
 }
 
+/* What the accounts will yet do outside of the job's directory: start programs for their passwords, and spool. */
+static bool
+reaches_out(const struct migration *m)
+{
+	static const char *const outside[] = { "password-command", "dest-password-command", "spool" };
+
+	if (m->o->way.command != NULL || m->o->dest_way.command != NULL)
+		return true;
+	for (size_t i = 0; i < m->list->len; i++)
+		for (size_t k = 0; k < m->list->row[i].n_settings; k++)
+			for (size_t n = 0; n < COUNT_OF(outside); n++)
+				if (strcmp(m->list->row[i].setting[k].row->name, outside[n]) == 0)
+					return true;
+	return false;
+}
+
 int
 migration_open(struct migration *m, const char *source, struct err *err)
 {
@@ -361,7 +379,8 @@ migration_open(struct migration *m, const char *source, struct err *err)
 	origin_options(m->o, &m->run.job);
 	if (m->found)
 		return run_log(&m->run, m->dir, err);
-	if (extract_begin_job(&m->run, m->dir, m->into, err) < 0)
+	if (jobdir_prepare(m->dir, err) < 0 || confined(m->o, m->dir, reaches_out(m), err) < 0 ||
+	    extract_begin_job(&m->run, m->dir, m->into, err) < 0)
 		return -1;
 	state_set_workers(m->run.state, m->o->jobs);
 	if (enlist(m, err) < 0)
