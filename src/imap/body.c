@@ -28,6 +28,8 @@ static const enum form rev1[] = { FORM_PEEK, FORM_RFC822_PEEK, FORM_PEEK_PARTS, 
  * stays, since many servers know more than they say; it costs one refused command. */
 static const enum form rfc1730[] = { FORM_RFC822_PEEK, FORM_PEEK, FORM_RFC822, FORM_RFC822_PARTS,
 	FORM_RFC822_HEADER };
+/* Nothing leaves a message unread, but its header. */
+static const enum form imap2[] = { FORM_RFC822, FORM_RFC822_PARTS, FORM_RFC822_HEADER };
 /* RFC822 is gone from IMAP4rev2 (RFC 9051 appendix E). */
 static const enum form rev2[] = { FORM_PEEK, FORM_PEEK_PARTS, FORM_SLICES, FORM_BODY,
 	FORM_MIME_PARTS, FORM_HEADER };
@@ -59,6 +61,10 @@ form_header_only(enum form f)
 static const enum form *
 ladder_of(enum level level, size_t *ret_len)
 {
+	if (!level_has_uids(level)) {
+		*ret_len = COUNT_OF(imap2);
+		return imap2;
+	}
 	if (level == LEVEL_IMAP4) {
 		*ret_len = COUNT_OF(rfc1730);
 		return rfc1730;

@@ -100,9 +100,15 @@ const char *
 level_name(enum level l)
 {
 	static const char *const name[] = { "unknown", "IMAP4rev2", "IMAP4rev1", "IMAP4 (RFC 1730)",
-		"IMAP2bis" };
+		"IMAP2bis", "IMAP2 (RFC 1176)", "IMAP2 (RFC 1064)" };
 
 	return name[l];
+}
+
+bool
+level_has_uids(enum level l)
+{
+	return l < LEVEL_IMAP2BIS;
 }
 
 void

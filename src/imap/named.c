@@ -146,6 +146,7 @@ sess_open_folder(
 	s->exists = 0;
 	s->exists_known = false;
 	s->expunged = 0;
+	s->n_numbers = 0;
 	for (;;) {
 		if (sess_next(s, &s->last, NULL, err) < 0)
 			return -1;
@@ -171,7 +172,15 @@ sess_open_folder(
 int
 sess_examine(struct sess *s, struct slice folder, struct folder_head *ret, struct err *err)
 {
-	return sess_open_folder(s, "EXAMINE", folder, ret, err);
+	if (s->no_examine)
+		return sess_open_folder(s, "SELECT", folder, ret, err);
+	if (sess_open_folder(s, "EXAMINE", folder, ret, err) == 0)
+		return 0;
+	if (!s->numbered || err->kind != ERR_FOLDER || s->last.state != STATE_BAD)
+		return -1;
+	s->no_examine = true;
+	*err = (struct err){ 0 };
+	return sess_open_folder(s, "SELECT", folder, ret, err);
 }
 
 int

@@ -153,6 +153,7 @@ static int
 window_send(struct source *s, struct window *w, bool *ret_sent, struct err *err)
 {
 	struct buf set;
+	char items[80];
 	int rc = 0;
 
 	*ret_sent = false;
@@ -164,8 +165,8 @@ window_send(struct source *s, struct window *w, bool *ret_sent, struct err *err)
 	if (sess_room(s->s, set.len + 48)) {
 		if (fit < w->n)
 			window_split(s, w, fit);
-		rc = sess_send(s->s, ASKED_WINDOW, &w->tag, err, "UID FETCH %s (%s)", set.data,
-		    form_items((enum form)s->facts.works_form));
+		snprintf(items, sizeof(items), "(%s)", form_items((enum form)s->facts.works_form));
+		rc = sess_send_set(s->s, ASKED_WINDOW, &w->tag, "FETCH", set.data, items, err);
 		w->sent = *ret_sent = rc == 0;
 	}
 	buf_done(&set);
@@ -176,10 +177,15 @@ int
 source_send_body(struct source *s, int kind, uint32_t uid, enum form f, uint64_t origin,
     uint32_t *ret_tag, struct err *err)
 {
+	char set[16], items[80];
+
+	snprintf(set, sizeof(set), "%u", uid);
 	if (f == FORM_SLICES)
-		return sess_send(s->s, kind, ret_tag, err, "UID FETCH %u (%s<%llu.%d>)", uid,
-		    form_items(f), (unsigned long long)origin, SLICE_OCTETS);
-	return sess_send(s->s, kind, ret_tag, err, "UID FETCH %u (%s)", uid, form_items(f));
+		snprintf(items, sizeof(items), "(%s<%llu.%d>)", form_items(f),
+		    (unsigned long long)origin, SLICE_OCTETS);
+	else
+		snprintf(items, sizeof(items), "(%s)", form_items(f));
+	return sess_send_set(s->s, kind, ret_tag, "FETCH", set, items, err);
 }
 
 /* ---- sending ahead ---- */
@@ -242,7 +248,7 @@ start_try(struct source *s, struct window *w, struct err *err)
 static int
 send_noop(struct source *s, struct err *err)
 {
-	if (!s->rest_asked || s->noop_sent)
+	if (!s->rest_asked || s->noop_sent || (s->s->numbered && s->s->n_asked > 0))
 		return 0;
 	s->noop_sent = true;
 	s->noop_done = !s->bodies_asked;
@@ -257,7 +263,7 @@ source_send_ahead(struct source *s, struct offer *ret, struct err *err)
 
 	if (w == NULL)
 		return send_noop(s, err) < 0 ? STEP_ERR : STEP_ITEM;
-	if (s->trying)
+	if (s->trying || (s->s->numbered && s->s->n_asked > 0))
 		return STEP_ITEM;
 
 	enum form form = (enum form)s->facts.works_form;
