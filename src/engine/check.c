@@ -209,7 +209,7 @@ find_form(struct probe *p, const struct job *job, struct err *err)
 	for (;;) {
 		l.refused = p->refused;
 
-		enum form f = ladder_first(&l, 1u << FORM_SLICES, true);
+		enum form f = ladder_first(&l, FORMS_SLICED, true);
 		int64_t began = clock_mono_ms();
 		bool whole;
 

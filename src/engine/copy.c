@@ -379,6 +379,13 @@ take_debt(struct lane *l, const struct offer *o, struct err *err)
 			uidset_add(&l->owed, v->page->msg[i].uid, v->page->msg[i].uid);
 		}
 	}
+	/* Those that go last have left their pages. */
+	for (size_t i = 0; !o->has_meta && i < l->n_care; i++) {
+		if (l->care[i].flags.system & FLAG_SEEN)
+			continue;
+		batch_debt(l->batch, l->rec.id, l->care[i].uid);
+		uidset_add(&l->owed, l->care[i].uid, l->care[i].uid);
+	}
 	uidset_sort(&l->owed);
 	l->owing.plan = l->plan;
 	l->owing.folder = l->rec.id;

@@ -34,6 +34,7 @@ void caps_add(struct caps *c, struct slice word);
 void caps_add_text(struct caps *c, struct slice words); /* the argument of a [CAPABILITY] code */
 /* What stands behind "RIGHTS=", "APPENDLIMIT=" ...; data NULL: no such word. Borrowed. */
 struct slice caps_value(const struct caps *c, const char *prefix);
+/* Named, or part of IMAP4rev2 where the server speaks that alone. */
 bool caps_has(const struct caps *c, enum cap which);
 enum level caps_level(const struct caps *c);
 const char *level_name(enum level l);

@@ -2,6 +2,7 @@
  * literal. */
 #include "imap/session.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- folders ---- */
@@ -137,7 +138,8 @@ sess_open_folder(
     struct sess *s, const char *verb, struct slice folder, struct folder_head *ret, struct err *err)
 {
 	struct folder_head h = { 0 };
-	uint32_t tag;
+	bool again = s->open && s->open_name != NULL && slice_eq(folder, s->open_name);
+	uint32_t tag, before = s->exists;
 
 	if (sess_send_named(s, 0, &tag, verb, folder, "", err) < 0)
 		return -1;
@@ -164,6 +166,11 @@ sess_open_folder(
 		return -1;
 	}
 	s->open = true;
+	free(s->open_name);
+	s->open_name = strndup(folder.data, folder.len);
+	/* Opened once more, UW imap-4 and older tell nothing that they have told before. */
+	if (again && !s->exists_known)
+		s->exists = before;
 	h.exists = s->exists;
 	*ret = h;
 	return 0;

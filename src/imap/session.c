@@ -518,6 +518,11 @@ sess_enter(struct sess *s, struct err *err)
 		return -1;
 	s->level = s->caps.text.len == 0 ? LEVEL_IMAP2BIS : caps_level(&s->caps);
 	s->numbered = !level_has_uids(s->level);
+	if (s->numbered && s->at->needs_uids)
+		return err_set(err, ERR_NOT_IMAP,
+		    "%s does not know CAPABILITY (it answered '%s'): it speaks IMAP2bis or IMAP2, from "
+		    "which mail can be read; a destination must speak IMAP4",
+		    s->at->host, s->reply);
 	s->quirks = quirks_of(s->greeting, NULL, s->at->host);
 	return 0;
 }
@@ -618,6 +623,7 @@ sess_close(struct sess **sp)
 	free(s->greeting);
 	free(s->product);
 	free(s->number);
+	free(s->open_name);
 	free(s);
 	*sp = NULL;
 }

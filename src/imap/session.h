@@ -63,6 +63,7 @@ struct sess {
 	bool numbered, no_examine;
 	uint32_t *number;
 	size_t n_numbers;
+	char *open_name; /* of the folder opened last, by sess_examine or sess_select; NULL */
 	/* The shortest trip so far: a login costs a server its time, a busy machine ours. 0: none. */
 	int64_t rtt_us;
 };

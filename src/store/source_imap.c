@@ -507,6 +507,9 @@ examine_again(struct source *s, uint32_t *ret_exists, struct err *err)
 	s->s->map = NULL;
 	if (sess_examine(s->s, slice_str(s->folder), &head, err) < 0)
 		return -1;
+	/* The folder was open: UW imap-4 does not tell its EXISTS again. */
+	if (!s->s->exists_known)
+		return 0;
 	*ret_exists = head.exists;
 	if (head.exists <= uidset_count(&s->map) || last >= UINT32_MAX - 1)
 		return 0;

@@ -96,7 +96,7 @@ struct reading {
 	size_t lent; /* handed out, to be skipped before the next */
 	int parts_left;
 	bool uid_seen; /* the response named the UID before the body */
-	uint64_t slice_at; /* FORM_SLICES: origin of the current slice */
+	uint64_t slice_at; /* form_sliced: origin of the current slice */
 	enum form form;
 };
 
@@ -259,6 +259,7 @@ enum step source_imap_next(struct source *s, struct offer *ret, struct err *err)
 int source_imap_read(struct source *s, struct slice *ret, struct err *err) WARN_UNUSED;
 int source_send_body(struct source *s, int kind, uint32_t uid, enum form f, uint64_t origin,
     uint32_t *ret_tag, struct err *err) WARN_UNUSED;
+void source_slice_origin(struct fetch_data *f, enum form form, uint64_t asked);
 bool source_is_notice(struct source *s, const struct resp *r,
     struct err *err) WARN_UNUSED; /* err->kind says whether reading failed */
 bool source_body_start(struct source *s, const struct resp *r, uint32_t uid, struct wanted *want,

@@ -139,9 +139,11 @@ source_alone_body(struct source *s, struct resp *r, struct err *err)
 		return source_skip_fetch(s, r, err) < 0 ? PUMP_ERR : PUMP_AGAIN;
 	}
 
-	bool whole = form_parts(s->alone_form) == 1 && s->alone_form != FORM_SLICES &&
+	bool whole = form_parts(s->alone_form) == 1 && !form_sliced(s->alone_form) &&
 		     !form_header_only(s->alone_form);
 	bool notice = source_is_notice(s, r, &io);
+
+	source_slice_origin(&r->fetch, s->alone_form, 0);
 	bool is_short =
 	    whole && !d->accept && !notice && d->size_known && r->fetch.octets < d->size;
 

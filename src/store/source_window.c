@@ -69,7 +69,7 @@ source_imap_ask(struct source *s, const struct want *want, size_t n, struct err 
 				"the connection was lost while the message was read", NULL);
 
 			if (d != NULL)
-				d->tried = ~(1u << FORM_SLICES | 1u << FORM_HEADER |
+				d->tried = ~(FORMS_SLICED | 1u << FORM_HEADER |
 					     1u << FORM_RFC822_HEADER);
 			continue;
 		}
@@ -173,12 +173,27 @@ window_send(struct source *s, struct window *w, bool *ret_sent, struct err *err)
 	return rc;
 }
 
+/* PARTIAL takes sequence numbers alone (RFC 1730 6.4.6); origins begin at 1. Where the map does not
+ * have every message, its number is not known: then nothing is asked. */
+static int
+send_partial(struct source *s, int kind, uint32_t uid, uint64_t origin, uint32_t *ret_tag,
+    struct err *err)
+{
+	if (uidset_count(&s->map) != s->s->exists || !uidset_has(&s->map, uid))
+		return sess_send(s->s, kind, ret_tag, err, "NOOP");
+	return sess_send(s->s, kind, ret_tag, err, "PARTIAL %llu RFC822.PEEK %llu %d",
+	    (unsigned long long)uidset_count_below(&s->map, uid) + 1, (unsigned long long)origin + 1,
+	    SLICE_OCTETS);
+}
+
 int
 source_send_body(struct source *s, int kind, uint32_t uid, enum form f, uint64_t origin,
     uint32_t *ret_tag, struct err *err)
 {
 	char set[16], items[80];
 
+	if (f == FORM_PARTIAL)
+		return send_partial(s, kind, uid, origin, ret_tag, err);
 	snprintf(set, sizeof(set), "%u", uid);
 	if (f == FORM_SLICES)
 		snprintf(items, sizeof(items), "(%s<%llu.%d>)", form_items(f),
@@ -218,14 +233,18 @@ send_windows(struct source *s, struct err *err)
 static void
 give_up_windows(struct source *s)
 {
+	struct ladder l = source_ladder(s);
+	const char *why = ladder_withheld(&l, FORMS_SLICED)
+			      ? "only forms that set \\Seen are left"
+			      : "the server refuses every form of asking for a message";
+
 	while (s->first != NULL) {
 		struct window *w = s->first;
 
 		for (size_t i = 0; i < w->n; i++)
 			if (!w->want[i].done)
 				source_doubt(s, w->want[i].uid, w->want[i].size_known,
-				    w->want[i].size,
-				    "the server refuses every form of asking for a message", NULL);
+				    w->want[i].size, why, NULL);
 		source_window_drop(s, w);
 	}
 }
@@ -272,7 +291,7 @@ source_send_ahead(struct source *s, struct offer *ret, struct err *err)
 		struct ladder l = source_ladder(s);
 
 		/* Slices are for single messages: a window of them would be many commands. */
-		form = s->try_form = ladder_first(&l, 1u << FORM_SLICES, true);
+		form = s->try_form = ladder_first(&l, FORMS_SLICED, true);
 		if (form == FORM_NONE) {
 			give_up_windows(s);
 			return STEP_ITEM;

@@ -85,8 +85,14 @@ class Old(Server):
         return [*(f"* MAILBOX {n}\r\n".encode("latin-1") for n in names),
                 call.tagged(f"OK FIND {what} completed")]
 
+    def _open(self, call, cursor, read_only):
+        open_before = call.session.folder
+        pieces = super()._open(call, cursor, read_only)
+        # What is told already is not told again.
+        return [p for p in pieces if not (open_before is call.session.folder and " EXISTS" in str(p))]
+
     def open_lines(self, session, folder, read_only):
-        return [f"* {len(folder)} EXISTS\r\n"
+        return [f"* {len(folder)} EXISTS\r\n",
                 "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen)\r\n* 0 RECENT\r\n"]
 
     def do_append(self, call, cursor):
