@@ -16,6 +16,13 @@ struct state_backend_ops {
 	int (*open)(struct backend **ret, const char *job_dir, bool create, struct err *err);
 	void (*close)(struct backend **b);
 	int (*unclean)(struct backend *b, bool *ret, struct err *err);
+	/* Be known as a process at work, until it is closed; beside: others may share the job. */
+	int (*join)(struct backend *b, bool beside, struct err *err);
+	int (*share)(struct backend *b, enum sharing s, struct err *err);
+	int (*peers)(struct backend *b, struct peers *ret, struct err *err);
+	int (*take)(struct backend *b, int64_t account, enum taken *ret, struct err *err);
+	int (*release)(struct backend *b, int64_t account, struct err *err);
+	int (*places)(struct backend *b, struct place *io, size_t n, struct err *err);
 	/* Many writing functions as one transaction, durable at its end; one that fails in it undoes
 	 * itself alone. lost: one that failed took the whole transaction with it, which is to be
 	 * ended with keep false: nothing of it is there. -1 of the end: likewise. */

@@ -7,7 +7,9 @@
  * A commit costs a sync, and many accounts commit at once: so the keeper takes all that is in the
  * queue as one group. The files of its batches are synced first (settle.h), then the event log that
  * speaks of them, then all is applied in the order of the queue within one transaction, and nobody is
- * answered before its commit. Each request has a savepoint: one that is refused fails alone. What is committed is always a prefix of what was put: a batch whose
+ * answered before its commit. Each request has a savepoint: one that is refused fails alone, and so does
+ * a batch under a lease that another process has taken over: no more is taken under that lease. Else what
+ * is committed is always a prefix of what was put: a batch whose
  * files or rows fail ends the group in front of it. It leaves the state latched, as later batches
  * could not be a prefix any more: every later call fails alike, and nobody waits for what will
  * not come. So does a commit that fails with a batch in it.
@@ -43,7 +45,7 @@ struct state {
 	struct backend *backend;
 	struct job_lock *lock;
 	struct settle_system system;
-	bool unclean;
+	char *dir;
 	struct queue *queue; /* NULL: reading only */
 	pthread_t keeper;
 	pthread_mutex_t mutex; /* all below; when reading, the backend too */
@@ -53,6 +55,9 @@ struct state {
 	uint64_t put, ended; /* batches so far, numbered as the queue has them */
 	pthread_mutex_t order; /* a batch gets its number and its place in the queue together */
 	struct err failed; /* latched; ERR_NONE: none */
+	struct lease *lost; /* under which a batch was refused */
+	size_t n_lost;
+	bool unclean;
 	struct evlog *log;
 };
 
@@ -155,6 +160,16 @@ state_serve(struct state *t, struct request *r, struct err *err)
 		return ops->compact(b, err);
 	case REQUEST_BACKUP:
 		return ops->backup(b, r->backup, err);
+	case REQUEST_SHARE:
+		return ops->share(b, (enum sharing)r->id, err);
+	case REQUEST_PEERS:
+		return ops->peers(b, r->peers, err);
+	case REQUEST_TAKE:
+		return ops->take(b, r->id, r->taken, err);
+	case REQUEST_RELEASE:
+		return ops->release(b, r->id, err);
+	case REQUEST_PLACES:
+		return ops->places(b, r->places, (size_t)r->id, err);
 	}
 	abort(); /* no other kinds are made */
 }
@@ -198,6 +213,11 @@ request_reads(const struct request *r)
 	case REQUEST_FOLDER:
 	case REQUEST_FOLDER_RENAME:
 	case REQUEST_SERVER_SET:
+	case REQUEST_SHARE:
+	case REQUEST_PEERS:
+	case REQUEST_TAKE:
+	case REQUEST_RELEASE:
+	case REQUEST_PLACES:
 		return false;
 	default:
 		return true;
@@ -224,6 +244,11 @@ request_lasts(const struct request *r)
 	case REQUEST_SERVER_SET:
 	case REQUEST_FOLDER:
 	case REQUEST_BARRIER:
+	case REQUEST_SHARE:
+	case REQUEST_PEERS:
+	case REQUEST_TAKE:
+	case REQUEST_RELEASE:
+	case REQUEST_PLACES:
 		return false;
 	default:
 		return true;
@@ -285,13 +310,39 @@ group_waits(struct state *t, const struct group *writers, const struct request *
 	return false;
 }
 
+/* Another process has the account: nothing more under that lease. Mutex held. */
+static void
+state_lose(struct state *t, const struct lease *l)
+{
+	t->lost = mem_resize(t->lost, t->n_lost + 1, sizeof(*t->lost));
+	t->lost[t->n_lost++] = *l;
+}
+
+/* Mutex held. */
+static bool
+state_has_lost(const struct state *t, const struct lease *l)
+{
+	for (size_t i = 0; i < t->n_lost; i++)
+		if (t->lost[i].account == l->account && t->lost[i].epoch == l->epoch)
+			return true;
+	return false;
+}
+
+static int
+state_taken(struct err *err)
+{
+	return err_set(err, ERR_TAKEN, "the account was taken over by another process");
+}
+
 /* A batch has ended, one way or the other: its place is free. Mutex held. */
 static void
 state_end_batch(struct state *t, const struct request *r)
 {
 	size_t i = 0;
 
-	if (r->rc < 0 && t->failed.kind == ERR_NONE)
+	if (r->rc < 0 && r->err.kind == ERR_TAKEN)
+		state_lose(t, &r->lease);
+	else if (r->rc < 0 && t->failed.kind == ERR_NONE)
 		t->failed = r->err;
 	while (t->flying[i] != r->lease.account)
 		i++;
@@ -406,7 +457,7 @@ group_serve(struct state *t, struct group *g, size_t len, bool *ret_folders, str
 			*err = r->err;
 			return -1;
 		}
-		if (r->kind == REQUEST_BATCH) {
+		if (r->kind == REQUEST_BATCH && r->err.kind != ERR_TAKEN) {
 			group_fail(g, i, &r->err);
 			return 0;
 		}
@@ -544,17 +595,20 @@ int
 state_open(struct state **ret, const char *job_dir, enum state_mode mode, struct err *err)
 {
 	AUTO(state_close) struct state *t = state_new();
-	bool run = mode == STATE_RUN;
+	bool writes = mode != STATE_READ;
 
-	if (run && (file_make_dirs(job_dir, err) < 0 || job_lock_take(&t->lock, job_dir, err) < 0))
+	t->dir = mem_copy_str(job_dir);
+	if (mode == STATE_RUN &&
+	    (file_make_dirs(job_dir, err) < 0 || job_lock_take(&t->lock, job_dir, err) < 0))
 		return -1;
-	if (run && settle_system_open(&t->system, job_dir, err) < 0)
+	if (writes && settle_system_open(&t->system, job_dir, err) < 0)
 		return -1;
-	if (t->ops->open(&t->backend, job_dir, run, err) < 0)
+	if (t->ops->open(&t->backend, job_dir, writes, err) < 0)
 		return -1;
 	if (t->ops->unclean(t->backend, &t->unclean, err) < 0)
 		return -1;
-	if (run && state_start_keeper(t, err) < 0)
+	t->unclean |= mode == STATE_JOIN;
+	if (writes && (t->ops->join(t->backend, mode == STATE_JOIN, err) < 0 || state_start_keeper(t, err) < 0))
 		return -1;
 	*ret = t;
 	t = NULL;
@@ -581,6 +635,8 @@ state_close(struct state **ret)
 	pthread_cond_destroy(&t->batches_ended);
 	pthread_mutex_destroy(&t->mutex);
 	free(t->flying);
+	free(t->lost);
+	free(t->dir);
 	free(t);
 	*ret = NULL;
 }
@@ -596,7 +652,43 @@ state_set_log(struct state *t, struct evlog *log)
 bool
 state_was_unclean(struct state *t)
 {
-	return t->unclean;
+	pthread_mutex_lock(&t->mutex);
+	bool unclean = t->unclean;
+	pthread_mutex_unlock(&t->mutex);
+	return unclean;
+}
+
+/* ---- several processes ---- */
+
+bool
+state_leads(struct state *t)
+{
+	struct err ignored;
+
+	return t->lock != NULL || (t->queue != NULL && job_lock_take(&t->lock, t->dir, &ignored) == 0);
+}
+
+int
+state_share(struct state *t, enum sharing s, struct err *err)
+{
+	struct request r = { .kind = REQUEST_SHARE, .id = s };
+
+	if (state_ask(t, &r, err) < 0)
+		return -1;
+	/* Accounts may come from a process that was killed. */
+	pthread_mutex_lock(&t->mutex);
+	t->unclean |= s == SHARING;
+	pthread_mutex_unlock(&t->mutex);
+	return 0;
+}
+
+int
+state_holds(struct state *t, const struct lease *l, struct err *err)
+{
+	pthread_mutex_lock(&t->mutex);
+	bool lost = state_has_lost(t, l);
+	pthread_mutex_unlock(&t->mutex);
+	return lost ? state_taken(err) : 0;
 }
 
 /* ---- writing ---- */
@@ -662,7 +754,7 @@ state_put(struct state *t, const struct lease *l, struct batch **b, struct err *
 		return err_set(
 		    err, ERR_FULL, "the texts of one batch of messages do not fit into memory");
 	}
-	if (state_take_place(t, l->account, err) < 0) {
+	if (state_holds(t, l, err) < 0 || state_take_place(t, l->account, err) < 0) {
 		batch_free(b);
 		return -1;
 	}

@@ -40,7 +40,12 @@ enum request_kind {
 	REQUEST_SERVER_SET,
 	REQUEST_OUTCOME,
 	REQUEST_COMPACT,
-	REQUEST_BACKUP
+	REQUEST_BACKUP,
+	REQUEST_SHARE,
+	REQUEST_PEERS,
+	REQUEST_TAKE,
+	REQUEST_RELEASE,
+	REQUEST_PLACES
 };
 
 struct request {
@@ -111,6 +116,9 @@ struct request {
 		} server;
 		int *outcome;
 		const char *backup;
+		struct peers *peers;
+		enum taken *taken;
+		struct place *places;
 	};
 };
 

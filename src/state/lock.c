@@ -1,4 +1,4 @@
-/* The lock on a job directory. flock rather than the database's own lock, so that a second
+/* The locks on a job directory. flock rather than the database's own lock, so that a second
  * process is refused before it touches anything and can be told who is there; and rather than
  * fcntl, whose lock any close of the file drops. */
 #include "state/lock.h"
@@ -52,6 +52,37 @@ job_lock_sign(int fd, const char *path, struct err *err)
 	return file_write(fd, text, (size_t)len, err) < 0 ? err_wrap(err, "'%s'", path) : 0;
 }
 
+/* Open and lock; ERR_BUSY without a text for people when another process has it. */
+static int
+lock_open(const char *path, int *ret, struct err *err)
+{
+	AUTO(file_close)
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600);
+
+	if (fd < 0)
+		return err_set_sys(err, ERR_CREATE, "create '%s'", path);
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno == EWOULDBLOCK) {
+			*ret = fd;
+			fd = -1;
+			return err_set(err, ERR_BUSY, "'%s' is locked", path);
+		}
+		if (errno != EINTR)
+			return err_set_sys(err, ERR_DISK, "lock '%s'", path);
+	}
+	*ret = fd;
+	fd = -1;
+	return 0;
+}
+
+static void
+lock_keep(struct job_lock **ret, int *fd)
+{
+	*ret = mem_new(sizeof **ret);
+	(*ret)->fd = *fd;
+	*fd = -1;
+}
+
 int
 job_lock_take(struct job_lock **ret, const char *job_dir, struct err *err)
 {
@@ -59,22 +90,56 @@ job_lock_take(struct job_lock **ret, const char *job_dir, struct err *err)
 	AUTO(mem_free_str) char *path = NULL;
 
 	if (asprintf(&path, "%s/imex.lock", job_dir) < 0)
-		return err_set(err, ERR_CREATE, "name '%s/imex.lock'", job_dir);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600);
-	if (fd < 0)
-		return err_set_sys(err, ERR_CREATE, "create '%s'", path);
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno == EWOULDBLOCK)
-			return job_lock_busy(fd, job_dir, err);
-		if (errno != EINTR)
-			return err_set_sys(err, ERR_DISK, "lock '%s'", path);
-	}
+		abort();
+	if (lock_open(path, &fd, err) < 0)
+		return fd >= 0 ? job_lock_busy(fd, job_dir, err) : -1;
 	if (job_lock_sign(fd, path, err) < 0)
 		return -1;
-	*ret = mem_new(sizeof **ret);
-	(*ret)->fd = fd;
-	fd = -1;
+	lock_keep(ret, &fd);
 	return 0;
+}
+
+/* ---- one a process ---- */
+
+static char *
+process_path(const char *job_dir, int64_t number)
+{
+	char *path;
+
+	if (asprintf(&path, "%s/imex.process.%lld", job_dir, (long long)number) < 0)
+		abort();
+	return path;
+}
+
+int
+process_lock_take(struct job_lock **ret, const char *job_dir, int64_t number, struct err *err)
+{
+	AUTO(file_close) int fd = -1;
+	AUTO(mem_free_str) char *path = process_path(job_dir, number);
+
+	if (lock_open(path, &fd, err) < 0)
+		return -1;
+	lock_keep(ret, &fd);
+	return 0;
+}
+
+bool
+process_lock_held(const char *job_dir, int64_t number)
+{
+	AUTO(mem_free_str) char *path = process_path(job_dir, number);
+	AUTO(file_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	if (fd < 0)
+		return errno != ENOENT;
+	return flock(fd, LOCK_SH | LOCK_NB) < 0;
+}
+
+void
+process_lock_remove(const char *job_dir, int64_t number)
+{
+	AUTO(mem_free_str) char *path = process_path(job_dir, number);
+
+	(void)unlink(path);
 }
 
 void

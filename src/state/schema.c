@@ -84,6 +84,16 @@ static const char *const schema_steps[] = {
 	/* 4: messages of servers without UIDs */
 	"CREATE TABLE numbered(folder INTEGER NOT NULL, uid INTEGER NOT NULL, size INTEGER, date "
 	"INTEGER, head BLOB, PRIMARY KEY(folder, uid)) WITHOUT ROWID;",
+	/* 5: several processes */
+	"ALTER TABLE account ADD COLUMN owner INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE account ADD COLUMN round INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE process(id INTEGER PRIMARY KEY AUTOINCREMENT, pid INTEGER NOT NULL, run INTEGER,"
+	" sharing INTEGER NOT NULL DEFAULT 0);"
+	"CREATE TABLE place(host_port TEXT NOT NULL, process INTEGER NOT NULL, open INTEGER NOT NULL,"
+	" logins INTEGER NOT NULL, PRIMARY KEY(host_port, process)) WITHOUT ROWID;"
+	"CREATE TABLE bearing(host_port TEXT PRIMARY KEY, ceiling INTEGER NOT NULL DEFAULT 0,"
+	" ceiling_ms INTEGER NOT NULL DEFAULT 0, held_until_ms INTEGER NOT NULL DEFAULT 0,"
+	" closed INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;",
 };
 
 const int schema_version = (int)COUNT_OF(schema_steps);

@@ -257,6 +257,7 @@ sqlite_close(struct backend **ret)
 
 	if (b == NULL)
 		return;
+	sqlite_part(b);
 	for (size_t i = 0; i < STMTS; i++)
 		(void)sqlite3_finalize(b->stmt[i]);
 	(void)sqlite3_close_v2(b->db);
@@ -367,8 +368,8 @@ sqlite_note_get(struct backend *b, const char *key, char **ret, struct err *err)
 	return 0;
 }
 
-/* Runs that did not end by themselves are over now; this one takes their place as the one
- * without an end. */
+/* Runs that did not end by themselves are over now, but for those of processes that share the job; this
+ * one takes their place as the one without an end. */
 static int
 sqlite_run_add(struct backend *b, const struct run_rec *r, int64_t *ret, struct err *err)
 {
@@ -387,7 +388,10 @@ sqlite_run_add(struct backend *b, const struct run_rec *r, int64_t *ret, struct 
 	if (query_run(&killed, err) < 0 || query_run(&attempts, err) < 0 || query_run(&q, err) < 0)
 		return -1;
 	*ret = sqlite3_last_insert_rowid(b->db);
-	return 0;
+	AUTO(query_done) struct query mine = query_start(b, STMT_PEER_RUN);
+	query_int(&mine, b->process);
+	query_int(&mine, *ret);
+	return query_run(&mine, err);
 }
 
 static int
@@ -452,6 +456,12 @@ const struct state_backend_ops state_sqlite = {
 	.open = sqlite_open,
 	.close = sqlite_close,
 	.unclean = sqlite_unclean,
+	.join = sqlite_join,
+	.share = sqlite_share,
+	.peers = sqlite_peers,
+	.take = sqlite_take,
+	.release = sqlite_release,
+	.places = sqlite_places,
 	.group_begin = sqlite_group_begin,
 	.durable = sqlite_durable,
 	.changes = sqlite_changes,

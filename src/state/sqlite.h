@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "state/backend.h"
+#include "state/lock.h"
 
 enum stmt_no {
 #define STMT(name, sql) STMT_##name,
@@ -24,6 +25,9 @@ struct backend {
 	bool lazy; /* commits are not synced */
 	bool in_group, group_bad; /* within group_begin and group_end; a savepoint would not end */
 	sqlite3_stmt *stmt[STMTS];
+	int64_t process; /* this one; 0: it only reads */
+	struct job_lock *process_lock;
+	bool sharing;
 	int64_t pair_old, pair_new; /* what temp.pair was made for; 0: nothing */
 	uint32_t pair_after; /* given so far */
 };
@@ -125,6 +129,17 @@ int sqlite_server_get(
 int sqlite_server_set(
     struct backend *b, const char *host_port, const struct server_facts *f, struct err *err);
 int sqlite_outcome(struct backend *b, int *ret, struct err *err);
+
+/* ---- sqlite_peers.c ---- */
+int sqlite_join(struct backend *b, bool beside, struct err *err) WARN_UNUSED;
+void sqlite_part(struct backend *b); /* the end of that; what it had is free */
+int sqlite_share(struct backend *b, enum sharing s, struct err *err) WARN_UNUSED;
+int sqlite_peers(struct backend *b, struct peers *ret, struct err *err) WARN_UNUSED;
+int sqlite_take(struct backend *b, int64_t account, enum taken *ret, struct err *err) WARN_UNUSED;
+int sqlite_release(struct backend *b, int64_t account, struct err *err) WARN_UNUSED;
+int sqlite_places(struct backend *b, struct place *io, size_t n, struct err *err) WARN_UNUSED;
+/* ERR_TAKEN when another process has it, or is through with it. */
+int sqlite_may_claim(struct backend *b, int64_t account, const char *name, struct err *err) WARN_UNUSED;
 
 /* ---- sqlite_copy.c ---- */
 int sqlite_compact(struct backend *b, struct err *err) WARN_UNUSED;

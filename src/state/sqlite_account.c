@@ -41,6 +41,8 @@ account_read(const struct query *q, struct arena *a, struct account_rec *ret, bo
 		.day = col_int(q, 15),
 		.bytes_day = (uint64_t)col_int(q, 16),
 		.bytes_known = (uint64_t)col_int(q, 17),
+		.round = col_int(q, 18),
+		.process = col_int(q, 19),
 	};
 }
 
@@ -106,8 +108,11 @@ account_take(struct backend *b, int64_t id, const struct account_rec *want, stru
 {
 	AUTO(query_done) struct query q = query_start(b, STMT_ACCOUNT_CLAIM);
 
+	if (sqlite_may_claim(b, id, want->dir, err) < 0)
+		return -1;
 	account_bind(&q, id, want, ACCOUNT_RUNNING);
 	query_int(&q, clock_wall_ms());
+	query_int(&q, b->process);
 	return query_run(&q, err);
 }
 
@@ -115,7 +120,8 @@ static int
 account_get(struct backend *b, int64_t id, struct arena *a, struct account_rec *ret,
     struct lease *lease, struct err *err)
 {
-	AUTO(query_done) struct query q = query_start(b, STMT_ACCOUNT_GET);
+	AUTO(query_done)
+	struct query q = query_start(b, b->version < 5 ? STMT_ACCOUNT_GET_3 : STMT_ACCOUNT_GET);
 	bool full = false;
 
 	query_int(&q, id);
@@ -199,7 +205,8 @@ sqlite_account_end(struct backend *b, const struct lease *l, enum account_status
 }
 
 static int
-account_queue(struct backend *b, struct account_rec *io, struct arena *a, struct err *err)
+account_queue(
+    struct backend *b, struct account_rec *io, int64_t round, struct arena *a, struct err *err)
 {
 	AUTO(query_done) struct query q = query_start(b, STMT_ACCOUNT_QUEUE);
 	struct lease none;
@@ -212,21 +219,34 @@ account_queue(struct backend *b, struct account_rec *io, struct arena *a, struct
 		query_int(&q, (int64_t)io->bytes_known);
 	else
 		query_null(&q);
+	query_int(&q, round);
 	if (query_run(&q, err) < 0)
 		return -1;
 	return account_get(b, id, a, io, &none, err);
+}
+
+static int
+account_round(struct backend *b, int64_t *ret, struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(b, STMT_ACCOUNT_ROUND);
+
+	if (query_row(&q, err) < 0)
+		return -1;
+	*ret = col_int(&q, 0);
+	return 0;
 }
 
 int
 sqlite_account_queue(
     struct backend *b, struct account_rec *io, size_t n, struct arena *a, struct err *err)
 {
-	int rc = 0;
+	int64_t round = 0;
 
 	if (db_begin(b, err) < 0)
 		return -1;
+	int rc = account_round(b, &round, err);
 	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = account_queue(b, &io[i], a, err);
+		rc = account_queue(b, &io[i], round, a, err);
 	return db_end(b, rc, err);
 }
 
@@ -302,7 +322,9 @@ sqlite_accounts(
     struct backend *b, struct arena *a, struct account_rec **ret, size_t *ret_len, struct err *err)
 {
 	AUTO(query_done)
-	struct query q = query_start(b, b->version < 3 ? STMT_ACCOUNTS_2 : STMT_ACCOUNTS);
+	struct query q = query_start(b, b->version < 3 ? STMT_ACCOUNTS_2
+					: b->version < 5  ? STMT_ACCOUNTS_3
+							  : STMT_ACCOUNTS);
 	AUTO(rows_done) struct rows rows = { .each = sizeof **ret };
 	bool full = false;
 	int rc;

@@ -469,7 +469,7 @@ sqlite_check_lease(struct backend *b, const struct lease *l, struct err *err)
 		return db_damaged(b, err, "an account has no row");
 	if (col_int(&q, 0) == l->epoch)
 		return 0;
-	return err_set(err, ERR_BUSY, "account '%s' was taken over by another worker",
+	return err_set(err, ERR_TAKEN, "account '%s' was taken over by another process",
 	    (const char *)sqlite3_column_text(q.stmt, 1));
 }
 

@@ -281,6 +281,36 @@ state_newest(
 	return state_ask(t, &r, err);
 }
 
+/* ---- several processes ---- */
+
+int
+state_peers(struct state *t, struct peers *ret, struct err *err)
+{
+	return state_ask(t, &(struct request){ .kind = REQUEST_PEERS, .peers = ret }, err);
+}
+
+int
+state_take(struct state *t, int64_t account, enum taken *ret, struct err *err)
+{
+	struct request r = { .kind = REQUEST_TAKE, .id = account, .taken = ret };
+
+	return state_ask(t, &r, err);
+}
+
+int
+state_release(struct state *t, int64_t account, struct err *err)
+{
+	return state_ask(t, &(struct request){ .kind = REQUEST_RELEASE, .id = account }, err);
+}
+
+int
+state_places(struct state *t, struct place *io, size_t n, struct err *err)
+{
+	struct request r = { .kind = REQUEST_PLACES, .id = (int64_t)n, .places = io };
+
+	return state_ask(t, &r, err);
+}
+
 /* ---- folders and messages ---- */
 
 int

@@ -11,7 +11,7 @@
  * keeper every call returns that error, and waiters wake.
  *
  * Errors: ERR_STATE (65, damaged), ERR_NEWER_STATE, ERR_OTHER_JOB (78), ERR_BUSY (75, another
- * process: its pid is named), ERR_NO_INPUT (66, no job there), ERR_CONFIG (78, WAL on a network
+ * process: its pid is named), ERR_TAKEN (the account is another process's), ERR_NO_INPUT (66, no job there), ERR_CONFIG (78, WAL on a network
  * file system), ERR_DISK, ERR_FULL. */
 #ifndef STATE_STATE_H
 #define STATE_STATE_H
@@ -28,7 +28,8 @@
 struct state;
 
 enum state_mode {
-	STATE_RUN, /* create if absent; one process at a time */
+	STATE_RUN, /* create if absent; alone, or the first of those that share the job */
+	STATE_JOIN, /* the job exists: beside processes that share it, or with none */
 	STATE_READ /* status, report, verify: read only, also beside a running process */
 };
 
@@ -60,7 +61,9 @@ struct pending {
 
 struct lease {
 	int64_t account; /* row id */
-	int64_t epoch; /* raised by every claim; a commit under an older one fails with ERR_BUSY */
+	/* Raised by every claim, and when the claims of a process that is gone are freed; a commit under
+	 * an older one fails with ERR_TAKEN, alone, and so does all that follows under that lease. */
+	int64_t epoch;
 };
 
 struct folder_rec {
@@ -242,6 +245,8 @@ struct account_rec {
 	int64_t day; /* UTC day, days since 1970, that bytes_day is of; 0: none yet */
 	uint64_t bytes_day; /* octets fetched on that day */
 	uint64_t bytes_known; /* size of the account in octets, as a listing told; 0: unknown */
+	int64_t round; /* of the list that it was last queued by: the highest is the last list's; 0: none */
+	int64_t process; /* pid of the process that has it; 0: none */
 };
 /* Find or add many accounts in one commit, without claiming them: they are queued now, and have no
  * attempt, wait or error of this run. What is known of them from earlier runs stays; one that is
@@ -251,7 +256,8 @@ int state_account_queue(struct state *t, struct account_rec *io, size_t n, struc
     struct err *err) WARN_UNUSED;
 /* Find or add the account; twins by case get "~2" in io->dir (rules.md 3.2). In: name, dir (as
  * account_dir gives it: this identifies the account), login, host, port. Out: all fields; it is
- * running now. */
+ * running now, and this process has it. ERR_TAKEN: another process has it or, where the job is
+ * shared, is through with it. */
 int state_claim(struct state *t, struct account_rec *io, struct arena *a, struct lease *ret,
     struct err *err) WARN_UNUSED;
 int state_account_end(struct state *t, const struct lease *l, enum account_status s,
@@ -282,6 +288,59 @@ int state_newest(struct state *t, struct arena *a, struct newest **ret, size_t *
 /* Of every account that has folders, by account. */
 int state_tallies(struct state *t, struct arena *a, struct tally **ret, size_t *ret_len,
     struct err *err) WARN_UNUSED;
+
+/* ---- several processes on one job (rules.md 4.7) ----
+ * A process that writes is known to the state, and holds a lock that ends with it, whatever ends it:
+ * so its claims need no clock to expire. The one that holds imex.lock leads: it answers for the job.
+ * Two work on the same job only after both share it; until then each is alone, and nothing of what
+ * only others ask for is kept. */
+enum sharing {
+	SHARING_NOT, /* others are refused */
+	SHARING_WILLING, /* others may join, and wait until it shares */
+	SHARING /* its places are told (state_places), and its claims count */
+};
+/* It only rises. */
+int state_share(struct state *t, enum sharing s, struct err *err) WARN_UNUSED;
+struct peers {
+	size_t others; /* processes besides this one */
+	size_t unready; /* of those, that do not share yet */
+	size_t gone; /* that had ended without a word: what they had is free now */
+};
+int state_peers(struct state *t, struct peers *ret, struct err *err) WARN_UNUSED;
+/* Does this process lead, now that it is asked? One that does not becomes it when none does. One
+ * thread at a time. */
+bool state_leads(struct state *t);
+/* True: what was put under this lease is, or will be, there. ERR_TAKEN: another process has the
+ * account, and a batch was refused. */
+int state_holds(struct state *t, const struct lease *l, struct err *err) WARN_UNUSED;
+enum taken {
+	TAKEN_NOW, /* this process has it, since now or before */
+	TAKEN_ELSEWHERE, /* another has it */
+	TAKEN_ENDED /* it has come to its end */
+};
+/* Before an account of the list is claimed, where the job is shared. */
+int state_take(struct state *t, int64_t account, enum taken *ret, struct err *err) WARN_UNUSED;
+/* This process is through with it. An account that was not released when the process ends is queued
+ * again for those that are left. */
+int state_release(struct state *t, int64_t account, struct err *err) WARN_UNUSED;
+/* Connections to servers. What is added to those of this process, and what was learnt; then the sums
+ * over all processes, and what is known, at one instant. Times are wall times in ms, 0: none. */
+struct bearing {
+	unsigned ceiling; /* 0: none is known */
+	int64_t ceiling_ms; /* when it was last refused or raised */
+	int64_t held_until_ms;
+	bool closed;
+};
+struct place {
+	const char *host; /* "host:port" */
+	int open, logins; /* added */
+	enum { LOGINS_SAME, LOGINS_GOOD, LOGINS_REFUSED } told; /* the row of refused ones */
+	bool learnt; /* `bearing` replaces what is kept, but for closed and held_until_ms, which rise */
+	struct bearing bearing;
+	/* out */
+	unsigned all_open, all_logins, refused;
+};
+int state_places(struct state *t, struct place *io, size_t n, struct err *err) WARN_UNUSED;
 
 /* ---- folders and messages ---- */
 /* All folders of an account in name order, older UIDVALIDITYs included. */

@@ -262,22 +262,17 @@ batch_that_is_refused_ends_its_group_in_front_of_it(void **state)
 {
 	pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 	struct job *job = *state, other;
-	struct lease old = job->lease;
 
 	state_set_workers(job->state, 2);
-	job_claim(job, "u@h");
 	other = another_account(job, "v@h");
 	pthread_mutex_lock(&gate);
 	put_gate(job, &gate);
 	put_messages(job, job->inbox.id, 1, 1);
-	struct lease lease = job->lease;
-	job->lease = old;
-	put_messages(job, job->inbox.id, 2, 1);
-	job->lease = lease;
+	put_messages(job, job->inbox.id + 1000, 2, 1);
 	put_messages(&other, other.inbox.id, 1, 1);
 	pthread_mutex_unlock(&gate);
 	assert_int_equal(state_barrier(job->state, &job->err), -1);
-	assert_int_equal(job->err.kind, ERR_BUSY);
+	assert_int_equal(job->err.kind, ERR_STATE);
 	assert_int_equal(listed_by_another(job), 1);
 	assert_int_equal(listed_by_another(&other), 0);
 	arena_done(&other.arena);
@@ -325,7 +320,7 @@ request_that_is_refused_fails_alone(void **state)
 		pthread_join(asker[i].thread, NULL);
 		assert_int_equal(asker[i].rc, i % 3 == 1 ? -1 : 0);
 		if (asker[i].rc < 0)
-			assert_int_equal(asker[i].err.kind, ERR_BUSY);
+			assert_int_equal(asker[i].err.kind, ERR_TAKEN);
 	}
 	assert_int_equal(listed_by_another(job), 1);
 	OK(state_barrier(job->state, &job->err));
@@ -485,14 +480,24 @@ commit_under_an_older_lease_is_refused(void **state)
 	assert_true(job->lease.epoch > old.epoch);
 	put_messages(job, job->inbox.id, 2, 1);
 	assert_int_equal(state_folder(job->state, &old, &f, &job->arena, &job->err), -1);
-	assert_int_equal(job->err.kind, ERR_BUSY);
+	assert_int_equal(job->err.kind, ERR_TAKEN);
 	assert_int_equal(state_account_end(job->state, &old, ACCOUNT_DONE, "", 0, &job->err), -1);
-	assert_int_equal(job->err.kind, ERR_BUSY);
+	assert_int_equal(job->err.kind, ERR_TAKEN);
 	batch_message(b, job->inbox.id, &m, VERDICTS);
+	OK(state_holds(job->state, &old, &job->err));
 	OK(state_put(job->state, &old, &b, &job->err));
-	assert_int_equal(state_barrier(job->state, &job->err), -1);
-	assert_int_equal(job->err.kind, ERR_BUSY);
+	OK(state_barrier(job->state, &job->err));
+	assert_int_equal(state_holds(job->state, &old, &job->err), -1);
+	assert_int_equal(job->err.kind, ERR_TAKEN);
 	assert_int_equal(listed_by_another(job), 1);
+	/* That lease alone is lost. */
+	b = batch_new();
+	assert_int_equal(state_put(job->state, &old, &b, &job->err), -1);
+	assert_int_equal(job->err.kind, ERR_TAKEN);
+	assert_null(b);
+	put_messages(job, job->inbox.id, 3, 1);
+	OK(state_barrier(job->state, &job->err));
+	assert_int_equal(listed_by_another(job), 2);
 }
 
 static void
