@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/by_login.h"
 #include "app/convert.h"
 #include "app/destination.h"
 #include "app/extract.h"
@@ -22,34 +23,6 @@ struct retry {
 	size_t len, done;	/* accounts to work on; accounts that need nothing */
 	size_t unbegun;		/* queued, and never begun, in a run killed before their options were kept */
 };
-
-/* Accounts in the order of their logins and servers, to be found by them. */
-struct by_login {
-	const struct account_rec **account;
-	size_t len;
-};
-
-static int
-login_order(const void *a, const void *b)
-{
-	const struct account_rec *x = *(const struct account_rec *const *)a;
-	const struct account_rec *y = *(const struct account_rec *const *)b;
-	int order = strcmp(x->login, y->login);
-
-	if (order == 0)
-		order = strcmp(x->host, y->host);
-	return order != 0 ? order : strcmp(x->port, y->port);
-}
-
-static void
-by_login_make(struct by_login *l, const struct report *r)
-{
-	l->account = mem_resize(NULL, r->n_accounts + 1, sizeof(*l->account));
-	l->len = r->n_accounts;
-	for (size_t i = 0; i < l->len; i++)
-		l->account[i] = &r->account[i];
-	qsort(l->account, l->len, sizeof(*l->account), login_order);
-}
 
 static bool
 retry_is_complete(const struct report *r, const struct account_rec *a)
@@ -70,11 +43,9 @@ retry_needs(const struct report *r, const struct by_login *l, const char *source
 	arena_init(&a, 64 * 1024);
 	int rc = imap_url_parse(source, &a, &url, err);
 	if (rc == 0) {
-		const struct account_rec want = { .login = url.user, .host = url.host, .port = url.port };
-		const struct account_rec *key = &want, **found =
-		    bsearch(&key, l->account, l->len, sizeof(*l->account), login_order);
+		const struct account_rec *found = by_login_find(l, &url);
 
-		*ret = found == NULL || !retry_is_complete(r, *found);
+		*ret = found == NULL || !retry_is_complete(r, found);
 	}
 	arena_done(&a);
 	return rc;
@@ -132,10 +103,10 @@ retry_read(struct retry *t, const char *dir, const char *only, struct err *err)
 	if (rc == 0 && (rc = report_open(&r, state, dir, false, err)) == 0) {
 		struct by_login l;
 
-		by_login_make(&l, &r);
+		by_login_init(&l, r.account, r.n_accounts);
 		rc = retry_choose(t, s, &r, &l, only, err);
 		t->unbegun = only ? 0 : retry_unbegun(&r, s);
-		free(l.account);
+		by_login_done(&l);
 		report_done(&r);
 	}
 	stored_free(&s);
@@ -248,7 +219,7 @@ cmd_retry(struct options *o, struct err *err)
 	if (rc == 0 && t.len == 1 && !o->users)
 		rc = retry_one(o, t.source[0], dest != NULL ? &into : NULL, err);
 	else if (rc == 0 && t.len > 0)
-		rc = retry_list(o, o->word[0], t.source, t.len, dest != NULL, err);
+		rc = retry_list(o, o->word[0], t.source, t.len, dest != NULL, NULL, err);
 	if (rc >= 0)
 		rc = retry_tell_unbegun(&t, rc);
 	free(t.source);

@@ -85,7 +85,10 @@ status_text(const struct account_rec *a, const struct tally *sum, const char *de
 		clock_iso(a->retry_at_ms, at);
 		out_printf(o, ": waiting until %s", at);
 	} else if (a->status == ACCOUNT_RUNNING && said->pid > 0) {
-		out_printf(o, ": running (process %ld)", (long)said->pid);
+		/* Several may share the job. */
+		long pid = a->process > 0 ? (long)a->process : (long)said->pid;
+
+		out_printf(o, ": running (process %ld)", pid);
 	} else if (watching) {
 		out_printf(o, ": %s (process %ld)", watching, (long)said->pid);
 	} else {
@@ -132,6 +135,8 @@ status_json(const struct account_rec *a, const struct tally *sum, const char *de
 		clock_iso(a->retry_at_ms, at);
 	json_put_str(b, "retry_at", a->retry_at_ms > 0 ? at : NULL);
 	json_put_int(b, "attempts", a->attempts);
+	if (a->status == ACCOUNT_RUNNING && a->process > 0)
+		json_put_int(b, "process", a->process);
 	json_close(b);
 	out_check(o);
 }

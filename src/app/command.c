@@ -58,6 +58,16 @@ const struct command command_table[] = {
 		.example = "imex retry anna",
 		.run = cmd_retry,
 	}, {
+		.name = "worker", .bit = CMD_WORKER, .args = "DIR [--users FILE]",
+		.min_words = 1, .max_words = 1,
+		.summary = "share the work of a run over a list",
+		.text =
+		    "Takes accounts of the list that extract or migrate was begun with in DIR, from\n"
+		    "the same state, beside the run that goes on there and other workers, or alone\n"
+		    "when it was stopped. Limits hold for all of them together.\n",
+		.example = "imex worker company --users company.csv",
+		.run = cmd_worker,
+	}, {
 		.name = "status", .bit = CMD_STATUS, .args = "DIR", .min_words = 1, .max_words = 1,
 		.summary = "one line per account, also while a run goes on",
 		.text = "Prints one line per account from the state in DIR alone.\n",

@@ -22,7 +22,8 @@ enum command_bit {
 	CMD_MIGRATE = 512,
 	CMD_UNDO = 1024,
 	CMD_JOB = 2048,
-	CMD_ALL = 4095,
+	CMD_WORKER = 4096,
+	CMD_ALL = 8191,
 	/* those that contact the server that mail comes from */
 	CMD_ONLINE = CMD_CHECK | CMD_EXTRACT | CMD_VERIFY | CMD_RETRY | CMD_CONTROL | CMD_MIGRATE,
 	/* those that may contact the server that mail goes to, and those that put mail there */
@@ -36,7 +37,9 @@ enum command_bit {
 	CMD_LISTS = CMD_CHECK | CMD_EXTRACT | CMD_MIGRATE | CMD_RETRY,
 	CMD_MANY = CMD_CHECK | CMD_EXTRACT | CMD_MIGRATE | CMD_CONTROL | CMD_RETRY,
 	/* those that may take a while */
-	CMD_WORKS = CMD_ONLINE | CMD_CONVERT | CMD_IMPORT | CMD_UNDO
+	CMD_WORKS = CMD_ONLINE | CMD_CONVERT | CMD_IMPORT | CMD_UNDO,
+	/* what prints of its work as it goes on */
+	CMD_SHOWS = CMD_WORKS | CMD_WORKER
 };
 
 struct command {
@@ -69,5 +72,6 @@ int cmd_migrate(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_undo(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_job(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_control(struct options *o, struct err *err) WARN_UNUSED;
+int cmd_worker(struct options *o, struct err *err) WARN_UNUSED;
 
 #endif

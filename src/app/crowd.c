@@ -8,11 +8,12 @@
 
 #include "app/backoff.h"
 #include "app/out.h"
+#include "app/share.h"
 #include "app/watch.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { EXIT_WARNED = 1, EXIT_BAD = 2, ALIKE_MIN = 10, THROTTLES_MAX = 100 };
+enum { EXIT_WARNED = 1, EXIT_BAD = 2, ALIKE_MIN = 10, THROTTLES_MAX = 100, ELSEWHERE_MS = 1000, EXITS = 128 };
 
 /* What is kept of a row between its tries. */
 struct attempt {
@@ -25,6 +26,7 @@ struct walk {
 	int (*last)(void *arg, struct err *err);
 	struct hosts *hosts;
 	struct orders *orders;
+	struct share *share; /* NULL: with nobody */
 	struct order_name *name; /* by row */
 	struct schedule *schedule;
 	struct schedule_item *item; /* by row */
@@ -32,6 +34,7 @@ struct walk {
 	/* the numbers of c, and all below */
 	pthread_mutex_t mutex;
 	size_t alike[ERR_KINDS]; /* accounts that failed for good */
+	size_t elsewhere[EXITS]; /* the same in other processes, by exit code */
 	size_t ended; /* accounts */
 	uint64_t jitter; /* state of a small generator */
 };
@@ -96,7 +99,7 @@ static void
 judge_alike(struct walk *w, const struct err *why)
 {
 	const struct options *o = w->c->o;
-	size_t n = ++w->alike[why->kind];
+	size_t n = ++w->alike[why->kind] + w->elsewhere[err_exit_code(why->kind)];
 	struct event e = { .no = EV_JOB_STOPPED, .level = LEVEL_ERROR };
 	struct err stop;
 
@@ -158,6 +161,37 @@ put_by(struct walk *w, size_t at, const struct err *why)
 	if (w->c->ops->waits)
 		w->c->ops->waits(w->c->arg, at, why, 0);
 	schedule_again(w->schedule, at, 0);
+}
+
+/* ---- what other processes do ---- */
+
+/* Nothing to do for this process: another has the account, or is through with it. */
+static bool
+is_elsewhere(struct walk *w, size_t at)
+{
+	struct err why = { 0 };
+	int code = 0;
+	size_t n;
+
+	switch (w->c->ops->take(w->c->arg, at, &code, &why)) {
+	case TAKEN_NOW:
+		return false;
+	case TAKEN_ELSEWHERE:
+		schedule_again(w->schedule, at, ELSEWHERE_MS);
+		return true;
+	case TAKEN_ENDED:
+		break;
+	}
+	pthread_mutex_lock(&w->mutex);
+	if (code > EXIT_BAD && code < EXITS)
+		w->elsewhere[code]++;
+	count_code(w, code);
+	n = w->ended;
+	pthread_mutex_unlock(&w->mutex);
+	orders_ended(w->orders, at);
+	w->c->ops->ended(w->c->arg, at, n, code, &why);
+	schedule_done(w->schedule, at);
+	return true;
 }
 
 /* After a try. 0: there will be another one; else how many accounts have come to their end. */
@@ -227,14 +261,20 @@ copy_one(struct walk *w, size_t at, enum seat_end *ret_end, struct err *why)
 	return *ret_end == SEAT_STOPPED ? EXIT_BAD : code;
 }
 
-/* In the pass that ends a watch: a login is refused once (rules.md 5). */
-static int
-refused_before(struct walk *w, size_t at, struct err *why)
+static void
+leave_places(struct walk *w, size_t at)
 {
 	struct shares shares;
 
 	shares_of(w, at, &shares);
 	shares_leave(&shares, LOGIN_NONE);
+}
+
+/* In the pass that ends a watch: a login is refused once (rules.md 5). */
+static int
+refused_before(struct walk *w, size_t at, struct err *why)
+{
+	leave_places(w, at);
 	(void)err_set(why, ERR_LOGIN, "not tried again, since its login was refused in this run");
 	return err_exit_code(ERR_LOGIN);
 }
@@ -248,6 +288,10 @@ work_on(struct walk *w, size_t at)
 
 	if (end == SEAT_HELD) {
 		put_by(w, at, &why);
+		return;
+	}
+	if (why.kind == ERR_TAKEN) {
+		schedule_again(w->schedule, at, ELSEWHERE_MS);
 		return;
 	}
 
@@ -280,6 +324,16 @@ leave_out(struct walk *w, size_t at)
 	schedule_done(w->schedule, at);
 }
 
+/* The same of one that has its places. */
+static bool
+is_elsewhere_placed(struct walk *w, size_t at)
+{
+	if (!is_elsewhere(w, at))
+		return false;
+	leave_places(w, at);
+	return true;
+}
+
 static void *
 worker(void *arg)
 {
@@ -288,11 +342,15 @@ worker(void *arg)
 	size_t at;
 
 	while ((next = schedule_next(w->schedule, &at)) != SCHEDULE_END) {
+		bool shared = share_on(w->share);
+
 		show_waiting(w);
-		if (next == SCHEDULE_CLOSED)
-			leave_out(w, at);
-		else
+		if (shared && next == SCHEDULE_TAKE && is_elsewhere_placed(w, at))
+			;
+		else if (next == SCHEDULE_TAKE)
 			work_on(w, at);
+		else if (!shared || !is_elsewhere(w, at))
+			leave_out(w, at);
 		show_waiting(w);
 	}
 	return NULL;
@@ -355,6 +413,7 @@ walk_init(struct walk *w, struct crowd *c)
 static void
 walk_done(struct walk *w)
 {
+	share_free(&w->share);
 	orders_free(&w->orders);
 	schedule_free(w->schedule);
 	hosts_free(w->hosts);
@@ -488,12 +547,23 @@ walk_all(void *arg, struct err *err)
 {
 	struct walk *w = arg;
 
+	if (w->c->sharing == CROWD_JOINED && share_wait(w->share, err) < 0)
+		return -1;
 	walk_workers(w);
 	if (w->c->o->watch && w->c->ops->source != NULL && !walk_over(w))
 		walk_watch(w);
 	if (w->last == NULL || walk_over(w))
 		return 0;
 	return w->last(w->c->arg, err);
+}
+
+static void
+walk_tick(void *arg)
+{
+	struct walk *w = arg;
+
+	orders_tick(w->orders);
+	share_tick(w->share);
 }
 
 /* A directory that cannot be listened in has failed before. */
@@ -504,9 +574,12 @@ walk_listen(struct walk *w)
 	struct event e = { .no = EV_ORDER, .level = LEVEL_WARNING };
 	struct err err;
 
-	if (w->c->dir && orders_listen(w->orders, w->c->dir, r->state, r->log, &err) < 0)
+	if (w->c->sharing != CROWD_ALONE)
+		w->share =
+		    share_new(r, w->c->dir, w->hosts, w->orders, w->c->sharing == CROWD_JOINED);
+	else if (w->c->dir && orders_listen(w->orders, w->c->dir, r->state, r->log, &err) < 0)
 		evlog_put(r->log, &e, "imex job cannot change this run: %s", err.text);
-	control_set_tick(r->control, orders_tick, w->orders);
+	control_set_tick(r->control, walk_tick, w);
 }
 
 void

@@ -28,6 +28,9 @@ struct crowd_ops {
 	void (*done)(void *arg, size_t at);
 	uint64_t (*came)(void *arg, size_t at);
 	void (*again)(void *arg);
+	/* Of a job that is shared: whose is it? TAKEN_ENDED: by another process; its exit code, and *why
+	 * (zeroed) as of `work`. */
+	enum taken (*take)(void *arg, size_t at, int *ret_code, struct err *why);
 	/* It is the n-th that has come to its end. */
 	void (*ended)(void *arg, size_t at, size_t n, int code, const struct err *why);
 };
@@ -39,6 +42,7 @@ struct crowd {
 	const struct userlist *list;
 	struct run *run; /* control and log */
 	const char *dir; /* job directory, with run->state, where imex job may change the run; NULL */
+	enum { CROWD_ALONE, CROWD_SHARES, CROWD_JOINED } sharing; /* with run->state; see share.h */
 	/* what became of them */
 	size_t complete, warned, failed, untried; /* accounts; untried ones count as failed, too */
 	struct err ended; /* what ended it all; kind NONE: nothing */

@@ -61,6 +61,37 @@ know_newest(struct migration *m, const struct account_rec *rec, struct arena *a,
 	return 0;
 }
 
+static void
+know_rows(struct migration *m, const struct account_rec *rec)
+{
+	for (size_t i = 0; i < m->list->len; i++) {
+		m->row[i].account = rec[i].id;
+		m->row[i].bytes_known = rec[i].bytes_known;
+		m->row[i].day = rec[i].day;
+		m->row[i].day_bytes = rec[i].bytes_day;
+	}
+}
+
+/* They are queued, and their options kept, by the process that began the run. */
+static int
+enlist_joined(struct migration *m, struct err *err)
+{
+	struct account_rec *now;
+	struct arena a;
+	size_t n;
+
+	know_rows(m, m->joined);
+	arena_init(&a, ROWS_ARENA);
+	int rc = know_newest(m, m->joined, &a, err);
+	if (rc == 0)
+		rc = state_accounts(m->run.state, &a, &now, &n, err);
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		if (now[i].round > m->joined[0].round)
+			rc = err_set(err, ERR_BUSY, "another run has begun meanwhile");
+	arena_done(&a);
+	return rc;
+}
+
 static int
 enlist_queue(struct migration *m, struct err *err)
 {
@@ -72,11 +103,8 @@ enlist_queue(struct migration *m, struct err *err)
 	rc = queue_rows(m, rec, &a, err);
 	if (rc == 0)
 		rc = know_newest(m, rec, &a, err);
-	for (size_t i = 0; rc == 0 && i < m->list->len; i++) {
-		m->row[i].bytes_known = rec[i].bytes_known;
-		m->row[i].day = rec[i].day;
-		m->row[i].day_bytes = rec[i].bytes_day;
-	}
+	if (rc == 0)
+		know_rows(m, rec);
 	arena_done(&a);
 	free(rec);
 	return rc;
@@ -167,5 +195,7 @@ enlist_notes(struct migration *m, struct err *err)
 int
 enlist(struct migration *m, struct err *err)
 {
+	if (m->joined)
+		return enlist_joined(m, err);
 	return enlist_queue(m, err) < 0 ? -1 : enlist_notes(m, err);
 }

@@ -29,7 +29,7 @@ name_is_harmless(const char *name)
 	for (size_t i = 0; i < COUNT_OF(harmless); i++)
 		if (strcmp(name, harmless[i]) == 0)
 			return true;
-	return strncmp(name, "imex.db-", 8) == 0 || strncmp(name, "report.", 7) == 0;
+	return strncmp(name, "imex.db-", 8) == 0 || strncmp(name, "imex.process.", 13) == 0 || strncmp(name, "report.", 7) == 0;
 }
 
 /* Calls see(name) until it says true; that name goes to found. False: none, or no such directory.

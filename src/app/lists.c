@@ -127,6 +127,7 @@ lists_copy(struct options *o, const char *dir, const struct into *into, struct e
 {
 	struct userlist list;
 	struct migration m = { .o = o, .dir = dir, .list = &list, .into = into };
+	/* An Exchange set is made at the end, of all accounts. */
 	int rc = lists_read(o, into != NULL, into ? into->dest : NULL, &list, err);
 
 	if (rc == 0 && into)
@@ -135,6 +136,7 @@ lists_copy(struct options *o, const char *dir, const struct into *into, struct e
 		rc = birth_settle(o, dir, err);
 	if (rc == 0)
 		rc = watch_fit(o, err);
+	m.shares = !o->watch && (into || o->format != FORMAT_EXCHANGE);
 	for (size_t i = 0; rc == 0 && i < list.len; i++)
 		m.own_dests |= into && list.row[i].dest;
 	if (rc == 0) {

@@ -13,6 +13,8 @@
 #include "app/history.h"
 #include "app/jobdir.h"
 #include "app/out.h"
+#include "app/report.h"
+#include "app/share.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "engine/set.h"
@@ -53,6 +55,16 @@ line_numbers(struct out *o, int code, const struct migration_row *r)
 		out_printf(o, ", %" PRIu64 " warning%s", r->warnings, r->warnings == 1 ? "" : "s");
 }
 
+/* An account that this process was interrupted in is for others, if there are any. */
+static void
+migration_release(const struct migration *m, size_t at, const struct err *why)
+{
+	struct err ignored;
+
+	if (m->run.state != NULL && m->row[at].account != 0 && why->kind != ERR_INTERRUPTED)
+		(void)!state_release(m->run.state, m->row[at].account, &ignored);
+}
+
 static void
 migration_ended(void *arg, size_t at, size_t n, int code, const struct err *why)
 {
@@ -62,6 +74,7 @@ migration_ended(void *arg, size_t at, size_t n, int code, const struct err *why)
 	struct err ignored;
 	struct out o;
 
+	migration_release(m, at, why);
 	pthread_mutex_lock(&one_at_a_time);
 	tally_add(&m->sum, &r->sum);
 	m->warnings += r->warnings;
@@ -272,6 +285,42 @@ migration_waits(void *arg, size_t at, const struct err *why, int64_t until_ms)
 		(void)!state_account_wait(m->run.state, l, until_ms, why->text, &ignored);
 }
 
+/* What another process came to. */
+static int
+migration_elsewhere(struct migration *m, size_t at, struct err *why)
+{
+	struct migration_row *r = &m->row[at];
+	struct account_rec rec;
+	struct arena a;
+	int code;
+
+	arena_init(&a, 1024 * 1024);
+	if (state_account(m->run.state, r->account, &a, &rec, &r->sum, why) < 0) {
+		code = err_exit_code(why->kind);
+	} else {
+		r->warnings = rec.warnings;
+		code = rec.error_exit > 0 && r->sum.folders == 0 ? rec.error_exit : account_code(&rec, &r->sum);
+		if (*rec.error != '\0')
+			(void)err_set(why, ERR_STOPPED, "%s", rec.error);
+	}
+	arena_done(&a);
+	return code;
+}
+
+static enum taken
+migration_take(void *arg, size_t at, int *ret_code, struct err *why)
+{
+	struct migration *m = arg;
+	enum taken taken;
+
+	/* What is wrong with the state is told by who works. */
+	if (state_take(m->run.state, m->row[at].account, &taken, why) < 0)
+		return TAKEN_NOW;
+	if (taken == TAKEN_ENDED)
+		*ret_code = migration_elsewhere(m, at, why);
+	return taken;
+}
+
 /* ---- watched ---- */
 
 struct migration_source {
@@ -354,6 +403,20 @@ migration_last(void *arg, struct err *err)
 	return m->into ? 0 : set_close(&m->run.job, err);
 }
 
+/* The options that a job keeps of an account say so; what is wrong with them is told when it begins. */
+static bool
+kept_reaches_out(const struct migration *m, size_t at)
+{
+	struct options o = *m->o;
+	struct err ignored;
+
+	arena_init(&o.arena, 1024 * 1024);
+	bool out = migration_options(m, at, &o, &ignored) < 0 || o.way.command != NULL ||
+		   o.dest_way.command != NULL || o.spool != NULL;
+	arena_done(&o.arena);
+	return out;
+}
+
 /* What the accounts will yet do outside of the job's directory: start programs for their passwords, and spool. */
 static bool
 reaches_out(const struct migration *m)
@@ -362,12 +425,22 @@ reaches_out(const struct migration *m)
 
 	if (m->o->way.command != NULL || m->o->dest_way.command != NULL)
 		return true;
+	for (size_t i = 0; m->joined && i < m->list->len; i++)
+		if (kept_reaches_out(m, i))
+			return true;
 	for (size_t i = 0; i < m->list->len; i++)
 		for (size_t k = 0; k < m->list->row[i].n_settings; k++)
 			for (size_t n = 0; n < COUNT_OF(outside); n++)
 				if (strcmp(m->list->row[i].setting[k].row->name, outside[n]) == 0)
 					return true;
 	return false;
+}
+
+static int
+migration_join(struct migration *m, struct err *err)
+{
+	return run_state(&m->run, m->dir, STATE_JOIN, err) < 0 ? -1
+							      : run_log_beside(&m->run, m->dir, err);
 }
 
 int
@@ -379,13 +452,15 @@ migration_open(struct migration *m, const char *source, struct err *err)
 	origin_options(m->o, &m->run.job);
 	if (m->found)
 		return run_log(&m->run, m->dir, err);
-	if (jobdir_prepare(m->dir, err) < 0 || confined(m->o, m->dir, reaches_out(m), err) < 0 ||
-	    extract_begin_job(&m->run, m->dir, m->into, err) < 0)
+	if ((!m->joined && jobdir_prepare(m->dir, err) < 0) ||
+	    confined(m->o, m->dir, reaches_out(m), err) < 0 ||
+	    (m->joined ? migration_join(m, err) : extract_begin_job(&m->run, m->dir, m->into, err)) < 0)
 		return -1;
 	state_set_workers(m->run.state, m->o->jobs);
-	if (enlist(m, err) < 0)
+	if (enlist(m, err) < 0 || (!m->joined && share_keep_options(m->run.state, m->o, err) < 0) ||
+	    history_begin(m->run.state, m->o, source, &m->number, err) < 0)
 		return -1;
-	return history_begin(m->run.state, m->o, source, &m->number, err);
+	return m->shares ? state_share(m->run.state, SHARING_WILLING, err) : 0;
 }
 
 int
@@ -409,11 +484,13 @@ migration_run(struct migration *m)
 		.done = migration_source_done,
 		.came = migration_came,
 		.again = migration_again,
+		.take = migration_take,
 		.ended = migration_ended };
 
 	m->crowd = (struct crowd){
 		.ops = &ops, .arg = m, .o = m->o, .list = m->list, .run = &m->run,
-		.dir = m->found ? NULL : m->dir
+		.dir = m->found ? NULL : m->dir,
+		.sharing = m->joined ? CROWD_JOINED : m->shares ? CROWD_SHARES : CROWD_ALONE
 	};
 	crowd_run(&m->crowd, migration_last);
 }

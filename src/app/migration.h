@@ -10,6 +10,7 @@
 
 /* What the state knows of a row's account. */
 struct migration_row {
+	int64_t account;		/* in the state; 0: not there */
 	/* of the last try */
 	struct lease lease;		/* account 0: it was not claimed */
 	struct tally sum;
@@ -33,6 +34,8 @@ struct migration {
 	/* Of `retry`: what the job keeps of each row's account, and which of it; NULL: nothing. */
 	const struct stored *stored;
 	const size_t *entry;
+	bool shares;			/* others may come and share the work (imex worker) */
+	const struct account_rec *joined;	/* by row: this process came to share it; NULL: it began it */
 	struct run run;			/* control, log, and the state unless `found` */
 	int64_t number;			/* of the run in the state's history */
 	struct crowd crowd;

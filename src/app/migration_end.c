@@ -13,9 +13,12 @@ end_reports(const struct migration *m, struct err *err)
 	struct report r;
 	int rc;
 
+	/* Of processes that share a job the one that leads writes them, and the last one does. */
+	if (!state_leads(m->run.state) && !m->o->json)
+		return 0;
 	if (report_open(&r, m->run.state, m->dir, m->o->no_subjects, err) < 0)
 		return -1;
-	rc = report_files(&r, err);
+	rc = state_leads(m->run.state) ? report_files(&r, err) : 0;
 	if (rc == 0 && m->o->json)
 		rc = report_print(&r, REPORT_JSON, STDOUT_FILENO, err);
 	report_done(&r);

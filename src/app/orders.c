@@ -35,6 +35,9 @@ struct orders {
 	struct seat *seat;
 	struct rate *rate;
 	uint64_t octets, octets_own;	/* a second; 0: no limit */
+	unsigned processes;		/* that share `octets` */
+	void (*tell)(void *arg, const char *word, const char *text);
+	void *tell_arg;
 	enum waiting why;	/* WAITING_NOTHING: it is not held */
 	/* of the thread that ticks */
 	bool paused;
@@ -135,7 +138,7 @@ orders_keep(const struct orders *o)
 
 	buf_init(&words, 256);
 	buf_init(&note, 1024);
-	if (!o->state)
+	if (!o->desk)
 		return;
 	orders_words(o, &words);
 	json_open(&note, NULL);
@@ -222,6 +225,7 @@ orders_new(const struct options *options, const struct order_name *name, size_t 
 	o->dropped = mem_new((n + 1) * sizeof(*o->dropped));
 	o->ended = mem_new((n + 1) * sizeof(*o->ended));
 	o->octets = options->rate;
+	o->processes = 1;
 	o->octets_own = options->rate_account;
 	o->rate = rate_new(o->octets);
 	o->stop = stop;
@@ -259,11 +263,26 @@ orders_listen(
 {
 	o->state = t;
 	o->log = log;
+	if (order_desk_open(&o->desk, dir, err) < 0)
+		return -1;
 	if (o->why != WAITING_NOTHING) {
 		orders_tell(o);
 		orders_keep(o);
 	}
-	return order_desk_open(&o->desk, dir, err);
+	return 0;
+}
+
+void
+orders_log(struct orders *o, struct evlog *log)
+{
+	o->log = log;
+}
+
+void
+orders_teller(struct orders *o, void (*tell)(void *arg, const char *word, const char *text), void *arg)
+{
+	o->tell = tell;
+	o->tell_arg = arg;
 }
 
 /* ---- which account ---- */
@@ -394,11 +413,29 @@ rate_words(const char *text, const char *of, uint64_t *ret, struct order_answer 
 	return true;
 }
 
+/* At least an octet each: 0 is no limit. */
+static void
+rate_split(struct orders *o)
+{
+	uint64_t part = o->octets / o->processes;
+
+	rate_set(o->rate, o->octets > 0 && part == 0 ? 1 : part);
+}
+
+void
+orders_split(struct orders *o, unsigned processes)
+{
+	if (o->processes == processes)
+		return;
+	o->processes = processes;
+	rate_split(o);
+}
+
 static void
 order_rate(struct orders *o, const char *text, struct order_answer *a)
 {
 	if (rate_words(text, ", all accounts together", &o->octets, a))
-		rate_set(o->rate, o->octets);
+		rate_split(o);
 }
 
 static void
@@ -531,32 +568,63 @@ static const struct {
 	const char *word;
 	void (*act)(struct orders *o, const char *text, struct order_answer *a);
 	bool told;	/* in the log */
+	bool of_all;	/* to all processes that share the job */
 } order_table[] = {
-	{ "pause", order_pause, true },
-	{ "resume", order_resume, true },
-	{ "rate", order_rate, true },
-	{ "rate-per-account", order_rate_own, true },
-	{ "stop", order_stop, true },
-	{ "skip", order_skip, true },
-	{ "compact", order_compact, true },
-	{ "show", order_show, false },
+	{ "pause", order_pause, true, true },
+	{ "resume", order_resume, true, true },
+	{ "rate", order_rate, true, true },
+	{ "rate-per-account", order_rate_own, true, true },
+	{ "stop", order_stop, true, true },
+	{ "skip", order_skip, true, true },
+	{ "compact", order_compact, true, false },
+	{ "show", order_show, false, false },
 };
 
+/* Of order_table; its length: none. */
+static size_t
+order_find(const char *word)
+{
+	size_t i = 0;
+
+	while (i < COUNT_OF(order_table) && strcmp(order_table[i].word, word) != 0)
+		i++;
+	return i;
+}
+
+static void
+order_act(struct orders *o, size_t i, const char *text, struct order_answer *a)
+{
+	struct event e = { .no = EV_ORDER, .level = LEVEL_INFO };
+
+	order_table[i].act(o, text, a);
+	if (order_table[i].told && a->code == 0)
+		evlog_put(o->log, &e, "imex job %s%s%s: %s", order_table[i].word, *text ? " " : "",
+		    text, a->text);
+}
+
+void
+orders_do(struct orders *o, const char *word, const char *text)
+{
+	struct order_answer ignored = { 0 };
+	size_t i = order_find(word);
+
+	if (i < COUNT_OF(order_table) && order_table[i].of_all)
+		order_act(o, i, text, &ignored);
+}
+
+/* An account that has come to its end elsewhere is done here, too: then there is nobody to tell. */
 static void
 orders_serve(struct orders *o, const struct order *r)
 {
-	struct event e = { .no = EV_ORDER, .level = LEVEL_INFO };
 	struct order_answer a = { .code = EXIT_USAGE };
+	size_t i = order_find(r->word);
 
 	snprintf(a.text, sizeof(a.text), "the process that runs the job does not know '%s'", r->word);
-	for (size_t i = 0; i < COUNT_OF(order_table); i++) {
-		if (strcmp(order_table[i].word, r->word) != 0)
-			continue;
+	if (i < COUNT_OF(order_table)) {
 		a = (struct order_answer){ 0 };
-		order_table[i].act(o, r->text, &a);
-		if (order_table[i].told && a.code == 0)
-			evlog_put(o->log, &e, "imex job %s%s%s: %s", r->word, *r->text ? " " : "",
-			    r->text, a.text);
+		order_act(o, i, r->text, &a);
+		if (o->tell && order_table[i].of_all && a.code == 0)
+			o->tell(o->tell_arg, r->word, r->text);
 	}
 	order_reply(o->desk, r, &a);
 }

@@ -30,6 +30,14 @@ void orders_free(struct orders **o);
 /* Requests in the job directory are heard from now on. All outlive it. */
 int orders_listen(struct orders *o, const char *dir, struct state *t, struct evlog *log,
     struct err *err) WARN_UNUSED;
+/* Events go there, also while no requests are heard. */
+void orders_log(struct orders *o, struct evlog *log);
+/* Each order that was done is told, but for those that change no process: for others that share the job. */
+void orders_teller(struct orders *o, void (*tell)(void *arg, const char *word, const char *text), void *arg);
+/* What another was asked for, done here too. */
+void orders_do(struct orders *o, const char *word, const char *text);
+/* So many processes share the rate of all accounts, in equal parts. */
+void orders_split(struct orders *o, unsigned processes);
 /* It gives out nothing while the run is held. NULL: none any more. */
 void orders_schedule(struct orders *o, struct schedule *s);
 void orders_tick(void *orders);

@@ -156,11 +156,11 @@ again_run(struct again *g, struct migration *m, struct err *err)
 
 int
 retry_list(struct options *o, const char *dir, const char *const *source, size_t n, bool migrate,
-    struct err *err)
+    const struct account_rec *joined, struct err *err)
 {
 	struct again g = { .o = o, .dir = dir };
-	struct into into = { .command = "migrate", .retry = true };
-	struct migration m = { .o = o, .dir = dir, .list = &g.list };
+	struct into into = { .command = "migrate", .retry = joined == NULL };
+	struct migration m = { .o = o, .dir = dir, .list = &g.list, .joined = joined };
 	int rc;
 
 	arena_init(&g.arena, LIST_ARENA);

@@ -122,11 +122,9 @@ run_reopen(void *arg)
 	evlog_put(r->log, &e, "%s; events go on into the old file", err.text);
 }
 
-int
-run_log(struct run *r, const char *dir, struct err *err)
+static void
+run_log_use(struct run *r)
 {
-	if (evlog_open(&r->log, dir, stderr, run_least(r->o), err) < 0)
-		return -1;
 	evlog_set_screen(
 	    r->log, screen_hide, screen_show, r->above ? r->above->screen : r->screen);
 	if (r->o->syslog) {
@@ -139,6 +137,23 @@ run_log(struct run *r, const char *dir, struct err *err)
 		state_set_log(r->state, r->log);
 	if (r->control)
 		control_set_reopen(r->control, run_reopen, r);
+}
+
+int
+run_log(struct run *r, const char *dir, struct err *err)
+{
+	if (evlog_open(&r->log, dir, stderr, run_least(r->o), err) < 0)
+		return -1;
+	run_log_use(r);
+	return 0;
+}
+
+int
+run_log_beside(struct run *r, const char *dir, struct err *err)
+{
+	if (evlog_join(&r->log, dir, stderr, run_least(r->o), err) < 0)
+		return -1;
+	run_log_use(r);
 	return 0;
 }
 

@@ -31,6 +31,8 @@ int run_open_below(struct run *r, struct run *above, struct options *o, const ch
 void run_share(struct run *r, const char *dir);
 /* dir NULL: events go to the terminal only. */
 int run_log(struct run *r, const char *dir, struct err *err) WARN_UNUSED;
+/* The same for a job that others work on, too. */
+int run_log_beside(struct run *r, const char *dir, struct err *err) WARN_UNUSED;
 int run_state(struct run *r, const char *dir, enum state_mode mode, struct err *err) WARN_UNUSED;
 /* The display is over; lines may be printed. */
 void run_quiet(struct run *r);

@@ -41,6 +41,7 @@ struct evlog {
 	pthread_mutex_t mutex;
 	int fd; /* -1: no file; its number stays, also when the file is another */
 	char *dir_path; /* of the file; NULL: none */
+	bool shared; /* with other processes */
 	bool torn; /* the file may end in the middle of a line */
 	bool failed; /* a write did; `fault` says why */
 	struct err fault;
@@ -120,7 +121,7 @@ event_put_field(struct buf *b, const char *key, const char *text)
 
 /* `words` is complete already. The order of the keys is that of design.md section 5. */
 static void
-event_line(struct buf *b, const struct event *e, struct slice words)
+event_line(struct buf *b, const struct event *e, bool shared, struct slice words)
 {
 	char now[ISO_MAX];
 
@@ -143,6 +144,8 @@ event_line(struct buf *b, const struct event *e, struct slice words)
 			json_put_int(b, "reply_bytes", (int64_t)e->reply.len);
 	}
 	json_put_text(b, "text", words);
+	if (shared)
+		json_put_int(b, "process", getpid());
 	json_close(b);
 	buf_add_byte(b, '\n');
 }
@@ -267,7 +270,7 @@ evlog_put(struct evlog *log, const struct event *e, const char *fmt, ...)
 	pthread_mutex_lock(&log->mutex);
 	if (log->fd >= 0) {
 		buf_reset(&log->line);
-		event_line(&log->line, e, words);
+		event_line(&log->line, e, log->shared, words);
 		evlog_write(log);
 	}
 	if (evlog_wants_words(log, e))
@@ -324,7 +327,7 @@ evlog_good_end(int fd, off_t size)
 }
 
 static int
-evlog_open_file(const char *dir_path, int *ret, struct err *err)
+evlog_open_file(const char *dir_path, bool shared, int *ret, struct err *err)
 {
 	AUTO(file_close) int dir = -1;
 	AUTO(file_close) int fd = -1;
@@ -338,9 +341,9 @@ evlog_open_file(const char *dir_path, int *ret, struct err *err)
 		return err_set_sys(err, ERR_DISK, "cannot look at '%s/events.jsonl'", dir_path);
 	off_t end = st.st_size;
 
-	if (S_ISREG(st.st_mode))
+	if (S_ISREG(st.st_mode) && !shared)
 		end = evlog_hole(fd, end);
-	if (S_ISREG(st.st_mode) && end >= 0)
+	if (S_ISREG(st.st_mode) && !shared && end >= 0)
 		end = evlog_good_end(fd, end);
 
 	if (end < 0 || (end < st.st_size && ftruncate(fd, end) < 0))
@@ -351,17 +354,18 @@ evlog_open_file(const char *dir_path, int *ret, struct err *err)
 	return 0;
 }
 
-int
-evlog_open(struct evlog **ret, const char *dir_path, FILE *terminal, enum event_level least,
-    struct err *err)
+static int
+evlog_make(struct evlog **ret, const char *dir_path, bool shared, FILE *terminal,
+    enum event_level least, struct err *err)
 {
 	int fd = -1;
 
-	if (dir_path != NULL && evlog_open_file(dir_path, &fd, err) < 0)
+	if (dir_path != NULL && evlog_open_file(dir_path, shared, &fd, err) < 0)
 		return -1;
 	struct evlog *log = mem_new(sizeof(*log));
 
 	log->fd = fd;
+	log->shared = shared;
 	log->dir_path = dir_path != NULL ? mem_copy_str(dir_path) : NULL;
 	log->terminal = terminal;
 	log->least = least;
@@ -369,6 +373,30 @@ evlog_open(struct evlog **ret, const char *dir_path, FILE *terminal, enum event_
 	buf_init(&log->line, EVENT_LINE_MAX);
 	*ret = log;
 	return 0;
+}
+
+int
+evlog_open(struct evlog **ret, const char *dir_path, FILE *terminal, enum event_level least,
+    struct err *err)
+{
+	return evlog_make(ret, dir_path, false, terminal, least, err);
+}
+
+int
+evlog_join(struct evlog **ret, const char *dir_path, FILE *terminal, enum event_level least,
+    struct err *err)
+{
+	return evlog_make(ret, dir_path, true, terminal, least, err);
+}
+
+void
+evlog_share(struct evlog *log)
+{
+	if (log == NULL)
+		return;
+	pthread_mutex_lock(&log->mutex);
+	log->shared = true;
+	pthread_mutex_unlock(&log->mutex);
 }
 
 void
@@ -418,7 +446,7 @@ evlog_swap(struct evlog *log, struct err *err)
 {
 	AUTO(file_close) int fd = -1;
 
-	if (evlog_open_file(log->dir_path, &fd, err) < 0 ||
+	if (evlog_open_file(log->dir_path, log->shared, &fd, err) < 0 ||
 	    evlog_sync_dir(log->dir_path, err) < 0 || file_sync(log->fd, err) < 0)
 		return -1;
 	if (dup3(fd, log->fd, O_CLOEXEC) < 0)

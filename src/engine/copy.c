@@ -29,7 +29,9 @@ lane_flush(struct lane *l, bool wait, struct err *err)
 		if (state_put(l->job->state, &l->lease, &full, err) < 0)
 			return -1;
 	}
-	return wait ? state_barrier(l->job->state, err) : 0;
+	if (wait && state_barrier(l->job->state, err) < 0)
+		return -1;
+	return wait ? state_holds(l->job->state, &l->lease, err) : 0;
 }
 
 int

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { RAISE_MS = 5 * 60 * 1000, POLL_MS = 100 };
+enum { RAISE_MS = 5 * 60 * 1000, POLL_MS = 100, ENDS_MAX = 2 * HOST_ENDS };
 
 struct host {
 	char *name;
@@ -18,6 +18,10 @@ struct host {
 	unsigned logins; /* under way */
 	unsigned logins_refused; /* in a row */
 	bool closed;
+	/* Of a job that is shared. */
+	unsigned others_open, others_logins; /* of other processes, as last heard */
+	int64_t heard_ms; /* monotonic */
+	bool learnt; /* what the state does not know yet: ceiling, hold, closed */
 };
 
 struct hosts {
@@ -29,6 +33,7 @@ struct hosts {
 	unsigned *by_name; /* numbers, sorted */
 	pthread_mutex_t *watch_mutex;
 	pthread_cond_t *watch_cond;
+	struct state *state; /* NULL: no other process */
 };
 
 struct hosts *
@@ -119,14 +124,125 @@ hosts_name(const struct hosts *h, unsigned id)
 	return h->host[id]->name;
 }
 
+/* ---- shared with other processes ---- */
+
+/* Between the clock of the state and ours. */
+static int64_t
+wall_of(int64_t mono_ms)
+{
+	return mono_ms != 0 ? mono_ms - clock_mono_ms() + clock_wall_ms() : 0;
+}
+
+static int64_t
+mono_of(int64_t wall_ms)
+{
+	return wall_ms != 0 ? wall_ms - clock_wall_ms() + clock_mono_ms() : 0;
+}
+
+static struct place
+host_tell(struct host *t)
+{
+	struct place p = { .host = t->name, .learnt = t->learnt };
+
+	p.bearing = (struct bearing){ .ceiling = t->ceiling,
+		.ceiling_ms = wall_of(t->refused_ms),
+		.held_until_ms = wall_of(t->held_until_ms),
+		.closed = t->closed };
+	t->learnt = false;
+	return p;
+}
+
+static void
+host_hear(struct host *t, const struct place *p)
+{
+	int64_t held_ms = mono_of(p->bearing.held_until_ms);
+
+	t->others_open = p->all_open > t->open ? p->all_open - t->open : 0;
+	t->others_logins = p->all_logins > t->logins ? p->all_logins - t->logins : 0;
+	t->ceiling = p->bearing.ceiling;
+	t->refused_ms = mono_of(p->bearing.ceiling_ms);
+	if (held_ms > t->held_until_ms)
+		t->held_until_ms = held_ms;
+	t->logins_refused = p->refused;
+	t->closed |= p->bearing.closed;
+	t->heard_ms = clock_mono_ms();
+}
+
+/* Add to our places there, which open and logins are already, and hear of all. Mutex held. False: the
+ * state has failed, and its run ends. */
+static bool
+hosts_tell(struct hosts *h, const unsigned *id, size_t n, int open, int logins, enum login_end told)
+{
+	struct place place[ENDS_MAX];
+	struct err ignored;
+
+	if (h->state == NULL)
+		return true;
+	for (size_t i = 0; i < n; i++) {
+		place[i] = host_tell(h->host[id[i]]);
+		place[i].open = open;
+		place[i].logins = logins;
+		place[i].told = told == LOGIN_TAKEN     ? LOGINS_GOOD
+				: told == LOGIN_REFUSED ? LOGINS_REFUSED
+							: LOGINS_SAME;
+	}
+	if (state_places(h->state, place, n, &ignored) < 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		host_hear(h->host[id[i]], &place[i]);
+	return true;
+}
+
+/* Mutex held. */
+static void
+host_learnt(struct hosts *h, unsigned id)
+{
+	h->host[id]->learnt = true;
+	(void)hosts_tell(h, &id, 1, 0, 0, LOGIN_NONE);
+}
+
+int
+hosts_share(struct hosts *h, struct state *t, struct err *err)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&h->mutex);
+	for (size_t i = 0; rc == 0 && i < h->len; i++) {
+		struct host *host = h->host[i];
+
+		host->learnt = host->ceiling > 0 || host->held_until_ms > 0 || host->closed;
+		struct place p = host_tell(host);
+		p.open = (int)host->open;
+		p.logins = (int)host->logins;
+		p.told = host->logins_refused > 0 ? LOGINS_REFUSED : LOGINS_SAME;
+		rc = state_places(t, &p, 1, err);
+		struct place more = { .host = host->name, .told = LOGINS_REFUSED };
+		for (unsigned k = 1; rc == 0 && k < host->logins_refused; k++)
+			rc = state_places(t, &more, 1, err);
+		if (rc == 0)
+			host->others_open = p.all_open - host->open;
+	}
+	if (rc == 0)
+		h->state = t;
+	pthread_mutex_unlock(&h->mutex);
+	return rc;
+}
+
 /* ---- places ---- */
+
+static unsigned
+all_open(const struct host *t)
+{
+	return t->open + t->others_open;
+}
 
 static unsigned
 limit_of(const struct hosts *h, struct host *t, int64_t now_ms)
 {
-	if (t->ceiling > 0 && t->open >= t->ceiling && now_ms - t->refused_ms >= RAISE_MS) {
+	if (t->ceiling > 0 && all_open(t) >= t->ceiling && now_ms - t->refused_ms >= RAISE_MS) {
 		t->ceiling++;
 		t->refused_ms = now_ms;
+		t->learnt = true;
 	}
 	if (t->ceiling == 0)
 		return h->per_host > 0 ? h->per_host : UINT_MAX;
@@ -145,23 +261,70 @@ needed(const unsigned *id, size_t i)
 }
 
 static bool
-try_locked(struct hosts *h, const unsigned *id, size_t n)
+fits(const struct hosts *h, const unsigned *id, size_t n)
 {
 	int64_t now_ms = clock_mono_ms();
 
 	for (size_t i = 0; i < n; i++) {
 		struct host *t = h->host[id[i]];
 		unsigned more = needed(id, i), limit = limit_of(h, t, now_ms);
+		unsigned open = all_open(t), logins = t->logins + t->others_logins;
 
 		/* Of a limit of one an account that goes from a server to the same one needs two. */
-		if (t->held_until_ms > now_ms || (t->open > 0 && t->open + more > limit) ||
-		    (t->logins > 0 && t->logins_refused + t->logins + more > HOST_REFUSALS_MAX))
+		if (t->held_until_ms > now_ms || (open > 0 && open + more > limit) ||
+		    (logins > 0 && t->logins_refused + logins + more > HOST_REFUSALS_MAX))
 			return false;
 	}
+	return true;
+}
+
+static void
+count_places(struct hosts *h, const unsigned *id, size_t n, int change)
+{
 	for (size_t i = 0; i < n; i++) {
-		h->host[id[i]]->open++;
-		h->host[id[i]]->logins++;
+		h->host[id[i]]->open += (unsigned)change;
+		h->host[id[i]]->logins += (unsigned)change;
 	}
+}
+
+/* What was heard a moment ago still holds: a full server is not asked for by each of many threads. */
+static bool
+heard_lately(const struct hosts *h, const unsigned *id, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (clock_mono_ms() - h->host[id[i]]->heard_ms >= POLL_MS)
+			return false;
+	return true;
+}
+
+/* Write them down, then look whether they fit among those of all. */
+static bool
+try_shared(struct hosts *h, const unsigned *id, size_t n)
+{
+	if (!fits(h, id, n) && heard_lately(h, id, n))
+		return false;
+	count_places(h, id, n, 1);
+	if (!hosts_tell(h, id, n, 1, 1, LOGIN_NONE)) {
+		count_places(h, id, n, -1);
+		return false;
+	}
+	count_places(h, id, n, -1);
+	if (fits(h, id, n)) {
+		count_places(h, id, n, 1);
+		return true;
+	}
+	(void)hosts_tell(h, id, n, -1, -1, LOGIN_NONE);
+	return false;
+}
+
+static bool
+try_locked(struct hosts *h, const unsigned *id, size_t n)
+{
+	if (h->state != NULL)
+		return try_shared(h, id, n);
+	if (!fits(h, id, n))
+		return false;
+	count_places(h, id, n, 1);
 	return true;
 }
 
@@ -170,10 +333,17 @@ hosts_try(struct hosts *h, const unsigned *id, size_t n)
 {
 	pthread_mutex_lock(&h->mutex);
 
-	bool got = try_locked(h, id, n);
+	bool got = try_locked(h, id, n), closed = false;
 
+	/* Another process may have closed it, as we have heard now. */
+	for (size_t i = 0; got && h->state != NULL && i < n; i++)
+		closed |= h->host[id[i]]->closed;
+	if (closed) {
+		count_places(h, id, n, -1);
+		(void)hosts_tell(h, id, n, -1, -1, LOGIN_NONE);
+	}
 	pthread_mutex_unlock(&h->mutex);
-	return got;
+	return got && !closed;
 }
 
 bool
@@ -244,6 +414,7 @@ hosts_leave(struct hosts *h, const unsigned *id, size_t n)
 	pthread_mutex_lock(&h->mutex);
 	for (size_t i = 0; i < n; i++)
 		h->host[id[i]]->open--;
+	(void)hosts_tell(h, id, n, -1, 0, LOGIN_NONE);
 	pthread_cond_broadcast(&h->left);
 	pthread_mutex_unlock(&h->mutex);
 	tell_watcher(h);
@@ -258,13 +429,17 @@ hosts_refused(struct hosts *h, unsigned id, unsigned *ret_now)
 
 	pthread_mutex_lock(&h->mutex);
 
+	(void)hosts_tell(h, &id, 1, 0, 0, LOGIN_NONE);
 	/* One place is that of the refused connection itself. */
-	bool others = t->open > 1;
+	unsigned open = all_open(t);
+	bool others = open > 1;
 
-	if (others && (t->ceiling == 0 || t->open - 1 < t->ceiling))
-		t->ceiling = t->open - 1;
-	if (others)
+	if (others && (t->ceiling == 0 || open - 1 < t->ceiling))
+		t->ceiling = open - 1;
+	if (others) {
 		t->refused_ms = clock_mono_ms();
+		host_learnt(h, id);
+	}
 	*ret_now = t->ceiling;
 	pthread_mutex_unlock(&h->mutex);
 	return others;
@@ -276,8 +451,10 @@ hosts_hold(struct hosts *h, unsigned id, int64_t ms)
 	int64_t until_ms = clock_mono_ms() + ms;
 
 	pthread_mutex_lock(&h->mutex);
+	(void)hosts_tell(h, &id, 1, 0, 0, LOGIN_NONE);
 	if (until_ms > h->host[id]->held_until_ms)
 		h->host[id]->held_until_ms = until_ms;
+	host_learnt(h, id);
 	pthread_mutex_unlock(&h->mutex);
 }
 
@@ -292,8 +469,13 @@ hosts_login(struct hosts *h, unsigned id, enum login_end how)
 	if (how == LOGIN_TAKEN)
 		t->logins_refused = 0;
 	if (how == LOGIN_REFUSED)
-		closes = ++t->logins_refused == HOST_REFUSALS_MAX;
+		t->logins_refused++;
+	/* Where others count too, the state has the number: one of us finds it full. */
+	(void)hosts_tell(h, &id, 1, 0, -1, how);
+	closes = how == LOGIN_REFUSED && t->logins_refused == HOST_REFUSALS_MAX;
 	t->closed |= closes;
+	if (closes)
+		host_learnt(h, id);
 	pthread_cond_broadcast(&h->left);
 	pthread_mutex_unlock(&h->mutex);
 	tell_watcher(h);

@@ -5,13 +5,17 @@
  *
  * A server that refuses a connection while others of ours are open has told its ceiling: it becomes
  * the number that is open, and is tried higher, one at a time, after five minutes without a refusal.
- * A server that asks to wait gets no new connection before its time. */
+ * A server that asks to wait gets no new connection before its time.
+ *
+ * Where processes share a job all that is in the state: a place is written there first, and kept when the
+ * sums then fit. So no two can have the last one, and at worst each tries again. */
 #ifndef ENGINE_HOSTS_H
 #define ENGINE_HOSTS_H
 
 #include <pthread.h>
 
 #include "base/cancel.h"
+#include "state/state.h"
 
 enum { HOST_ENDS = 2, HOST_REFUSALS_MAX = 5 };
 
@@ -20,6 +24,8 @@ struct hosts;
 /* per_host: the most connections to one server; 0: no limit of ours. */
 struct hosts *hosts_new(unsigned per_host);
 void hosts_free(struct hosts *h);
+/* From now on with other processes; t outlives h. What is known here is told there. */
+int hosts_share(struct hosts *h, struct state *t, struct err *err) WARN_UNUSED;
 /* Number of the server "host:port"; added when it is new. */
 unsigned hosts_find(struct hosts *h, const char *host_port);
 const char *hosts_name(const struct hosts *h, unsigned id); /* lives as long as h */

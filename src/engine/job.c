@@ -249,7 +249,7 @@ goes_on(const struct run *r, const struct err *why)
 {
 	const struct shares *s = r->job->shares;
 
-	return run_is_laid_aside(r, why) || (s != NULL && why->kind == ERR_DAY) ||
+	return run_is_laid_aside(r, why) || why->kind == ERR_TAKEN || (s != NULL && why->kind == ERR_DAY) ||
 	       (s != NULL && s->again && job_may_try_again(why));
 }
 

@@ -60,7 +60,10 @@ lane_intend(struct lane *l, const struct live *v, struct err *err)
 int
 lane_wait_intents(struct lane *l, struct err *err)
 {
-	return state_wait(l->job->state, l->ticket, err);
+	if (state_wait(l->job->state, l->ticket, err) < 0)
+		return -1;
+	/* Another process has the account: nothing is sent for it any more. */
+	return state_holds(l->job->state, &l->lease, err);
 }
 
 void

@@ -14,7 +14,7 @@ import socket
 import threading
 
 from model import Server
-from scene import Store, fill
+from scene import Store, directory_of, fill
 from target import Target
 
 TAP_HELPER = True
@@ -157,3 +157,17 @@ def listed(t, *servers, wrong=()):
     rows = [f"{s.url_of(user)},{'wrong' if user in wrong else password_of(user)}\n"
             for s in servers for user in s.accounts]
     return table(t, "source,password\n" + "".join(rows))
+
+
+def whole(t, job, *servers, without=()):
+    """Each account of these servers is stored, once and right."""
+    found = {}
+    for name in job.account_dirs():
+        found[name.partition("@")[0]] = os.path.join(job.mail, name)
+    for server in servers:
+        for user, store in server.accounts.items():
+            if user in without:
+                continue
+            if t.ok(user in found, f"{user} has mail", sorted(found)):
+                for folder in store:
+                    t._complete_folder(found[user], folder, directory_of(store, folder.name), set(), set())

@@ -5,7 +5,6 @@ from people import *
 import imexrun
 import json
 import time
-from scene import directory_of
 
 
 def extract(t, path, *args, job=None, server=None, start=False, **run):
@@ -15,20 +14,6 @@ def extract(t, path, *args, job=None, server=None, start=False, **run):
     run.setdefault("password", None)
     run.setdefault("timeout", 20)
     return job, how(t, "extract", "--users", path, "--to", job, *t.options(server), *ONE, *args, **run)
-
-
-def whole(t, job, *servers, without=()):
-    """Each account of these servers is stored, once and right."""
-    found = {}
-    for name in job.account_dirs():
-        found[name.partition("@")[0]] = os.path.join(job.mail, name)
-    for server in servers:
-        for user, store in server.accounts.items():
-            if user in without:
-                continue
-            if t.ok(user in found, f"{user} has mail", sorted(found)):
-                for folder in store:
-                    t._complete_folder(found[user], folder, directory_of(store, folder.name), set(), set())
 
 
 def scene_no_server_over_its_limit(t):
