@@ -307,6 +307,24 @@ migration_elsewhere(struct migration *m, size_t at, struct err *why)
 	return code;
 }
 
+/* Others may have fetched of it today. */
+static void
+know_day(struct migration *m, size_t at)
+{
+	struct migration_row *r = &m->row[at];
+	struct account_rec rec;
+	struct tally sum;
+	struct err ignored;
+	struct arena a;
+
+	arena_init(&a, 1024 * 1024);
+	if (state_account(m->run.state, r->account, &a, &rec, &sum, &ignored) == 0) {
+		r->day = rec.day;
+		r->day_bytes = rec.bytes_day;
+	}
+	arena_done(&a);
+}
+
 static enum taken
 migration_take(void *arg, size_t at, int *ret_code, struct err *why)
 {
@@ -318,6 +336,8 @@ migration_take(void *arg, size_t at, int *ret_code, struct err *why)
 		return TAKEN_NOW;
 	if (taken == TAKEN_ENDED)
 		*ret_code = migration_elsewhere(m, at, why);
+	else if (taken == TAKEN_NOW && m->o->max_per_day > 0)
+		know_day(m, at);
 	return taken;
 }
 

@@ -111,6 +111,8 @@ share_tick(struct share *s)
 	if (s == NULL || state_peers(s->run->state, &p, &ignored) < 0)
 		return;
 	if (p.gone > 0)
+		evlog_mend(s->run->log);
+	if (p.gone > 0)
 		evlog_put(s->run->log, &e, "%zu process%s that worked on this job ended without a word: "
 		    "the accounts at work there are queued again",
 		    p.gone, p.gone == 1 ? "" : "es");

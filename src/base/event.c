@@ -365,7 +365,7 @@ evlog_make(struct evlog **ret, const char *dir_path, bool shared, FILE *terminal
 	struct evlog *log = mem_new(sizeof(*log));
 
 	log->fd = fd;
-	log->shared = shared;
+	log->shared = log->torn = shared;
 	log->dir_path = dir_path != NULL ? mem_copy_str(dir_path) : NULL;
 	log->terminal = terminal;
 	log->least = least;
@@ -396,6 +396,16 @@ evlog_share(struct evlog *log)
 		return;
 	pthread_mutex_lock(&log->mutex);
 	log->shared = true;
+	pthread_mutex_unlock(&log->mutex);
+}
+
+void
+evlog_mend(struct evlog *log)
+{
+	if (log == NULL)
+		return;
+	pthread_mutex_lock(&log->mutex);
+	log->torn = true;
 	pthread_mutex_unlock(&log->mutex);
 }
 

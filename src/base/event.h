@@ -38,11 +38,13 @@ struct evlog;
  */
 int evlog_open(struct evlog **ret, const char *dir_path, FILE *terminal, enum event_level least,
     struct err *err) WARN_UNUSED;
-/* The same, for a file that other processes write, too: no line is cut off, since it may be on its way,
- * and each line tells "process", the pid of this one. */
+/* The same, for a file that other processes write, too: no line is cut off, since it may be on its way (one
+ * without an end gets one), and each line tells "process", the pid of this one. */
 int evlog_join(struct evlog **ret, const char *dir_path, FILE *terminal, enum event_level least,
     struct err *err) WARN_UNUSED;
 void evlog_share(struct evlog *log); /* others write it from now on. NULL: nothing */
+/* One of the others was killed: its last line may have no end. */
+void evlog_mend(struct evlog *log);
 void evlog_close(struct evlog **log);
 /* One event. A failed write to the file is kept and returned by evlog_sync. NULL log: nothing. */
 void evlog_put(struct evlog *log, const struct event *e, const char *fmt, ...) PRINTF_LIKE(3, 4);

@@ -196,7 +196,7 @@ db_check_length(struct backend *b, struct err *err)
 }
 
 static int
-db_check(struct backend *b, struct err *err)
+db_check(struct backend *b, int64_t version, struct err *err)
 {
 	char said[64];
 	int64_t n;
@@ -205,6 +205,9 @@ db_check(struct backend *b, struct err *err)
 	struct stat st;
 	if (db_check_length(b, err) < 0 || state_sqlite.unclean(b, &unclean, err) < 0)
 		return -1;
+	/* A run that goes on is no unclean end. */
+	if (unclean && b->writes && version >= 4)
+		unclean = !sqlite_has_peers(b);
 	if (!(unclean && b->writes) && db_size(b, "", &st) > CHECK_ALWAYS_BYTES)
 		return 0;
 	if (db_ask(b, "PRAGMA quick_check(1)", &n, said, err) < 0)
@@ -223,7 +226,7 @@ db_ready(struct backend *b, struct err *err)
 		return err_set(err, ERR_NO_INPUT, "no job was begun in '%s'", b->dir);
 	b->version = b->writes ? schema_version : (int)version;
 	b->older = !b->writes && version < schema_version;
-	if (version > 0 && db_check(b, err) < 0)
+	if (version > 0 && db_check(b, version, err) < 0)
 		return -1;
 	if (!b->writes)
 		return 0;

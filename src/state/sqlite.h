@@ -132,6 +132,7 @@ int sqlite_outcome(struct backend *b, int *ret, struct err *err);
 
 /* ---- sqlite_peers.c ---- */
 int sqlite_join(struct backend *b, bool beside, struct err *err) WARN_UNUSED;
+bool sqlite_has_peers(struct backend *b); /* does another process work on the job? */
 void sqlite_part(struct backend *b); /* the end of that; what it had is free */
 int sqlite_share(struct backend *b, enum sharing s, struct err *err) WARN_UNUSED;
 int sqlite_peers(struct backend *b, struct peers *ret, struct err *err) WARN_UNUSED;

@@ -6,9 +6,11 @@
  * still for a while would lose what it has; for processes on one machine the kernel knows better. */
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "state/sqlite.h"
 
-enum { PEERS_MAX = 1000 };
+/* Others may sync, compact or check for long: that is no fault of theirs. */
+enum { PEERS_MAX = 1000, SHARED_BUSY_MS = 10 * 60 * 1000 };
 
 /* ---- statements of one number ---- */
 
@@ -35,8 +37,10 @@ claims_queue(struct backend *b, int64_t process, struct err *err)
 	AUTO(query_done) struct query q = query_start(b, STMT_CLAIMS_QUEUE);
 
 	query_int(&q, process);
-	query_int(&q, ACCOUNT_DONE);
 	query_int(&q, ACCOUNT_QUEUED);
+	query_int(&q, ACCOUNT_DONE);
+	query_int(&q, ACCOUNT_WAITING);
+	query_int(&q, clock_wall_ms());
 	return query_run(&q, err);
 }
 
@@ -67,11 +71,27 @@ peers_read(struct backend *b, struct rows *ret, struct err *err)
 	return rc < 0 ? -1 : 0;
 }
 
+bool
+sqlite_has_peers(struct backend *b)
+{
+	AUTO(rows_done) struct rows rows = { .each = sizeof(struct peer) };
+	const struct peer *p;
+	struct err ignored;
+
+	if (peers_read(b, &rows, &ignored) < 0)
+		return false;
+	p = rows.item;
+	for (size_t i = 0; i < rows.len; i++)
+		if (p[i].lives)
+			return true;
+	return false;
+}
+
 /* `left`: somebody is there who will go on with what it had. */
 static int
 peer_free(struct backend *b, int64_t id, bool left, struct err *err)
 {
-	if ((left ? claims_queue(b, id, err) : peers_do(b, STMT_CLAIMS_FREE, id, err)) < 0 ||
+	if ((left && claims_queue(b, id, err) < 0) || peers_do(b, STMT_CLAIMS_FREE, id, err) < 0 ||
 	    peers_do(b, STMT_PLACES_GONE, id, err) < 0)
 		return -1;
 	return peers_do(b, STMT_PEER_GONE, id, err);
@@ -160,7 +180,15 @@ join_first(struct backend *b, bool beside, struct err *err)
 	query_int(&q, ACCOUNT_RUNNING);
 	query_int(&q, ACCOUNT_STOPPED);
 	query_int(&q, ACCOUNT_WAITING);
+	query_int(&q, clock_wall_ms());
 	return query_run(&q, err);
+}
+
+static void
+peers_are_patient(struct backend *b)
+{
+	b->sharing = true;
+	(void)sqlite3_busy_timeout(b->db, SHARED_BUSY_MS);
 }
 
 static int
@@ -173,7 +201,8 @@ join_add(struct backend *b, bool beside, struct err *err)
 	if (query_run(&q, err) < 0)
 		return -1;
 	b->process = sqlite3_last_insert_rowid(b->db);
-	b->sharing = beside;
+	if (beside)
+		peers_are_patient(b);
 	return process_lock_take(&b->process_lock, b->dir, b->process, err);
 }
 
@@ -213,21 +242,6 @@ sqlite_join(struct backend *b, bool beside, struct err *err)
 	return 0;
 }
 
-static int
-part(struct backend *b, struct err *err)
-{
-	AUTO(rows_done) struct rows peers = { .each = sizeof(struct peer) };
-	const struct peer *p;
-	bool left = false;
-
-	if (peers_read(b, &peers, err) < 0)
-		return -1;
-	p = peers.item;
-	for (size_t i = 0; i < peers.len; i++)
-		left |= p[i].lives;
-	return peer_free(b, b->process, left, err);
-}
-
 void
 sqlite_part(struct backend *b)
 {
@@ -237,7 +251,7 @@ sqlite_part(struct backend *b)
 		return;
 	/* What cannot be told is found out when the lock is gone. */
 	if (sqlite_durable(b, false, &ignored) == 0 && db_begin(b, &ignored) == 0 &&
-	    db_end(b, part(b, &ignored), &ignored) == 0)
+	    db_end(b, peer_free(b, b->process, sqlite_has_peers(b), &ignored), &ignored) == 0)
 		process_lock_remove(b->dir, b->process);
 	job_lock_free(&b->process_lock);
 	b->process = 0;
@@ -252,7 +266,8 @@ sqlite_share(struct backend *b, enum sharing s, struct err *err)
 	query_int(&q, s);
 	if (query_run(&q, err) < 0)
 		return -1;
-	b->sharing |= s == SHARING;
+	if (s == SHARING)
+		peers_are_patient(b);
 	return 0;
 }
 
@@ -272,6 +287,8 @@ taken_of(struct backend *b, int64_t account, enum taken *ret, struct err *err)
 	int64_t owner = col_int(&q, 0), status = col_int(&q, 1);
 	if (owner != 0)
 		*ret = owner == b->process ? TAKEN_NOW : TAKEN_ELSEWHERE;
+	else if (b->sharing && status == ACCOUNT_WAITING && col_int(&q, 2) > clock_wall_ms())
+		*ret = TAKEN_ELSEWHERE; /* by who waited for it, and is gone: its time will come */
 	else
 		*ret = status == ACCOUNT_DONE || status == ACCOUNT_FAILED || status == ACCOUNT_STOPPED
 			   ? TAKEN_ENDED

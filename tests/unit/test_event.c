@@ -343,6 +343,37 @@ text_visible_shows_what_a_terminal_would_obey(void **state)
 
 /* Renamed in the middle of its life: no event is lost, and both files hold whole lines. */
 static void
+event_log_of_several_processes_tells_whose_a_line_is_and_cuts_nothing(void **state)
+{
+	struct evlog *first = NULL, *second = NULL;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(evlog_open(&first, temp_dir, NULL, LEVEL_INFO, &err), 0);
+	evlog_put(first, &seed, "one");
+	FILE *torn = fopen(temp_path("events.jsonl"), "a");
+	assert_non_null(torn);
+	assert_true(fputs("{\"time\"", torn) >= 0);
+	assert_int_equal(fclose(torn), 0);
+	assert_int_equal(evlog_join(&second, temp_dir, NULL, LEVEL_INFO, &err), 0);
+	evlog_share(first);
+	evlog_put(second, &seed, "two");
+	evlog_put(first, &seed, "three");
+	evlog_close(&first);
+	evlog_close(&second);
+	FILE *file = fopen(temp_path("events.jsonl"), "r");
+	assert_non_null(file);
+	char line[4096];
+	for (int i = 0; i < 4; i++) {
+		assert_non_null(fgets(line, sizeof(line), file));
+		assert_int_equal(strcmp(line, "{\"time\"\n") == 0, i == 1);
+		assert_int_equal(strstr(line, "\"process\":") != NULL, i > 1);
+	}
+	assert_null(fgets(line, sizeof(line), file));
+	assert_int_equal(fclose(file), 0);
+}
+
+static void
 event_log_that_was_renamed_goes_on_in_a_new_file(void **state)
 {
 	struct event e = { .no = EV_RUN_START, .level = LEVEL_INFO };
@@ -422,6 +453,7 @@ main(void)
 		EVENT_TEST(event_lines_of_many_threads_do_not_mix),
 		EVENT_TEST(event_log_needs_no_file_no_terminal_and_not_even_to_exist),
 		EVENT_TEST(event_on_the_terminal_is_one_visible_line_between_hide_and_show),
+		EVENT_TEST(event_log_of_several_processes_tells_whose_a_line_is_and_cuts_nothing),
 		EVENT_TEST(event_log_that_was_renamed_goes_on_in_a_new_file),
 		EVENT_TEST(event_log_that_cannot_be_opened_again_keeps_its_file),
 		cmocka_unit_test(text_visible_shows_what_a_terminal_would_obey),

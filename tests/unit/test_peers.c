@@ -213,6 +213,28 @@ what_was_not_released_is_queued_for_those_that_are_left(void **state)
 	part(&worker);
 }
 
+static void
+wait_that_a_server_asked_for_outlives_the_process(void **state)
+{
+	struct job *job = *state, worker;
+	struct account_rec many[3];
+	const int64_t far = INT64_C(4000000000000);
+
+	queue_all(job, many);
+	OK(state_share(job->state, SHARING, &job->err));
+	worker = join(job);
+	for (int i = 0; i < 2; i++) {
+		job_claim(&worker, names[i]);
+		OK(state_account_wait(worker.state, &worker.lease, i == 0 ? far : 1000, "slow", &worker.err));
+	}
+	part(&worker);
+	assert_int_equal(look(job, many[0].id).status, ACCOUNT_WAITING);
+	assert_int_equal(look(job, many[0].id).retry_at_ms, far);
+	assert_int_equal(take(job, many[0].id), TAKEN_ELSEWHERE);
+	assert_int_equal(look(job, many[1].id).status, ACCOUNT_QUEUED);
+	assert_int_equal(take(job, many[1].id), TAKEN_NOW);
+}
+
 /* Joins, claims the first account, opens a connection, and ends as by kill -9; tells its lease. */
 static struct lease
 killed_with_a_claim(struct job *first)
@@ -317,6 +339,7 @@ main(void)
 		PEERS_TEST(run_does_not_begin_beside_a_worker),
 		PEERS_TEST(account_is_of_one_process),
 		PEERS_TEST(what_was_not_released_is_queued_for_those_that_are_left),
+		PEERS_TEST(wait_that_a_server_asked_for_outlives_the_process),
 		PEERS_TEST(what_a_killed_process_had_is_free),
 		PEERS_TEST(places_are_those_of_all),
 	};
