@@ -164,7 +164,7 @@ status_accounts(struct report *r, bool json, const struct runner_said *said, str
 static int
 status_print(struct report *r, bool json, struct err *err)
 {
-	struct runner_said said = { .pid = jobdir_runner(r->dir) };
+	struct runner_said said = { .pid = jobdir_at_work(r->dir) };
 	struct out o;
 
 	if (status_held(r, &said, err) < 0)
@@ -252,7 +252,7 @@ status_watch(const struct options *o, struct err *err)
 	sigaction(SIGINT, &over, NULL);
 	sigaction(SIGTERM, &over, NULL);
 	for (;;) {
-		bool runs = jobdir_runner(o->word[0]) != 0;
+		bool runs = jobdir_at_work(o->word[0]) != 0;
 		int rc = watch_head(o, err) < 0 ? -1 : status_once(o, err);
 
 		if (rc < 0 || !runs)

@@ -161,7 +161,7 @@ verify_log(struct verify *v, const char *dir, struct err *err)
 {
 	struct err ignored;
 
-	if (jobdir_runner(dir) == 0 && run_log(&v->run, dir, &ignored) == 0)
+	if (jobdir_at_work(dir) == 0 && run_log(&v->run, dir, &ignored) == 0)
 		return 0;
 	return run_log(&v->run, NULL, err);
 }

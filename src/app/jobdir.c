@@ -24,12 +24,18 @@ static const char *const harmless[] = {
 };
 
 static bool
+name_is_process(const char *name)
+{
+	return strncmp(name, "imex.process.", 13) == 0;
+}
+
+static bool
 name_is_harmless(const char *name)
 {
 	for (size_t i = 0; i < COUNT_OF(harmless); i++)
 		if (strcmp(name, harmless[i]) == 0)
 			return true;
-	return strncmp(name, "imex.db-", 8) == 0 || strncmp(name, "imex.process.", 13) == 0 || strncmp(name, "report.", 7) == 0;
+	return strncmp(name, "imex.db-", 8) == 0 || name_is_process(name) || strncmp(name, "report.", 7) == 0;
 }
 
 /* Calls see(name) until it says true; that name goes to found. False: none, or no such directory.
@@ -235,14 +241,10 @@ jobdir_signed(int fd)
 
 /* The lock is tried only when that process is alive: a run that starts now must not find it taken
  * by us. */
-pid_t
-jobdir_runner(const char *dir)
+static pid_t
+jobdir_locks(int at, const char *name)
 {
-	AUTO(file_close) int at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	AUTO(file_close) int fd = -1;
-
-	if (at >= 0)
-		fd = openat(at, "imex.lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	AUTO(file_close) int fd = openat(at, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	pid_t pid = fd < 0 ? 0 : jobdir_signed(fd);
 
 	if (pid <= 0 || (kill(pid, 0) < 0 && errno == ESRCH))
@@ -250,4 +252,30 @@ jobdir_runner(const char *dir)
 	if (flock(fd, LOCK_SH | LOCK_NB) == 0)
 		return 0;
 	return errno == EWOULDBLOCK ? pid : 0;
+}
+
+pid_t
+jobdir_runner(const char *dir)
+{
+	AUTO(file_close) int at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return at >= 0 ? jobdir_locks(at, "imex.lock") : 0;
+}
+
+static bool
+see_process(int dir, const char *name)
+{
+	return name_is_process(name) && jobdir_locks(dir, name) != 0;
+}
+
+pid_t
+jobdir_at_work(const char *dir)
+{
+	AUTO(file_close) int at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	pid_t pid = at >= 0 ? jobdir_locks(at, "imex.lock") : 0;
+	char name[NAME_MAX + 1];
+
+	if (pid == 0 && at >= 0 && dir_find(at, ".", see_process, name, sizeof(name)))
+		pid = jobdir_locks(at, name);
+	return pid;
 }

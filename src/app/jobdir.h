@@ -21,5 +21,7 @@ int jobdir_require(const char *dir, struct err *err) WARN_UNUSED;
 bool jobdir_has_state(const char *dir);
 /* Process that runs the job; 0: none. */
 pid_t jobdir_runner(const char *dir);
+/* The same or, while nobody leads those that share the job, one of them. */
+pid_t jobdir_at_work(const char *dir);
 
 #endif

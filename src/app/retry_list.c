@@ -151,7 +151,8 @@ again_run(struct again *g, struct migration *m, struct err *err)
 	if (migration_open(m, g->dir, err) < 0)
 		return -1;
 	migration_run(m);
-	return migration_finish(m, migration_end(m, "imex retry", g->dir, err), err);
+	const char *command = m->joined && m->crowd.untried > 0 ? "imex worker" : "imex retry";
+	return migration_finish(m, migration_end(m, command, g->dir, err), err);
 }
 
 int

@@ -52,16 +52,16 @@ job_lock_sign(int fd, const char *path, struct err *err)
 	return file_write(fd, text, (size_t)len, err) < 0 ? err_wrap(err, "'%s'", path) : 0;
 }
 
-/* Open and lock; ERR_BUSY without a text for people when another process has it. */
+/* Open and lock; ERR_BUSY, with the file, when another process has it and how has LOCK_NB. */
 static int
-lock_open(const char *path, int *ret, struct err *err)
+lock_open(const char *path, int how, int *ret, struct err *err)
 {
 	AUTO(file_close)
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600);
 
 	if (fd < 0)
 		return err_set_sys(err, ERR_CREATE, "create '%s'", path);
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+	while (flock(fd, how) < 0) {
 		if (errno == EWOULDBLOCK) {
 			*ret = fd;
 			fd = -1;
@@ -91,7 +91,7 @@ job_lock_take(struct job_lock **ret, const char *job_dir, struct err *err)
 
 	if (asprintf(&path, "%s/imex.lock", job_dir) < 0)
 		abort();
-	if (lock_open(path, &fd, err) < 0)
+	if (lock_open(path, LOCK_EX | LOCK_NB, &fd, err) < 0)
 		return fd >= 0 ? job_lock_busy(fd, job_dir, err) : -1;
 	if (job_lock_sign(fd, path, err) < 0)
 		return -1;
@@ -117,7 +117,8 @@ process_lock_take(struct job_lock **ret, const char *job_dir, int64_t number, st
 	AUTO(file_close) int fd = -1;
 	AUTO(mem_free_str) char *path = process_path(job_dir, number);
 
-	if (lock_open(path, &fd, err) < 0)
+	/* The number is ours: who has it locked is looking, for an instant. */
+	if (lock_open(path, LOCK_EX, &fd, err) < 0 || job_lock_sign(fd, path, err) < 0)
 		return -1;
 	lock_keep(ret, &fd);
 	return 0;

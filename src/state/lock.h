@@ -1,5 +1,5 @@
 /* Who works on a job. imex.lock, locked with flock and holding "pid host start" for people, is that of
- * the one process that leads; imex.process.N, with a number that the state gives and never gives again,
+ * the one process that leads; imex.process.N, likewise, with a number that the state gives and never gives again,
  * that of each process that writes. Both end with the process, whatever ends it. */
 #ifndef STATE_LOCK_H
 #define STATE_LOCK_H

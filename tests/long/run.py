@@ -15,6 +15,7 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "dialogue")]
 import scene as library                                             # noqa: E402
 import certs                                                        # noqa: E402
 import crowd                                                        # noqa: E402
+import shared                                                       # noqa: E402
 import tap                                                          # noqa: E402
 import weekend                                                      # noqa: E402
 
@@ -28,7 +29,8 @@ def tests(scale):
             t.note(f"SEED={seed}")
             function(library.Scene(t), random.Random(seed), max(1, int(number * scale)))
         return test
-    return [("crowd", of(crowd.crowd, crowd.ACCOUNTS)), ("weekend", of(weekend.weekend, weekend.STRIKES))]
+    return [("crowd", of(crowd.crowd, crowd.ACCOUNTS)), ("weekend", of(weekend.weekend, weekend.STRIKES)),
+            ("shared", of(shared.shared, shared.ROUNDS))]
 
 
 def main():
