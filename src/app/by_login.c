@@ -36,9 +36,11 @@ by_login_done(struct by_login *l)
 const struct account_rec *
 by_login_find(const struct by_login *l, const struct imap_url *url)
 {
-	const struct account_rec want = { .login = url->user, .host = url->host, .port = url->port };
-	const struct account_rec *key = &want, **found =
-	    bsearch(&key, l->account, l->len, sizeof(*l->account), login_order);
+	const struct account_rec want = {
+		.login = url->user, .host = url->host, .port = url->port
+	};
+	const struct account_rec *key = &want, **found = bsearch(&key, l->account, l->len,
+						   sizeof(*l->account), login_order);
 
 	return found != NULL ? *found : NULL;
 }

@@ -12,6 +12,7 @@ struct by_login {
 
 void by_login_init(struct by_login *l, const struct account_rec *account, size_t n); /* borrowed */
 void by_login_done(struct by_login *l);
-const struct account_rec *by_login_find(const struct by_login *l, const struct imap_url *url); /* NULL: none */
+const struct account_rec *
+by_login_find(const struct by_login *l, const struct imap_url *url); /* NULL: none */
 
 #endif

@@ -1,5 +1,5 @@
-/* Shares the work of a run over a list: the accounts of the last list, with the sources and options that the
- * job keeps, taken one by one from the state that all processes have in common. */
+/* Shares the work of a run over a list: the accounts of the last list, with the sources and options
+ * that the job keeps, taken one by one from the state that all processes have in common. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -34,12 +34,15 @@ worker_fits(struct state *t, const char *dir, bool *ret_migrate, struct err *err
 	*ret_migrate = strcmp(birth.command, "migrate") == 0;
 	if (!*ret_migrate && strcmp(birth.command, "extract") != 0)
 		return err_set(err, ERR_USAGE,
-		    "'%s' is a job of imex %s, which has no accounts to share: extract and migrate with "
-		    "--users have", dir, birth.command);
+		    "'%s' is a job of imex %s, which has no accounts to share: extract and migrate "
+		    "with "
+		    "--users have",
+		    dir, birth.command);
 	if (strcmp(birth.format, "exchange") == 0)
 		return err_set(err, ERR_USAGE,
 		    "'%s' is a job with --format exchange: one set for all its accounts, which one "
-		    "process writes", dir);
+		    "process writes",
+		    dir);
 	return 0;
 }
 
@@ -96,7 +99,8 @@ worker_accounts(struct worker *w, struct state *t, const char *dir, struct err *
 		round = list[i].round > round ? list[i].round : round;
 	if (round == 0)
 		return err_set(err, ERR_NO_INPUT,
-		    "no list of accounts was begun in '%s': imex extract --users FILE --to %s does", dir, dir);
+		    "no list of accounts was begun in '%s': imex extract --users FILE --to %s does",
+		    dir, dir);
 	by_login_init(&l, list, n);
 	int rc = stored_read(&s, t, err);
 	if (rc == 0)
@@ -121,7 +125,9 @@ worker_read(struct worker *w, struct options *o, const char *dir, struct err *er
 	state_close(&t);
 	if (rc == 0 && w->len == 0)
 		return err_set(err, ERR_NO_INPUT,
-		    "the run in '%s' was stopped before it kept its accounts: run its command again", dir);
+		    "the run in '%s' was stopped before it kept its accounts: run its command "
+		    "again",
+		    dir);
 	return rc;
 }
 
@@ -150,8 +156,10 @@ cmd_worker(struct options *o, struct err *err)
 	int rc;
 
 	if (o->n_words == 0)
-		return err_set(err, ERR_USAGE, "imex worker needs DIR, as in: %s", o->command->example);
-	while ((rc = worker_once(o, &why)) < 0 && why.kind == ERR_BUSY && clock_mono_ms() < until_ms)
+		return err_set(
+		    err, ERR_USAGE, "imex worker needs DIR, as in: %s", o->command->example);
+	while (
+	    (rc = worker_once(o, &why)) < 0 && why.kind == ERR_BUSY && clock_mono_ms() < until_ms)
 		(void)nanosleep(&pause, NULL);
 	if (rc < 0)
 		*err = why;

@@ -113,7 +113,8 @@ share_tick(struct share *s)
 	if (p.gone > 0)
 		evlog_mend(s->run->log);
 	if (p.gone > 0)
-		evlog_put(s->run->log, &e, "%zu process%s that worked on this job ended without a word: "
+		evlog_put(s->run->log, &e,
+		    "%zu process%s that worked on this job ended without a word: "
 		    "the accounts at work there are queued again",
 		    p.gone, p.gone == 1 ? "" : "es");
 	if (p.others > 0 && !share_on(s))
@@ -148,8 +149,7 @@ share_wait(struct share *s, struct err *err)
 }
 
 struct share *
-share_new(
-    struct run *run, const char *dir, struct hosts *hosts, struct orders *orders, bool joined)
+share_new(struct run *run, const char *dir, struct hosts *hosts, struct orders *orders, bool joined)
 {
 	struct share *s = mem_new(sizeof(*s));
 
@@ -210,10 +210,12 @@ share_take_options(struct state *t, struct options *o, struct err *err)
 		return -1;
 	if (note == NULL)
 		return err_set(err, ERR_NO_INPUT,
-		    "no run over a list was begun here by this version of imex: begin it with imex extract "
+		    "no run over a list was begun here by this version of imex: begin it with imex "
+		    "extract "
 		    "--users or imex migrate --users");
 	j = json_loads(note, JSON_REJECT_DUPLICATES, NULL);
-	json_object_foreach(j, name, value) {
+	json_object_foreach(j, name, value)
+	{
 		const struct option_row *row = option_find(name, CMD_EXTRACT);
 
 		if (rc == 0 && row != NULL && json_is_string(value))

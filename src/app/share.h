@@ -1,6 +1,7 @@
-/* What a process does that shares its job with others (imex worker). Each second it looks who is there:
- * tells its places when the first one comes, frees what a dead one had, does what imex job has told the
- * process that leads, and takes the lead when that is gone. All goes through the state. */
+/* What a process does that shares its job with others (imex worker). Each second it looks who is
+ * there: tells its places when the first one comes, frees what a dead one had, does what imex job
+ * has told the process that leads, and takes the lead when that is gone. All goes through the
+ * state. */
 #ifndef APP_SHARE_H
 #define APP_SHARE_H
 
@@ -10,8 +11,8 @@
 struct share;
 
 /* For the accounts of a list, below run->state; joined: it came to share. All outlive it. */
-struct share *share_new(struct run *run, const char *dir, struct hosts *hosts, struct orders *orders,
-    bool joined);
+struct share *share_new(
+    struct run *run, const char *dir, struct hosts *hosts, struct orders *orders, bool joined);
 void share_free(struct share **s);
 /* By the thread that draws. NULL: nothing is shared. */
 void share_tick(struct share *s);

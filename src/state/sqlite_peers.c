@@ -1,9 +1,11 @@
-/* Several processes on one job: who they are, which accounts they have, and their places on servers.
+/* Several processes on one job: who they are, which accounts they have, and their places on
+ * servers.
  *
- * A process is a row of `process` and a locked file of its number, which it takes before that row is
- * committed: a row whose file is not locked is of a process that is gone. Whoever finds one frees what
- * it had. A time after which a claim expires would need clocks that agree, and a process that stands
- * still for a while would lose what it has; for processes on one machine the kernel knows better. */
+ * A process is a row of `process` and a locked file of its number, which it takes before that row
+ * is committed: a row whose file is not locked is of a process that is gone. Whoever finds one
+ * frees what it had. A time after which a claim expires would need clocks that agree, and a process
+ * that stands still for a while would lose what it has; for processes on one machine the kernel
+ * knows better. */
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -155,10 +157,12 @@ join_refused(struct backend *b, const struct rows *peers, bool beside, struct er
 			continue;
 		return beside ? err_set(err, ERR_BUSY,
 				    "process %lld works alone on job directory '%s': only runs of "
-				    "extract and migrate over a list, without --watch, share their work",
+				    "extract and migrate over a list, without --watch, share their "
+				    "work",
 				    (long long)p[i].pid, b->dir)
 			      : err_set(err, ERR_BUSY,
-				    "process %lld works on job directory '%s' as a worker: wait for it or "
+				    "process %lld works on job directory '%s' as a worker: wait "
+				    "for it or "
 				    "stop it, or join it with imex worker",
 				    (long long)p[i].pid, b->dir);
 	}
@@ -172,7 +176,8 @@ join_first(struct backend *b, bool beside, struct err *err)
 	AUTO(query_done) struct query q = query_start(b, STMT_LEFT_QUEUE);
 
 	if (peers_do_all(b, STMT_PLACES_NONE, err) < 0 ||
-	    peers_do_all(b, STMT_BEARING_NONE, err) < 0 || peers_do_all(b, STMT_ORDERS_NONE, err) < 0)
+	    peers_do_all(b, STMT_BEARING_NONE, err) < 0 ||
+	    peers_do_all(b, STMT_ORDERS_NONE, err) < 0)
 		return -1;
 	if (!beside)
 		return 0;
@@ -290,9 +295,10 @@ taken_of(struct backend *b, int64_t account, enum taken *ret, struct err *err)
 	else if (b->sharing && status == ACCOUNT_WAITING && col_int(&q, 2) > clock_wall_ms())
 		*ret = TAKEN_ELSEWHERE; /* by who waited for it, and is gone: its time will come */
 	else
-		*ret = status == ACCOUNT_DONE || status == ACCOUNT_FAILED || status == ACCOUNT_STOPPED
-			   ? TAKEN_ENDED
-			   : TAKEN_NOW;
+		*ret =
+		    status == ACCOUNT_DONE || status == ACCOUNT_FAILED || status == ACCOUNT_STOPPED
+			? TAKEN_ENDED
+			: TAKEN_NOW;
 	return 0;
 }
 
@@ -306,7 +312,8 @@ sqlite_may_claim(struct backend *b, int64_t account, const char *name, struct er
 	if (taken == TAKEN_ELSEWHERE)
 		return err_set(err, ERR_TAKEN, "another process works on account '%s'", name);
 	if (taken == TAKEN_ENDED && b->sharing)
-		return err_set(err, ERR_TAKEN, "another process is through with account '%s'", name);
+		return err_set(
+		    err, ERR_TAKEN, "another process is through with account '%s'", name);
 	return 0;
 }
 
@@ -403,8 +410,9 @@ place_sum(struct backend *b, struct place *p, struct err *err)
 static int
 place_change(struct backend *b, const struct place *p, struct err *err)
 {
-	static const enum stmt_no told[] = { [LOGINS_GOOD] = STMT_BEARING_GOOD,
-		[LOGINS_REFUSED] = STMT_BEARING_REFUSED };
+	static const enum stmt_no told[] = {
+		[LOGINS_GOOD] = STMT_BEARING_GOOD, [LOGINS_REFUSED] = STMT_BEARING_REFUSED
+	};
 
 	if (place_text(b, STMT_BEARING_ADD, p->host, err) < 0 ||
 	    ((p->open != 0 || p->logins != 0) && place_add(b, p, err) < 0) ||
