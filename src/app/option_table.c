@@ -138,7 +138,7 @@ const struct option_row option_table[] = {
 	    100, 86400 * SEC, "look at what nobody tells of every TIME; default 1m" },
 	{ "until", 0, OPT_UNTIL, CMD_EXTRACT | CMD_MIGRATE, KEPT_NOT, AT(until), "TIME", NULL, 0, 0,
 	    "--watch ends at TIME, as 06:00 or 2026-11-28T06:00, with a last full pass" },
-	{ "no-confine", 0, OPT_FLAG, RUNS | CMD_CONVERT | CMD_IMPORT, KEPT_NOT, AT(no_confine), NULL, NULL, 0, 0,
+	{ "no-confine", 0, OPT_FLAG, RUNS | CMD_CONVERT | CMD_IMPORT | CMD_WORKER, KEPT_NOT, AT(no_confine), NULL, NULL, 0, 0,
 	    "let the process write outside of its directory and start programs; else the kernel keeps it from that" },
 	{ "no-source-writes", 0, OPT_FLAG, RUNS, KEPT_OF_ACCOUNT, AT(no_source_writes), NULL, NULL, 0, 0,
 	    "never use forms of FETCH that mark mail as read, not even to restore it" },

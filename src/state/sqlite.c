@@ -206,7 +206,7 @@ db_check(struct backend *b, int64_t version, struct err *err)
 	if (db_check_length(b, err) < 0 || state_sqlite.unclean(b, &unclean, err) < 0)
 		return -1;
 	/* A run that goes on is no unclean end. */
-	if (unclean && b->writes && version >= 4)
+	if (unclean && b->writes && version >= 5)
 		unclean = !sqlite_has_peers(b);
 	if (!(unclean && b->writes) && db_size(b, "", &st) > CHECK_ALWAYS_BYTES)
 		return 0;
