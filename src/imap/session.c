@@ -203,6 +203,7 @@ void
 sess_progress(struct sess *s)
 {
 	s->unasked = 0;
+	s->busy_ms = 0;
 	stream_progress(s->in);
 }
 
@@ -306,9 +307,29 @@ book(struct sess *s, struct resp *r, struct asked *ret_asked, struct err *err)
 	}
 }
 
+/* EXPUNGE out of a sparse map of millions costs milliseconds: their number alone is no limit. */
+static int
+book_patience(struct sess *s, int64_t *io_began_ms, struct err *err)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	s->busy_ms += now_ms - *io_began_ms;
+	*io_began_ms = now_ms;
+	if (++s->unasked > SESS_UNASKED_MAX)
+		return err_set(err, ERR_PROTOCOL,
+		    "%s sends more than %d responses, but not what it was asked for", s->at->host,
+		    SESS_UNASKED_MAX);
+	if (s->busy_ms > s->at->timeout_ms * SESS_PATIENCE && s->unasked > 1)
+		return err_set(err, ERR_TIMEOUT, "%s keeps on sending, but not what it was asked for",
+		    s->at->host);
+	return 0;
+}
+
 int
 sess_next(struct sess *s, struct resp *ret, struct asked *ret_asked, struct err *err)
 {
+	int64_t began_ms = clock_mono_ms();
+
 	if (stream_flush(s->in, err) < 0)
 		return -1;
 	for (;;) {
@@ -319,10 +340,8 @@ sess_next(struct sess *s, struct resp *ret, struct asked *ret_asked, struct err 
 
 		if (s->numbered && ret->kind == RESP_FETCH)
 			ret->fetch.uid = number_uid(s, ret->fetch.seq);
-		if (rc >= 0 && ++s->unasked > SESS_UNASKED_MAX)
-			return err_set(err, ERR_PROTOCOL,
-			    "%s sends more than %d responses, but not what it was asked for",
-			    s->at->host, SESS_UNASKED_MAX);
+		if (rc >= 0 && book_patience(s, &began_ms, err) < 0)
+			return -1;
 		if (rc != 0)
 			return rc < 0 ? -1 : 0;
 	}
