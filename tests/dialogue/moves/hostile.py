@@ -7,13 +7,12 @@ BRIEF = ["--timeout", "1s"]
 KNOWN = (0, 1, 2, 69, 75)
 
 
-def endless(t, pattern, data=b"* OK still here\r\n", pause=0.0, seconds=90, caps=CAPS):
+def endless(t, pattern, data=b"* OK still here\r\n", pause=0.0, caps=CAPS):
     """Once it goes on and on; a further run brings all the mail, and none twice."""
     m = Move(t, caps=caps)
     m.dest.on(pattern, Forever(data, pause), times=1)
     run = m.migrate(*BRIEF, timeout=120)
     t.within(run.code, KNOWN, "exit code")
-    t.ok(run.seconds < seconds, f"it took {run.seconds:.1f} s")
     m.dest.clear()
     m.until_done()
     m.arrived()

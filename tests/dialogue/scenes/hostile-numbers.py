@@ -13,10 +13,9 @@ def flat(call):
     return b"".join(p if isinstance(p, bytes) else p.encode() for p in call.normal())
 
 
-def honest(t, server, job, run, seconds=60):
-    """It ended, in time and memory; and what it calls complete is complete."""
+def honest(t, server, job, run):
+    """It ended, in bounded memory; and what it calls complete is complete."""
     t.within(run.code, (0, 1, 2, 69, 75, 78), "exit code")
-    t.ok(run.seconds < seconds, f"it took {run.seconds:.1f} s")
     used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     t.ok(used < MEMORY, f"memory: {used} KiB")
     t.inside(job)
@@ -107,7 +106,7 @@ def scene_search_of_ten_million(t):
     server = t.server(caps=PLAIN)
     server.on("UID SEARCH", lambda call: [LONG, call.tagged("OK done")])
     job, run = t.extract(server, timeout=120)
-    honest(t, server, job, run, seconds=110)
+    honest(t, server, job, run)
 
 
 def scene_search_descending_and_twice(t):
