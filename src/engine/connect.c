@@ -6,10 +6,10 @@
 #include "base/clock.h"
 #include "engine/run.h"
 #include "engine/schedule.h"
+#include "imap/limits.h"
 
 enum {
-	TRIES_MAX = 6, /* connections in a row that brought nothing */
-	TRIES_LIST_MAX = 2, /* likewise, where another account can have the time */
+	TRIES_LIST_MAX = 2, /* connections in a row that brought nothing, where another account can have the time */
 	THROTTLE_FIRST_MS = 5 * 1000,
 	THROTTLE_MAX_MS = 15 * 60 * 1000,
 	HINT_MAX_MS = 60 * 60 * 1000
@@ -189,14 +189,14 @@ run_is_laid_aside(const struct run *r, const struct err *why)
 static unsigned
 tries_max(const struct run *r)
 {
-	return r->job->shares != NULL && r->job->shares->lay_aside ? TRIES_LIST_MAX : TRIES_MAX;
+	return r->job->shares != NULL && r->job->shares->lay_aside ? TRIES_LIST_MAX : CONNECT_TRIES_MAX;
 }
 
 static int64_t
 wait_before(const struct runner *u, const struct err *why)
 {
-	static const int64_t waits[TRIES_MAX] = { 200, 1000, 3000, 8000, 15000, 15000 };
-	int64_t ms = waits[u->tries <= TRIES_MAX ? u->tries - 1 : TRIES_MAX - 1];
+	static const int64_t waits[CONNECT_TRIES_MAX] = { 200, 1000, 3000, 8000, 15000, 15000 };
+	int64_t ms = waits[u->tries <= CONNECT_TRIES_MAX ? u->tries - 1 : CONNECT_TRIES_MAX - 1];
 
 	if (why->kind == ERR_THROTTLED) {
 		ms = THROTTLE_FIRST_MS;

@@ -469,6 +469,23 @@ mark_before(const struct lane *l)
 	return found != NULL ? found->mark : "";
 }
 
+/* A source that says another one each time would have all its mail copied each time. */
+static int
+count_validity(struct lane *l, struct planned *f, uint32_t now, struct err *err)
+{
+	if (f->validities > 0 && f->uidvalidity == now)
+		return 0;
+	/* UIDs of the one before are other messages'. */
+	uidset_clear(&l->skip);
+	uidset_clear(&l->isolated);
+	l->cut = (struct cut){ 0 };
+	f->uidvalidity = now;
+	if (++f->validities <= VALIDITIES_MAX)
+		return 0;
+	return err_set(err, ERR_FOLDER, "its UIDVALIDITY has changed %u times in this run",
+	    f->validities - 1);
+}
+
 static int
 open_folder(struct lane *l, struct err *err)
 {
@@ -483,6 +500,8 @@ open_folder(struct lane *l, struct err *err)
 	bool known_well = lane_since(l, f, known, &l->since);
 
 	if (l->source_ops->enter(l->source, f, known_well ? &l->since : NULL, &l->head, err) < 0)
+		return -1;
+	if (count_validity(l, l->plan, l->head.uidvalidity, err) < 0)
 		return -1;
 	if (l->plan->rec != NULL && l->plan->rec->uidvalidity == l->head.uidvalidity)
 		l->rec = *l->plan->rec;

@@ -9,6 +9,7 @@
 #include "base/digest.h"
 #include "engine/job.h"
 #include "engine/select.h"
+#include "imap/limits.h"
 #include "store/sink.h"
 #include "store/source.h"
 
@@ -18,7 +19,6 @@ enum {
 	BATCH_RECORDS = 8192,
 	BATCH_FILES_MAX = 3072,
 	CUTS_ALONE = 2,
-	CUTS_MAX = 3,
 	CLOSING_MAX = 64,
 	CLOSING_MS = 10 * 1000
 };

@@ -66,6 +66,7 @@ take_header(struct sess *s, struct resp *r, struct identity_maker *m, struct hea
 		identity_end(m, &id);
 		if (!got && r->fetch.body != BODY_NIL && heads_add(h, id.head, err) < 0)
 			return -1;
+		sess_progress(s);
 		got = true;
 		if (sess_more(s, r, err) < 0)
 			return -1;

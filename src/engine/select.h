@@ -13,6 +13,8 @@ struct planned {
 	bool excluded; /* by the selection; why says which part of it */
 	const char *why;
 	bool renewed; /* UIDVALIDITY, of the source or of the target, has changed in this run */
+	uint32_t uidvalidity; /* of the source, when it was last entered in this run */
+	unsigned validities; /* how many there have been */
 	/* Its record, made with those of the other folders in one commit; taken by the first who
 	 * enters it. */
 	struct folder_rec *rec;

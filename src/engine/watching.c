@@ -313,8 +313,10 @@ idle_await(struct watching *w, int64_t until_ms, struct err *err)
 	if (left_ms <= 0)
 		return 0;
 	stream_set_timeout(w->s->in, left_ms);
+	stream_set_patience(w->s->in, 0);
 	rc = stream_peek(w->s->in, 1, &some, err);
 	stream_set_timeout(w->s->in, w->s->at->timeout_ms);
+	stream_set_patience(w->s->in, w->s->at->timeout_ms * SESS_PATIENCE);
 	if (rc == 0)
 		return 1;
 	if (err->kind != ERR_TIMEOUT)

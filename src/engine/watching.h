@@ -9,11 +9,10 @@
 
 #include "base/digest.h"
 #include "engine/job.h"
+#include "imap/limits.h"
 
 enum {
 	WATCHING_IDLE_MS = 9 * 60 * 1000, /* RFC 2177 bears 29 minutes; some firewalls forget after 10 */
-	WATCHING_CHATTER_MAX = 1000, /* untagged responses in one IDLE; then it is ended */
-	WATCHING_DRAIN_MAX = 100 * 1000 /* likewise after DONE: then the connection is given up */
 };
 
 /* What the folders looked like; outlives the connection. Zeroed: never looked at, so all is new. */

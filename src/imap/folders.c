@@ -40,6 +40,17 @@ list_find(struct folder_list *l, struct slice name)
 	return l->len == 0 ? NULL : bsearch(&key, l->folder, l->len, sizeof(key), folder_cmp);
 }
 
+/* It would be so again at once. */
+static int
+list_over(struct err *err)
+{
+	err_set(err, ERR_PROTOCOL, "the server lists more than %d folders, or longer names than fit",
+	    FOLDERS_MAX);
+	err->scope = SCOPE_ACCOUNT;
+	err->retry = RETRY_LATER;
+	return -1;
+}
+
 /* Copy with its texts into `a`. */
 static int
 list_add(struct folder_list *l, struct arena *a, const struct folder *f, struct err *err)
@@ -49,8 +60,7 @@ list_add(struct folder_list *l, struct arena *a, const struct folder *f, struct 
 	char *use = f->special_use ? arena_copy(a, slice_str(f->special_use)) : NULL;
 
 	if (l->len == FOLDERS_MAX || name == NULL || (f->special_use && use == NULL))
-		return err_set(err, ERR_PROTOCOL,
-		    "the server lists more than %d folders, or longer names than fit", FOLDERS_MAX);
+		return list_over(err);
 	copy.name = (struct slice){ name, f->name.len };
 	copy.special_use = use;
 	if (l->len == l->cap) {
@@ -146,6 +156,16 @@ struct flight {
 };
 
 static int
+list_take(struct sess *s, struct folder_list *l, struct arena *a, const struct folder *f, struct err *err)
+{
+	/* LIST "" "" style root entries have no name. */
+	if (f->name.len == 0)
+		return 0;
+	sess_progress(s);
+	return list_add(l, a, f, err);
+}
+
+static int
 take_one(struct sess *s, struct flight *f, const struct resp *r, struct err *err)
 {
 	switch (r->kind) {
@@ -155,12 +175,11 @@ take_one(struct sess *s, struct flight *f, const struct resp *r, struct err *err
 	case RESP_NAMESPACE:
 		return keep_namespaces(s, r->ns, err);
 	case RESP_LIST:
-		/* LIST "" "" style root entries have no name. */
-		return r->folder.name.len == 0 ? 0 : list_add(f->list, f->arena, &r->folder, err);
+		return list_take(s, f->list, f->arena, &r->folder, err);
 	case RESP_LSUB:
-		return r->folder.name.len == 0 ? 0 : list_add(&f->lsub, f->arena, &r->folder, err);
+		return list_take(s, &f->lsub, f->arena, &r->folder, err);
 	case RESP_COUNTS:
-		return list_add(&f->counts, f->arena, &r->folder, err);
+		return list_take(s, &f->counts, f->arena, &r->folder, err);
 	default:
 		return 0;
 	}

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LITERAL_MAX ((uint64_t)LITERAL_MIB_MAX * LIMIT_MIB)
+
 void
 lex_init(struct lex *l, struct stream *in, struct arena *arena)
 {
@@ -25,6 +27,7 @@ lex_start(struct lex *l)
 	l->line_max = LEX_LINE_MAX;
 	l->tail_len = 0;
 	l->owed = 0;
+	l->endless = false;
 }
 
 void
@@ -307,6 +310,13 @@ out:
 	return rc;
 }
 
+static int
+lex_too_large(struct lex *l, struct err *err)
+{
+	l->endless = true;
+	return err_set(err, ERR_PROTOCOL, "a literal of more than %d MiB", LITERAL_MIB_MAX);
+}
+
 int
 lex_literal(struct lex *l, uint64_t *ret, struct err *err)
 {
@@ -323,13 +333,15 @@ lex_literal(struct lex *l, uint64_t *ret, struct err *err)
 			return -1;
 		if (c < '0' || c > '9')
 			break;
-		if (digits == 18)
-			return err_set(err, ERR_PROTOCOL, "a literal of more than 10^18 octets");
+		if (size > LITERAL_MAX)
+			return lex_too_large(l, err);
 		size = size * 10 + (uint64_t)(c - '0');
 		lex_take(l);
 	}
 	if (digits == 0)
 		return err_set(err, ERR_PROTOCOL, "a literal without a size");
+	if (size > LITERAL_MAX)
+		return lex_too_large(l, err);
 	if (lex_accept(l, '+', &ignored, err) < 0 || lex_expect(l, '}', err) < 0 ||
 	    lex_eol(l, err) < 0)
 		return -1;
@@ -505,13 +517,20 @@ tail_literal(const struct lex *l, uint64_t *ret)
 		k++;
 	for (char c; (c = tail_at(l, k)) >= '0' && c <= '9'; k++)
 		text[LEX_TAIL - ++digits] = c;
-	return tail_at(l, k) == '{' &&
-	       slice_u64((struct slice){ text + LEX_TAIL - digits, digits }, UINT64_MAX / 2, ret);
+	if (digits == 0 || (tail_at(l, k) != '{' && k < LEX_TAIL))
+		return false;
+	/* So many digits that the ring does not hold them, or a number over 64 bits. */
+	if (tail_at(l, k) != '{' ||
+	    !slice_u64((struct slice){ text + LEX_TAIL - digits, digits }, UINT64_MAX / 2, ret))
+		*ret = UINT64_MAX;
+	return true;
 }
 
 static int
 lex_skip_octets(struct lex *l, uint64_t size, struct err *err)
 {
+	if (size > LITERAL_MAX)
+		return lex_too_large(l, err);
 	lex_pause(l);
 	while (size > 0) {
 		struct slice more;
@@ -541,6 +560,8 @@ int
 lex_resync(struct lex *l, struct err *err)
 {
 	l->line_max = LEX_NUMBERS_MAX;
+	if (l->endless)
+		return lex_too_large(l, err);
 	if (l->owed > 0 && lex_skip_literal(l, l->owed, err) < 0)
 		return -1;
 	for (;;) {

@@ -4,21 +4,18 @@
  * 8-bit octets and DEL are taken, numbers as literals too.
  *
  * Return values: 0, or -1 with *err: ERR_PROTOCOL when the octets do not fit (lex_resync then finds
- * the end of the response), or what the stream says. Limits: LEX_LINE_MAX octets outside literals,
- * LEX_STRING_MAX in one string that is not a message body, LEX_DEPTH_MAX nested lists. The first
- * LEX_TAPE_MAX octets of a response, bodies left out, are kept for the event log. */
+ * the end of the response), or what the stream says. Limits are those of imap/limits.def. Behind the
+ * header of a literal over LITERAL_MIB_MAX nothing can be told from a message: lex_resync then gives
+ * ERR_PROTOCOL, and the session has to end. The first LEX_TAPE_MAX octets of a response, bodies left out, are kept for the event log. */
 #ifndef IMAP_LEX_H
 #define IMAP_LEX_H
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "imap/limits.h"
 #include "net/stream.h"
 
 enum {
-	LEX_LINE_MAX = 1024 * 1024,
-	LEX_NUMBERS_MAX = 64 * 1024 * 1024, /* a line of numbers: SEARCH of a very large folder */
-	LEX_STRING_MAX = 256 * 1024,
-	LEX_DEPTH_MAX = 32,
 	LEX_TAPE_MAX = 8 * 1024 + 64,
 	LEX_TAIL = 32
 };
@@ -35,6 +32,7 @@ struct lex {
 				resyncing */
 	size_t tail_len; /* octets put into the ring so far */
 	uint64_t owed; /* octets of a literal that was announced and not read */
+	bool endless; /* one is too large to be skipped: there is no end of the response */
 };
 
 void lex_init(struct lex *l, struct stream *in, struct arena *arena);

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "imap/session.h"
 
-enum { LOGIN_MAX = 8192, CHALLENGES_MAX = 8 };
+enum { LOGIN_MAX = 8192 };
 
 static int
 wait_continue(struct sess *s, uint32_t tag, bool *ret_go, struct err *err)
@@ -100,13 +100,10 @@ plain_run(struct sess *s, struct err *err)
 		char start[64];
 
 		snprintf(start, sizeof(start), "%04u AUTHENTICATE PLAIN ", tag);
+		sess_ask(s, 0, 0, mem_copy_str("AUTHENTICATE PLAIN ***"));
 		if (stream_write(s->in, start, strlen(start), err) < 0 ||
 		    put_secret(s, &line, err) < 0)
 			goto out;
-		s->asked[s->n_asked++] = (struct asked){
-			.tag = tag, .octets = 0, .text = mem_copy_str("AUTHENTICATE PLAIN ***")
-		};
-		s->next_tag++;
 	} else {
 		if (sess_send(s, 0, &tag, err, "AUTHENTICATE PLAIN") < 0 ||
 		    wait_continue(s, tag, &go, err) < 0)
@@ -163,13 +160,12 @@ out:
 static int
 login_run(struct sess *s, struct err *err)
 {
-	uint32_t tag = s->next_tag++;
+	uint32_t tag = s->next_tag;
 	char start[32];
 	bool go;
 
 	snprintf(start, sizeof(start), "%04u LOGIN ", tag);
-	s->asked[s->n_asked++] =
-	    (struct asked){ .tag = tag, .octets = 0, .text = mem_copy_str("LOGIN ***") };
+	sess_ask(s, 0, 0, mem_copy_str("LOGIN ***"));
 	if (stream_write(s->in, start, strlen(start), err) < 0 ||
 	    login_argument(s, tag, slice_str(s->at->login), &go, err) < 0)
 		return -1;

@@ -99,6 +99,7 @@ sess_send_words(struct sess *s, int kind, uint32_t *ret_tag, const struct cmd_wo
 			rc = stream_write(s->in, line.data, line.len, err);
 		if (rc == 0)
 			rc = stream_write(s->in, "\r\n", 2, err);
+		sess_ask_more(s, text.len + line.len + 2);
 	}
 	buf_done(&line);
 	if (rc == 0 && ret_tag != NULL)

@@ -183,10 +183,11 @@ words_add(struct lex *l, struct resp *ret, struct slice word, size_t *cap, struc
 	if (ret->words == *cap) {
 		size_t more = *cap ? *cap * 2 : 32;
 		struct slice *grown =
-		    more > 8192 ? NULL : arena_take(l->arena, more * sizeof(*grown));
+		    more > RESP_WORDS_MAX ? NULL : arena_take(l->arena, more * sizeof(*grown));
 
 		if (grown == NULL)
-			return err_set(err, ERR_PROTOCOL, "a list of more than 8192 words");
+			return err_set(err, ERR_PROTOCOL, "a list of more than %d words",
+			    RESP_WORDS_MAX);
 		if (ret->words > 0)
 			memcpy(grown, ret->word, ret->words * sizeof(*grown));
 		ret->word = grown;
@@ -242,11 +243,15 @@ read_id(struct lex *l, struct resp *ret, struct err *err)
 static int
 ns_one(struct lex *l, enum folder_attr kind, struct resp *ret, struct err *err)
 {
-	struct ns_entry *e = arena_take(l->arena, sizeof(*e));
-	struct ns_entry **end = &ret->ns;
+	struct ns_entry *e = arena_take(l->arena, sizeof(*e)), **end = &ret->ns;
 	struct slice delim;
+	size_t n = 0;
 	char c;
 
+	for (; *end != NULL; end = &(*end)->next)
+		n++;
+	if (n == RESP_SPACES_MAX)
+		return err_set(err, ERR_PROTOCOL, "more than %d namespaces", RESP_SPACES_MAX);
 	if (e == NULL)
 		return resp_no_room(err);
 	if (lex_expect(l, '(', err) < 0 || lex_astring(l, &e->prefix, err) < 0 ||
@@ -254,8 +259,6 @@ ns_one(struct lex *l, enum folder_attr kind, struct resp *ret, struct err *err)
 		return -1;
 	e->kind = kind;
 	e->delim = delim.data && delim.len == 1 ? delim.data[0] : 0;
-	while (*end != NULL)
-		end = &(*end)->next;
 	*end = e;
 	for (;;) { /* extensions of RFC 4466 */
 		if (lex_blanks(l, err) < 0 || lex_peek(l, &c, err) < 0)

@@ -12,8 +12,7 @@
 #include "mail/folder.h"
 #include "mail/msg.h"
 
-enum { RESP_ARENA_MAX = 4 * 1024 * 1024, RESP_INLINE_MAX = LEX_STRING_MAX,
-	RESP_PAIRS_MAX = 4096 };
+enum { RESP_INLINE_MAX = LEX_STRING_MAX };
 
 enum resp_kind {
 	RESP_CONTINUE, /* "+" */

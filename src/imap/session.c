@@ -42,6 +42,30 @@ sess_room(const struct sess *s, size_t octets)
 	       (!s->numbered && s->n_asked < SESS_COMMANDS_MAX - 1 && s->asked_octets + octets <= SESS_ASKED_MAX);
 }
 
+void
+sess_ask(struct sess *s, int kind, size_t octets, char *text)
+{
+	/* With nothing unanswered, what is there already was said unasked. */
+	if (s->n_asked == 0)
+		stream_glance(s->in);
+	s->asked[s->n_asked++] = (struct asked){ .tag = s->next_tag++,
+		.kind = kind,
+		.octets = octets,
+		.after = stream_received(s->in),
+		.text = text };
+	s->asked_octets += octets;
+	sess_progress(s);
+}
+
+void
+sess_ask_more(struct sess *s, size_t octets)
+{
+	if (s->n_asked == 0)
+		return;
+	s->asked[s->n_asked - 1].octets += octets;
+	s->asked_octets += octets;
+}
+
 int
 sess_send(struct sess *s, int kind, uint32_t *ret_tag, struct err *err, const char *fmt, ...)
 {
@@ -60,20 +84,13 @@ sess_send(struct sess *s, int kind, uint32_t *ret_tag, struct err *err, const ch
 		    SESS_COMMANDS_MAX - 1);
 	}
 	snprintf(tag, sizeof(tag), "%04u ", s->next_tag);
-	if (stream_write(s->in, tag, strlen(tag), err) < 0 ||
-	    stream_write(s->in, text, (size_t)len, err) < 0 ||
-	    stream_write(s->in, "\r\n", 2, err) < 0) {
-		free(text);
-		return -1;
-	}
-	s->asked[s->n_asked++] = (struct asked){
-		.tag = s->next_tag, .kind = kind, .octets = (size_t)len + 8, .text = text
-	};
-	s->asked_octets += (size_t)len + 8;
 	if (ret_tag != NULL)
 		*ret_tag = s->next_tag;
-	s->next_tag++;
-	return 0;
+	sess_ask(s, kind, (size_t)len + 8, text);
+	if (stream_write(s->in, tag, strlen(tag), err) < 0 ||
+	    stream_write(s->in, text, (size_t)len, err) < 0)
+		return -1;
+	return stream_write(s->in, "\r\n", 2, err);
 }
 
 int
@@ -166,7 +183,8 @@ book_bye(struct sess *s, const struct resp *r, struct err *err)
 static int
 book_status(struct sess *s, const struct resp *r, struct err *err)
 {
-	if (r->code == CODE_ALERT) {
+	/* Before TLS anybody could have put it in. */
+	if (r->code == CODE_ALERT && (s->tls_on || s->at->tls == TLS_NONE)) {
 		sess_secret_reply(s);
 		note_reply(s, EV_ALERT, LEVEL_INFO, "the server asks that this be shown");
 	}
@@ -179,6 +197,14 @@ book_status(struct sess *s, const struct resp *r, struct err *err)
 		return book_bye(s, r, err);
 	}
 	return 0;
+}
+
+void
+sess_progress(struct sess *s)
+{
+	s->unasked = 0;
+	s->busy_ms = 0;
+	stream_progress(s->in);
 }
 
 static bool
@@ -226,6 +252,21 @@ book_garbage(struct sess *s, const char *why, struct err *err)
 	return 0;
 }
 
+/* An answer that was there before its command was sent says nothing of it: going on would take OK for
+ * an answer, and what comes in truth for the next one's. */
+static int
+book_future(struct sess *s, const struct resp *r, struct err *err)
+{
+	for (size_t i = 0; i < s->n_asked; i++) {
+		if (s->asked[i].tag != r->tag || stream_read_to(s->in) > s->asked[i].after)
+			continue;
+		sess_secret_reply(s);
+		return err_set(err, ERR_PROTOCOL, "%s answered '%s' before it was sent: %s", s->at->host,
+		    s->asked[i].text, s->reply);
+	}
+	return 0;
+}
+
 /* 1: the caller wants to see it; 0: dealt with; -1: error. */
 static int
 book(struct sess *s, struct resp *r, struct asked *ret_asked, struct err *err)
@@ -254,19 +295,41 @@ book(struct sess *s, struct resp *r, struct asked *ret_asked, struct err *err)
 			book_vanished(s, &s->reader.set);
 		return 1;
 	case RESP_TAGGED:
-		if (book_status(s, r, err) < 0)
+		if (book_future(s, r, err) < 0 || book_status(s, r, err) < 0)
 			return -1;
-		if (book_tagged(s, r, ret_asked))
+		if (book_tagged(s, r, ret_asked)) {
+			sess_progress(s);
 			return 1;
+		}
 		return book_garbage(s, "a tagged response to a command that was never sent", err);
 	default:
 		return 1;
 	}
 }
 
+/* EXPUNGE out of a sparse map of millions costs milliseconds: their number alone is no limit. */
+static int
+book_patience(struct sess *s, int64_t *io_began_ms, struct err *err)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	s->busy_ms += now_ms - *io_began_ms;
+	*io_began_ms = now_ms;
+	if (++s->unasked > SESS_UNASKED_MAX)
+		return err_set(err, ERR_PROTOCOL,
+		    "%s sends more than %d responses, but not what it was asked for", s->at->host,
+		    SESS_UNASKED_MAX);
+	if (s->busy_ms > s->at->timeout_ms * SESS_PATIENCE && s->unasked > 1)
+		return err_set(err, ERR_TIMEOUT, "%s keeps on sending, but not what it was asked for",
+		    s->at->host);
+	return 0;
+}
+
 int
 sess_next(struct sess *s, struct resp *ret, struct asked *ret_asked, struct err *err)
 {
+	int64_t began_ms = clock_mono_ms();
+
 	if (stream_flush(s->in, err) < 0)
 		return -1;
 	for (;;) {
@@ -277,6 +340,8 @@ sess_next(struct sess *s, struct resp *ret, struct asked *ret_asked, struct err 
 
 		if (s->numbered && ret->kind == RESP_FETCH)
 			ret->fetch.uid = number_uid(s, ret->fetch.seq);
+		if (rc >= 0 && book_patience(s, &began_ms, err) < 0)
+			return -1;
 		if (rc != 0)
 			return rc < 0 ? -1 : 0;
 	}
@@ -319,6 +384,8 @@ sess_literal_part(struct sess *s, uint64_t *io_left, struct slice *ret, struct e
 	if (ret->len > *io_left)
 		ret->len = (size_t)*io_left;
 	stream_skip(s->in, ret->len);
+	if (*io_left / STREAM_STEP != (*io_left - ret->len) / STREAM_STEP)
+		stream_progress(s->in);
 	*io_left -= ret->len;
 	return 0;
 }
@@ -561,6 +628,7 @@ sess_reach(struct sess **ret, const struct endpoint *at, struct cancel *stop, st
 	if (dial_by(&at->by, at->host, at->port, at->timeout_ms, stop, &s->in, err) < 0)
 		return opening_failed(s, err);
 	stream_set_timeout(s->in, at->timeout_ms);
+	stream_set_patience(s->in, at->timeout_ms * SESS_PATIENCE);
 	stream_set_cancel(s->in, stop);
 	reader_set_stream(&s->reader, s->in);
 	if (sess_secure(s, err) < 0 || (!s->caps.known && sess_capability(s, err) < 0))

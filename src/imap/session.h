@@ -17,13 +17,14 @@
 #include "imap/quirk.h"
 #include "imap/resp.h"
 
-enum { SESS_ASKED_MAX = 4096, SESS_COMMANDS_MAX = 256, SESS_GARBAGE_MAX = 64 };
+enum { SESS_ASKED_MAX = 4096, SESS_COMMANDS_MAX = 256 };
 
 /* A command that waits for its tagged response. */
 struct asked {
 	uint32_t tag;
 	int kind; /* the sender's own number */
 	size_t octets;
+	uint64_t after; /* octets received when it was sent: its answer comes behind them */
 	char *text; /* without tag and CRLF, secrets masked */
 };
 
@@ -46,6 +47,8 @@ struct sess {
 	uint32_t next_tag;
 	struct asked asked[SESS_COMMANDS_MAX]; /* oldest first */
 	size_t n_asked, asked_octets;
+	unsigned unasked; /* responses since something came that was asked for */
+	int64_t busy_ms; /* spent on them, with the work that they make */
 	unsigned garbage,
 	    garbage_folders; /* responses that did not parse; those of them that name folders */
 	char reply[LEX_TAPE_MAX]; /* raw last tagged response, masked */
@@ -89,6 +92,14 @@ bool sess_room(const struct sess *s, size_t octets);
 int
 sess_next(struct sess *s, struct resp *ret, struct asked *ret_asked, struct err *err) WARN_UNUSED;
 int sess_more(struct sess *s, struct resp *io, struct err *err) WARN_UNUSED;
+/* Something has come that was asked for. An answer with a known tag is told by itself; rows, folders
+ * and bodies are the caller's to tell. Without it the session ends after SESS_UNASKED_MAX responses, or
+ * when SESS_PATIENCE times the timeout has been waited: ERR_PROTOCOL, ERR_TIMEOUT. */
+void sess_progress(struct sess *s);
+/* Note a command that the caller writes by itself; its tag is s->next_tag. Takes over `text`. */
+void sess_ask(struct sess *s, int kind, size_t octets, char *text);
+/* So many octets more belong to the last one. */
+void sess_ask_more(struct sess *s, size_t octets);
 /* Send what is queued. sess_next does it by itself. */
 int sess_flush(struct sess *s, struct err *err) WARN_UNUSED;
 /* One command, its tagged response in s->last and s->reply; everything untagged but the books is
@@ -148,7 +159,6 @@ struct folder_list {
 	unsigned
 	    unparsed; /* lines of the listing that did not parse: so many folders may be missing */
 };
-enum { FOLDERS_MAX = 100000 };
 void folder_list_done(struct folder_list *l);
 int sess_folders(struct sess *s, bool want_sizes, struct arena *a, struct folder_list *ret,
     struct err *err) WARN_UNUSED;

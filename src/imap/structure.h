@@ -7,7 +7,7 @@
 
 #include "imap/lex.h"
 
-enum { STRUCTURE_PARTS_MAX = 1000, STRUCTURE_VALUES_MAX = 32 * 1024, STRUCTURE_DEPTH_MAX = 16 };
+enum { STRUCTURE_VALUES_MAX = 32 * 1024 };
 
 struct mime_param {
 	struct slice name, value;

@@ -10,8 +10,7 @@
 
 #include "base/buf.h"
 #include "base/slice.h"
-
-enum { UIDSET_MAX = 4 * 1024 * 1024 };
+#include "imap/limits.h"
 
 struct uidrange {
 	uint32_t lo, hi; /* 1 <= lo <= hi */

@@ -61,6 +61,7 @@ memory_close(void *carrier)
 
 static const struct stream_ops memory_ops = {
 	.name = "memory",
+	.written_before = true,
 	.recv = memory_recv,
 	.send = memory_send,
 	.close = memory_close,

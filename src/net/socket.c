@@ -46,8 +46,7 @@ socket_time_over(const struct stream_wait *wait, short events, int64_t waited_ms
 {
 	const char *what =
 	    events & POLLOUT ? "the server takes no data for" : "no byte from the server for";
-	int64_t ms =
-	    wait->idle_ms > 0 && wait->deadline_ms == INT64_MAX ? wait->idle_ms : waited_ms;
+	int64_t ms = wait->idle_ms > 0 && waited_ms >= wait->idle_ms ? wait->idle_ms : waited_ms;
 
 	if (ms >= SEC)
 		return err_set(err, ERR_TIMEOUT, "%s %" PRId64 " s", what, ms / SEC);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/secret.h"
 
@@ -21,6 +22,7 @@ struct stream {
 	atomic_ullong bytes_in, bytes_out;
 	char *in, *out;
 	size_t start, end, out_len;
+	int64_t patience_ms, waited_ms; /* waited: since the last progress */
 };
 
 struct stream *
@@ -57,6 +59,19 @@ stream_set_timeout(struct stream *s, int64_t idle_ms)
 }
 
 void
+stream_set_patience(struct stream *s, int64_t ms)
+{
+	s->patience_ms = ms;
+	s->waited_ms = 0;
+}
+
+void
+stream_progress(struct stream *s)
+{
+	s->waited_ms = 0;
+}
+
+void
 stream_set_cancel(struct stream *s, struct cancel *stop)
 {
 	s->wait.stop = stop;
@@ -75,6 +90,42 @@ stream_stopped(const struct stream *s, struct err *err)
 	if (s->wait.grace_ms <= 0 && cancel_raised(s->wait.stop))
 		return err_set(err, ERR_INTERRUPTED, "interrupted");
 	return 0;
+}
+
+static int
+stream_impatient(const struct stream *s, struct err *err)
+{
+	return err_set(err, ERR_TIMEOUT,
+	    "the server says something, but nothing of what it was asked for, for %lld s",
+	    (long long)s->patience_ms / SEC);
+}
+
+/* The end of what is left of the patience, for one call of the carrier. */
+static int
+stream_patience(const struct stream *s, int64_t now_ms, struct stream_wait *io, struct err *err)
+{
+	if (s->patience_ms == 0)
+		return 0;
+	if (s->waited_ms >= s->patience_ms)
+		return stream_impatient(s, err);
+	io->deadline_ms = now_ms + s->patience_ms - s->waited_ms;
+	return 0;
+}
+
+static ssize_t
+stream_recv(struct stream *s, struct err *err)
+{
+	struct stream_wait wait = s->wait;
+	int64_t began_ms = clock_mono_ms();
+	ssize_t n;
+
+	if (stream_patience(s, began_ms, &wait, err) < 0)
+		return -1;
+	n = s->ops->recv(s->carrier, s->in + s->end, STREAM_BUFFER - s->end, &wait, err);
+	s->waited_ms += clock_mono_ms() - began_ms;
+	if (n < 0 && err->kind == ERR_TIMEOUT && s->patience_ms > 0 && s->waited_ms >= s->patience_ms)
+		return stream_impatient(s, err);
+	return n;
 }
 
 static void
@@ -99,8 +150,7 @@ stream_peek(struct stream *s, size_t want, struct slice *ret, struct err *err)
 		stream_make_room(s, want);
 		if (stream_stopped(s, err) < 0)
 			return -1;
-		ssize_t n =
-		    s->ops->recv(s->carrier, s->in + s->end, STREAM_BUFFER - s->end, &s->wait, err);
+		ssize_t n = stream_recv(s, err);
 
 		if (n < 0)
 			return -1;
@@ -147,20 +197,44 @@ stream_take_in(struct stream *s, struct err *err)
 	return 0;
 }
 
+void
+stream_glance(struct stream *s)
+{
+	struct err ignored;
+
+	if (s->end == STREAM_BUFFER)
+		stream_make_room(s, STREAM_BUFFER);
+	if (s->end < STREAM_BUFFER)
+		(void)!stream_take_in(s, &ignored);
+}
+
+uint64_t
+stream_received(const struct stream *s)
+{
+	return s->ops->written_before ? 0 : stream_bytes_in(s);
+}
+
+uint64_t
+stream_read_to(const struct stream *s)
+{
+	return stream_bytes_in(s) - (s->end - s->start);
+}
+
 int
 stream_flush(struct stream *s, struct err *err)
 {
-	size_t sent = 0;
+	size_t sent = 0, step = STREAM_STEP;
 	int done = 0;
 
 	while (done == 0 && sent < s->out_len) {
 		struct stream_wait wait = s->wait;
+		int64_t began_ms = clock_mono_ms();
 		ssize_t n = -1;
 
 		if (s->end == STREAM_BUFFER && s->start > 0)
 			stream_make_room(s, STREAM_BUFFER);
 		wait.or_input = s->end < STREAM_BUFFER;
-		if (stream_stopped(s, err) == 0)
+		if (stream_stopped(s, err) == 0 && stream_patience(s, began_ms, &wait, err) == 0)
 			n = s->ops->send(s->carrier, s->out + sent, s->out_len - sent, &wait, err);
 		if (n == 0)
 			err_set(err, ERR_CUT, "the server closed the connection");
@@ -170,7 +244,14 @@ stream_flush(struct stream *s, struct err *err)
 			done = -1;
 		else
 			sent += (size_t)n;
+		s->waited_ms += clock_mono_ms() - began_ms;
+		if (sent >= step) {
+			stream_progress(s);
+			step = sent + STREAM_STEP;
+		}
 	}
+	if (sent > 0 && done == 0)
+		stream_progress(s);
 	atomic_fetch_add_explicit(&s->bytes_out, sent, memory_order_relaxed);
 	memmove(s->out, s->out + sent, s->out_len - sent);
 	secret_wipe(s->out + s->out_len - sent, sent);

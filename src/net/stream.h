@@ -1,6 +1,6 @@
 /* One buffered byte stream to a peer: plain socket, TLS on a socket, or memory (tests). Used by one
- * thread. Every call that can wait ends at the stream's idle timeout (no byte moved), or when the
- * job is cancelled. Reading: the buffer is lent, never copied out; a slice from stream_peek is
+ * thread. Every call that can wait ends at the stream's idle timeout (no byte moved), at the end of its
+ * patience (nothing that was asked for), or when the job is cancelled. Reading: the buffer is lent, never copied out; a slice from stream_peek is
  * valid until the next call that reads. Writing: stream_write collects, and sends only when
  * STREAM_OUT_MAX is reached; stream_flush sends what is left. While the peer takes nothing, what it
  * says meanwhile is taken into the reading buffer as long as there is room: a peer that answers
@@ -18,7 +18,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-enum { STREAM_BUFFER = 256 * 1024, STREAM_OUT_MAX = 64 * 1024 };
+enum { STREAM_BUFFER = 256 * 1024, STREAM_OUT_MAX = 64 * 1024, STREAM_STEP = 64 * 1024 };
 
 struct stream;
 
@@ -39,6 +39,7 @@ enum { STREAM_NOTHING = -2 };
  * implementation each in socket.c, tls.c, memory.c. */
 struct stream_ops {
 	const char *name;
+	bool written_before; /* what it says was made before what it hears (tests) */
 	ssize_t (*recv)(
 	    void *carrier, void *data, size_t max, const struct stream_wait *wait, struct err *err);
 	ssize_t (*send)(void *carrier, const void *data, size_t len, const struct stream_wait *wait,
@@ -49,6 +50,12 @@ struct stream_ops {
 struct stream *stream_new(const struct stream_ops *ops, void *carrier); /* owns the carrier */
 void stream_close(struct stream **s);
 void stream_set_timeout(struct stream *s, int64_t idle_ms); /* 0: none */
+/* How long reading may wait in all until stream_progress is called, whatever octets come meanwhile: a
+ * peer may send one now and then, or what nobody asked for. After it ERR_TIMEOUT; 0: as long as it
+ * likes. What is sent counts as progress, STREAM_STEP octets or all of it. */
+void stream_set_patience(struct stream *s, int64_t ms);
+/* Something that was asked for has come. */
+void stream_progress(struct stream *s);
 void
 stream_set_cancel(struct stream *s, struct cancel *stop); /* the wait for a byte ends when raised */
 /* After a raise, a body in flight may go on for grace_ms without a byte; 0: stops at once
@@ -64,6 +71,13 @@ void stream_skip(struct stream *s, size_t len); /* len <= buffered */
 /* What was collected is wiped once sent: it may have been a password. */
 int stream_write(struct stream *s, const void *data, size_t len, struct err *err) WARN_UNUSED;
 int stream_flush(struct stream *s, struct err *err) WARN_UNUSED;
+
+/* Take in what has arrived, without waiting; what is wrong with it the next reading tells. */
+void stream_glance(struct stream *s);
+/* Octets received so far that were skipped, and all; of a peer that was written before, no number is
+ * ever reached. */
+uint64_t stream_read_to(const struct stream *s);
+uint64_t stream_received(const struct stream *s);
 
 /* Swap the carrier (STARTTLS) for one that wraps, and from now on owns, the old one. Everything
  * buffered on the reading side is dropped; returns how many bytes that were, so that an injection

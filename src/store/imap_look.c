@@ -277,8 +277,9 @@ cand_fill(struct cand *c, const struct identity *id, const struct fetch_data *f)
 }
 
 static int
-take_headers(struct sink *s, struct folder_at *at, uint32_t tag, struct err *err)
+take_headers(struct sink *s, struct folder_at *at, const struct uidset *asked, uint32_t tag, struct err *err)
 {
+	uint64_t most = at->n_cands + uidset_count(asked);
 	struct resp r = { 0 };
 	struct asked a;
 
@@ -288,9 +289,14 @@ take_headers(struct sink *s, struct folder_at *at, uint32_t tag, struct err *err
 
 		if (dest_pump(s, &r, &a, err) < 0 || take_body(s, &r, &id, &got, err) < 0)
 			return -1;
-		if (got && r.kind == RESP_FETCH && r.fetch.uid != 0 &&
-		    !uidset_has(&at->known, r.fetch.uid))
-			cand_fill(cand_add(at, r.fetch.uid), &id, &r.fetch);
+		if (!got || r.kind != RESP_FETCH || !uidset_has(asked, r.fetch.uid) ||
+		    uidset_has(&at->known, r.fetch.uid) || at->n_cands == most)
+			continue;
+		if (at->n_cands == CANDIDATES_MAX)
+			return err_set(err, ERR_FOLDER,
+			    "more than %d messages are there already that no row names", CANDIDATES_MAX);
+		cand_fill(cand_add(at, r.fetch.uid), &id, &r.fetch);
+		sess_progress(s->s);
 	} while (r.kind != RESP_TAGGED || r.tag != tag);
 	return 0;
 }
@@ -312,7 +318,7 @@ look_at(struct sink *s, struct folder_at *at, const struct uidset *set, struct e
 			text.data, header_item(s)) < 0)
 			rc = dest_failed(s, err);
 		else
-			rc = take_headers(s, at, tag, err);
+			rc = take_headers(s, at, set, tag, err);
 	}
 	buf_done(&text);
 	return rc;
@@ -337,7 +343,7 @@ dest_look(struct sink *s, struct folder_at *at, struct err *err)
 	uidset_sort(&at->known);
 	uidset_minus(&unclaimed, &at->known, &unknown);
 	uidset_sort(&unknown);
-	if (uidset_last(&all) >= at->uidnext)
+	if (uidset_last(&all) >= at->uidnext && uidset_last(&all) < UINT32_MAX)
 		at->uidnext = uidset_last(&all) + 1;
 	rc = look_at(s, at, &unknown, err);
 out:

@@ -90,7 +90,7 @@ find_uids(struct sink *s, struct err *err)
 			at = k + 1;
 		}
 	}
-	if (n > 0 && fresh[n - 1].uid >= s->at->uidnext)
+	if (n > 0 && fresh[n - 1].uid >= s->at->uidnext && fresh[n - 1].uid < UINT32_MAX)
 		s->at->uidnext = fresh[n - 1].uid + 1;
 	free(fresh);
 	return 0;

@@ -112,6 +112,14 @@ dest_group_done(struct group *g, enum outcome_kind kind)
 	g->state = GROUP_DONE;
 }
 
+/* A message that was there before this run opened the folder is not one that it has sent. */
+static bool
+uids_can_be(const struct folder_at *at, uint32_t validity, const struct uidset *set)
+{
+	return validity == at->uidvalidity && set->range[0].lo >= at->first &&
+	       uidset_last(set) < UINT32_MAX;
+}
+
 /* UIDs in the order of the messages (RFC 4315 3); anything odd is as if they had not been told. */
 static void
 take_uids(struct sink *s, struct group *g, const struct resp *r)
@@ -121,7 +129,7 @@ take_uids(struct sink *s, struct group *g, const struct resp *r)
 	uint32_t validity, uid = 0;
 
 	uidset_init(&set);
-	if (append_uids(r, &validity, &set) && validity == at->uidvalidity &&
+	if (append_uids(r, &validity, &set) && uids_can_be(at, validity, &set) &&
 	    uidset_count(&set) == g->n) {
 		for (size_t i = 0; i < g->n; i++) {
 			uid = uidset_after(&set, uid);
@@ -384,7 +392,7 @@ dest_append(struct sink *s, struct folder_at *at, const struct flags *f, const s
 	dest_accept(s, at, f, d);
 	at->added++;
 	uidset_init(&set);
-	if (append_uids(ret, &validity, &set) && validity == at->uidvalidity &&
+	if (append_uids(ret, &validity, &set) && uids_can_be(at, validity, &set) &&
 	    uidset_count(&set) == 1 && !uidset_has(&at->claimed, uidset_last(&set))) {
 		*ret_uid = uidset_last(&set);
 		dest_claim(at, *ret_uid);

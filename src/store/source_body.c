@@ -99,6 +99,7 @@ source_body_start(struct source *s, const struct resp *r, uint32_t uid, struct w
 		return false;
 
 	uint64_t slice_at = s->now.slice_at, total = s->now.total;
+	unsigned slices = s->now.slices;
 	bool go_on = form_sliced(form) && slice_at > 0;
 
 	s->now = (struct reading){ .active = true,
@@ -111,9 +112,11 @@ source_body_start(struct source *s, const struct resp *r, uint32_t uid, struct w
 		.uid_seen = f->uid == uid,
 		.form = form };
 	stream_set_grace(s->s->in, GRACE_MS);
+	sess_progress(s->s);
 	if (go_on) {
 		s->now.slice_at = slice_at;
 		s->now.total = total;
+		s->now.slices = slices;
 	}
 	return true;
 }
@@ -525,6 +528,8 @@ next_slice(struct source *s, uint64_t got, struct err *err)
 	if (n->resp.kind != RESP_FETCH || (n->resp.fetch.uid != 0 && n->resp.fetch.uid != n->uid) ||
 	    last_slice(s, got))
 		return 0;
+	if (++n->slices >= SLICES_MAX)
+		return body_bad(s, "the message comes in slices that do not end", err);
 	n->slice_at += got;
 	s->alone = false;
 	while (s->s->n_asked > 0)
@@ -586,6 +591,8 @@ source_lend(struct source *s, struct slice *ret, struct err *err)
 		ret->len = (size_t)n->left;
 	n->lent = ret->len;
 	n->left -= ret->len;
+	if (n->total / STREAM_STEP != (n->total + ret->len) / STREAM_STEP)
+		sess_progress(s->s);
 	n->total += ret->len;
 	return 0;
 }

@@ -132,6 +132,8 @@ folder_forget(struct source *s)
 	s->search_known = s->listed_at_once = s->pages_done = s->holes_settled = s->bodies_asked =
 	    false;
 	s->passes = 0;
+	s->doubts_over = false;
+	s->holes = 0;
 	s->page_from = 1;
 	s->asks = s->ended = 0;
 	s->owed = s->rest_asked = s->noop_sent = s->noop_done = s->trying = s->alone =
@@ -390,9 +392,11 @@ source_imap_enter(struct source *s, const struct folder *f, const struct since *
 	if (sess_send_named(s->s, ASKED_EXAMINE, NULL, "EXAMINE", f->name, "", err) < 0)
 		return -1;
 	flight_begin(s->s);
-	/* The user's search comes before the listing, which so has all that it could find. */
-	if (s->at.search != NULL && (read_flight(s, &opened, err) < 0 ||
-				     (opened && source_search(s, err) < 0)))
+	/* The user's search comes before the listing, which so has all that it could find. Behind a
+	 * name of kilobytes nothing rides. */
+	if ((s->at.search != NULL || !sess_room(s->s, RIDERS_OCTETS)) && read_flight(s, &opened, err) < 0)
+		return -1;
+	if (s->at.search != NULL && opened && source_search(s, err) < 0)
 		return -1;
 	if (!opened)
 		return folder_refused(s, err);
@@ -445,7 +449,7 @@ settle_holes(struct source *s, bool *ret_more, struct err *err)
 		goto out;
 	}
 	s->holes_settled = true;
-	for (uint32_t uid = 0; (uid = uidset_after(&holes, uid)) != 0;)
+	for (uint32_t uid = 0; !s->doubts_over && (uid = uidset_after(&holes, uid)) != 0;)
 		source_doubt(s, uid, false, 0, "listed by SEARCH, not by FETCH", NULL);
 out:
 	uidset_done(&holes);
@@ -543,8 +547,10 @@ source_imap_leave(struct source *s, struct folder_proof *ret, struct err *err)
 	late = known - uidset_count_below(&s->map, s->u0);
 	p.late = (uint32_t)late;
 	p.exists = exists >= late ? exists - (uint32_t)late : 0;
-	p.proved = exists <= known;
-	if (exists > known)
+	p.proved = exists <= known && !s->doubts_over;
+	if (s->doubts_over)
+		p.why = "more messages than can be looked at one by one are listed, but not given";
+	else if (exists > known)
 		p.why = "the server counts more messages than it lists";
 	else if (exists < known)
 		p.why = "the server counts fewer messages than it lists";

@@ -43,9 +43,9 @@ enum {
 	SET_TEXT_MAX = 700,
 	NIL_LIMIT = 3,
 	WRONG_SIZES_LIMIT = 3,
-	DOUBTS_MAX = 1000000,
 	PLACEHOLDER_MAX = 16 * 1024,
 	REFUSALS_MAX = 16,
+	RIDERS_OCTETS = 256, /* of what is sent behind EXAMINE */
 	GRACE_MS = 10 * 1000 /* a body in flight after the first signal (rules.md 4.4) */
 };
 
@@ -97,6 +97,7 @@ struct reading {
 	int parts_left;
 	bool uid_seen; /* the response named the UID before the body */
 	uint64_t slice_at; /* form_sliced: origin of the current slice */
+	unsigned slices; /* asked for */
 	enum form form;
 };
 
@@ -161,6 +162,8 @@ struct source {
 	/* what was put aside */
 	struct doubt *doubt;
 	size_t n_doubts, doubts_cap, doubt_at;
+	bool doubts_over; /* there were more than DOUBTS_MAX: the others have no verdict */
+	uint64_t holes; /* named by SEARCH, absent from the pages so far */
 	struct mime *mime; /* NULL: none; kept until the next one, since its reason is lent */
 	bool alone; /* a command for one message is in flight */
 	enum form alone_form;

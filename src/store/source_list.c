@@ -126,7 +126,7 @@ source_listing_fill(struct msg *m, const struct fetch_data *f, struct arena *a, 
 /* Data of one message for the page that is being filled. What was not asked for has neither size
  * nor date. */
 static int
-page_take(struct msg_page *p, const struct fetch_data *f, struct err *err)
+page_take(struct msg_page *p, const struct fetch_data *f, bool *ret_new, struct err *err)
 {
 	struct msg *m = page_find(p, f->uid);
 
@@ -142,6 +142,7 @@ page_take(struct msg_page *p, const struct fetch_data *f, struct err *err)
 		p->msg[i] = (struct msg){ .uid = f->uid, .flags.keywords = "" };
 		p->len++;
 		m = &p->msg[i];
+		*ret_new = true;
 	}
 	return source_listing_fill(m, f, &p->arena, err);
 }
@@ -149,16 +150,19 @@ page_take(struct msg_page *p, const struct fetch_data *f, struct err *err)
 static void
 page_listed(struct source *s, const struct msg_page *p)
 {
-	for (size_t k = 0; k < p->len; k++) {
-		uint32_t uid = p->msg[k].uid;
+	bool all_known = true;
 
-		uidset_add(&s->fetched, uid, uid);
-		if (!uidset_has(&s->map, uid)) {
-			uidset_add(&s->map, uid, uid);
-			uidset_sort(&s->map);
-		}
+	for (size_t k = 0; k < p->len; k++) {
+		uidset_add(&s->fetched, p->msg[k].uid, p->msg[k].uid);
+		all_known = all_known && uidset_has(&s->map, p->msg[k].uid);
 	}
 	uidset_sort(&s->fetched);
+	if (all_known)
+		return;
+	/* Sorted once: a map may be large, and a page full of what SEARCH hides. */
+	for (size_t k = 0; k < p->len; k++)
+		uidset_add(&s->map, p->msg[k].uid, p->msg[k].uid);
+	uidset_sort(&s->map);
 }
 
 static void
@@ -221,15 +225,20 @@ source_take_listing(struct source *s, const struct resp *r, struct err *err)
 	}
 
 	size_t i = page_of(s, f->uid);
+	bool taken = false;
 
 	if (kind == ASKED_UIDS) {
+		if (f->uid > uidset_last(&s->searched))
+			sess_progress(s->s);
 		uidset_add(&s->searched, f->uid, f->uid);
 		return 0;
 	}
 	if (i == 2 || uidset_has(&s->fetched, f->uid))
 		return 0;
-	if (page_take(s->page[i], f, err) < 0)
+	if (page_take(s->page[i], f, &taken, err) < 0)
 		return -1;
+	if (taken)
+		sess_progress(s->s);
 	if (s->page_expect[i] > 0 && s->page[i]->len == s->page_expect[i])
 		page_complete(s, i);
 	return 0;
@@ -330,6 +339,22 @@ shift_pages(struct source *s)
 	s->page_asked[1] = s->page_ready[1] = s->page_again[1] = false;
 }
 
+/* Each hole costs a command of its own later on: a server that names millions is not followed. */
+static int
+count_holes(struct source *s, struct err *err)
+{
+	struct uidrange r = s->page_range[0];
+	uint64_t end = r.hi == UINT32_MAX ? uidset_count(&s->map) : uidset_count_below(&s->map, r.hi + 1);
+	uint64_t members = end - uidset_count_below(&s->map, r.lo);
+
+	if (members > s->page[0]->len)
+		s->holes += members - s->page[0]->len;
+	return s->holes <= HOLES_MAX ? 0
+				     : err_set(err, ERR_FOLDER,
+					   "the server names more than %d messages that it does not list",
+					   HOLES_MAX);
+}
+
 int
 source_imap_list(struct source *s, struct msg_page *ret, struct err *err)
 {
@@ -356,6 +381,9 @@ source_imap_list(struct source *s, struct msg_page *ret, struct err *err)
 				page_complete(s, 0);
 			}
 		}
+
+		if (!s->singles && count_holes(s, err) < 0)
+			return -1;
 
 		struct msg_page swap = *ret;
 

@@ -11,8 +11,10 @@ struct doubt *
 source_doubt(struct source *s, uint32_t uid, bool size_known, uint64_t size, const char *reason,
     const char *reply)
 {
-	if (s->n_doubts == DOUBTS_MAX)
+	if (s->n_doubts == DOUBTS_MAX) {
+		s->doubts_over = true;
 		return NULL;
+	}
 	if (s->n_doubts == s->doubts_cap) {
 		s->doubts_cap = s->doubts_cap ? s->doubts_cap * 2 : 16;
 		s->doubt = mem_resize(s->doubt, s->doubts_cap, sizeof(*s->doubt));

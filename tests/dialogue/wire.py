@@ -98,6 +98,28 @@ class Slow(Action):
             time.sleep(self.pause)
 
 
+class Forever(Action):
+    """Send data again and again until the client goes away; in the transcript it stands once.
+
+    pause: seconds between two; with 0, at full speed, many go out at a time.
+    limit: octets after which it is silent.
+    """
+
+    def __init__(self, data, pause=0.0, limit=None):
+        self.data, self.pause, self.limit = data, pause, limit
+
+    def run(self, wire):
+        wire.log.add(wire.number, "S", self.data + b" (for ever)")
+        piece = self.data if self.pause else self.data * max(1, 65536 // len(self.data))
+        sent = 0
+        while self.limit is None or sent < self.limit:
+            wire.quietly(piece)
+            sent += len(piece)
+            if self.pause:
+                wire.wait(self.pause)
+        wire.wait(None)
+
+
 class Segments(Action):
     """Send data cut at these offsets, each part in a TCP segment of its own."""
 
@@ -337,6 +359,10 @@ class Wire:
             self.cut()
         self._send(data)
 
+    def quietly(self, data):
+        """Send without a line in the transcript."""
+        self._send(data, log=False)
+
     def play(self, pieces):
         """Send what a handler returned: bytes, actions, lists of them."""
         if isinstance(pieces, (bytes, str)):
@@ -349,8 +375,8 @@ class Wire:
             for piece in _joined(pieces):
                 self.play(piece)
 
-    def _send(self, data):
-        if data:
+    def _send(self, data, log=True):
+        if data and log:
             self.log.add(self.number, "S", data)
             self.sent += len(data)
         view, deadline = memoryview(data), time.monotonic() + HANG_LIMIT

@@ -264,6 +264,19 @@ def test_every_event_is_in_its_manual(t):
             "imex-events(7) has the table of src/base/events.def")
 
 
+def test_every_limit_is_in_its_manual(t):
+    units = {"COUNT": "", "KIB": " KiB", "MIB": " MiB", "MIBS": " MiB", "TIMES": " times the timeout"}
+    source = read("src/imap/limits.def")
+    limits = re.findall(r'^LIMIT\(\w+, *(\d+), *(\w+), *"([^"]*)", "([^"]*)", (\d+)\)$', source, re.M)
+    told = re.findall(r"^\.It ([^E].*) Ta (.*) Ta (.*) Ta (.*)$", read("man/imex-limits.7"), re.M)
+    t.equal(len(limits), source.count("\nLIMIT("), "every line of src/imap/limits.def can be read")
+    t.equal(told, [(what, number + units[unit], then, event if event != "0" else "-")
+                   for number, unit, what, then, event in limits],
+            "imex-limits(7) has the table of src/imap/limits.def")
+    events = re.findall(r"^EVENT\((\d+),", read("src/base/events.def"), re.M)
+    t.equal([e for *_, e in limits if e not in [*events, "0"]], [], "events that are none")
+
+
 def test_install_brings_program_and_manuals(t):
     program = os.environ.get("IMEX", os.path.join(ROOT, "build", "src", "app", "imex"))
     build = os.path.join(os.path.dirname(program), "..", "..")

@@ -593,8 +593,8 @@ answers_out_of_order_find_their_commands(void **state)
 	(void)state;
 	opened(open_plain(SCRIPT(OK_GREETING, LOGIN_OK, "C:0002 A\r\n0003 B\r\n0004 C\r\n",
 	    "S:0004 OK c\r\n0002 NO a\r\n0099 OK never asked\r\n0003 BAD b\r\n0003 OK "
-	    "twice\r\n0005 OK end\r\n",
-	    "C:0005 D\r\n", LOGOUT("0006"))));
+	    "twice\r\n",
+	    "C:0005 D\r\n", "S:0005 OK end\r\n", LOGOUT("0006"))));
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(sess_send(s, 10 + i, NULL, &err, "%c", 'A' + i), 0);
 	for (int i = 0; i < 3; i++) {
@@ -610,6 +610,17 @@ answers_out_of_order_find_their_commands(void **state)
 	assert_int_equal(sess_run(s, &err, "D"), 0);
 	assert_int_equal(notes_of(EV_PARSE), 2);
 	assert_int_equal(s->asked_octets, 0);
+	ended();
+}
+
+static void
+an_answer_from_before_its_command_ends_a_session(void **state)
+{
+	(void)state;
+	opened(open_plain(SCRIPT(OK_GREETING, LOGIN_OK, "C:0002 A\r\n",
+	    "S:0002 OK a\r\n0003 OK b\r\n", "C:0003 B\r\n")));
+	assert_int_equal(sess_run(s, &err, "A"), 0);
+	fails(sess_run(s, &err, "B"), ERR_PROTOCOL, "answered 'B' before it was sent");
 	ended();
 }
 
@@ -930,6 +941,7 @@ main(void)
 		cmocka_unit_test(session_forgets_in_tls_what_was_said_in_clear),
 		cmocka_unit_test(session_drops_and_tells_what_was_injected_behind_starttls),
 		cmocka_unit_test(answers_out_of_order_find_their_commands),
+		cmocka_unit_test(an_answer_from_before_its_command_ends_a_session),
 		cmocka_unit_test(too_much_garbage_ends_a_session),
 		cmocka_unit_test(commands_without_answers_have_a_limit),
 		cmocka_unit_test(the_sequence_map_follows_expunge_and_vanished),
