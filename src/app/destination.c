@@ -80,6 +80,7 @@ destination_open(struct destination *d, struct options *o, const char *dest, str
 		    .pin = o->dest_tls_pin,
 		    .insecure = o->dest_insecure_tls },
 		.secret = d->password,
+		.needs_uids = true,
 		.timeout_ms = o->timeout_ms,
 	};
 	d->dest.doubt_wait_ms = o->doubt_wait_ms;

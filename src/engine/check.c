@@ -120,6 +120,17 @@ measure_rtt(struct sess *s, struct check_result *r, struct err *err)
 
 /* ---- folders ---- */
 
+/* By number, so that a large folder costs little; old servers refuse UID as an item, and give it with
+ * UID FETCH. Where there are no UIDs the number stands for it: nothing else is asked in between. */
+static int
+ask_sample(struct sess *s, uint32_t from, uint32_t to, uint32_t *ret_tag, struct err *err)
+{
+	if (s->level == LEVEL_IMAP4)
+		return sess_send(s, 0, ret_tag, err, "UID FETCH 1:* (FLAGS RFC822.SIZE)");
+	return sess_send(s, 0, ret_tag, err, "FETCH %u:%u (%sFLAGS RFC822.SIZE)", from, to,
+	    s->numbered ? "" : "UID ");
+}
+
 /* Flags and sizes of the newest messages: a sample for the size of the folder, and a message to try
  * the form on. */
 static int
@@ -129,12 +140,7 @@ sample_folder(struct probe *p, uint32_t exists, uint64_t *ret_mean, struct err *
 	uint32_t tag, from = exists > SAMPLE_MAX ? exists - SAMPLE_MAX + 1 : 1;
 	struct resp r;
 
-	/* By number, so that a large folder costs little; old servers refuse UID as an item, and
-	 * give it with UID FETCH. */
-	if (p->s->level == LEVEL_IMAP4
-		? sess_send(p->s, 0, &tag, err, "UID FETCH 1:* (FLAGS RFC822.SIZE)") < 0
-		: sess_send(
-		      p->s, 0, &tag, err, "FETCH %u:%u (UID FLAGS RFC822.SIZE)", from, exists) < 0)
+	if (ask_sample(p->s, from, exists, &tag, err) < 0)
 		return -1;
 	do {
 		if (sess_next(p->s, &r, NULL, err) < 0)
@@ -146,6 +152,8 @@ sample_folder(struct probe *p, uint32_t exists, uint64_t *ret_mean, struct err *
 			if (sess_more(p->s, &r, err) < 0)
 				return -1;
 		}
+		if (p->s->numbered)
+			r.fetch.uid = r.fetch.seq;
 		if (r.kind != RESP_FETCH || r.fetch.uid == 0 || !r.fetch.has_size)
 			continue;
 
@@ -172,7 +180,8 @@ try_form(struct probe *p, enum form f, bool *ret_whole, struct err *err)
 	uint64_t octets = 0;
 
 	*ret_whole = false;
-	if (sess_send(p->s, 0, &tag, err, "UID FETCH %u (%s)", p->uid, form_items(f)) < 0)
+	if (sess_send(p->s, 0, &tag, err, "%sFETCH %u (%s)", p->s->numbered ? "" : "UID ", p->uid,
+		form_items(f)) < 0)
 		return -1;
 	do {
 		if (sess_next(p->s, &r, NULL, err) < 0)
@@ -200,7 +209,7 @@ find_form(struct probe *p, const struct job *job, struct err *err)
 	for (;;) {
 		l.refused = p->refused;
 
-		enum form f = ladder_first(&l, 1u << FORM_SLICES, true);
+		enum form f = ladder_first(&l, FORMS_SLICED, true);
 		int64_t began = clock_mono_ms();
 		bool whole;
 

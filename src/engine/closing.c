@@ -26,7 +26,11 @@ pay_visit(struct lane *l, int64_t folder, uint32_t uidvalidity, const struct uid
     bool look, uint64_t *ret_seen, struct err *err)
 {
 	struct debt_result result = { .look = look };
-	int rc = l->source_ops->pay(l->source, &l->plan->folder, uidvalidity, owed, &result, err);
+	const struct debt debt = { .folder = l->plan->folder.name,
+		.uidvalidity = uidvalidity,
+		.owed = owed,
+		.numbering = &l->numbering };
+	int rc = l->source_ops->pay(l->source, &debt, &result, err);
 
 	*ret_seen = rc == 0 ? result.seen : 0;
 	if (rc == 0 && !(look && result.seen > 0)) {
@@ -60,9 +64,8 @@ pay(struct lane *l, int64_t folder, uint32_t uidvalidity, const struct uidset *o
 	return pay_visit(l, folder, uidvalidity, owed, false, &seen, err);
 }
 
-/* What an earlier run owed is paid before the flags are read again. */
-int
-lane_pay_old(struct lane *l, const struct folder_rec *known, struct err *err)
+static int
+pay_folder(struct lane *l, int64_t folder, uint32_t uidvalidity, struct err *err)
 {
 	struct uidset owed = { 0 };
 	struct arena a;
@@ -70,18 +73,27 @@ lane_pay_old(struct lane *l, const struct folder_rec *known, struct err *err)
 	size_t n;
 	int rc = -1;
 
-	if (known == NULL)
-		return 0;
 	arena_init(&a, 64 * 1024 * 1024);
-	if (state_debts(l->job->state, known->id, &a, &uid, &n, err) < 0)
+	if (state_debts(l->job->state, folder, &a, &uid, &n, err) < 0 ||
+	    (n > 0 && lane_load_numbers(l, folder, err) < 0))
 		goto out;
 	for (size_t i = 0; i < n; i++)
 		uidset_add(&owed, uid[i], uid[i]);
-	rc = pay(l, known->id, known->uidvalidity, &owed, err);
+	rc = pay(l, folder, uidvalidity, &owed, err);
 out:
 	uidset_done(&owed);
 	arena_done(&a);
 	return rc;
+}
+
+int
+lane_pay_old(struct lane *l, const struct folder_rec *known, struct err *err)
+{
+	bool again = l->owing.plan == l->plan && (known == NULL || known->id != l->owing.folder);
+
+	if (known != NULL && pay_folder(l, known->id, known->uidvalidity, err) < 0)
+		return -1;
+	return again ? pay_folder(l, l->owing.folder, l->owing.uidvalidity, err) : 0;
 }
 
 /* Of each message that is there under the old and the new numbering one copy goes, matched by

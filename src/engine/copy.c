@@ -379,7 +379,17 @@ take_debt(struct lane *l, const struct offer *o, struct err *err)
 			uidset_add(&l->owed, v->page->msg[i].uid, v->page->msg[i].uid);
 		}
 	}
+	/* Those that go last have left their pages. */
+	for (size_t i = 0; !o->has_meta && i < l->n_care; i++) {
+		if (l->care[i].flags.system & FLAG_SEEN)
+			continue;
+		batch_debt(l->batch, l->rec.id, l->care[i].uid);
+		uidset_add(&l->owed, l->care[i].uid, l->care[i].uid);
+	}
 	uidset_sort(&l->owed);
+	l->owing.plan = l->plan;
+	l->owing.folder = l->rec.id;
+	l->owing.uidvalidity = l->rec.uidvalidity;
 	return lane_flush(l, true, err);
 }
 
@@ -501,6 +511,8 @@ open_folder(struct lane *l, struct err *err)
 	uidset_clear(&l->missing);
 	uidset_clear(&l->owed);
 	l->excluded = 0;
+	if (lane_load_numbers(l, l->rec.id, err) < 0)
+		return -1;
 	return lane_intends(l) ? lane_open_target(l, err) : 0;
 }
 
@@ -515,7 +527,7 @@ copy_folder(struct lane *l, struct err *err)
 	if (l->head.since && lane_take_changes(l, err) < 0)
 		return -1;
 	for (;;) {
-		if (copy_pages(l, err) < 0 || (lane_intends(l) && lane_place_rest(l, err) < 0))
+		if (lane_number(l, err) < 0 || copy_pages(l, err) < 0 || (lane_intends(l) && lane_place_rest(l, err) < 0))
 			return -1;
 		if (!l->merged && lane_rows_left(l, err) < 0)
 			return -1;

@@ -80,6 +80,12 @@ struct lane {
 	bool rows_end, has_rows, merged;
 	struct uidset missing; /* rows that the listing did not show */
 	struct uidset owed;
+	struct { /* the folder whose debt was written down last: a lost connection leaves it unpaid */
+		const struct planned *plan;
+		int64_t folder;
+		uint32_t uidvalidity;
+	} owing;
+	struct numbering numbering; /* of a source without UIDs: what the state has for the folder */
 	/* a sink with SINK_INTENT (placing.c) */
 	struct uidset intended; /* messages of the folder that have an intent and no outcome */
 	uint64_t ticket; /* of the batch with the newest intents */
@@ -157,6 +163,12 @@ bool lane_since(const struct lane *l, const struct folder *f, const struct folde
  * be believed, with all. */
 int lane_take_changes(struct lane *l, struct err *err) WARN_UNUSED;
 
+/* numbers.c: sources without UIDs */
+/* What the state knows of a folder, for the debts of an earlier run, and before it is listed. */
+int lane_load_numbers(struct lane *l, int64_t folder, struct err *err) WARN_UNUSED;
+/* The messages of the open folder have UIDs when this returns, and they are durable. */
+int lane_number(struct lane *l, struct err *err) WARN_UNUSED;
+
 /* record.c */
 bool lane_all_good(const struct folder_rec *r); /* no verdict of it is bad */
 /* The record of a name when the run began: the current one, or with a UIDVALIDITY exactly that;
@@ -198,6 +210,8 @@ int lane_delete_extra(struct lane *l, struct plan *plan, const char *account_dir
     struct err *err) WARN_UNUSED;
 
 /* closing.c */
+/* What an earlier run owes, or this one before it lost the connection, is paid before the flags are
+ * read again. known: NULL: the folder is new in this run. */
 int lane_pay_old(struct lane *l, const struct folder_rec *known, struct err *err) WARN_UNUSED;
 int lane_close_folder(struct lane *l, struct err *err) WARN_UNUSED;
 

@@ -41,6 +41,7 @@ lane_done(struct lane *l)
 		msg_page_free(l->live[i].page);
 	uidset_done(&l->missing);
 	uidset_done(&l->owed);
+	numbering_done(&l->numbering);
 	uidset_done(&l->skip);
 	uidset_done(&l->isolated);
 	uidset_done(&l->intended);

@@ -207,7 +207,7 @@ count_extra(struct map *m, struct err *err)
 		if (planned(m, f->name) == NULL)
 			continue;
 		k++;
-		if (row->exists && !row->excluded && row->there > 0)
+		if (row->exists && !row->excluded && row->there > 0 && !source->numbered)
 			rc = map_extra(
 			    source, m->dest, f->name, slice_str(m->mapped[i].name), row, err);
 	}

@@ -336,6 +336,23 @@ enter_again(struct verify *v, const struct folder *f, struct folder_head *ret, s
 	return rc;
 }
 
+/* A server without UIDs: who is who by what the state knows. New ones get numbers of this look
+ * alone. */
+static int
+verify_number(struct verify *v, struct err *err)
+{
+	struct numbering n = { 0 };
+	int rc;
+
+	if (v->ops->numbered == NULL || !v->ops->numbered(v->source))
+		return 0;
+	rc = state_numbering(v->job->state, v->now->id, &n, err);
+	if (rc == 0)
+		rc = v->ops->number(v->source, &n, err);
+	numbering_done(&n);
+	return rc;
+}
+
 int
 verify_source_folder(struct verify *v, const struct planned *f, bool deep, struct err *err)
 {
@@ -357,7 +374,7 @@ verify_source_folder(struct verify *v, const struct planned *f, bool deep, struc
 		    head.uidvalidity, v->job->dest ? "the job" : "extract");
 		return 0;
 	}
-	return verify_listing(v, deep, err);
+	return verify_number(v, err) < 0 ? -1 : verify_listing(v, deep, err);
 }
 
 struct folder_rec *
@@ -399,7 +416,8 @@ verify_source_open(struct verify *v, struct plan *plan, struct err *err)
 {
 	/* Reading must leave no trace here: there is no state in which a debt could be kept. */
 	struct source_place place = {
-		.server = &v->job->source, .shelf = v->job->from, .no_source_writes = true
+		.server = &v->job->source, .shelf = v->job->from, .no_source_writes = true,
+		.reads_seen = true
 	};
 	struct folder_list list = { 0 };
 	char host_port[300];

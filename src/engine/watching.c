@@ -119,6 +119,9 @@ watching_leave_folder(struct watching *w, struct err *err)
 	if (!w->open)
 		return 0;
 	w->open = w->s->open = false;
+	/* The oldest servers know SELECT alone: they leave a folder by opening the next. */
+	if (w->s->numbered)
+		return 0;
 	return sess_run(w->s, err, caps_has(&w->s->caps, CAP_UNSELECT) ? "UNSELECT" : "CLOSE");
 }
 

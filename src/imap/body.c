@@ -19,6 +19,8 @@ static const struct {
 	[FORM_HEADER] = { "BODY.PEEK[HEADER]", false, true, 1 },
 	[FORM_RFC822_HEADER] = { "RFC822.HEADER", false, true, 1 },
 	[FORM_MIME_PARTS] = { "BODY.PEEK[1]", false, false, 1 },
+	[FORM_PEEK_ZERO] = { "BODY.PEEK[0] RFC822.TEXT.PEEK", false, false, 2 },
+	[FORM_PARTIAL] = { "PARTIAL RFC822.PEEK", false, false, 1 },
 };
 
 static const enum form rev1[] = { FORM_PEEK, FORM_RFC822_PEEK, FORM_PEEK_PARTS, FORM_SLICES,
@@ -26,8 +28,10 @@ static const enum form rev1[] = { FORM_PEEK, FORM_RFC822_PEEK, FORM_PEEK_PARTS, 
 	FORM_RFC822_HEADER };
 /* RFC 1730 has sections by number only: BODY[HEADER] and slices belong to RFC 2060. BODY.PEEK[]
  * stays, since many servers know more than they say; it costs one refused command. */
-static const enum form rfc1730[] = { FORM_RFC822_PEEK, FORM_PEEK, FORM_RFC822, FORM_RFC822_PARTS,
-	FORM_RFC822_HEADER };
+static const enum form rfc1730[] = { FORM_RFC822_PEEK, FORM_PEEK, FORM_PEEK_ZERO, FORM_PARTIAL,
+	FORM_RFC822, FORM_RFC822_PARTS, FORM_RFC822_HEADER };
+/* Nothing leaves a message unread, but its header. */
+static const enum form imap2[] = { FORM_RFC822, FORM_RFC822_PARTS, FORM_RFC822_HEADER };
 /* RFC822 is gone from IMAP4rev2 (RFC 9051 appendix E). */
 static const enum form rev2[] = { FORM_PEEK, FORM_PEEK_PARTS, FORM_SLICES, FORM_BODY,
 	FORM_MIME_PARTS, FORM_HEADER };
@@ -42,6 +46,12 @@ bool
 form_sets_seen(enum form f)
 {
 	return forms[f].sets_seen;
+}
+
+bool
+form_sliced(enum form f)
+{
+	return FORMS_SLICED >> f & 1;
 }
 
 int
@@ -59,6 +69,10 @@ form_header_only(enum form f)
 static const enum form *
 ladder_of(enum level level, size_t *ret_len)
 {
+	if (!level_has_uids(level)) {
+		*ret_len = COUNT_OF(imap2);
+		return imap2;
+	}
 	if (level == LEVEL_IMAP4) {
 		*ret_len = COUNT_OF(rfc1730);
 		return rfc1730;

@@ -22,8 +22,13 @@ enum form {
 	FORM_HEADER, /* the header alone, unseen: verdict header-only */
 	FORM_RFC822_HEADER, /* the same on RFC 1730 */
 	FORM_MIME_PARTS, /* header and MIME parts, each alone: verdict reconstructed */
+	FORM_PEEK_ZERO, /* BODY.PEEK[0] and RFC822.TEXT.PEEK: header and text on RFC 1730 */
+	FORM_PARTIAL, /* PARTIAL n RFC822.PEEK o len: slices on RFC 1730 */
 	FORMS
 };
+
+/* Bits of the forms that take many commands for one message: for single messages alone. */
+#define FORMS_SLICED (1u << FORM_SLICES | 1u << FORM_PARTIAL)
 
 enum { SLICE_OCTETS = 256 * 1024 };
 
@@ -38,6 +43,7 @@ struct ladder {
  * the first of many. */
 const char *form_items(enum form f);
 bool form_sets_seen(enum form f);
+bool form_sliced(enum form f);
 int form_parts(enum form f); /* body items in one answer: 1, or 2 (header, then text) */
 bool form_header_only(enum form f);
 /* First form, best first, that is not in `tried` nor refused; whole: forms that do not give the

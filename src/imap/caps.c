@@ -65,10 +65,26 @@ caps_add_text(struct caps *c, struct slice words)
 	}
 }
 
+/* What RFC 9051 appendix E took into IMAP4rev2: a server that speaks nothing else need not name it. */
+static const enum cap built_in[] = { CAP_ESEARCH, CAP_IDLE, CAP_LIST_EXTENDED,
+	CAP_LIST_STATUS, CAP_LITERAL_MINUS, CAP_NAMESPACE, CAP_SASL_IR, CAP_STATUS_SIZE, CAP_UIDPLUS,
+	CAP_UNSELECT };
+
+static bool
+caps_named(const struct caps *c, enum cap which)
+{
+	return c->have >> which & 1;
+}
+
 bool
 caps_has(const struct caps *c, enum cap which)
 {
-	return c->have >> which & 1;
+	if (caps_named(c, which) || !caps_named(c, CAP_IMAP4REV2) || caps_named(c, CAP_IMAP4REV1))
+		return caps_named(c, which);
+	for (size_t i = 0; i < COUNT_OF(built_in); i++)
+		if (built_in[i] == which)
+			return true;
+	return false;
 }
 
 struct slice
@@ -100,9 +116,15 @@ const char *
 level_name(enum level l)
 {
 	static const char *const name[] = { "unknown", "IMAP4rev2", "IMAP4rev1", "IMAP4 (RFC 1730)",
-		"IMAP2bis" };
+		"IMAP2bis", "IMAP2 (RFC 1176)", "IMAP2 (RFC 1064)" };
 
 	return name[l];
+}
+
+bool
+level_has_uids(enum level l)
+{
+	return l < LEVEL_IMAP2BIS;
 }
 
 void

@@ -16,7 +16,10 @@ enum cap {
 	CAPS
 };
 
-enum level { LEVEL_UNKNOWN, LEVEL_IMAP4REV2, LEVEL_IMAP4REV1, LEVEL_IMAP4, LEVEL_IMAP2BIS };
+/* From the newest to the oldest. IMAP2bis: CAPABILITY is not known; IMAP2: FIND ALL.MAILBOXES neither;
+ * the oldest: nor FIND MAILBOXES, there is INBOX alone. */
+enum level { LEVEL_UNKNOWN, LEVEL_IMAP4REV2, LEVEL_IMAP4REV1, LEVEL_IMAP4, LEVEL_IMAP2BIS,
+	LEVEL_IMAP2, LEVEL_IMAP2_FIRST };
 
 struct caps {
 	uint64_t have; /* bit per enum cap */
@@ -31,9 +34,11 @@ void caps_add(struct caps *c, struct slice word);
 void caps_add_text(struct caps *c, struct slice words); /* the argument of a [CAPABILITY] code */
 /* What stands behind "RIGHTS=", "APPENDLIMIT=" ...; data NULL: no such word. Borrowed. */
 struct slice caps_value(const struct caps *c, const char *prefix);
+/* Named, or part of IMAP4rev2 where the server speaks that alone. */
 bool caps_has(const struct caps *c, enum cap which);
 enum level caps_level(const struct caps *c);
 const char *level_name(enum level l);
+bool level_has_uids(enum level l);
 /* Known words that are there and in use, or that would help and are missing; a blank between. */
 void caps_useful(const struct caps *c, bool present, struct buf *out);
 

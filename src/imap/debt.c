@@ -28,8 +28,8 @@ read_flags(struct sess *s, const struct uidset *asked, struct uidset *seen, stru
 		buf_reset(&set);
 		at += uidset_text(asked, at, SET_OCTETS, &set);
 		/* RFC 1730 servers give the UID unasked, and some refuse it as an item. */
-		if (sess_send(s, 0, &tag, err, "UID FETCH %s (%sFLAGS)", set.data,
-			s->level == LEVEL_IMAP4 ? "" : "UID ") < 0)
+		if (sess_send_set(s, 0, &tag, "FETCH", set.data,
+			s->level >= LEVEL_IMAP4 ? "(FLAGS)" : "(UID FLAGS)", err) < 0)
 			goto out;
 		do {
 			if (sess_next(s, &r, NULL, err) < 0 || sess_drop(s, &r, err) < 0)
@@ -58,6 +58,8 @@ static int
 take_seen_away(struct sess *s, const struct uidset *seen, struct debt_result *ret, struct err *err)
 {
 	struct buf set;
+	struct resp r = { 0 };
+	uint32_t tag;
 	size_t at = 0;
 	int rc = 0;
 
@@ -65,9 +67,12 @@ take_seen_away(struct sess *s, const struct uidset *seen, struct debt_result *re
 	while (rc == 0 && at < seen->len) {
 		buf_reset(&set);
 		at += uidset_text(seen, at, SET_OCTETS, &set);
-		rc = sess_run(s, err, "UID STORE %s -FLAGS (\\Seen)", set.data);
+		rc = sess_send_set(s, 0, &tag, "STORE", set.data, "-FLAGS (\\Seen)", err);
+		while (rc == 0 && (rc = sess_next(s, &r, NULL, err)) == 0 &&
+		       (r.kind != RESP_TAGGED || r.tag != tag))
+			rc = sess_drop(s, &r, err);
 		/* A refusal is seen again when the flags are read back. */
-		if (rc == 0 && s->last.state != STATE_OK)
+		if (rc == 0 && r.state != STATE_OK)
 			snprintf(ret->reply, sizeof(ret->reply), "%.*s",
 			    (int)sizeof(ret->reply) - 1, s->reply);
 	}
@@ -75,8 +80,25 @@ take_seen_away(struct sess *s, const struct uidset *seen, struct debt_result *re
 	return rc;
 }
 
+/* In the folder that has just been opened, who is who: by the headers of those that are owed. */
 static int
-restore(struct sess *s, struct slice folder, const struct uidset *seen, struct debt_result *ret,
+number_owed(struct sess *s, const struct debt *d, struct err *err)
+{
+	struct numbering n = { 0 };
+	int rc;
+
+	if (!s->numbered)
+		return 0;
+	if (d->numbering == NULL || !numbering_copy(d->numbering, &n))
+		rc = err_set(err, ERR_PROTOCOL, "the server has no UIDs any more");
+	else
+		rc = sess_number(s, d->items, d->owed, &n, err);
+	numbering_done(&n);
+	return rc;
+}
+
+static int
+restore(struct sess *s, const struct debt *d, const struct uidset *seen, struct debt_result *ret,
     struct err *err)
 {
 	struct uidset still = { 0 }, there = { 0 };
@@ -84,7 +106,7 @@ restore(struct sess *s, struct slice folder, const struct uidset *seen, struct d
 	struct err select_err = { 0 };
 	int rc = -1;
 
-	if (sess_select(s, folder, &select_err) < 0) {
+	if (sess_select(s, d->folder, &select_err) < 0) {
 		if (select_err.scope >= SCOPE_SESSION) {
 			*err = select_err;
 			goto out;
@@ -96,10 +118,10 @@ restore(struct sess *s, struct slice folder, const struct uidset *seen, struct d
 			 : err_set(err, ERR_PROTOCOL, "too many flags to restore");
 		goto out;
 	}
-	if (take_seen_away(s, seen, ret, err) < 0 || read_flags(s, seen, &still, &there, err) < 0)
+	if (number_owed(s, d, err) < 0 || take_seen_away(s, seen, ret, err) < 0 || read_flags(s, seen, &still, &there, err) < 0)
 		goto out;
 	uidset_copy(&still, &ret->unpaid);
-	rc = sess_examine(s, folder, &head, err);
+	rc = sess_examine(s, d->folder, &head, err);
 out:
 	uidset_done(&still);
 	uidset_done(&there);
@@ -107,32 +129,36 @@ out:
 }
 
 int
-debt_pay(const struct endpoint *at, struct cancel *stop, struct slice folder, uint32_t uidvalidity,
-    const struct uidset *owed, struct debt_result *ret, struct err *err)
+debt_pay(const struct endpoint *at, struct cancel *stop, const struct debt *d,
+    struct debt_result *ret, struct err *err)
 {
+	uint32_t uidvalidity = d->uidvalidity;
 	struct uidset seen = { 0 }, there = { 0 };
 	struct folder_head head;
 	struct sess *s = NULL;
 	int rc = -1;
 
 	*ret = (struct debt_result){ .look = ret->look };
-	if (sess_open(&s, at, stop, err) < 0 || sess_examine(s, folder, &head, err) < 0)
+	if (sess_open(&s, at, stop, err) < 0)
+		goto out;
+	s->no_examine = d->no_examine;
+	if (sess_examine(s, d->folder, &head, err) < 0)
 		goto out;
 	if (uidvalidity != 0 && head.uidvalidity != 0 && head.uidvalidity != uidvalidity) {
 		/* Other messages now: nothing of ours is left to put back. */
-		rc = uidset_copy(owed, &ret->paid) ? 0 : -1;
+		rc = uidset_copy(d->owed, &ret->paid) ? 0 : -1;
 		goto out;
 	}
-	if (read_flags(s, owed, &seen, &there, err) < 0)
+	if (number_owed(s, d, err) < 0 || read_flags(s, d->owed, &seen, &there, err) < 0)
 		goto out;
 	ret->seen = uidset_count(&seen);
 	if (ret->look && ret->seen > 0) {
 		rc = 0;
 		goto out;
 	}
-	if (seen.len > 0 && restore(s, folder, &seen, ret, err) < 0)
+	if (seen.len > 0 && restore(s, d, &seen, ret, err) < 0)
 		goto out;
-	uidset_minus(owed, &ret->unpaid, &ret->paid);
+	uidset_minus(d->owed, &ret->unpaid, &ret->paid);
 	rc = 0;
 out:
 	sess_close(&s);

@@ -4,7 +4,7 @@
 #ifndef IMAP_DEBT_H
 #define IMAP_DEBT_H
 
-#include "imap/session.h"
+#include "imap/number.h"
 
 struct debt_result {
 	bool look; /* by the caller: when some are \Seen tell their number and change nothing yet */
@@ -14,11 +14,18 @@ struct debt_result {
 	char reply[512]; /* of the command that was refused; "" */
 };
 
-/* `owed`: UIDs that lacked \Seen before. *ret is zero but for `look`; the caller frees with
- * debt_result_done, also after -1. */
-int
-debt_pay(const struct endpoint *at, struct cancel *stop, struct slice folder, uint32_t uidvalidity,
-    const struct uidset *owed, struct debt_result *ret, struct err *err) WARN_UNUSED;
+struct debt {
+	struct slice folder;
+	uint32_t uidvalidity;
+	const struct uidset *owed; /* UIDs that lacked \Seen before */
+	const struct numbering *numbering; /* of a server without UIDs; else NULL */
+	const char *items; /* by which such a server lists */
+	bool no_examine; /* it has refused EXAMINE before */
+};
+
+/* *ret is zero but for `look`; the caller frees with debt_result_done, also after -1. */
+int debt_pay(const struct endpoint *at, struct cancel *stop, const struct debt *d,
+    struct debt_result *ret, struct err *err) WARN_UNUSED;
 void debt_result_done(struct debt_result *r);
 
 #endif

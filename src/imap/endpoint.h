@@ -19,6 +19,7 @@ struct endpoint {
 	enum tls_mode tls;
 	struct tls_trust trust;
 	const struct secret *secret;
+	bool needs_uids; /* a destination: one without UIDs is refused (ERR_NOT_IMAP) */
 	bool see_it_closed; /* at the end wait until the server has closed, too: so long it counts there */
 	int64_t timeout_ms; /* no byte for so long: ERR_TIMEOUT; also for connect */
 };

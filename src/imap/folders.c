@@ -402,6 +402,83 @@ folders_flight(struct sess *s, struct flight *f, bool want_sizes, struct err *er
 	return 0;
 }
 
+/* ---- servers without LIST ---- */
+
+/* UW names subscribed folders "~/mail/x" that it lists as "mail/x". */
+static struct slice
+below_home(struct slice name)
+{
+	return name.len > 2 && memcmp(name.data, "~/", 2) == 0
+		   ? (struct slice){ name.data + 2, name.len - 2 }
+		   : name;
+}
+
+/* "FIND what": its answers are added to `to`. *ret_known: the server has that command. */
+static int
+find(struct sess *s, const char *what, struct folder_list *to, struct arena *a, bool *ret_known,
+    struct err *err)
+{
+	uint32_t tag;
+	struct resp r;
+
+	if (sess_send(s, ASK_LIST, &tag, err, "FIND %s *", what) < 0)
+		return -1;
+	do {
+		if (sess_next(s, &r, NULL, err) < 0 || sess_drop(s, &r, err) < 0)
+			return -1;
+		r.folder.name = below_home(r.folder.name);
+		if (r.kind == RESP_MAILBOX && r.folder.name.len > 0 &&
+		    list_add(to, a, &r.folder, err) < 0)
+			return -1;
+	} while (r.kind != RESP_TAGGED || r.tag != tag);
+	*ret_known = r.state != STATE_BAD;
+	return r.state == STATE_NO
+		   ? err_set(err, ERR_FOLDER, "the server refuses to list its folders: %s", s->reply)
+		   : 0;
+}
+
+/* FIND tells no delimiter. Servers of that age are Unix programs that name files: where a name has
+ * a "/" inside, that is it. */
+static void
+guess_delim(struct folder_list *l)
+{
+	for (size_t i = 0; i < l->len && l->delim == 0; i++) {
+		struct slice name = l->folder[i].name;
+
+		if (name.len > 2 && memchr(name.data + 1, '/', name.len - 2) != NULL)
+			l->delim = '/';
+	}
+	for (size_t i = 0; i < l->len; i++)
+		l->folder[i].delim = l->delim;
+}
+
+/* The level is found out on the way: what is answered by BAD is not there (docs/quirks.md 3.1). */
+static int
+find_all(struct sess *s, struct flight *f, struct err *err)
+{
+	bool all = false, some = false;
+
+	if (s->level == LEVEL_IMAP2BIS &&
+	    find(s, "ALL.MAILBOXES", f->list, f->arena, &all, err) < 0)
+		return -1;
+	if (!all && s->level == LEVEL_IMAP2BIS)
+		s->level = LEVEL_IMAP2;
+	if (s->level != LEVEL_IMAP2_FIRST &&
+	    find(s, "MAILBOXES", all ? &f->lsub : f->list, f->arena, &some, err) < 0)
+		return -1;
+	if (!all && !some)
+		s->level = LEVEL_IMAP2_FIRST;
+	if (ensure_inbox(f, err) < 0)
+		return -1;
+	guess_delim(f->list);
+	list_order(f->list);
+	apply_lsub(f);
+	/* What FIND MAILBOXES lists is subscribed. */
+	for (size_t i = 0; some && !all && i < f->list->len; i++)
+		f->list->folder[i].attrs |= FOLDER_SUBSCRIBED;
+	return 0;
+}
+
 int
 sess_folders(
     struct sess *s, bool want_sizes, struct arena *a, struct folder_list *ret, struct err *err)
@@ -409,7 +486,7 @@ sess_folders(
 	struct folder_list list = { 0 };
 	struct flight f = { .list = &list, .arena = a };
 	unsigned unparsed = s->garbage_folders;
-	int rc = folders_flight(s, &f, want_sizes, err);
+	int rc = s->numbered ? find_all(s, &f, err) : folders_flight(s, &f, want_sizes, err);
 
 	list.unparsed = s->garbage_folders - unparsed;
 	if (rc == 0)

@@ -2,6 +2,7 @@
  * literal. */
 #include "imap/session.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- folders ---- */
@@ -137,7 +138,8 @@ sess_open_folder(
     struct sess *s, const char *verb, struct slice folder, struct folder_head *ret, struct err *err)
 {
 	struct folder_head h = { 0 };
-	uint32_t tag;
+	bool again = s->open && s->open_name != NULL && slice_eq(folder, s->open_name);
+	uint32_t tag, before = s->exists;
 
 	if (sess_send_named(s, 0, &tag, verb, folder, "", err) < 0)
 		return -1;
@@ -146,6 +148,7 @@ sess_open_folder(
 	s->exists = 0;
 	s->exists_known = false;
 	s->expunged = 0;
+	s->n_numbers = 0;
 	for (;;) {
 		if (sess_next(s, &s->last, NULL, err) < 0)
 			return -1;
@@ -163,6 +166,11 @@ sess_open_folder(
 		return -1;
 	}
 	s->open = true;
+	free(s->open_name);
+	s->open_name = strndup(folder.data, folder.len);
+	/* Opened once more, UW imap-4 and older tell nothing that they have told before. */
+	if (again && !s->exists_known)
+		s->exists = before;
 	h.exists = s->exists;
 	*ret = h;
 	return 0;
@@ -171,7 +179,15 @@ sess_open_folder(
 int
 sess_examine(struct sess *s, struct slice folder, struct folder_head *ret, struct err *err)
 {
-	return sess_open_folder(s, "EXAMINE", folder, ret, err);
+	if (s->no_examine)
+		return sess_open_folder(s, "SELECT", folder, ret, err);
+	if (sess_open_folder(s, "EXAMINE", folder, ret, err) == 0)
+		return 0;
+	if (!s->numbered || err->kind != ERR_FOLDER || s->last.state != STATE_BAD)
+		return -1;
+	s->no_examine = true;
+	*err = (struct err){ 0 };
+	return sess_open_folder(s, "SELECT", folder, ret, err);
 }
 
 int

@@ -459,7 +459,8 @@ read_numbered(struct reader *r, struct slice number, struct resp *ret, struct er
 	ret->number = (uint32_t)n;
 	if (lex_space(&r->lex, err) < 0 || lex_atom(&r->lex, "", &word, err) < 0)
 		return -1;
-	if (slice_eq_nocase(word, "FETCH"))
+	/* STORE is FETCH by another name (RFC 1176, obsolete already there). */
+	if (slice_eq_nocase(word, "FETCH") || slice_eq_nocase(word, "STORE"))
 		return resp_read_fetch(&r->lex, ret, err);
 	ret->kind = slice_eq_nocase(word, "EXISTS")    ? RESP_EXISTS
 		    : slice_eq_nocase(word, "RECENT")  ? RESP_RECENT
@@ -478,6 +479,7 @@ static const struct {
 	{ "ID", RESP_ID, read_id },
 	{ "NAMESPACE", RESP_NAMESPACE, read_namespace },
 	{ "STATUS", RESP_COUNTS, resp_read_counts },
+	{ "MAILBOX", RESP_MAILBOX, resp_read_mailbox },
 	{ "QUOTA", RESP_QUOTA, read_quota },
 	{ "ACL", RESP_ACL, resp_read_acl },
 	{ "MYRIGHTS", RESP_MYRIGHTS, resp_read_myrights },

@@ -25,6 +25,7 @@ enum resp_kind {
 	RESP_NAMESPACE,
 	RESP_LIST,
 	RESP_LSUB,
+	RESP_MAILBOX, /* of FIND (RFC 1176): the name alone */
 	RESP_COUNTS, /* COUNTS: the STATUS data response */
 	RESP_FLAGS,
 	RESP_SEARCH,

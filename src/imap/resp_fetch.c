@@ -163,6 +163,7 @@ fetch_body_item(struct lex *l, struct slice name, struct fetch_data *f, struct e
 		f->section = section;
 		f->part = section.len == 0                     ? PART_WHOLE
 			  : slice_eq_nocase(section, "HEADER") ? PART_HEADER
+			  : slice_eq(section, "0")             ? PART_HEADER /* RFC 1730 */
 			  : slice_eq_nocase(section, "TEXT")   ? PART_TEXT
 							       : PART_OTHER;
 	} else if (slice_eq_nocase(name, "RFC822.HEADER")) {

@@ -166,6 +166,15 @@ folder_name(struct lex *l, struct slice *ret, struct err *err)
 	return rc;
 }
 
+/* "* MAILBOX name": raw octets to the end of the line as a rule, which may have blanks. */
+int
+resp_read_mailbox(struct lex *l, struct resp *ret, struct err *err)
+{
+	if (lex_blanks(l, err) < 0 || folder_name(l, &ret->folder.name, err) < 0)
+		return -1;
+	return lex_resync(l, err);
+}
+
 /* LIST and LSUB; extended data after the name is skipped. */
 int
 resp_read_list(struct lex *l, struct resp *ret, struct err *err)

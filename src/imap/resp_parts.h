@@ -6,6 +6,7 @@
 
 int resp_no_room(struct err *err) WARN_UNUSED;
 int resp_uid_number(struct lex *l, uint32_t *ret, struct err *err) WARN_UNUSED;
+int resp_read_mailbox(struct lex *l, struct resp *ret, struct err *err);
 int resp_read_list(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
 int resp_read_counts(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
 int resp_read_acl(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;

@@ -124,15 +124,21 @@ cut_key(struct pieces *p, const char *key)
 		add_raw(p, from, from + strlen(from), from != key);
 }
 
+/* Servers without UIDs answer with sequence numbers. */
+static const char *
+search_head(const struct sess *s, bool ascii)
+{
+	if (s->numbered)
+		return ascii ? "SEARCH" : "SEARCH CHARSET UTF-8";
+	if (caps_has(&s->caps, CAP_ESEARCH))
+		return ascii ? "UID SEARCH RETURN (ALL)" : "UID SEARCH RETURN (ALL) CHARSET UTF-8";
+	return ascii ? "UID SEARCH" : "UID SEARCH CHARSET UTF-8";
+}
+
 static int
 send_key(struct sess *s, const char *key, uint32_t *ret_tag, struct err *err)
 {
-	bool ascii = sess_name_is_plain(slice_str(key));
-	const char *head = caps_has(&s->caps, CAP_ESEARCH)
-			       ? ascii ? "UID SEARCH RETURN (ALL)"
-				       : "UID SEARCH RETURN (ALL) CHARSET UTF-8"
-			   : ascii ? "UID SEARCH"
-				   : "UID SEARCH CHARSET UTF-8";
+	const char *head = search_head(s, sess_name_is_plain(slice_str(key)));
 	struct pieces p = { .n = 0 };
 
 	add_raw(&p, head, head + strlen(head), false);

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "imap/number.h"
 
 /* Text of the server without what it may echo: the response of AUTHENTICATE first, as it may
  * contain the password. */
@@ -38,7 +39,7 @@ bool
 sess_room(const struct sess *s, size_t octets)
 {
 	return s->n_asked == 0 ||
-	       (s->n_asked < SESS_COMMANDS_MAX - 1 && s->asked_octets + octets <= SESS_ASKED_MAX);
+	       (!s->numbered && s->n_asked < SESS_COMMANDS_MAX - 1 && s->asked_octets + octets <= SESS_ASKED_MAX);
 }
 
 int
@@ -94,12 +95,15 @@ note_reply(struct sess *s, enum event_no no, enum event_level level, const char 
 static void
 book_expunge(struct sess *s, uint32_t number)
 {
+	uint32_t uid;
+
 	if (number == 0 || number > s->exists)
 		return;
 	s->exists--;
 	s->expunged++;
-	if (s->map != NULL)
-		uidset_remove(s->map, uidset_nth(s->map, number));
+	uid = s->numbered ? number_expunge(s, number) : s->map ? uidset_nth(s->map, number) : 0;
+	if (s->map != NULL && uid != 0)
+		uidset_remove(s->map, uid);
 }
 
 static void
@@ -212,7 +216,8 @@ book_garbage(struct sess *s, const char *why, struct err *err)
 	sess_mask(s, slice_str(why), words, sizeof(words));
 	e.reply = slice_str(s->reply);
 	notes_add(&s->notes, &e, true, "%s", words);
-	if (slice_starts_nocase(line, "* LIST") || slice_starts_nocase(line, "* XLIST"))
+	if (slice_starts_nocase(line, "* LIST") || slice_starts_nocase(line, "* XLIST") ||
+	    slice_starts_nocase(line, "* MAILBOX"))
 		s->garbage_folders++;
 	if (++s->garbage > SESS_GARBAGE_MAX)
 		return err_set(err, ERR_PROTOCOL,
@@ -270,6 +275,8 @@ sess_next(struct sess *s, struct resp *ret, struct asked *ret_asked, struct err 
 
 		int rc = book(s, ret, ret_asked, err);
 
+		if (s->numbered && ret->kind == RESP_FETCH)
+			ret->fetch.uid = number_uid(s, ret->fetch.seq);
 		if (rc != 0)
 			return rc < 0 ? -1 : 0;
 	}
@@ -278,8 +285,12 @@ sess_next(struct sess *s, struct resp *ret, struct asked *ret_asked, struct err 
 int
 sess_more(struct sess *s, struct resp *io, struct err *err)
 {
+	uint32_t uid = io->fetch.uid;
+
 	if (resp_more(&s->reader, io, err) < 0)
 		return -1;
+	if (s->numbered)
+		io->fetch.uid = uid;
 	return io->kind == RESP_GARBAGE ? book_garbage(s, io->garbage, err) : 0;
 }
 
@@ -430,11 +441,11 @@ sess_capability(struct sess *s, struct err *err)
 	caps_clear(&s->caps);
 	if (sess_run(s, err, "CAPABILITY") < 0)
 		return -1;
-	if (s->last.state == STATE_BAD)
-		return err_set(err, ERR_NOT_IMAP,
-		    "%s does not know CAPABILITY (it answered '%s'): IMAP2 and IMAP2bis servers "
-		    "are not supported",
-		    s->at->host, s->reply);
+	/* IMAP2bis and older have no such command: then nothing beyond it can be had. */
+	if (s->last.state == STATE_BAD) {
+		s->caps.known = true;
+		return 0;
+	}
 	if (s->last.state != STATE_OK)
 		return sess_refused(s, &s->last, "CAPABILITY", err);
 	return 0;
@@ -502,9 +513,16 @@ sess_enter(struct sess *s, struct err *err)
 {
 	if (!s->preauth && sess_login(s, err) < 0)
 		return -1;
-	if (!s->caps.known && sess_capability(s, err) < 0)
+	/* Some answer BAD only because nobody is logged in yet: they are asked again. */
+	if ((!s->caps.known || s->caps.text.len == 0) && sess_capability(s, err) < 0)
 		return -1;
-	s->level = caps_level(&s->caps);
+	s->level = s->caps.text.len == 0 ? LEVEL_IMAP2BIS : caps_level(&s->caps);
+	s->numbered = !level_has_uids(s->level);
+	if (s->numbered && s->at->needs_uids)
+		return err_set(err, ERR_NOT_IMAP,
+		    "%s does not know CAPABILITY (it answered '%s'): it speaks IMAP2bis or IMAP2, from "
+		    "which mail can be read; a destination must speak IMAP4",
+		    s->at->host, s->reply);
 	s->quirks = quirks_of(s->greeting, NULL, s->at->host);
 	return 0;
 }
@@ -604,6 +622,8 @@ sess_close(struct sess **sp)
 	arena_done(&s->ns_arena);
 	free(s->greeting);
 	free(s->product);
+	free(s->number);
+	free(s->open_name);
 	free(s);
 	*sp = NULL;
 }

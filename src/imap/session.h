@@ -58,6 +58,12 @@ struct sess {
 	bool exists_known, grew;
 	struct uidset *map; /* sequence map: kept up to date by EXPUNGE and VANISHED; NULL: none */
 	uint64_t expunged; /* removed from the map since EXAMINE */
+	/* A server without UIDs (imap/number.h): what stands for the UID of each message that has a
+	 * number by now, by sequence number. */
+	bool numbered, no_examine;
+	uint32_t *number;
+	size_t n_numbers;
+	char *open_name; /* of the folder opened last, by sess_examine or sess_select; NULL */
 	/* The shortest trip so far: a login costs a server its time, a busy machine ours. 0: none. */
 	int64_t rtt_us;
 };
@@ -75,7 +81,9 @@ void sess_close(struct sess **s); /* says LOGOUT when all is well, does not wait
 /* Queue a command. kind is handed back with its tagged response. */
 int sess_send(struct sess *s, int kind, uint32_t *ret_tag, struct err *err, const char *fmt,
     ...) WARN_UNUSED PRINTF_LIKE(5, 6);
-bool sess_room(const struct sess *s, size_t octets); /* may a command of that length be sent now? */
+/* May a command of that length be sent now? On a server without UIDs only when nothing is unanswered:
+ * an EXPUNGE would change what the numbers of the next command mean. */
+bool sess_room(const struct sess *s, size_t octets);
 /* Next response. For RESP_TAGGED *ret_asked (may be NULL) is the command it answers; its text is
  * valid until the next sess_send. A tag never given out, or out of order, is noted and skipped. */
 int
@@ -92,7 +100,8 @@ void sess_time_trip(struct sess *s, int64_t began_ms);
  * login), reply in it. */
 int sess_refused(struct sess *s, const struct resp *r, const char *doing, struct err *err);
 
-/* EXAMINE; *ret from its untagged data. ERR_FOLDER when refused: nothing is selected then. */
+/* EXAMINE, or SELECT where the server is so old that it does not know EXAMINE; then s->no_examine says
+ * so. *ret from its untagged data. ERR_FOLDER when refused: nothing is selected then. */
 int sess_examine(
     struct sess *s, struct slice folder, struct folder_head *ret, struct err *err) WARN_UNUSED;
 int sess_select(struct sess *s, struct slice folder, struct err *err) WARN_UNUSED;

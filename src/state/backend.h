@@ -89,6 +89,9 @@ struct state_backend_ops {
 	int (*intents)(struct backend *b, int64_t folder, struct arena *a, struct intent **ret,
 	    size_t *ret_len, struct err *err);
 
+	int (*numbering)(
+	    struct backend *b, int64_t folder, struct numbering *ret, struct err *err);
+
 	int (*server_get)(
 	    struct backend *b, const char *host_port, struct server_facts *ret, struct err *err);
 	int (*server_set)(struct backend *b, const char *host_port, const struct server_facts *f,

@@ -239,6 +239,17 @@ batch_unplaced(struct batch *b, int64_t folder)
 	(void)batch_op(b, OP_UNPLACED, folder, 0);
 }
 
+void
+batch_numbered(struct batch *b, int64_t folder, const struct numbered *n)
+{
+	struct numbered *copy = batch_take(b, sizeof *copy);
+
+	if (copy == NULL)
+		return;
+	*copy = *n;
+	batch_op(b, OP_NUMBERED, folder, n->uid)->numbered = copy;
+}
+
 bool
 batch_lasts(const struct batch *b)
 {

@@ -20,7 +20,8 @@ enum op_kind {
 	OP_DEBT_PAID,
 	OP_INTENT,
 	OP_INTENT_DONE,
-	OP_UNPLACED
+	OP_UNPLACED,
+	OP_NUMBERED
 };
 
 struct op {
@@ -35,6 +36,7 @@ struct op {
 		struct folder_rec *rec;
 		const char *mark;
 		struct intent *intent;
+		struct numbered *numbered;
 	};
 };
 

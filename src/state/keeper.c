@@ -143,6 +143,8 @@ state_serve(struct state *t, struct request *r, struct err *err)
 		return ops->debts(b, r->id, r->arena, r->debts, r->ret_len, err);
 	case REQUEST_INTENTS:
 		return ops->intents(b, r->id, r->arena, r->intents, r->ret_len, err);
+	case REQUEST_NUMBERING:
+		return ops->numbering(b, r->id, r->numbering, err);
 	case REQUEST_SERVER_GET:
 		return ops->server_get(b, r->server.name, r->server.ret, err);
 	case REQUEST_SERVER_SET:
@@ -262,6 +264,7 @@ request_account(struct state *t, const struct request *r)
 	case REQUEST_PROBLEMS:
 	case REQUEST_DEBTS:
 	case REQUEST_INTENTS:
+	case REQUEST_NUMBERING:
 		return t->ops->folder_account(t->backend, r->id, &account, &ignored) == 0 ? account
 											  : 0;
 	default:

@@ -35,6 +35,7 @@ enum request_kind {
 	REQUEST_WARNINGS,
 	REQUEST_DEBTS,
 	REQUEST_INTENTS,
+	REQUEST_NUMBERING,
 	REQUEST_SERVER_GET,
 	REQUEST_SERVER_SET,
 	REQUEST_OUTCOME,
@@ -102,6 +103,7 @@ struct request {
 		struct warning **warnings;
 		uint32_t **debts;
 		struct intent **intents;
+		struct numbering *numbering;
 		struct {
 			const char *name;
 			struct server_facts *ret;

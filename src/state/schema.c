@@ -81,6 +81,9 @@ static const char *const schema_steps[] = {
 	"ALTER TABLE run ADD COLUMN who TEXT;"
 	"ALTER TABLE run ADD COLUMN host TEXT;"
 	"ALTER TABLE run ADD COLUMN pid INTEGER;",
+	/* 4: messages of servers without UIDs */
+	"CREATE TABLE numbered(folder INTEGER NOT NULL, uid INTEGER NOT NULL, size INTEGER, date "
+	"INTEGER, head BLOB, PRIMARY KEY(folder, uid)) WITHOUT ROWID;",
 };
 
 const int schema_version = (int)COUNT_OF(schema_steps);

@@ -486,6 +486,7 @@ const struct state_backend_ops state_sqlite = {
 	.warnings = sqlite_warnings,
 	.debts = sqlite_debts,
 	.intents = sqlite_intents,
+	.numbering = sqlite_numbering,
 	.server_get = sqlite_server_get,
 	.server_set = sqlite_server_set,
 	.outcome = sqlite_outcome,

@@ -143,6 +143,8 @@ int sqlite_warnings(struct backend *b, int64_t account, struct arena *a, struct 
     size_t *ret_len, struct err *err);
 int sqlite_debts(struct backend *b, int64_t folder, struct arena *a, uint32_t **ret,
     size_t *ret_len, struct err *err);
+int sqlite_numbering(
+    struct backend *b, int64_t folder, struct numbering *ret, struct err *err);
 int sqlite_intents(struct backend *b, int64_t folder, struct arena *a, struct intent **ret,
     size_t *ret_len, struct err *err);
 

@@ -400,6 +400,23 @@ apply_intent(struct apply *a, const struct op *op, struct err *err)
 }
 
 static int
+apply_numbered(struct apply *a, const struct op *op, struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(a->b, STMT_NUMBERED_ADD);
+	const struct numbered *n = op->numbered;
+
+	query_int(&q, op->folder);
+	query_int(&q, n->uid);
+	query_int_if(&q, n->size_known, (int64_t)n->size);
+	query_int_if(&q, n->date_known, n->date);
+	if (n->head_known)
+		query_blob(&q, n->head, SHA256_LEN);
+	else
+		query_null(&q);
+	return query_run(&q, err);
+}
+
+static int
 apply_op(struct apply *a, const struct op *op, struct err *err)
 {
 	switch (op->kind) {
@@ -433,6 +450,8 @@ apply_op(struct apply *a, const struct op *op, struct err *err)
 		return apply_intent(a, op, err);
 	case OP_INTENT_DONE:
 		return apply_plain(a, STMT_INTENT_DELETE, op, err);
+	case OP_NUMBERED:
+		return apply_numbered(a, op, err);
 	}
 	abort(); /* no other kinds are made */
 }

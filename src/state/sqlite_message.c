@@ -193,6 +193,43 @@ sqlite_debts(struct backend *b, int64_t folder, struct arena *a, uint32_t **ret,
 	return rc < 0 ? -1 : rows_end(&rows, a, false, ret, ret_len, err);
 }
 
+/* A number of no row, or not of 32 bits, is damage; so is a digest of another length. */
+static int
+numbered_row(const struct query *q, struct numbering *ret, struct err *err)
+{
+	struct numbered n = { .uid = (uint32_t)col_int(q, 0),
+		.size_known = sqlite3_column_type(q->stmt, 1) != SQLITE_NULL,
+		.size = (uint64_t)col_int(q, 1),
+		.date_known = sqlite3_column_type(q->stmt, 2) != SQLITE_NULL,
+		.date = col_int(q, 2),
+		.head_known = sqlite3_column_bytes(q->stmt, 3) == SHA256_LEN };
+
+	if (n.head_known)
+		memcpy(n.head, sqlite3_column_blob(q->stmt, 3), SHA256_LEN);
+	if (n.uid == 0 || col_int(q, 0) >= UINT32_MAX || !numbering_add(ret, &n))
+		return db_damaged(q->b, err, "a message has a number that cannot be");
+	return 0;
+}
+
+int
+sqlite_numbering(struct backend *b, int64_t folder, struct numbering *ret, struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(b, STMT_NUMBERING);
+	AUTO(query_done) struct query last = query_start(b, STMT_MESSAGE_LAST);
+	int rc;
+
+	numbering_clear(ret);
+	query_int(&q, folder);
+	while ((rc = query_row(&q, err)) > 0)
+		if (numbered_row(&q, ret, err) < 0)
+			return -1;
+	ret->stored = ret->len;
+	query_int(&last, folder);
+	if (rc == 0 && (rc = query_row(&last, err)) > 0 && col_int(&last, 0) >= ret->next)
+		ret->next = (uint32_t)col_int(&last, 0) + 1;
+	return rc < 0 ? -1 : 0;
+}
+
 int
 sqlite_intents(struct backend *b, int64_t folder, struct arena *a, struct intent **ret,
     size_t *ret_len, struct err *err)

@@ -404,6 +404,14 @@ state_intents(struct state *t, int64_t folder, struct arena *a, struct intent **
 	return state_ask(t, &r, err);
 }
 
+int
+state_numbering(struct state *t, int64_t folder, struct numbering *ret, struct err *err)
+{
+	struct request r = { .kind = REQUEST_NUMBERING, .id = folder, .numbering = ret };
+
+	return state_ask(t, &r, err);
+}
+
 /* ---- servers ---- */
 
 int

@@ -23,6 +23,7 @@
 #include "base/event.h"
 #include "mail/folder.h"
 #include "mail/msg.h"
+#include "mail/numbering.h"
 
 struct state;
 
@@ -160,6 +161,8 @@ void batch_intent(struct batch *b, int64_t folder, const struct intent *i); /* r
 void batch_intent_done(struct batch *b, int64_t folder, uint32_t uid);
 /* The folder that messages went to has been made anew: what rows say of copies there is void. */
 void batch_unplaced(struct batch *b, int64_t folder);
+/* A number that was given to a message of a server without UIDs; before it is used for anything. */
+void batch_numbered(struct batch *b, int64_t folder, const struct numbered *n);
 /* An older row whose digest a new one has (UIDVALIDITY changed, state_superseded): drop the old
  * row. It is remembered that a copy of this digest has found its new one, so that a later
  * pairing does not give it another. */
@@ -322,6 +325,10 @@ int state_debts(struct state *t, int64_t folder, struct arena *a, uint32_t **ret
 /* Intents without an outcome, by UID. */
 int state_intents(struct state *t, int64_t folder, struct arena *a, struct intent **ret,
     size_t *ret_len, struct err *err) WARN_UNUSED;
+/* All numbers given to messages of the folder, into *ret, which is cleared first; ret->next is above
+ * them and above the UIDs of all rows. */
+int state_numbering(
+    struct state *t, int64_t folder, struct numbering *ret, struct err *err) WARN_UNUSED;
 /* One-to-one pairs (old row, new row) of equal digest between an older UIDVALIDITY and the
  * current one, both with a file and not expunged; the page holds the old rows. Pairs are made by
  * the first call, each further one for the same two folders gives the next page, until one is

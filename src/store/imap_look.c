@@ -181,11 +181,27 @@ fetch_one(struct sink *s, uint32_t uid, const char *items, struct identity *ret,
 	return 0;
 }
 
+/* RFC 1730 has other words for both (docs/quirks.md 3.1). */
+static const char *
+whole_item(const struct sink *s)
+{
+	return s->s->level == LEVEL_IMAP4 ? "RFC822.PEEK" : "BODY.PEEK[]";
+}
+
+static const char *
+header_item(const struct sink *s)
+{
+	return s->s->level == LEVEL_IMAP4 ? "RFC822.HEADER" : "BODY.PEEK[HEADER]";
+}
+
 int
 dest_identity(
     struct sink *s, uint32_t uid, struct identity *ret, bool *ret_found, struct err *err)
 {
-	return fetch_one(s, uid, "UID BODY.PEEK[]", ret, NULL, ret_found, err);
+	char items[40];
+
+	snprintf(items, sizeof(items), "UID %s", whole_item(s));
+	return fetch_one(s, uid, items, ret, NULL, ret_found, err);
 }
 
 int
@@ -193,14 +209,15 @@ dest_keep(struct sink *s, struct folder_at *at, uint32_t uid, struct spool *into
     struct kept_copy *ret, bool *ret_whole, struct err *err)
 {
 	struct identity id;
+	char items[80];
 	int rc;
 
 	(void)at;
+	snprintf(items, sizeof(items), "UID FLAGS INTERNALDATE RFC822.SIZE %s", whole_item(s));
 	*ret = (struct kept_copy){ .size = 0 };
 	spool_reset(into);
 	s->keep = into;
-	rc = fetch_one(s, uid, "UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[]", &id, ret, ret_whole,
-	    err);
+	rc = fetch_one(s, uid, items, &id, ret, ret_whole, err);
 	s->keep = NULL;
 	if (rc < 0 || !*ret_whole)
 		return rc;
@@ -291,8 +308,8 @@ look_at(struct sink *s, struct folder_at *at, const struct uidset *set, struct e
 
 		buf_reset(&text);
 		from += uidset_text(set, from, SET_OCTETS, &text);
-		if (sess_send(s->s, DEST_OTHER, &tag, err, "UID FETCH %s (UID FLAGS INTERNALDATE BODY.PEEK[HEADER])",
-			text.data) < 0)
+		if (sess_send(s->s, DEST_OTHER, &tag, err, "UID FETCH %s (UID FLAGS INTERNALDATE %s)",
+			text.data, header_item(s)) < 0)
 			rc = dest_failed(s, err);
 		else
 			rc = take_headers(s, at, tag, err);

@@ -219,7 +219,7 @@ ours_note(struct shelf *s, const struct ours *o)
 
 /* ---- numbers ---- */
 
-struct numbering {
+struct counting {
 	struct shelf *s;
 	uint32_t above; /* a list's UIDs count from here on */
 	uint32_t highest;
@@ -240,7 +240,7 @@ items_unnumbered(struct shelf *s)
 }
 
 struct listed {
-	struct numbering *n;
+	struct counting *n;
 	size_t unnumbered;
 };
 
@@ -337,7 +337,7 @@ load_ours(struct shelf *s, struct err *err)
 	uidset_done(&o.own);
 	ours_part_twins(s, &o);
 	ours_note(s, &o);
-	struct numbering n = { .s = s, .above = ours_highest(s) };
+	struct counting n = { .s = s, .above = ours_highest(s) };
 	n.highest = n.above;
 	struct listed l = { &n, items_unnumbered(s) };
 	if (uidlist_read(s->folder, &u, see_listed, &l, err) < 0)
@@ -384,7 +384,7 @@ inventory_digest(struct shelf *s, struct err *err)
 static int
 load_others(struct shelf *s, struct err *err)
 {
-	struct numbering n = { .s = s };
+	struct counting n = { .s = s };
 	struct listed l = { &n, s->len };
 	struct uidlist u;
 

@@ -1,5 +1,5 @@
 /* Where messages come from. One struct of functions per kind, one thread. Calls, in this order:
- * open, folders, then per folder enter, changes*, (list, ask)*, (next, read*)*, settle, leave;
+ * open, folders, then per folder enter, number, changes*, (list, ask)*, (next, read*)*, settle, leave;
  * close.
  *
  * To keep the wire busy the engine asks for page n + 1 before it reads the answers to page n: next
@@ -32,6 +32,7 @@ struct source_place {
 	const struct endpoint *server;
 	struct sess_ahead *ahead; /* the first session, on its way already; NULL: none */
 	bool no_source_writes;
+	bool reads_seen; /* all the same, forms that set \Seen are for messages that have it */
 	const char *search; /* a key without fault (imap/search.h): what is not found is left out; NULL:
 			       all */
 	bool again; /* folders will be entered with `since` */
@@ -89,6 +90,11 @@ struct source_ops {
 	 * has changed, ret->since is set: `changes` tells that, and `list` begins at since->uidnext. */
 	int (*enter)(struct source *s, const struct folder *f, const struct since *since,
 	    struct folder_head *ret, struct err *err);
+	/* Has the server no UIDs? Then `number` comes between enter and the first list, and again when
+	 * settle says that there is more: messages get the UIDs that *io knows, or new ones, which the
+	 * caller makes durable before it lists. NULL: it has. */
+	bool (*numbered)(const struct source *s);
+	int (*number)(struct source *s, struct numbering *io, struct err *err);
 	/* Messages below since->uidnext whose flags may have changed, in any order, each once, with
 	 * nothing but UID, flags and modseq; len 0: no more, *what is complete and lives until
 	 * leave. NULL: this source never sets ret->since. */
@@ -110,9 +116,9 @@ struct source_ops {
 	/* Has mail arrived since enter? If so list gives another page. At most twice a folder. */
 	int (*settle)(struct source *s, bool *ret_more, struct err *err);
 	int (*leave)(struct source *s, struct folder_proof *ret, struct err *err);
-	/* Put back flags that reading has changed; `owed` lacked \Seen before. */
-	int (*pay)(struct source *s, const struct folder *f, uint32_t uidvalidity,
-	    const struct uidset *owed, struct debt_result *ret, struct err *err);
+	/* Put back flags that reading has changed; items and no_examine of d are the source's to fill. */
+	int (*pay)(
+	    struct source *s, const struct debt *d, struct debt_result *ret, struct err *err);
 	/* Access rights and annotations (enum extra) that the server has, and those of a folder, or
 	 * with f NULL of the server itself; outside of enter and leave. NULL: a source that has none. */
 	unsigned (*extras_offered)(const struct source *s);

@@ -87,7 +87,7 @@ source_body_start(struct source *s, const struct resp *r, uint32_t uid, struct w
 		return false;
 	}
 	if (f->octets == 0 && form_parts(form) == 1 &&
-	    !(form == FORM_SLICES && s->now.slice_at > 0)) {
+	    !(form_sliced(form) && s->now.slice_at > 0)) {
 		*ret_fault = "the server gave an empty message";
 		return false;
 	}
@@ -99,7 +99,7 @@ source_body_start(struct source *s, const struct resp *r, uint32_t uid, struct w
 		return false;
 
 	uint64_t slice_at = s->now.slice_at, total = s->now.total;
-	bool go_on = form == FORM_SLICES && slice_at > 0;
+	bool go_on = form_sliced(form) && slice_at > 0;
 
 	s->now = (struct reading){ .active = true,
 		.resp = *r,
@@ -363,7 +363,7 @@ static void
 offer_body(struct source *s, struct offer *ret)
 {
 	*ret = (struct offer){ .uid = s->now.uid, .good = VERDICT_STORED };
-	if (form_parts(s->now.form) == 1 && s->now.form != FORM_SLICES)
+	if (form_parts(s->now.form) == 1 && !form_sliced(s->now.form))
 		ret->octets = s->now.left;
 }
 
@@ -503,7 +503,17 @@ last_slice(const struct source *s, uint64_t got)
 	       (got < SLICE_OCTETS && (!d->size_known || n->total >= d->size));
 }
 
-/* FORM_SLICES: wait for the answer, ask for the next slice unless this was the last. 1: another one
+/* PARTIAL is answered without an origin (RFC 1730 6.4.6): no more than was asked for is the slice. */
+void
+source_slice_origin(struct fetch_data *f, enum form form, uint64_t asked)
+{
+	if (form != FORM_PARTIAL || f->octets > SLICE_OCTETS)
+		return;
+	f->has_origin = true;
+	f->origin = asked;
+}
+
+/* form_sliced: wait for the answer, ask for the next slice unless this was the last. 1: another one
  * follows. */
 static int
 next_slice(struct source *s, uint64_t got, struct err *err)
@@ -520,7 +530,7 @@ next_slice(struct source *s, uint64_t got, struct err *err)
 	while (s->s->n_asked > 0)
 		if (sess_next(s->s, &r, NULL, err) < 0 || source_skip_fetch(s, &r, err) < 0)
 			return -1;
-	if (source_send_body(s, ASKED_ALONE, n->uid, FORM_SLICES, n->slice_at, &tag, err) < 0)
+	if (source_send_body(s, ASKED_ALONE, n->uid, n->form, n->slice_at, &tag, err) < 0)
 		return -1;
 	s->alone = true;
 	s->alone_tag = tag;
@@ -529,6 +539,7 @@ next_slice(struct source *s, uint64_t got, struct err *err)
 			return -1;
 		if (r.kind == RESP_FETCH && r.more && r.fetch.body != BODY_NIL &&
 		    r.fetch.part == PART_WHOLE && (r.fetch.uid == 0 || r.fetch.uid == n->uid)) {
+			source_slice_origin(&r.fetch, n->form, n->slice_at);
 			if (!r.fetch.has_origin || r.fetch.origin != n->slice_at)
 				return source_skip_fetch(s, &r, err) < 0
 					   ? -1
@@ -596,7 +607,7 @@ source_imap_read(struct source *s, struct slice *ret, struct err *err)
 			return 0;
 		more = next_part(s, err);
 		n->left = more > 0 ? n->left : 0;
-		if (more == 0 && n->form == FORM_SLICES)
+		if (more == 0 && form_sliced(n->form))
 			more = next_slice(s, got, err);
 		if (more < 0)
 			return -1;

@@ -325,13 +325,10 @@ files_leave(struct source *s, struct folder_proof *ret, struct err *err)
 }
 
 static int
-files_pay(struct source *s, const struct folder *f, uint32_t uidvalidity, const struct uidset *owed,
-    struct debt_result *ret, struct err *err)
+files_pay(struct source *s, const struct debt *d, struct debt_result *ret, struct err *err)
 {
 	(void)s;
-	(void)f;
-	(void)uidvalidity;
-	(void)owed;
+	(void)d;
 	(void)ret;
 	(void)err;
 	return 0;

@@ -215,7 +215,11 @@ source_imap_folders(struct source *s, struct arena *a, struct folder_list *ret, 
 {
 	if (source_session(s, err) < 0)
 		return -1;
-	return sess_folders(s->s, false, a, ret, err);
+	source_level_recall(s);
+	if (sess_folders(s->s, false, a, ret, err) < 0)
+		return -1;
+	source_level_learn(s);
+	return 0;
 }
 
 /* ---- enter ---- */
@@ -381,6 +385,8 @@ source_imap_enter(struct source *s, const struct folder *f, const struct since *
 	s->head = (struct folder_head){ 0 };
 	if (source_session(s, err) < 0 || drop_answers(s, err) < 0)
 		return -1;
+	if (s->s->numbered)
+		return source_enter_numbered(s, f, ret, err) < 0 ? folder_refused(s, err) : 0;
 	if (sess_send_named(s->s, ASKED_EXAMINE, NULL, "EXAMINE", f->name, "", err) < 0)
 		return -1;
 	flight_begin(s->s);
@@ -467,6 +473,9 @@ source_imap_settle(struct source *s, bool *ret_more, struct err *err)
 		if (last == UINT32_MAX)
 			from = 1;
 		*ret_more = true;
+		/* They have no number yet. */
+		if (s->s->numbered)
+			return 0;
 		return source_ask_page(s, from, UINT32_MAX, err);
 	}
 	return settle_holes(s, ret_more, err);
@@ -498,6 +507,9 @@ examine_again(struct source *s, uint32_t *ret_exists, struct err *err)
 	s->s->map = NULL;
 	if (sess_examine(s->s, slice_str(s->folder), &head, err) < 0)
 		return -1;
+	/* The folder was open: UW imap-4 does not tell its EXISTS again. */
+	if (!s->s->exists_known)
+		return 0;
 	*ret_exists = head.exists;
 	if (head.exists <= uidset_count(&s->map) || last >= UINT32_MAX - 1)
 		return 0;
@@ -523,7 +535,8 @@ source_imap_leave(struct source *s, struct folder_proof *ret, struct err *err)
 		.uidnext = s->u0, .at_ms = clock_wall_ms(), .searched_known = s->search_known
 	};
 
-	if (exists != known && examine_again(s, &exists, err) < 0)
+	if (exists != known && (s->s->numbered ? source_leave_numbered(s, (uint32_t)known, &exists, err)
+					       : examine_again(s, &exists, err)) < 0)
 		return -1;
 	p.fetched = count_given(&s->fetched, &s->map, s->u0);
 	p.searched = s->search_known ? count_given(&s->searched, &s->map, s->u0) : 0;
@@ -535,6 +548,9 @@ source_imap_leave(struct source *s, struct folder_proof *ret, struct err *err)
 		p.why = "the server counts more messages than it lists";
 	else if (exists < known)
 		p.why = "the server counts fewer messages than it lists";
+	else if (s->s->numbered)
+		p.why = s->search_known ? "the server has no UIDs: messages are told apart by size, date and header"
+					: "a proof of two: the server has no UIDs and cannot search";
 	else if (!s->search_known)
 		p.why = "a proof of two: the server cannot search";
 	if (exists < known)
@@ -546,10 +562,16 @@ source_imap_leave(struct source *s, struct folder_proof *ret, struct err *err)
 }
 
 static int
-source_imap_pay(struct source *s, const struct folder *f, uint32_t uidvalidity,
-    const struct uidset *owed, struct debt_result *ret, struct err *err)
+source_imap_pay(
+    struct source *s, const struct debt *d, struct debt_result *ret, struct err *err)
 {
-	return debt_pay(s->at.server, s->stop, f->name, uidvalidity, owed, ret, err);
+	struct debt mine = *d;
+
+	if (source_session(s, err) < 0)
+		return -1;
+	mine.items = source_listing_items(s);
+	mine.no_examine = s->facts.quirks & LEARNT_NO_EXAMINE;
+	return debt_pay(s->at.server, s->stop, &mine, ret, err);
 }
 
 static int
@@ -607,6 +629,8 @@ const struct source_ops source_imap = {
 	.open = source_imap_open,
 	.folders = source_imap_folders,
 	.enter = source_imap_enter,
+	.numbered = source_imap_numbered,
+	.number = source_imap_number,
 	.changes = source_imap_changes,
 	.relist = source_imap_relist,
 	.leaves_out = source_imap_leaves_out,

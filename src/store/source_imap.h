@@ -1,10 +1,11 @@
 /* Insides of the IMAP source, shared by its files: source_imap.c (folders, proof), source_list.c
  * (the listing), source_changes.c (what has changed since an earlier run), source_search.c (SEARCH), source_window.c (what is sent ahead), source_body.c (answers and bodies),
- * source_rest.c (what was put aside). */
+ * source_rest.c (what was put aside), source_number.c (servers without UIDs). */
 #ifndef STORE_SOURCE_IMAP_H
 #define STORE_SOURCE_IMAP_H
 
 #include "imap/body.h"
+#include "imap/number.h"
 #include "store/source.h"
 
 enum asked_kind {
@@ -27,6 +28,10 @@ enum learnt {
 	LEARNT_SIZES_WRONG =
 	    2, /* several bodies shorter than RFC822.SIZE were the same in two forms */
 	LEARNT_NO_CHANGES = 4, /* CHANGEDSINCE was refused, though CONDSTORE is offered */
+	LEARNT_NO_EXAMINE = 8, /* a server without UIDs: folders are opened with SELECT */
+	LEARNT_IMAP2BIS = 16, /* its level, but for that of servers with UIDs */
+	LEARNT_IMAP2 = 32,
+	LEARNT_IMAP2_FIRST = 64,
 	LEARNT_LISTING_SHIFT =
 	    8 /* from this bit on: the form of the listing, an index of listing_forms */
 };
@@ -91,7 +96,7 @@ struct reading {
 	size_t lent; /* handed out, to be skipped before the next */
 	int parts_left;
 	bool uid_seen; /* the response named the UID before the body */
-	uint64_t slice_at; /* FORM_SLICES: origin of the current slice */
+	uint64_t slice_at; /* form_sliced: origin of the current slice */
 	enum form form;
 };
 
@@ -137,6 +142,7 @@ struct source {
 		struct uidset vanished;
 		struct msg_page *page; /* the engine's, while it waits for it; else NULL */
 	} changes;
+	bool select_told; /* that folders are opened with SELECT */
 	bool resync; /* QRESYNC is enabled in this session */
 
 	/* bodies */
@@ -194,6 +200,18 @@ int source_imap_list(struct source *s, struct msg_page *ret, struct err *err) WA
 int source_listing_fill(struct msg *m, const struct fetch_data *f, struct arena *a,
     struct err *err) WARN_UNUSED;
 
+/* source_number.c: servers without UIDs */
+void source_level_recall(struct source *s); /* before the folders are listed */
+void source_level_learn(struct source *s); /* and behind it */
+int source_enter_numbered(struct source *s, const struct folder *f, struct folder_head *ret,
+    struct err *err) WARN_UNUSED;
+bool source_imap_numbered(const struct source *s);
+int source_imap_number(struct source *s, struct numbering *io, struct err *err) WARN_UNUSED;
+/* How many there are, of those known. */
+int source_leave_numbered(
+    struct source *s, uint32_t known, uint32_t *ret_exists, struct err *err) WARN_UNUSED;
+void source_uids_of_numbers(const struct source *s, struct uidset *io); /* sequence numbers become UIDs */
+
 /* source_search.c */
 int source_send_search(struct source *s, struct err *err) WARN_UNUSED;
 /* `given`: a SEARCH line came before the tagged answer. */
@@ -241,6 +259,7 @@ enum step source_imap_next(struct source *s, struct offer *ret, struct err *err)
 int source_imap_read(struct source *s, struct slice *ret, struct err *err) WARN_UNUSED;
 int source_send_body(struct source *s, int kind, uint32_t uid, enum form f, uint64_t origin,
     uint32_t *ret_tag, struct err *err) WARN_UNUSED;
+void source_slice_origin(struct fetch_data *f, enum form form, uint64_t asked);
 bool source_is_notice(struct source *s, const struct resp *r,
     struct err *err) WARN_UNUSED; /* err->kind says whether reading failed */
 bool source_body_start(struct source *s, const struct resp *r, uint32_t uid, struct wanted *want,
@@ -264,5 +283,7 @@ int source_alone_answered(
 enum pumped source_alone_body(struct source *s, struct resp *r, struct err *err) WARN_UNUSED;
 void source_meta_take(struct source *s, const struct fetch_data *f);
 void source_doubts_free(struct source *s);
+/* Read until everything asked is answered; a body is an error then. */
+int source_drain(struct source *s, struct err *err) WARN_UNUSED;
 
 #endif

@@ -25,7 +25,7 @@ listing_form(const struct source *s)
 {
 	unsigned f = s->facts.quirks >> LEARNT_LISTING_SHIFT;
 
-	return f == 0 && s->s->level == LEVEL_IMAP4 ? 1 : f;
+	return f == 0 && s->s->level >= LEVEL_IMAP4 ? 1 : f;
 }
 
 const char *
@@ -37,20 +37,21 @@ source_listing_items(const struct source *s)
 static int
 send_page(struct source *s, size_t i, struct err *err)
 {
-	char hi[16] = "*";
+	char set[32];
 
+	snprintf(set, sizeof(set), "%u:*", s->page_range[i].lo);
 	if (s->page_range[i].hi != UINT32_MAX)
-		snprintf(hi, sizeof(hi), "%u", s->page_range[i].hi);
+		snprintf(set, sizeof(set), "%u:%u", s->page_range[i].lo, s->page_range[i].hi);
 	msg_page_reset(s->page[i]);
 	s->page_asked[i] = true;
 	s->page_ready[i] = s->page_again[i] = false;
 	s->page_form[i] = listing_form(s);
-	s->page_expect[i] = !s->search_known || s->page_range[i].hi == UINT32_MAX
+	s->page_expect[i] = !s->search_known || s->page_range[i].hi == UINT32_MAX || s->s->numbered
 				? 0
 				: uidset_count_below(&s->map, s->page_range[i].hi + 1) -
 				      uidset_count_below(&s->map, s->page_range[i].lo);
-	return sess_send(s->s, ASKED_PAGE, &s->page_tag[i], err, "UID FETCH %u:%s %s",
-	    s->page_range[i].lo, hi, source_listing_items(s));
+	return sess_send_set(
+	    s->s, ASKED_PAGE, &s->page_tag[i], "FETCH", set, source_listing_items(s), err);
 }
 
 int
@@ -69,6 +70,8 @@ source_ask_next_page(struct source *s, struct err *err)
 {
 	if (s->pages_done || (s->page_asked[0] && s->page_asked[1]))
 		return 0;
+	if (s->s->numbered && source_drain(s, err) < 0)
+		return -1;
 
 	uint64_t before = uidset_count_below(&s->map, s->page_from);
 	uint32_t lo = uidset_nth(&s->map, before + 1), hi = uidset_nth(&s->map, before + PAGE_MSGS);

@@ -66,8 +66,8 @@ source_meta_take(struct source *s, const struct fetch_data *f)
 
 /* ---- one command at a time ---- */
 
-static int
-pump_answer(struct source *s, struct err *err)
+int
+source_drain(struct source *s, struct err *err)
 {
 	while (s->s->n_asked > 0) {
 		enum pumped p = source_pump(s, err);
@@ -93,13 +93,14 @@ look_at(struct source *s, struct doubt *d, struct err *err)
 
 	s->meta_known = s->look_odd = false;
 	do {
-		char command[64];
+		char command[64], uid[16];
 
 		s->look_state = STATE_OK;
+		snprintf(uid, sizeof(uid), "%u", d->uid);
 		snprintf(
 		    command, sizeof(command), "UID FETCH %u %s", d->uid, source_listing_items(s));
-		if (sess_send(s->s, ASKED_META, NULL, err, "%s", command) < 0 ||
-		    pump_answer(s, err) < 0)
+		if (sess_send_set(s->s, ASKED_META, NULL, "FETCH", uid, source_listing_items(s), err) < 0 ||
+		    source_drain(s, err) < 0)
 			return LOOK_ERR;
 		if (s->look_state != STATE_BAD || s->listing_works ||
 		    !source_listing_step(s, command))
@@ -110,11 +111,14 @@ look_at(struct source *s, struct doubt *d, struct err *err)
 		return LOOK_THERE;
 	if (s->look_state != STATE_OK || s->look_odd || s->s->garbage != garbage)
 		return LOOK_REFUSED;
+	/* Without UIDs its number tells: EXPUNGE would have taken it away. */
+	if (s->s->numbered)
+		return number_there(s->s, d->uid) ? LOOK_PHANTOM : LOOK_GONE;
 	if (s->facts.quirks & LEARNT_NO_SEARCH)
 		return LOOK_GONE;
 	s->look_found = false;
 	if (sess_send(s->s, ASKED_LOOK, NULL, err, "UID SEARCH UID %u", d->uid) < 0 ||
-	    pump_answer(s, err) < 0)
+	    source_drain(s, err) < 0)
 		return LOOK_ERR;
 	if (s->look_state != STATE_OK)
 		return LOOK_REFUSED;
@@ -135,9 +139,11 @@ source_alone_body(struct source *s, struct resp *r, struct err *err)
 		return source_skip_fetch(s, r, err) < 0 ? PUMP_ERR : PUMP_AGAIN;
 	}
 
-	bool whole = form_parts(s->alone_form) == 1 && s->alone_form != FORM_SLICES &&
+	bool whole = form_parts(s->alone_form) == 1 && !form_sliced(s->alone_form) &&
 		     !form_header_only(s->alone_form);
 	bool notice = source_is_notice(s, r, &io);
+
+	source_slice_origin(&r->fetch, s->alone_form, 0);
 	bool is_short =
 	    whole && !d->accept && !notice && d->size_known && r->fetch.octets < d->size;
 
@@ -214,11 +220,22 @@ offer_lost(struct source *s, struct doubt *d, enum verdict v, const char *reason
 		.msg = s->meta };
 }
 
+/* What sets \Seen changes nothing on a message that has it. */
+static struct ladder
+ladder_for(const struct source *s)
+{
+	struct ladder l = source_ladder(s);
+
+	if (s->at.reads_seen && s->meta_known && (s->meta.flags.system & FLAG_SEEN))
+		l.no_source_writes = false;
+	return l;
+}
+
 /* The form to ask next; FORM_NONE: nothing is left. */
 static enum form
 next_form(struct source *s, struct doubt *d)
 {
-	struct ladder l = source_ladder(s);
+	struct ladder l = ladder_for(s);
 	enum form f = ladder_first(&l, d->tried, true);
 	/* Flags that are not known could not be put back. */
 	bool have_short = (d->best != FORM_NONE && !d->placeholder) || d->meta_refused;
@@ -237,7 +254,7 @@ next_form(struct source *s, struct doubt *d)
 static enum step
 give_verdict(struct source *s, struct doubt *d, struct offer *ret)
 {
-	struct ladder l = source_ladder(s);
+	struct ladder l = ladder_for(s);
 
 	s->doubt_at++;
 	if (ladder_withheld(&l, d->tried))

@@ -58,7 +58,11 @@ source_search(struct source *s, struct err *err)
 {
 	if (s->s->exists == 0)
 		return 0;
-	return sess_search(s->s, s->at.search, &s->found, err) < 0 ? search_failed(s, err) : 0;
+	if (sess_search(s->s, s->at.search, &s->found, err) < 0)
+		return search_failed(s, err);
+	if (s->s->numbered)
+		source_uids_of_numbers(s, &s->found);
+	return 0;
 }
 
 const char *

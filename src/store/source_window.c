@@ -69,7 +69,7 @@ source_imap_ask(struct source *s, const struct want *want, size_t n, struct err 
 				"the connection was lost while the message was read", NULL);
 
 			if (d != NULL)
-				d->tried = ~(1u << FORM_SLICES | 1u << FORM_HEADER |
+				d->tried = ~(FORMS_SLICED | 1u << FORM_HEADER |
 					     1u << FORM_RFC822_HEADER);
 			continue;
 		}
@@ -153,6 +153,7 @@ static int
 window_send(struct source *s, struct window *w, bool *ret_sent, struct err *err)
 {
 	struct buf set;
+	char items[80];
 	int rc = 0;
 
 	*ret_sent = false;
@@ -164,22 +165,42 @@ window_send(struct source *s, struct window *w, bool *ret_sent, struct err *err)
 	if (sess_room(s->s, set.len + 48)) {
 		if (fit < w->n)
 			window_split(s, w, fit);
-		rc = sess_send(s->s, ASKED_WINDOW, &w->tag, err, "UID FETCH %s (%s)", set.data,
-		    form_items((enum form)s->facts.works_form));
+		snprintf(items, sizeof(items), "(%s)", form_items((enum form)s->facts.works_form));
+		rc = sess_send_set(s->s, ASKED_WINDOW, &w->tag, "FETCH", set.data, items, err);
 		w->sent = *ret_sent = rc == 0;
 	}
 	buf_done(&set);
 	return rc;
 }
 
+/* PARTIAL takes sequence numbers alone (RFC 1730 6.4.6); origins begin at 1. Where the map does not
+ * have every message, its number is not known: then nothing is asked. */
+static int
+send_partial(struct source *s, int kind, uint32_t uid, uint64_t origin, uint32_t *ret_tag,
+    struct err *err)
+{
+	if (uidset_count(&s->map) != s->s->exists || !uidset_has(&s->map, uid))
+		return sess_send(s->s, kind, ret_tag, err, "NOOP");
+	return sess_send(s->s, kind, ret_tag, err, "PARTIAL %llu RFC822.PEEK %llu %d",
+	    (unsigned long long)uidset_count_below(&s->map, uid) + 1, (unsigned long long)origin + 1,
+	    SLICE_OCTETS);
+}
+
 int
 source_send_body(struct source *s, int kind, uint32_t uid, enum form f, uint64_t origin,
     uint32_t *ret_tag, struct err *err)
 {
+	char set[16], items[80];
+
+	if (f == FORM_PARTIAL)
+		return send_partial(s, kind, uid, origin, ret_tag, err);
+	snprintf(set, sizeof(set), "%u", uid);
 	if (f == FORM_SLICES)
-		return sess_send(s->s, kind, ret_tag, err, "UID FETCH %u (%s<%llu.%d>)", uid,
-		    form_items(f), (unsigned long long)origin, SLICE_OCTETS);
-	return sess_send(s->s, kind, ret_tag, err, "UID FETCH %u (%s)", uid, form_items(f));
+		snprintf(items, sizeof(items), "(%s<%llu.%d>)", form_items(f),
+		    (unsigned long long)origin, SLICE_OCTETS);
+	else
+		snprintf(items, sizeof(items), "(%s)", form_items(f));
+	return sess_send_set(s->s, kind, ret_tag, "FETCH", set, items, err);
 }
 
 /* ---- sending ahead ---- */
@@ -212,14 +233,18 @@ send_windows(struct source *s, struct err *err)
 static void
 give_up_windows(struct source *s)
 {
+	struct ladder l = source_ladder(s);
+	const char *why = ladder_withheld(&l, FORMS_SLICED)
+			      ? "only forms that set \\Seen are left"
+			      : "the server refuses every form of asking for a message";
+
 	while (s->first != NULL) {
 		struct window *w = s->first;
 
 		for (size_t i = 0; i < w->n; i++)
 			if (!w->want[i].done)
 				source_doubt(s, w->want[i].uid, w->want[i].size_known,
-				    w->want[i].size,
-				    "the server refuses every form of asking for a message", NULL);
+				    w->want[i].size, why, NULL);
 		source_window_drop(s, w);
 	}
 }
@@ -242,7 +267,7 @@ start_try(struct source *s, struct window *w, struct err *err)
 static int
 send_noop(struct source *s, struct err *err)
 {
-	if (!s->rest_asked || s->noop_sent)
+	if (!s->rest_asked || s->noop_sent || (s->s->numbered && s->s->n_asked > 0))
 		return 0;
 	s->noop_sent = true;
 	s->noop_done = !s->bodies_asked;
@@ -257,7 +282,7 @@ source_send_ahead(struct source *s, struct offer *ret, struct err *err)
 
 	if (w == NULL)
 		return send_noop(s, err) < 0 ? STEP_ERR : STEP_ITEM;
-	if (s->trying)
+	if (s->trying || (s->s->numbered && s->s->n_asked > 0))
 		return STEP_ITEM;
 
 	enum form form = (enum form)s->facts.works_form;
@@ -266,7 +291,7 @@ source_send_ahead(struct source *s, struct offer *ret, struct err *err)
 		struct ladder l = source_ladder(s);
 
 		/* Slices are for single messages: a window of them would be many commands. */
-		form = s->try_form = ladder_first(&l, 1u << FORM_SLICES, true);
+		form = s->try_form = ladder_first(&l, FORMS_SLICED, true);
 		if (form == FORM_NONE) {
 			give_up_windows(s);
 			return STEP_ITEM;

@@ -68,7 +68,7 @@ class Banyan(Server):
         return self.unknown(call)
 
     do_namespace = do_id = do_enable = do_starttls = do_authenticate = do_idle = do_unselect = \
-        do_status
+        do_partial = do_status
 
     def refuse_items(self, call, items):
         """The column at which its parser stops, for the first item it does not take."""

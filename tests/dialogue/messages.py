@@ -4,7 +4,7 @@ import re
 
 import mime
 from hooks import NO_MESSAGE, OMIT, FetchCall, Refuse, flag_text
-from syntax import ATOM, Item, fetch_items, in_set, members
+from syntax import ATOM, Item, fetch_item, fetch_items, in_set, members
 
 # Items that some client or server knows: to ask for one is a step of a ladder, not bad grammar.
 LADDER_ITEMS = {"RFC822.PEEK", "RFC822.TEXT.PEEK", "RFC822.HEADER.PEEK", "BINARY", "BINARY.SIZE"}
@@ -73,6 +73,25 @@ class MessageCommands:
         ranges = members(text, folder.uidnext - 1)
         gone = [uid for uid, modseq in folder.gone.items() if modseq > since and in_set(uid, ranges)]
         return [f"* VANISHED (EARLIER) {compact(gone)}\r\n"] if gone else []
+
+    def do_partial(self, call, cursor):
+        """A slice of RFC 1730, by sequence number, origins from 1; the answer names no origin."""
+        if self.level != "IMAP4":
+            return self.unknown(call)
+        cursor.space()
+        number = cursor.number()
+        cursor.space()
+        item = fetch_item(cursor)
+        cursor.space()
+        start = cursor.number()
+        cursor.space()
+        count = cursor.number()
+        cursor.end()
+        refusal = self.refuse_items(call, [item])
+        if refusal or not 1 <= number <= len(call.session.view):
+            return [call.tagged(refusal or "BAD Bogus sequence in PARTIAL")]
+        item.start, item.count = start - 1, count
+        return self._fetch_pieces(call, [(number, call.session.view[number - 1])], [item])
 
     def refuse_items(self, call, items):
         """A tagged refusal (without tag) for items this server does not take, or None."""

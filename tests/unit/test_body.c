@@ -49,7 +49,18 @@ ladder_begins_with_rfc822_peek_on_rfc_1730(void **state)
 {
 	(void)state;
 	order_is((struct ladder){ .level = LEVEL_IMAP4 }, false,
-	    "RFC822.PEEK, BODY.PEEK[], RFC822, RFC822.HEADER RFC822.TEXT, RFC822.HEADER");
+	    "RFC822.PEEK, BODY.PEEK[], BODY.PEEK[0] RFC822.TEXT.PEEK, PARTIAL RFC822.PEEK, RFC822, "
+	    "RFC822.HEADER RFC822.TEXT, RFC822.HEADER");
+}
+
+static void
+ladder_has_nothing_unseen_but_the_header_before_imap4(void **state)
+{
+	(void)state;
+	order_is((struct ladder){ .level = LEVEL_IMAP2BIS }, false,
+	    "RFC822, RFC822.HEADER RFC822.TEXT, RFC822.HEADER");
+	order_is((struct ladder){ .level = LEVEL_IMAP2_FIRST, .no_source_writes = true }, false,
+	    "RFC822.HEADER");
 }
 
 static void
@@ -64,10 +75,10 @@ static void
 ladder_leaves_out_what_was_refused_or_is_a_quirk(void **state)
 {
 	struct ladder l = { .level = LEVEL_IMAP4,
-		.refused = 1u << FORM_RFC822_PEEK | 1u << FORM_PEEK };
+		.refused = 1u << FORM_RFC822_PEEK | 1u << FORM_PEEK | 1u << FORM_PEEK_ZERO };
 
 	(void)state;
-	order_is(l, true, "RFC822, RFC822.HEADER RFC822.TEXT");
+	order_is(l, true, "PARTIAL RFC822.PEEK, RFC822, RFC822.HEADER RFC822.TEXT");
 	order_is((struct ladder){ .level = LEVEL_IMAP4REV1,
 		     .quirks = 1u << QUIRK_NO_RFC822 | 1u << QUIRK_NO_CHECKED_SLICES },
 	    true,
@@ -101,8 +112,8 @@ forms_know_what_they_do(void **state)
 			     strcmp(form_items((enum form)f), "RFC822.HEADER") == 0;
 
 		assert_int_equal(form_sets_seen((enum form)f), !peeks);
-		assert_int_equal(
-		    form_parts((enum form)f), strchr(form_items((enum form)f), ' ') ? 2 : 1);
+		assert_int_equal(form_parts((enum form)f),
+		    f != FORM_PARTIAL && strchr(form_items((enum form)f), ' ') ? 2 : 1);
 		assert_int_equal(
 		    form_header_only((enum form)f), f == FORM_HEADER || f == FORM_RFC822_HEADER);
 	}
@@ -114,6 +125,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ladder_asks_unseen_forms_first_on_imap4rev1),
 		cmocka_unit_test(ladder_begins_with_rfc822_peek_on_rfc_1730),
+		cmocka_unit_test(ladder_has_nothing_unseen_but_the_header_before_imap4),
 		cmocka_unit_test(ladder_has_no_rfc822_on_imap4rev2),
 		cmocka_unit_test(ladder_leaves_out_what_was_refused_or_is_a_quirk),
 		cmocka_unit_test(ladder_without_source_writes_has_only_unseen_forms),

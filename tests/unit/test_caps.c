@@ -37,8 +37,24 @@ caps_tell_the_level(void **state)
 	level_is("IMAP4", LEVEL_IMAP4);
 	level_is("IDLE", LEVEL_IMAP4);
 	level_is("IMAP4rev10 XIMAP4rev1", LEVEL_IMAP4);
-	for (int l = LEVEL_UNKNOWN; l <= LEVEL_IMAP2BIS; l++)
+	for (int l = LEVEL_UNKNOWN; l <= LEVEL_IMAP2_FIRST; l++)
 		assert_true(strlen(level_name((enum level)l)) > 0);
+}
+
+static void
+caps_of_imap4rev2_alone_need_no_words(void **state)
+{
+	struct caps c;
+
+	(void)state;
+	caps_init(&c);
+	caps_add_text(&c, slice_str("IMAP4rev2"));
+	assert_true(caps_has(&c, CAP_ESEARCH) && caps_has(&c, CAP_LIST_STATUS));
+	assert_false(caps_has(&c, CAP_CONDSTORE) || caps_has(&c, CAP_SPECIAL_USE));
+	/* With both it speaks IMAP4rev1 until it is told otherwise. */
+	caps_add_text(&c, slice_str("IMAP4rev1"));
+	assert_false(caps_has(&c, CAP_ESEARCH));
+	caps_done(&c);
 }
 
 static void
@@ -104,6 +120,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(caps_tell_the_level),
+		cmocka_unit_test(caps_of_imap4rev2_alone_need_no_words),
 		cmocka_unit_test(caps_are_known_in_any_case_and_by_whole_words),
 		cmocka_unit_test(caps_count_even_where_their_text_is_cut),
 		cmocka_unit_test(caps_name_what_helps_and_what_is_missing),

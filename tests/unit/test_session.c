@@ -311,12 +311,23 @@ session_knows_what_is_no_imap_server(void **state)
 }
 
 static void
-session_of_an_older_server_says_so(void **state)
+session_of_an_older_server_has_no_uids(void **state)
 {
 	(void)state;
-	fails(open_plain(
-		  SCRIPT("S:* OK IMAP2bis\r\n", "C:0001 CAPABILITY\r\n", "S:0001 BAD what\r\n")),
-	    ERR_NOT_IMAP, "does not know CAPABILITY");
+	opened(open_plain(SCRIPT("S:* OK IMAP2bis\r\n", "C:0001 CAPABILITY\r\n",
+	    "S:0001 BAD what\r\n", "C:0002 LOGIN \"ana\" \"secret\"\r\n", "S:0002 OK in\r\n",
+	    "C:0003 CAPABILITY\r\n", "S:0003 BAD what\r\n", LOGOUT("0004"))));
+	ended();
+}
+
+static void
+session_asks_again_when_capability_needs_a_login(void **state)
+{
+	(void)state;
+	opened(open_plain(SCRIPT("S:* OK hello\r\n", "C:0001 CAPABILITY\r\n",
+	    "S:0001 BAD log in first\r\n", "C:0002 LOGIN \"ana\" \"secret\"\r\n",
+	    "S:0002 OK in\r\n", "C:0003 CAPABILITY\r\n", "S:* CAPABILITY IMAP4rev1\r\n",
+	    "S:0003 OK done\r\n", LOGOUT("0004"))));
 	ended();
 }
 
@@ -899,7 +910,8 @@ main(void)
 		cmocka_unit_test(session_takes_capabilities_from_a_line_inside_the_answer_to_login),
 		cmocka_unit_test(session_with_preauth_does_not_log_in),
 		cmocka_unit_test(session_knows_what_is_no_imap_server),
-		cmocka_unit_test(session_of_an_older_server_says_so),
+		cmocka_unit_test(session_of_an_older_server_has_no_uids),
+		cmocka_unit_test(session_asks_again_when_capability_needs_a_login),
 		cmocka_unit_test(login_with_sasl_ir_takes_one_round_trip),
 		cmocka_unit_test(login_without_sasl_ir_waits_for_the_server),
 		cmocka_unit_test(login_takes_the_next_mechanism_after_bad_but_not_after_no),

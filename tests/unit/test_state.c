@@ -503,6 +503,37 @@ debts_stand_until_paid(void **state)
 	assert_int_equal(got[7], 9);
 }
 
+static void
+numbers_of_messages_without_uids_are_kept(void **state)
+{
+	struct job *job = *state;
+	struct numbering got = { 0 };
+	struct batch *b = batch_new();
+	struct numbered one = { .uid = 7, .size_known = true, .size = 133, .head_known = true,
+		.head = { 1, 2, 3 } };
+
+	batch_numbered(b, job->inbox.id, &one);
+	one = (struct numbered){ .uid = 2, .date_known = true, .date = -5 };
+	batch_numbered(b, job->inbox.id, &one);
+	job_settle(job, b);
+	reopen(job, STATE_RUN);
+	OK(state_numbering(job->state, job->inbox.id, &got, &job->err));
+	assert_int_equal(got.len, 2);
+	assert_int_equal(got.stored, 2);
+	assert_int_equal(got.next, 8);
+	assert_int_equal(got.one[0].uid, 2);
+	assert_false(got.one[0].size_known || got.one[0].head_known);
+	assert_int_equal(got.one[0].date, -5);
+	assert_int_equal(got.one[1].size, 133);
+	assert_true(got.one[1].head_known && got.one[1].head[2] == 3);
+	job_claim(job, "u@h");
+	put_messages(job, job->inbox.id, 20, 1);
+	OK(state_barrier(job->state, &job->err));
+	OK(state_numbering(job->state, job->inbox.id, &got, &job->err));
+	assert_int_equal(got.next, 21);
+	numbering_done(&got);
+}
+
 /* ---- the job ---- */
 
 static void
@@ -792,7 +823,7 @@ static void
 reader_learns_the_birth_from_an_older_state(void **state)
 {
 	static const char back[] =
-	    "DROP TABLE intent; ALTER TABLE message DROP COLUMN dest_uid;"
+	    "DROP TABLE intent; DROP TABLE numbered; ALTER TABLE message DROP COLUMN dest_uid;"
 	    "ALTER TABLE message DROP COLUMN dest_own;"
 	    "ALTER TABLE account DROP COLUMN retry_at_ms; ALTER TABLE account DROP COLUMN attempts;"
 	    "ALTER TABLE account DROP COLUMN day; ALTER TABLE account DROP COLUMN bytes_day;"
@@ -863,6 +894,7 @@ main(void)
 		STATE_TEST(problems_are_kept_until_solved),
 		STATE_TEST(warnings_replace_each_other_and_go),
 		STATE_TEST(debts_stand_until_paid),
+		STATE_TEST(numbers_of_messages_without_uids_are_kept),
 		STATE_TEST(birth_facts_are_fixed_and_named_when_they_differ),
 		STATE_TEST(notes_are_kept),
 		STATE_TEST(accounts_are_queued_in_one_go_and_keep_what_is_known),
