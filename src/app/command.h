@@ -22,7 +22,8 @@ enum command_bit {
 	CMD_MIGRATE = 512,
 	CMD_UNDO = 1024,
 	CMD_JOB = 2048,
-	CMD_ALL = 4095,
+	CMD_QUIRKS = 4096,
+	CMD_ALL = 8191,
 	/* those that contact the server that mail comes from */
 	CMD_ONLINE = CMD_CHECK | CMD_EXTRACT | CMD_VERIFY | CMD_RETRY | CMD_CONTROL | CMD_MIGRATE,
 	/* those that may contact the server that mail goes to, and those that put mail there */
@@ -68,6 +69,7 @@ int cmd_report(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_migrate(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_undo(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_job(struct options *o, struct err *err) WARN_UNUSED;
+int cmd_quirks(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_control(struct options *o, struct err *err) WARN_UNUSED;
 
 #endif

@@ -22,20 +22,6 @@ enum asked_kind {
 	ASKED_ALONE
 };
 
-/* Bits of server_facts.quirks: seen at run time. */
-enum learnt {
-	LEARNT_NO_SEARCH = 1,
-	LEARNT_SIZES_WRONG =
-	    2, /* several bodies shorter than RFC822.SIZE were the same in two forms */
-	LEARNT_NO_CHANGES = 4, /* CHANGEDSINCE was refused, though CONDSTORE is offered */
-	LEARNT_NO_EXAMINE = 8, /* a server without UIDs: folders are opened with SELECT */
-	LEARNT_IMAP2BIS = 16, /* its level, but for that of servers with UIDs */
-	LEARNT_IMAP2 = 32,
-	LEARNT_IMAP2_FIRST = 64,
-	LEARNT_LISTING_SHIFT =
-	    8 /* from this bit on: the form of the listing, an index of listing_forms */
-};
-
 enum {
 	WINDOW_MSGS = 500,
 	WINDOW_MSGS_SMALL = 200,
