@@ -450,7 +450,7 @@ find(struct sess *s, const char *what, struct folder_list *to, struct arena *a, 
 			return -1;
 		r.folder.name = below_home(r.folder.name);
 		if (r.kind == RESP_MAILBOX && r.folder.name.len > 0 &&
-		    list_add(to, a, &r.folder, err) < 0)
+		    folder_list_add(to, a, &r.folder, err) < 0)
 			return -1;
 	} while (r.kind != RESP_TAGGED || r.tag != tag);
 	*ret_known = r.state != STATE_BAD;
@@ -490,7 +490,7 @@ find_all(struct sess *s, struct flight *f, struct err *err)
 		return -1;
 	if (!all && !some)
 		s->level = LEVEL_IMAP2_FIRST;
-	if (ensure_inbox(f, err) < 0)
+	if (ensure_inbox(s, f, err) < 0)
 		return -1;
 	guess_delim(f->list);
 	list_order(f->list);

@@ -135,6 +135,7 @@ enum learnt {
 	LEARNT_LISTING = 255 << LEARNT_LISTING_SHIFT,
 	LEARNT_NO_LIST_RETURN = 1 << 16, /* LIST ... RETURN was refused, though LIST-EXTENDED is offered */
 	LEARNT_NO_STATUS = 1 << 17,
+	LEARNT_SINGLES = 1 << 18, /* no form of listing takes more than one message */
 };
 
 /* Facts learnt about one server, kept under host:port (rules.md 4.7). */

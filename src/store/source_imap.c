@@ -156,6 +156,9 @@ source_imap_open(
 
 	s->at = *at;
 	s->facts = at->facts;
+	s->singles = s->facts.quirks & LEARNT_SINGLES;
+	if (s->singles)
+		s->facts.quirks &= ~(uint32_t)LEARNT_LISTING;
 	s->stop = stop;
 	s->end = &s->first;
 	notes_init(&s->notes);

@@ -44,6 +44,12 @@ send_page(struct source *s, size_t i, struct err *err)
 		snprintf(set, sizeof(set), "%u:%u", s->page_range[i].lo, s->page_range[i].hi);
 	msg_page_reset(s->page[i]);
 	s->page_asked[i] = true;
+	/* Nothing to be had: each message is looked at alone in the end. */
+	if (s->singles) {
+		s->page_again[i] = false;
+		s->page_ready[i] = s->pages_done = true;
+		return 0;
+	}
 	s->page_ready[i] = s->page_again[i] = false;
 	s->page_form[i] = listing_form(s);
 	s->page_expect[i] = !s->search_known || s->page_range[i].hi == UINT32_MAX || s->s->numbered
@@ -273,6 +279,7 @@ listing_refused(struct source *s, size_t i, const struct asked *a)
 		return;
 	if (!s->singles) {
 		s->facts.quirks &= ~(uint32_t)LEARNT_LISTING;
+		s->facts.quirks |= LEARNT_SINGLES;
 		notes_add(&s->notes, &e, true,
 		    "the server refuses every form of listing more than one message; they are "
 		    "looked at "
