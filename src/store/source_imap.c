@@ -440,6 +440,10 @@ source_imap_enter(struct source *s, const struct folder *f, const struct since *
 		s->page_asked[0] = s->page_again[0] = false;
 		uidset_clear(&s->fetched);
 	}
+	if (counted && f->counts.messages > s->s->exists + s->s->expunged)
+		source_note(s, EV_COUNT_DIFFERS, LEVEL_WARNING, 0, NULL, true,
+		    "STATUS counts more messages than the open folder shows: some were removed "
+		    "meanwhile, or are hidden");
 	if (start_listing(s, since, err) < 0)
 		return -1;
 	*ret = s->head;

@@ -246,7 +246,7 @@ int source_imap_read(struct source *s, struct slice *ret, struct err *err) WARN_
 int source_send_body(struct source *s, int kind, uint32_t uid, enum form f, uint64_t origin,
     uint32_t *ret_tag, struct err *err) WARN_UNUSED;
 void source_slice_origin(struct fetch_data *f, enum form form, uint64_t asked);
-bool source_is_notice(struct source *s, const struct resp *r,
+bool source_is_notice(struct source *s, const struct resp *r, enum form form,
     struct err *err) WARN_UNUSED; /* err->kind says whether reading failed */
 bool source_body_start(struct source *s, const struct resp *r, uint32_t uid, struct wanted *want,
     struct window *w, enum form form, const char **ret_fault, struct err *err) WARN_UNUSED;
