@@ -4,6 +4,7 @@
 
 #include "app/birth.h"
 #include "app/check.h"
+#include "app/jobdir.h"
 #include "app/lists.h"
 #include "app/mapping_table.h"
 #include "app/out.h"
@@ -12,6 +13,7 @@
 #include "base/json.h"
 #include "imap/quirk.h"
 #include "mail/names.h"
+#include "store/learnt.h"
 
 struct check {
 	struct run run;
@@ -320,6 +322,28 @@ check_json(const struct check *c, struct out *o)
 	buf_add_byte(b, '\n');
 }
 
+/* Of a job that is there: what its runs have learnt of the server. One that cannot be read is told when
+ * a run opens it. */
+static void
+check_learnt_before(struct check *c)
+{
+	const struct endpoint *at = &c->run.job.source;
+	struct server_facts facts;
+	struct state *t = NULL;
+	struct buf host_port;
+	struct err ignored;
+
+	if (c->to == NULL || !jobdir_has_state(c->to) ||
+	    state_open(&t, c->to, STATE_READ, &ignored) < 0)
+		return;
+	buf_init(&host_port, 1024);
+	buf_printf(&host_port, "%s:%s", at->host, at->port);
+	if (state_server_get(t, host_port.data, &facts, &ignored) == 0)
+		c->result.quirks |= learnt_quirks(&facts);
+	buf_done(&host_port);
+	state_close(&t);
+}
+
 int
 check_account(struct options *o, const char *source, const char *to, struct err *err)
 {
@@ -339,6 +363,7 @@ check_account(struct options *o, const char *source, const char *to, struct err 
 		struct out out;
 
 		run_quiet(&c.run);
+		check_learnt_before(&c);
 		out_open(&out, STDOUT_FILENO);
 		if (o->json)
 			check_json(&c, &out);

@@ -64,3 +64,15 @@ def scene_check_sees_what_deviates(t):
     seen = [q.partition(" (seen):")[0] for q in json.loads(run.out)["quirks"]]
     t.equal(seen, ["form-refused", "no-search", "list-return-refused", "status-refused", "no-uidnext"], "seen")
     t.read_only(server)
+
+
+def scene_dry_run_tells_what_the_job_has_learnt(t):
+    """A server that is well by now; the job goes on with what it knows."""
+    server = t.server()
+    server.on(r"UID SEARCH", "$TAG BAD what?\r\n")
+    job, run = t.extract(server)
+    t.exits(run, 1)
+    server.clear()
+    job, run = t.extract(server, "--dry-run", job=job)
+    t.exits(run, 0)
+    t.says(run, r"Quirks +no-search \(seen\): counts by EXISTS and FETCH")
