@@ -234,7 +234,7 @@ find_form(struct probe *p, const struct job *job, struct err *err)
 static int
 try_search(struct probe *p, struct err *err)
 {
-	if (sess_run(p->s, err, "UID SEARCH 1") < 0)
+	if (sess_run(p->s, err, p->s->numbered ? "SEARCH ALL" : "UID SEARCH 1") < 0)
 		return -1;
 	if (p->s->last.state != STATE_OK && p->s->last.code == CODE_NONE)
 		quirk_add(&p->s->seen, QUIRK_NO_SEARCH);
