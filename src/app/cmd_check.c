@@ -4,13 +4,16 @@
 
 #include "app/birth.h"
 #include "app/check.h"
+#include "app/jobdir.h"
 #include "app/lists.h"
 #include "app/mapping_table.h"
 #include "app/out.h"
 #include "app/run.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "imap/quirk.h"
 #include "mail/names.h"
+#include "store/learnt.h"
 
 struct check {
 	struct run run;
@@ -106,6 +109,34 @@ check_folder(const struct check_folder *f, struct out *o)
 	}
 }
 
+/* imex-quirks(1) tells the whole of an entry. */
+static const char *
+check_quirk(enum quirk q, struct buf *ret)
+{
+	const struct quirk_entry *e = quirk_get(q);
+
+	buf_reset(ret);
+	buf_printf(ret, "%s%s: %s", e->name, e->kind == QUIRK_IS_MATCHED ? "" : " (seen)", e->does);
+	return ret->data;
+}
+
+static void
+check_quirks(const struct check_result *r, struct out *o)
+{
+	const char *label = "Quirks";
+	struct buf text;
+
+	buf_init(&text, 1024);
+	for (unsigned q = 0; q < QUIRKS; q++) {
+		if (!quirk_in(r->quirks, (enum quirk)q))
+			continue;
+		out_printf(o, "%-13s", label);
+		out_wrapped(o, check_quirk((enum quirk)q, &text), 13, 13);
+		label = "";
+	}
+	buf_done(&text);
+}
+
 static void
 check_plan(const struct check_result *r, struct out *o)
 {
@@ -113,8 +144,7 @@ check_plan(const struct check_result *r, struct out *o)
 
 	check_line(o, "Mail form", r->form);
 	check_line(o, "Refused", r->form_refused);
-	for (size_t i = 0; i < r->n_quirks; i++)
-		check_line(o, i == 0 ? "Quirks" : "", r->quirk[i]);
+	check_quirks(r, o);
 	if (r->rate_bytes_s > 0) {
 		human_bytes(r->rate_bytes_s, span);
 		snprintf(text, sizeof(text), "%s/s, measured on one message", span);
@@ -249,6 +279,20 @@ check_json_folders(const struct check_result *r, struct out *o)
 }
 
 static void
+check_json_quirks(struct buf *b, const struct check_result *r)
+{
+	struct buf text;
+
+	buf_init(&text, 1024);
+	json_open_array(b, "quirks");
+	for (unsigned q = 0; q < QUIRKS; q++)
+		if (quirk_in(r->quirks, (enum quirk)q))
+			json_put_str(b, NULL, check_quirk((enum quirk)q, &text));
+	json_close_array(b);
+	buf_done(&text);
+}
+
+static void
 check_json(const struct check *c, struct out *o)
 {
 	const struct check_result *r = &c->result;
@@ -270,15 +314,34 @@ check_json(const struct check *c, struct out *o)
 	check_json_folders(r, o);
 	json_put_str(b, "form", r->form);
 	json_put_str(b, "form_refused", r->form_refused);
-	json_open_array(b, "quirks");
-	for (size_t i = 0; i < r->n_quirks; i++)
-		json_put_str(b, NULL, r->quirk[i]);
-	json_close_array(b);
+	check_json_quirks(b, r);
 	json_put_int(b, "rtt_us", r->rtt_us);
 	json_put_int(b, "rate_bytes_s", (int64_t)r->rate_bytes_s);
 	json_put_int(b, "estimate_s", r->estimate_s);
 	json_close(b);
 	buf_add_byte(b, '\n');
+}
+
+/* Of a job that is there: what its runs have learnt of the server. One that cannot be read is told when
+ * a run opens it. */
+static void
+check_learnt_before(struct check *c)
+{
+	const struct endpoint *at = &c->run.job.source;
+	struct server_facts facts;
+	struct state *t = NULL;
+	struct buf host_port;
+	struct err ignored;
+
+	if (c->to == NULL || !jobdir_has_state(c->to) ||
+	    state_open(&t, c->to, STATE_READ, &ignored) < 0)
+		return;
+	buf_init(&host_port, 1024);
+	buf_printf(&host_port, "%s:%s", at->host, at->port);
+	if (state_server_get(t, host_port.data, &facts, &ignored) == 0)
+		c->result.quirks |= learnt_quirks(&facts);
+	buf_done(&host_port);
+	state_close(&t);
 }
 
 int
@@ -300,6 +363,7 @@ check_account(struct options *o, const char *source, const char *to, struct err 
 		struct out out;
 
 		run_quiet(&c.run);
+		check_learnt_before(&c);
 		out_open(&out, STDOUT_FILENO);
 		if (o->json)
 			check_json(&c, &out);

@@ -132,6 +132,14 @@ const struct command command_table[] = {
 		    "users into migration files. Ends with 0, 1 or 2, as the wizard did.\n",
 		.example = "imex control imap.ctl --dry-run",
 		.run = cmd_control,
+	}, {
+		.name = "quirks", .bit = CMD_QUIRKS, .args = "[NAME]", .min_words = 0, .max_words = 1,
+		.summary = "what is known of servers, and treated specially",
+		.text =
+		    "Lists the deviations of servers that imex knows of, with what it does then.\n"
+		    "With NAME, tells the whole of one.\n",
+		.example = "imex quirks no-search",
+		.run = cmd_quirks,
 	},
 };
 const size_t command_count = COUNT_OF(command_table);

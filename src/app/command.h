@@ -23,7 +23,8 @@ enum command_bit {
 	CMD_UNDO = 1024,
 	CMD_JOB = 2048,
 	CMD_WORKER = 4096,
-	CMD_ALL = 8191,
+	CMD_QUIRKS = 8192,
+	CMD_ALL = 16383,
 	/* those that contact the server that mail comes from */
 	CMD_ONLINE = CMD_CHECK | CMD_EXTRACT | CMD_VERIFY | CMD_RETRY | CMD_CONTROL | CMD_MIGRATE,
 	/* those that may contact the server that mail goes to, and those that put mail there */
@@ -71,6 +72,7 @@ int cmd_report(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_migrate(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_undo(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_job(struct options *o, struct err *err) WARN_UNUSED;
+int cmd_quirks(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_control(struct options *o, struct err *err) WARN_UNUSED;
 int cmd_worker(struct options *o, struct err *err) WARN_UNUSED;
 

@@ -46,6 +46,7 @@ enum option_kind {
 enum { EVERY_MS = 2000, LIST_MAX = 256, WORDS_MAX = 3, OPTIONS_MAX = 128 };
 enum eol_choice { EOL_LF, EOL_CRLF };
 enum progress_choice { PROGRESS_AUTO, PROGRESS_JSON, PROGRESS_NONE };
+enum quirks_format { QUIRKS_TEXT, QUIRKS_JSON, QUIRKS_MARKDOWN };
 enum report_format { REPORT_TEXT, REPORT_JSON, REPORT_CSV, REPORT_HTML };
 enum namespace_bit { NAMESPACE_PERSONAL = 1, NAMESPACE_OTHER = 2, NAMESPACE_SHARED = 4 };
 
@@ -68,7 +69,7 @@ struct options {
 	uint64_t min_size, max_size;	/* octets; 0: no limit */
 	const char *search;		/* NULL: all */
 	struct text_list first;		/* --priority-folders */
-	int eol, report_format, progress;
+	int eol, report_format, quirks_format, progress;
 	int format;			/* enum format */
 	bool windows_names, mbox_status, full_source, drafts_by_flag;
 	unsigned codepage;

@@ -59,18 +59,6 @@ describe_namespaces(const struct sess *s, struct check_result *r)
 }
 
 static void
-describe_quirks(const struct sess *s, struct check_result *r)
-{
-	const char **text = arena_take(&r->arena, (QUIRKS + 1) * sizeof(*text));
-
-	for (unsigned q = 0; q < QUIRKS && text != NULL; q++)
-		if (quirk_in(s->quirks, (enum quirk)q))
-			text[r->n_quirks++] = arena_printf(&r->arena, "%s: %s",
-			    quirk_name((enum quirk)q), quirk_why((enum quirk)q));
-	r->quirk = text;
-}
-
-static void
 describe_server(const struct sess *s, const struct plan *plan, struct check_result *r)
 {
 	struct buf text;
@@ -90,7 +78,6 @@ describe_server(const struct sess *s, const struct plan *plan, struct check_resu
 	r->tls = s->tls_on;
 	r->tls_facts = s->tls;
 	describe_namespaces(s, r);
-	describe_quirks(s, r);
 }
 
 /* Median of three NOOPs. */
@@ -196,6 +183,9 @@ try_form(struct probe *p, enum form f, bool *ret_whole, struct err *err)
 		}
 	} while (r.kind != RESP_TAGGED || r.tag != tag);
 	*ret_whole = octets > 0 && r.state == STATE_OK;
+	if (!*ret_whole)
+		quirk_add(&p->s->seen,
+		    r.state == STATE_OK ? QUIRK_FORM_EMPTY : QUIRK_FORM_REFUSED);
 	return 0;
 }
 
@@ -240,6 +230,17 @@ find_form(struct probe *p, const struct job *job, struct err *err)
 	}
 }
 
+/* With a folder open that has messages: the first of them is found, or SEARCH is none. */
+static int
+try_search(struct probe *p, struct err *err)
+{
+	if (sess_run(p->s, err, p->s->numbered ? "SEARCH ALL" : "UID SEARCH 1") < 0)
+		return -1;
+	if (p->s->last.state != STATE_OK && p->s->last.code == CODE_NONE)
+		quirk_add(&p->s->seen, QUIRK_NO_SEARCH);
+	return 0;
+}
+
 static int
 look_into(struct probe *p, struct check_folder *c, bool *ret_estimated, struct err *err)
 {
@@ -255,6 +256,8 @@ look_into(struct probe *p, struct check_folder *c, bool *ret_estimated, struct e
 		c->trouble = keep(p->ret, refused.text);
 		return 0;
 	}
+	if (head.uidnext == 0)
+		quirk_add(&p->s->seen, QUIRK_NO_UIDNEXT);
 	if (!(c->folder.attrs & FOLDER_COUNTED)) {
 		c->folder.counts.messages = head.exists;
 		c->folder.attrs |= FOLDER_COUNTED;
@@ -333,7 +336,8 @@ describe_folders(struct probe *p, const struct job *job, const struct plan *plan
 			if (look_into(p, c, &estimated, err) < 0 ||
 			    (search != NULL && count_found(p, search, c, &estimated, err) < 0))
 				goto out;
-			if (r->form == NULL && p->uid != 0 && !had && find_form(p, job, err) < 0)
+			if (r->form == NULL && p->uid != 0 && !had &&
+			    (try_search(p, err) < 0 || find_form(p, job, err) < 0))
 				goto out;
 		}
 		r->bytes_estimated |= estimated;
@@ -387,6 +391,7 @@ job_check(const struct job *job, struct check_result *ret, struct err *err)
 			     : arena_printf(&r.arena, "%s: would set \\Seen, not tried",
 				   form_items(p.not_tried));
 	r.form_refused = keep(&r, p.refused_names.data ? p.refused_names.data : "");
+	r.quirks = p.s->quirks | p.s->seen;
 	estimate(&r);
 	rc = 0;
 out:

@@ -125,6 +125,7 @@ make_plan(struct run *r, struct lane *l, struct err *err)
 	if (l->source_ops->folders(l->source, &r->plan.arena, &list, err) < 0)
 		return -1;
 	r->unparsed = list.unparsed;
+	r->silent = list.silent;
 	if (plan_make(&r->plan, &r->job->selection, &list, err) < 0 ||
 	    check_source(r, l, product, err) < 0)
 		return -1;
@@ -142,7 +143,7 @@ prepare_plan(struct run *r, struct lane *l, struct err *err)
 	if (prepare_sink(l, &r->plan, err) < 0)
 		return -1;
 	/* A folder that seems to be gone may be one whose line was garbled. */
-	if (r->unparsed == 0)
+	if (r->unparsed == 0 && !r->silent)
 		record_vanished(r, l);
 	for (size_t i = 0; i < r->plan.len; i++)
 		if (r->plan.folder[i].excluded && lane_record(l, &r->plan.folder[i], NULL, err) < 0)
@@ -240,6 +241,10 @@ run_account(struct run *r, struct runner *u, struct err *err)
 		    "%u lines of the folder list could not be read: folders may be missing; "
 		    "what was listed is copied",
 		    r->unparsed);
+	if (r->silent)
+		return err_set(err, ERR_FOLDER,
+		    "the server lists no folder at all, not even INBOX, which has mail: folders may be "
+		    "missing; INBOX is copied");
 	return 0;
 }
 

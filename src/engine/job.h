@@ -140,8 +140,7 @@ struct check_result {
 	const char
 	    *form; /* body form that works, "would set \\Seen, not tried", or "no message to try" */
 	const char *form_refused; /* forms that were refused, "" */
-	const char *const *quirk; /* names and sentences */
-	size_t n_quirks;
+	uint64_t quirks; /* bits of enum quirk: matched, and seen while looking */
 	int64_t rtt_us; /* median of three NOOPs */
 	uint64_t rate_bytes_s; /* measured on the tried message, 0: not measured */
 	int64_t estimate_s; /* duration of a run; -1: unknown */

@@ -135,13 +135,10 @@ learn_facts(struct lane *l, struct server_facts *ret)
 
 	if (l->source == NULL)
 		return false;
-	*ret = *l->source_ops->facts(l->source);
 	pthread_mutex_lock(&sh->mutex);
 	/* Another lane may have learnt something else meanwhile. */
-	ret->refused_forms |= sh->facts.refused_forms;
-	ret->quirks |= sh->facts.quirks;
-	if (ret->works_form < 0)
-		ret->works_form = sh->facts.works_form;
+	*ret = sh->facts;
+	server_facts_join(ret, l->source_ops->facts(l->source));
 	bool news = memcmp(ret, &sh->facts, sizeof(*ret)) != 0;
 	sh->facts = *ret;
 	pthread_cond_broadcast(&sh->learnt);

@@ -22,6 +22,7 @@ struct run {
 	struct buf no_folder; /* plan_unmatched, mapping_unmatched */
 	bool address_made; /* nobody told the account's address */
 	unsigned unparsed; /* lines of the folder list that could not be read */
+	bool silent; /* the server named no folder at all */
 	size_t next; /* folder to take; shared.mutex */
 	bool one_lane; /* nobody but the first connection reads */
 	struct err err; /* first that ends the account; kind NONE: none; shared.mutex */

@@ -34,7 +34,7 @@ enum { SLICE_OCTETS = 256 * 1024 };
 
 struct ladder {
 	enum level level;
-	unsigned quirks;
+	uint64_t quirks;
 	bool no_source_writes; /* leave out forms that set \Seen */
 	uint32_t refused; /* bit per form: learnt for the server */
 };

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "imap/session.h"
+#include "imap/unlisted.h"
 
 enum { ASK_ID = 1, ASK_NAMESPACE, ASK_LIST, ASK_LSUB, ASK_STATUS };
 
@@ -32,8 +32,8 @@ folder_cmp(const void *a, const void *b)
 	return slice_cmp(x->name, y->name);
 }
 
-static struct folder *
-list_find(struct folder_list *l, struct slice name)
+struct folder *
+folder_list_find(struct folder_list *l, struct slice name)
 {
 	struct folder key = { .name = name };
 
@@ -51,9 +51,8 @@ list_over(struct err *err)
 	return -1;
 }
 
-/* Copy with its texts into `a`. */
-static int
-list_add(struct folder_list *l, struct arena *a, const struct folder *f, struct err *err)
+int
+folder_list_add(struct folder_list *l, struct arena *a, const struct folder *f, struct err *err)
 {
 	struct folder copy = *f;
 	char *name = arena_copy(a, f->name);
@@ -162,7 +161,7 @@ list_take(struct sess *s, struct folder_list *l, struct arena *a, const struct f
 	if (f->name.len == 0)
 		return 0;
 	sess_progress(s);
-	return list_add(l, a, f, err);
+	return folder_list_add(l, a, f, err);
 }
 
 static int
@@ -206,6 +205,7 @@ take_answer(struct sess *s, struct flight *f, const struct resp *r, const struct
 		f->list_refused = true;
 	if (a->kind == ASK_STATUS && r->state == STATE_BAD && !f->status_refused) {
 		f->status_refused = true;
+		quirk_add(&s->seen, QUIRK_NO_STATUS);
 		note_refused(s, a, "counts come from EXAMINE instead");
 	}
 }
@@ -280,7 +280,7 @@ static void
 apply_lsub(struct flight *f)
 {
 	for (size_t i = 0; i < f->lsub.len; i++) {
-		struct folder *there = list_find(f->list, f->lsub.folder[i].name);
+		struct folder *there = folder_list_find(f->list, f->lsub.folder[i].name);
 
 		/* \Noselect here says that only a child is subscribed (RFC 3501 6.3.9). */
 		if (there != NULL && !(f->lsub.folder[i].attrs & FOLDER_NOSELECT))
@@ -292,7 +292,7 @@ static void
 apply_counts(struct flight *f)
 {
 	for (size_t i = 0; i < f->counts.len; i++) {
-		struct folder *from = &f->counts.folder[i], *to = list_find(f->list, from->name);
+		struct folder *from = &f->counts.folder[i], *to = folder_list_find(f->list, from->name);
 
 		if (to == NULL)
 			continue;
@@ -304,14 +304,15 @@ apply_counts(struct flight *f)
 /* RFC 3501 7.2.2: INBOX is always there; some servers leave it, or the selected folder, out of
  * LIST. */
 static int
-ensure_inbox(struct flight *f, struct err *err)
+ensure_inbox(struct sess *s, struct flight *f, struct err *err)
 {
 	struct folder inbox = { .name = slice_str("INBOX"), .delim = f->list->delim };
 
 	for (size_t i = 0; i < f->list->len; i++)
 		if (is_inbox(f->list->folder[i].name))
 			return 0;
-	return list_add(f->list, f->arena, &inbox, err);
+	quirk_add(&s->seen, QUIRK_NO_INBOX);
+	return folder_list_add(f->list, f->arena, &inbox, err);
 }
 
 /* Does `name` lie in the namespace, or is it its root without the delimiter? */
@@ -385,11 +386,22 @@ ask_counts(struct sess *s, struct flight *f, bool sizes, struct err *err)
 	return land(s, f, err);
 }
 
+/* One that is not counted may have. */
+static bool
+has_mail(const struct folder_list *l)
+{
+	for (size_t i = 0; i < l->len; i++)
+		if (!(l->folder[i].attrs & FOLDER_COUNTED) || l->folder[i].counts.messages > 0)
+			return true;
+	return false;
+}
+
 static int
 folders_flight(struct sess *s, struct flight *f, bool want_sizes, struct err *err)
 {
-	bool extended = caps_has(&s->caps, CAP_LIST_EXTENDED);
-	bool counted = extended && caps_has(&s->caps, CAP_LIST_STATUS);
+	bool extended = caps_has(&s->caps, CAP_LIST_EXTENDED) &&
+			!quirk_in(s->seen, QUIRK_NO_LIST_RETURN);
+	bool counted = extended && caps_has(&s->caps, CAP_LIST_STATUS), nothing;
 
 	if (ask_first_flight(s, extended, want_sizes, err) < 0 || land(s, f, err) < 0)
 		return -1;
@@ -397,6 +409,7 @@ folders_flight(struct sess *s, struct flight *f, bool want_sizes, struct err *er
 		struct asked a = { .text = s->last_refused };
 
 		note_refused(s, &a, "plain LIST and LSUB are used instead");
+		quirk_add(&s->seen, QUIRK_NO_LIST_RETURN);
 		f->list_refused = counted = false;
 		f->list->len = 0;
 		if (ask_list(s, false, want_sizes, err) < 0 || land(s, f, err) < 0)
@@ -407,17 +420,26 @@ folders_flight(struct sess *s, struct flight *f, bool want_sizes, struct err *er
 		    err, ERR_FOLDER, "the server refuses to list its folders: %s", s->reply);
 	if (f->list->len == 0) {
 		/* One broken mount point can empty the whole answer (quirks row 29). */
-		if (sess_send(s, ASK_LIST, NULL, err, "LIST \"\" \"%%\"") < 0 ||
-		    land(s, f, err) < 0)
+		quirk_add(&s->seen, QUIRK_LIST_EMPTY);
+		if (unlisted_by_level(s, f->list, f->arena, err) < 0)
 			return -1;
 	}
-	if (ensure_inbox(f, err) < 0)
+	nothing = f->list->len == 0;
+	if (ensure_inbox(s, f, err) < 0)
 		return -1;
 	list_order(f->list);
+	s->quirks = quirks_of(s->greeting, s->product, s->at->host);
+	if (s->level != LEVEL_IMAP4 && !quirk_in(s->seen, QUIRK_NO_STATUS)) {
+		if (unlisted_find(s, &f->lsub, f->list, f->arena, err) < 0)
+			return -1;
+		list_order(f->list);
+	}
 	apply_lsub(f);
-	if (!counted && s->level != LEVEL_IMAP4 && ask_counts(s, f, want_sizes, err) < 0)
+	if (!counted && s->level != LEVEL_IMAP4 && !quirk_in(s->seen, QUIRK_NO_STATUS) &&
+	    ask_counts(s, f, want_sizes, err) < 0)
 		return -1;
 	apply_counts(f);
+	f->list->silent = nothing && has_mail(f->list);
 	return 0;
 }
 
@@ -447,7 +469,7 @@ find(struct sess *s, const char *what, struct folder_list *to, struct arena *a, 
 			return -1;
 		r.folder.name = below_home(r.folder.name);
 		if (r.kind == RESP_MAILBOX && r.folder.name.len > 0 &&
-		    list_add(to, a, &r.folder, err) < 0)
+		    folder_list_add(to, a, &r.folder, err) < 0)
 			return -1;
 	} while (r.kind != RESP_TAGGED || r.tag != tag);
 	*ret_known = r.state != STATE_BAD;
@@ -487,7 +509,7 @@ find_all(struct sess *s, struct flight *f, struct err *err)
 		return -1;
 	if (!all && !some)
 		s->level = LEVEL_IMAP2_FIRST;
-	if (ensure_inbox(f, err) < 0)
+	if (ensure_inbox(s, f, err) < 0)
 		return -1;
 	guess_delim(f->list);
 	list_order(f->list);
@@ -517,7 +539,6 @@ sess_folders(
 		folder_list_done(&list);
 		return -1;
 	}
-	s->quirks = quirks_of(s->greeting, s->product, s->at->host);
 	*ret = list;
 	return 0;
 }

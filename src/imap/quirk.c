@@ -4,10 +4,9 @@
 
 #include "base/slice.h"
 
-static const struct {
-	const char *name, *match, *why;
-} table[] = {
-#define QUIRK(name, match, why) { #name, match, why },
+static const struct quirk_entry table[] = {
+#define QUIRK(kind, id, name, sign, does, why, rows, scene) \
+	{ QUIRK_IS_##kind, name, sign, does, why, rows, scene },
 #include "imap/quirks.def"
 #undef QUIRK
 };
@@ -24,32 +23,45 @@ word_occurs(const char *text, const char *word, size_t len)
 	return slice_has_nocase(slice_str(text), one);
 }
 
-unsigned
+uint64_t
 quirks_of(const char *greeting, const char *product, const char *host)
 {
-	unsigned set = 0;
+	uint64_t set = 0;
 
 	for (unsigned i = 0; i < QUIRKS; i++) {
-		for (const char *word = table[i].match; *word != '\0';) {
+		if (table[i].kind != QUIRK_IS_MATCHED)
+			continue;
+		for (const char *word = table[i].sign; *word != '\0';) {
 			size_t len = strcspn(word, "|");
 
 			if (word_occurs(greeting, word, len) || word_occurs(product, word, len) ||
 			    word_occurs(host, word, len))
-				set |= 1u << i;
+				quirk_add(&set, (enum quirk)i);
 			word += len + (word[len] == '|');
 		}
 	}
 	return set;
 }
 
-const char *
-quirk_name(enum quirk q)
+const struct quirk_entry *
+quirk_get(enum quirk q)
 {
-	return table[q].name;
+	return &table[q];
 }
 
 const char *
-quirk_why(enum quirk q)
+quirk_kind_name(enum quirk_kind k)
 {
-	return table[q].why;
+	static const char *const names[] = { "matched", "kept", "seen", "always" };
+
+	return names[k];
+}
+
+const struct quirk_entry *
+quirk_find(const char *name)
+{
+	for (unsigned i = 0; i < QUIRKS; i++)
+		if (strcmp(table[i].name, name) == 0)
+			return &table[i];
+	return NULL;
 }

@@ -207,6 +207,20 @@ sess_progress(struct sess *s)
 	stream_progress(s->in);
 }
 
+/* Exchange Online lets in who has no mailbox there, and says so to the next command (quirks row 9). */
+static int
+book_no_mailbox(struct sess *s, const struct resp *r, struct err *err)
+{
+	if (r->state != STATE_BAD || !slice_has_nocase(r->text, "authenticated but not connected"))
+		return 0;
+	sess_secret_reply(s);
+	quirk_add(&s->seen, QUIRK_NO_MAILBOX);
+	return err_set(err, ERR_LOGIN,
+	    "%s lets '%s' in, and opens no mailbox: the login has none or another's, IMAP is switched off "
+	    "for it, the token lacks the scope for IMAP, or a shared mailbox is not open to it: %s",
+	    s->at->host, s->at->login, s->reply);
+}
+
 static bool
 book_tagged(struct sess *s, const struct resp *r, struct asked *ret)
 {
@@ -238,6 +252,7 @@ book_garbage(struct sess *s, const char *why, struct err *err)
 	struct slice line = reader_tape(&s->reader);
 	char words[ERR_TEXT_MAX];
 
+	quirk_add(&s->seen, QUIRK_GARBLED);
 	sess_secret_reply(s);
 	sess_mask(s, slice_str(why), words, sizeof(words));
 	e.reply = slice_str(s->reply);
@@ -295,7 +310,10 @@ book(struct sess *s, struct resp *r, struct asked *ret_asked, struct err *err)
 			book_vanished(s, &s->reader.set);
 		return 1;
 	case RESP_TAGGED:
-		if (book_future(s, r, err) < 0 || book_status(s, r, err) < 0)
+		/* Exchange Online tells a time, and no code (quirks row 10). */
+		if (r->state != STATE_OK && r->code == CODE_NONE && wait_hint_ms(r->text) > 0)
+			r->code = CODE_THROTTLED;
+		if (book_future(s, r, err) < 0 || book_status(s, r, err) < 0 || book_no_mailbox(s, r, err) < 0)
 			return -1;
 		if (book_tagged(s, r, ret_asked)) {
 			sess_progress(s);
@@ -590,6 +608,8 @@ sess_enter(struct sess *s, struct err *err)
 		    "%s does not know CAPABILITY (it answered '%s'): it speaks IMAP2bis or IMAP2, from "
 		    "which mail can be read; a destination must speak IMAP4",
 		    s->at->host, s->reply);
+	if (s->level == LEVEL_IMAP4)
+		quirk_add(&s->seen, QUIRK_OLD_LEVEL);
 	s->quirks = quirks_of(s->greeting, NULL, s->at->host);
 	return 0;
 }

@@ -38,7 +38,8 @@ struct sess {
 	struct notes notes;
 	struct secret *sasl; /* what wrapped the password in AUTHENTICATE: masked as well */
 	char *greeting, *product;
-	unsigned quirks; /* bits of enum quirk, from greeting, ID and host */
+	uint64_t quirks; /* bits of enum quirk, from greeting, ID and host */
+	uint64_t seen; /* bits of enum quirk: what this session came across; may be set from what earlier ones did */
 	struct tls_facts tls;
 	bool tls_on, preauth, said_bye;
 	struct ns_entry *ns; /* from NAMESPACE; in ns_arena */
@@ -158,8 +159,13 @@ struct folder_list {
 	char delim;
 	unsigned
 	    unparsed; /* lines of the listing that did not parse: so many folders may be missing */
+	bool silent; /* no folder was named in any way, yet INBOX has mail: others may be there */
 };
 void folder_list_done(struct folder_list *l);
+/* A copy, with its texts in `a`. */
+int folder_list_add(
+    struct folder_list *l, struct arena *a, const struct folder *f, struct err *err) WARN_UNUSED;
+struct folder *folder_list_find(struct folder_list *l, struct slice name); /* of one in order */
 int sess_folders(struct sess *s, bool want_sizes, struct arena *a, struct folder_list *ret,
     struct err *err) WARN_UNUSED;
 

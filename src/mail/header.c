@@ -151,6 +151,19 @@ header_boundary(struct slice header, char ret[BOUNDARY_MAX + 1])
 }
 
 bool
+header_is_placeholder(struct slice header)
+{
+	struct field f;
+
+	if (header.len > HEADER_MAX)
+		header.len = HEADER_MAX;
+	while (field_next(&header, &f))
+		if (slice_eq_nocase(f.name, "Subject"))
+			return notice_subject(f.value);
+	return false;
+}
+
+bool
 body_is_placeholder(struct slice start_of_body, const char **ret_which)
 {
 	struct slice rest = start_of_body;

@@ -20,5 +20,7 @@ enum { BOUNDARY_MAX = 200 };
 bool header_boundary(struct slice header, char ret[BOUNDARY_MAX + 1]);
 /* Known texts that servers give in place of a message (quirks.md row 13). */
 bool body_is_placeholder(struct slice start_of_body, const char **ret_which);
+/* The same of the header alone, which the server gave apart from the text. */
+bool header_is_placeholder(struct slice header);
 
 #endif

@@ -33,14 +33,20 @@ int
 sqlite_server_set(
     struct backend *b, const char *host_port, const struct server_facts *f, struct err *err)
 {
+	struct server_facts all;
+
+	if (sqlite_server_get(b, host_port, &all, err) < 0)
+		return -1;
+	server_facts_join(&all, f);
+
 	AUTO(query_done) struct query q = query_start(b, STMT_SERVER_SET);
 
 	query_text(&q, host_port);
-	query_text(&q, f->product);
-	query_int(&q, f->refused_forms);
-	query_int(&q, f->works_form);
-	query_int(&q, f->quirks);
-	query_int(&q, f->connections);
+	query_text(&q, all.product);
+	query_int(&q, all.refused_forms);
+	query_int(&q, all.works_form);
+	query_int(&q, all.quirks);
+	query_int(&q, all.connections);
 	return query_run(&q, err);
 }
 

@@ -444,6 +444,27 @@ state_numbering(struct state *t, int64_t folder, struct numbering *ret, struct e
 
 /* ---- servers ---- */
 
+static uint32_t
+join_learnt(uint32_t a, uint32_t b)
+{
+	uint32_t form_a = a & LEARNT_LISTING, form_b = b & LEARNT_LISTING;
+
+	return ((a | b) & ~(uint32_t)LEARNT_LISTING) | (form_a > form_b ? form_a : form_b);
+}
+
+void
+server_facts_join(struct server_facts *io, const struct server_facts *more)
+{
+	if (more->product[0] != '\0')
+		memcpy(io->product, more->product, sizeof(io->product));
+	io->refused_forms |= more->refused_forms;
+	if (more->works_form >= 0)
+		io->works_form = more->works_form;
+	io->quirks = join_learnt(io->quirks, more->quirks);
+	if (more->connections > 0)
+		io->connections = more->connections;
+}
+
 int
 state_server_get(struct state *t, const char *host_port, struct server_facts *ret, struct err *err)
 {

@@ -124,15 +124,35 @@ struct intent {
 	int64_t at_ms; /* wall time of the intent */
 };
 
+/* Bits of server_facts.quirks: seen at run time. */
+enum learnt {
+	LEARNT_NO_SEARCH = 1,
+	LEARNT_SIZES_WRONG =
+	    2, /* several bodies shorter than RFC822.SIZE were the same in two forms */
+	LEARNT_NO_CHANGES = 4, /* CHANGEDSINCE was refused, though CONDSTORE is offered */
+	LEARNT_NO_EXAMINE = 8, /* a server without UIDs: folders are opened with SELECT */
+	LEARNT_IMAP2BIS = 16, /* its level, but for that of servers with UIDs */
+	LEARNT_IMAP2 = 32,
+	LEARNT_IMAP2_FIRST = 64,
+	LEARNT_LISTING_SHIFT = 8, /* the form of the listing, the later the less it asks for */
+	LEARNT_LISTING = 255 << LEARNT_LISTING_SHIFT,
+	LEARNT_NO_LIST_RETURN = 1 << 16, /* LIST ... RETURN was refused, though LIST-EXTENDED is offered */
+	LEARNT_NO_STATUS = 1 << 17,
+	LEARNT_SINGLES = 1 << 18, /* no form of listing takes more than one message */
+};
+
 /* Facts learnt about one server, kept under host:port (rules.md 4.7). */
 struct server_facts {
 	char product[128];
 	uint32_t refused_forms; /* bit n: body form n answered BAD, or NIL on three messages
 				   (imap/ladder.h) */
 	int32_t works_form; /* the form that worked, -1: none known */
-	uint32_t quirks; /* quirks seen at run time, bits of imap/quirk.h */
+	uint32_t quirks; /* bits of enum learnt */
 	uint32_t connections; /* ceiling learnt, 0: none */
 };
+
+/* What `io` knows and what `more`, which is newer, knows: nothing that was learnt is lost. */
+void server_facts_join(struct server_facts *io, const struct server_facts *more);
 
 /* ---- batches ---- */
 struct batch;
@@ -411,6 +431,7 @@ int state_wait(struct state *t, uint64_t ticket, struct err *err) WARN_UNUSED;
 int state_barrier(struct state *t, struct err *err) WARN_UNUSED;
 int state_server_get(struct state *t, const char *host_port, struct server_facts *ret,
     struct err *err) WARN_UNUSED; /* unknown: zeroed, works_form -1 */
+/* Joined to what is known of it: accounts of one server learn at the same time. */
 int state_server_set(struct state *t, const char *host_port, const struct server_facts *f,
     struct err *err) WARN_UNUSED;
 /* 0, 1 or 2 by rules.md 5, over all accounts: 2 when there is none, one has not ended well

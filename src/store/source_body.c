@@ -55,19 +55,22 @@ wanted_done(struct window *w, struct wanted *want)
 /* A known text in place of the mail? Only small bodies are looked at, and not one that is to be
  * taken as it is. */
 bool
-source_is_notice(struct source *s, const struct resp *r, struct err *err)
+source_is_notice(struct source *s, const struct resp *r, enum form form, struct err *err)
 {
 	const struct fetch_data *f = &r->fetch;
 	struct slice seen = f->text;
 	const char *which;
 
-	if (f->body == BODY_NIL || f->octets > PLACEHOLDER_MAX || f->part != PART_WHOLE ||
+	/* The notice may come in halves, too: then its header tells. */
+	bool half = f->part == PART_HEADER && form_parts(form) > 1;
+
+	if (f->body == BODY_NIL || f->octets > PLACEHOLDER_MAX || (f->part != PART_WHOLE && !half) ||
 	    f->octets == 0 || (s->alone && s->doubt[s->doubt_at].accept))
 		return false;
 	if (f->body == BODY_LITERAL && stream_peek(s->s->in, (size_t)f->octets, &seen, err) < 0)
 		return false;
 	seen.len = seen.len < f->octets ? seen.len : (size_t)f->octets;
-	return body_is_placeholder(seen, &which);
+	return half ? header_is_placeholder(seen) : body_is_placeholder(seen, &which);
 }
 
 /* May this body be read? False with the fault when it is none (rules.md 1.2). */
@@ -91,7 +94,7 @@ source_body_start(struct source *s, const struct resp *r, uint32_t uid, struct w
 		*ret_fault = "the server gave an empty message";
 		return false;
 	}
-	if (source_is_notice(s, r, err)) {
+	if (source_is_notice(s, r, form, err)) {
 		*ret_fault = PLACEHOLDER_FAULT;
 		return false;
 	}
@@ -432,6 +435,15 @@ too_short(const struct source *s)
 	return n->want->size_known && n->total < n->want->size;
 }
 
+/* A message of some octets, as the server says. */
+static bool
+size_is_stated(const struct source *s)
+{
+	if (s->now.want != NULL)
+		return s->now.want->size_known && s->now.want->size > 0;
+	return s->alone && s->doubt[s->doubt_at].size_known && s->doubt[s->doubt_at].size > 0;
+}
+
 /* The whole response has been read: is it what it said? */
 static int
 body_whole(struct source *s, struct slice *ret, struct err *err)
@@ -450,6 +462,8 @@ body_whole(struct source *s, struct slice *ret, struct err *err)
 		    err);
 	if (n->parts_left > 0)
 		return body_bad(s, "the server gave the header without the text", err);
+	if (n->total == 0 && size_is_stated(s))
+		return body_bad(s, "the server gave an empty message", err);
 	/* A short body says nothing against the form. */
 	s->try_good = s->trying;
 	if (too_short(s))

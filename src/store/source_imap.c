@@ -158,6 +158,9 @@ source_imap_open(
 
 	s->at = *at;
 	s->facts = at->facts;
+	s->singles = s->facts.quirks & LEARNT_SINGLES;
+	if (s->singles)
+		s->facts.quirks &= ~(uint32_t)LEARNT_LISTING;
 	s->stop = stop;
 	s->end = &s->first;
 	notes_init(&s->notes);
@@ -204,6 +207,25 @@ source_imap_notes(struct source *s)
 	return &s->notes;
 }
 
+/* What the session found out while it listed the folders. */
+static void
+facts_from_session(struct source *s)
+{
+	if (quirk_in(s->s->seen, QUIRK_NO_LIST_RETURN))
+		s->facts.quirks |= LEARNT_NO_LIST_RETURN;
+	if (quirk_in(s->s->seen, QUIRK_NO_STATUS))
+		s->facts.quirks |= LEARNT_NO_STATUS;
+}
+
+static void
+facts_to_session(const struct source *s)
+{
+	if (s->facts.quirks & LEARNT_NO_LIST_RETURN)
+		quirk_add(&s->s->seen, QUIRK_NO_LIST_RETURN);
+	if (s->facts.quirks & LEARNT_NO_STATUS)
+		quirk_add(&s->s->seen, QUIRK_NO_STATUS);
+}
+
 static const struct server_facts *
 source_imap_facts(struct source *s)
 {
@@ -218,10 +240,14 @@ source_imap_folders(struct source *s, struct arena *a, struct folder_list *ret, 
 	if (source_session(s, err) < 0)
 		return -1;
 	source_level_recall(s);
-	if (sess_folders(s->s, false, a, ret, err) < 0)
-		return -1;
-	source_level_learn(s);
-	return 0;
+	facts_to_session(s);
+
+	int rc = sess_folders(s->s, false, a, ret, err);
+
+	facts_from_session(s);
+	if (rc == 0)
+		source_level_learn(s);
+	return rc;
 }
 
 /* ---- enter ---- */
@@ -418,6 +444,10 @@ source_imap_enter(struct source *s, const struct folder *f, const struct since *
 		s->page_asked[0] = s->page_again[0] = false;
 		uidset_clear(&s->fetched);
 	}
+	if (counted && f->counts.messages > s->s->exists + s->s->expunged)
+		source_note(s, EV_COUNT_DIFFERS, LEVEL_WARNING, 0, NULL, true,
+		    "STATUS counts more messages than the open folder shows: some were removed "
+		    "meanwhile, or are hidden");
 	if (start_listing(s, since, err) < 0)
 		return -1;
 	*ret = s->head;
@@ -530,6 +560,19 @@ examine_again(struct source *s, uint32_t *ret_exists, struct err *err)
 	return 0;
 }
 
+/* Gmail's users can limit how much of a folder IMAP shows; nothing else tells (quirks row 4). */
+static void
+remark_limit(struct source *s, uint32_t exists)
+{
+	static const uint32_t limits[] = { 1000, 2000, 5000, 10000 };
+
+	for (size_t i = 0; i < COUNT_OF(limits); i++)
+		if (exists == limits[i] && quirk_in(s->s->quirks, QUIRK_FOLDER_LIMITS))
+			source_note(s, EV_COUNT_DIFFERS, LEVEL_WARNING, 0, NULL, true,
+			    "the folder shows as many messages as a limit of folder sizes for IMAP "
+			    "allows: there may be more; see the settings of the account");
+}
+
 static int
 source_imap_leave(struct source *s, struct folder_proof *ret, struct err *err)
 {
@@ -559,6 +602,7 @@ source_imap_leave(struct source *s, struct folder_proof *ret, struct err *err)
 					: "a proof of two: the server has no UIDs and cannot search";
 	else if (!s->search_known)
 		p.why = "a proof of two: the server cannot search";
+	remark_limit(s, exists);
 	if (exists < known)
 		source_note(s, EV_COUNT_DIFFERS, LEVEL_WARNING, 0, NULL, true, p.why);
 	s->s->map = NULL;

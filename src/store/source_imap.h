@@ -22,20 +22,6 @@ enum asked_kind {
 	ASKED_ALONE
 };
 
-/* Bits of server_facts.quirks: seen at run time. */
-enum learnt {
-	LEARNT_NO_SEARCH = 1,
-	LEARNT_SIZES_WRONG =
-	    2, /* several bodies shorter than RFC822.SIZE were the same in two forms */
-	LEARNT_NO_CHANGES = 4, /* CHANGEDSINCE was refused, though CONDSTORE is offered */
-	LEARNT_NO_EXAMINE = 8, /* a server without UIDs: folders are opened with SELECT */
-	LEARNT_IMAP2BIS = 16, /* its level, but for that of servers with UIDs */
-	LEARNT_IMAP2 = 32,
-	LEARNT_IMAP2_FIRST = 64,
-	LEARNT_LISTING_SHIFT =
-	    8 /* from this bit on: the form of the listing, an index of listing_forms */
-};
-
 enum {
 	WINDOW_MSGS = 500,
 	WINDOW_MSGS_SMALL = 200,
@@ -263,7 +249,7 @@ int source_imap_read(struct source *s, struct slice *ret, struct err *err) WARN_
 int source_send_body(struct source *s, int kind, uint32_t uid, enum form f, uint64_t origin,
     uint32_t *ret_tag, struct err *err) WARN_UNUSED;
 void source_slice_origin(struct fetch_data *f, enum form form, uint64_t asked);
-bool source_is_notice(struct source *s, const struct resp *r,
+bool source_is_notice(struct source *s, const struct resp *r, enum form form,
     struct err *err) WARN_UNUSED; /* err->kind says whether reading failed */
 bool source_body_start(struct source *s, const struct resp *r, uint32_t uid, struct wanted *want,
     struct window *w, enum form form, const char **ret_fault, struct err *err) WARN_UNUSED;

@@ -23,7 +23,7 @@ static const char *const listing_forms[] = {
 static unsigned
 listing_form(const struct source *s)
 {
-	unsigned f = s->facts.quirks >> LEARNT_LISTING_SHIFT;
+	unsigned f = (s->facts.quirks & LEARNT_LISTING) >> LEARNT_LISTING_SHIFT;
 
 	return f == 0 && s->s->level >= LEVEL_IMAP4 ? 1 : f;
 }
@@ -44,6 +44,12 @@ send_page(struct source *s, size_t i, struct err *err)
 		snprintf(set, sizeof(set), "%u:%u", s->page_range[i].lo, s->page_range[i].hi);
 	msg_page_reset(s->page[i]);
 	s->page_asked[i] = true;
+	/* Nothing to be had: each message is looked at alone in the end. */
+	if (s->singles) {
+		s->page_again[i] = false;
+		s->page_ready[i] = s->pages_done = true;
+		return 0;
+	}
 	s->page_ready[i] = s->page_again[i] = false;
 	s->page_form[i] = listing_form(s);
 	s->page_expect[i] = !s->search_known || s->page_range[i].hi == UINT32_MAX || s->s->numbered
@@ -256,7 +262,7 @@ source_listing_step(struct source *s, const char *command)
 
 	if (f + 1 == COUNT_OF(listing_forms))
 		return false;
-	s->facts.quirks = (s->facts.quirks & ((1u << LEARNT_LISTING_SHIFT) - 1)) |
+	s->facts.quirks = (s->facts.quirks & ~(uint32_t)LEARNT_LISTING) |
 			  (f + 1) << LEARNT_LISTING_SHIFT;
 	notes_add(&s->notes, &e, true,
 	    "the server refuses this form of listing; %s is asked for instead",
@@ -281,7 +287,8 @@ listing_refused(struct source *s, size_t i, const struct asked *a)
 	if (s->page_again[i])
 		return;
 	if (!s->singles) {
-		s->facts.quirks &= (1u << LEARNT_LISTING_SHIFT) - 1;
+		s->facts.quirks &= ~(uint32_t)LEARNT_LISTING;
+		s->facts.quirks |= LEARNT_SINGLES;
 		notes_add(&s->notes, &e, true,
 		    "the server refuses every form of listing more than one message; they are "
 		    "looked at "

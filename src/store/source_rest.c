@@ -143,7 +143,7 @@ source_alone_body(struct source *s, struct resp *r, struct err *err)
 
 	bool whole = form_parts(s->alone_form) == 1 && !form_sliced(s->alone_form) &&
 		     !form_header_only(s->alone_form);
-	bool notice = source_is_notice(s, r, &io);
+	bool notice = source_is_notice(s, r, s->alone_form, &io);
 
 	source_slice_origin(&r->fetch, s->alone_form, 0);
 	bool is_short =

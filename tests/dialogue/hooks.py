@@ -94,6 +94,12 @@ def octets(text):
     return text.encode("latin-1") if isinstance(text, str) else text
 
 
+def lacking(call, *words):
+    """The right answer without the lines in which one of these occurs."""
+    lines = b"".join(octets(p) for p in call.normal()).split(b"\r\n")
+    return [b"\r\n".join(line for line in lines if not any(w in line for w in words))]
+
+
 def with_tag(pieces, tag):
     """A hook's reply with $TAG filled in; large bodies and actions pass as they are."""
     if isinstance(pieces, (bytes, str)):

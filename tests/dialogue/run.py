@@ -17,8 +17,10 @@ sys.path.insert(0, HERE)
 
 import scene as library                                             # noqa: E402
 import certs                                                        # noqa: E402
+import rows                                                         # noqa: E402
 import selftest                                                     # noqa: E402
 import selftest_into                                                # noqa: E402
+import selftest_rows                                                # noqa: E402
 import tap                                                          # noqa: E402
 
 TIME_LIMIT = 90         # seconds for one scene, times IMEX_SCALE
@@ -33,10 +35,10 @@ def scenes(directory=os.path.join(HERE, "scenes")):
             module = load(name, os.path.join(directory, file))
             for attribute, function in vars(module).items():
                 if attribute == "scene":
-                    found.append((name, in_scene(function)))
+                    found.append((rows.titled(name, function), in_scene(function)))
                 elif attribute.startswith("scene_"):
                     variant = attribute[len("scene_"):].replace("_", " ")
-                    found.append((f"{name}: {variant}", in_scene(function)))
+                    found.append((rows.titled(f"{name}: {variant}", function), in_scene(function)))
     return found
 
 
@@ -57,7 +59,8 @@ def main():
     if moves:
         sys.argv.remove("--moves")
     checks = selftest_into if moves else selftest
-    tests = [("selftest: " + name, in_scene(f)) for name, f in tap.discover(vars(checks))]
+    tests = [("selftest: " + name, in_scene(f)) for name, f in
+             tap.discover(vars(checks)) + ([] if moves else tap.discover(vars(selftest_rows)))]
     tests += scenes(os.path.join(HERE, "moves" if moves else "scenes"))
     if not os.environ.get("IMEX") and not {"-l", "--list", "-h", "--help"} & set(sys.argv):
         print("Bail out! set IMEX to the imex program to be tested")

@@ -28,15 +28,16 @@ import imexrun                                                      # noqa: E402
 import maildir                                                      # noqa: E402
 import tap                                                          # noqa: E402
 from imexrun import Job                                             # noqa: E402
-from hooks import NO_MESSAGE, OMIT, Refuse                          # noqa: E402
+from hooks import NO_MESSAGE, OMIT, Refuse, lacking                 # noqa: E402
 from model import PASSWORD, USER, Server                            # noqa: E402
+from rows import quirk                                              # noqa: E402
 from script import Script                                           # noqa: E402
 from store import Folder, Store, epoch, fill, imap_date, letter, sample        # noqa: E402
 from wire import Cut, Forever, Gate, Pause, Reset, Segments, Slow, Stall                # noqa: E402
 
 __all__ = ["BAD", "Cut", "Folder", "Forever", "GOOD", "Gate", "Job", "NO_MESSAGE", "OMIT", "PASSWORD",
            "Pause", "Refuse", "Reset", "Scene", "Script", "Segments", "Server", "Slow", "Stall",
-           "Store", "USER", "epoch", "fill", "imap_date", "letter", "maildir", "sample",
+           "Store", "USER", "epoch", "fill", "imap_date", "lacking", "letter", "maildir", "quirk", "sample",
            "signal", "re", "os"]
 
 TAP_HELPER = True

@@ -249,7 +249,7 @@ def test_every_option_of_the_program_is_in_a_manual(t):
     if not manuals or not os.access(program, os.X_OK):
         t.skip("no manuals or no program yet")
     for command in ("check", "extract", "migrate", "import", "undo", "verify", "retry", "control", "status",
-                    "report", "job", "worker"):
+                    "report", "job", "quirks", "worker"):
         said = subprocess.run([program, command, "--help"], capture_output=True, text=True, check=False).stdout
         options = sorted(set(re.findall(r"(?<![\w-])--([a-z][a-z0-9-]+)", said)))
         t.ok(options, f"imex {command} --help names options")

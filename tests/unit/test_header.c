@@ -271,6 +271,17 @@ mail_that_speaks_of_the_notice_is_mail(void **state)
 	}
 }
 
+/* In halves the text is not at hand: the subject decides, and only in its place. */
+static void
+a_header_alone_tells_the_notice(void **state)
+{
+	(void)state;
+	assert_true(header_is_placeholder(slice_str("From: x\r\n" NOTICE_SUBJECT "\r\n\r\n")));
+	assert_false(header_is_placeholder(slice_str("Subject: Re: " NOTICE_SUBJECT "\r\n\r\n")));
+	assert_false(header_is_placeholder(slice_str("X-Old-" NOTICE_SUBJECT "\r\n\r\n")));
+	assert_false(header_is_placeholder(slice_str("")));
+}
+
 int
 main(void)
 {
@@ -285,6 +296,7 @@ main(void)
 		cmocka_unit_test(garbage_is_read_by_several_threads_without_harm),
 		cmocka_unit_test(notice_of_exchange_is_a_placeholder),
 		cmocka_unit_test(mail_that_speaks_of_the_notice_is_mail),
+		cmocka_unit_test(a_header_alone_tells_the_notice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

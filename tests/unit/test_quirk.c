@@ -19,10 +19,9 @@ static void
 quirks_are_found_by_greeting_product_or_host(void **state)
 {
 	(void)state;
-	assert_true(
-	    has("The Microsoft Exchange IMAP4 service is ready.", NULL, "h", QUIRK_SHORT_LINES));
+	assert_true(has("Microsoft Exchange ready for OUTLOOK.COM", NULL, "h", QUIRK_SMALL_WINDOWS));
 	assert_true(has(NULL, "Microsoft.Exchange.Imap4.Imap4Server 15.20", "OUTLOOK.office365.com",
-	    QUIRK_PLACEHOLDERS));
+	    QUIRK_SMALL_WINDOWS));
 	assert_true(has(NULL, NULL, "p42-imap.mail.me.com", QUIRK_NO_RFC822) ||
 		    has(NULL, NULL, "imap.mail.me.com", QUIRK_NO_RFC822));
 	assert_true(has(NULL, "hMailServer", "h", QUIRK_NO_CHECKED_SLICES));
@@ -40,13 +39,30 @@ a_server_without_a_match_has_no_quirks(void **state)
 }
 
 static void
-every_quirk_has_a_name_and_a_sentence(void **state)
+what_is_seen_at_run_time_is_never_matched(void **state)
 {
 	(void)state;
-	for (int q = 0; q < QUIRKS; q++) {
-		assert_true(strlen(quirk_name((enum quirk)q)) > 3);
-		assert_non_null(strchr(quirk_why((enum quirk)q), ':'));
+	for (unsigned q = 0; q < QUIRKS; q++) {
+		const struct quirk_entry *e = quirk_get((enum quirk)q);
+
+		assert_int_equal(quirk_in(quirks_of(e->sign, e->why, e->name), (enum quirk)q),
+		    e->kind == QUIRK_IS_MATCHED);
 	}
+}
+
+static void
+every_quirk_is_told_whole_and_found_by_its_name(void **state)
+{
+	(void)state;
+	for (unsigned q = 0; q < QUIRKS; q++) {
+		const struct quirk_entry *e = quirk_get((enum quirk)q);
+
+		assert_ptr_equal(quirk_find(e->name), e);
+		assert_true(strlen(e->sign) > 2 && strlen(e->does) > 8 && strlen(e->why) > 8);
+		assert_true(strncmp(e->scene, "scenes/", 7) == 0 || strncmp(e->scene, "moves/", 6) == 0);
+	}
+	assert_null(quirk_find("none"));
+	assert_null(quirk_find(""));
 }
 
 int
@@ -55,7 +71,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(quirks_are_found_by_greeting_product_or_host),
 		cmocka_unit_test(a_server_without_a_match_has_no_quirks),
-		cmocka_unit_test(every_quirk_has_a_name_and_a_sentence),
+		cmocka_unit_test(what_is_seen_at_run_time_is_never_matched),
+		cmocka_unit_test(every_quirk_is_told_whole_and_found_by_its_name),
 	};
 
 	return cmocka_run_group_tests_name("quirk", tests, NULL, NULL);

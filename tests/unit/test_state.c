@@ -747,6 +747,27 @@ servers_remember_what_was_learnt(void **state)
 	assert_memory_equal(&f, &want, sizeof(f));
 }
 
+/* Two accounts of one server that run at the same time do not know of each other's findings. */
+static void
+what_accounts_learn_at_the_same_time_is_joined(void **state)
+{
+	struct job *job = *state;
+	const uint32_t second = 2u << LEARNT_LISTING_SHIFT, first = 1u << LEARNT_LISTING_SHIFT;
+	struct server_facts f, one = { .product = "x", .refused_forms = 1, .works_form = 4,
+				       .quirks = LEARNT_NO_SEARCH | second },
+			       other = { .refused_forms = 2, .works_form = -1,
+				   .quirks = LEARNT_NO_STATUS | first, .connections = 2 };
+
+	OK(state_server_set(job->state, "h:143", &one, &job->err));
+	OK(state_server_set(job->state, "h:143", &other, &job->err));
+	OK(state_server_get(job->state, "h:143", &f, &job->err));
+	assert_int_equal(f.refused_forms, 3);
+	assert_int_equal(f.works_form, 4);
+	assert_int_equal(f.quirks, LEARNT_NO_SEARCH | LEARNT_NO_STATUS | second);
+	assert_int_equal(f.connections, 2);
+	assert_string_equal(f.product, "x");
+}
+
 /* ---- outcome ---- */
 
 static void
@@ -907,6 +928,7 @@ main(void)
 		STATE_TEST(twins_by_case_get_directories_of_their_own),
 		STATE_TEST(account_shows_how_it_ended),
 		STATE_TEST(servers_remember_what_was_learnt),
+		STATE_TEST(what_accounts_learn_at_the_same_time_is_joined),
 		STATE_TEST(outcome_follows_accounts_folders_verdicts_and_warnings),
 		STATE_TEST(outcome_passes_over_excluded_and_vanished_folders),
 		STATE_TEST(reader_sees_what_is_committed_beside_a_running_job),

@@ -12,14 +12,17 @@ def busy(t, text, phase="before", times=2, **options):
     m.quarantined()
 
 
+@quirk(46)
 def scene_throttled(t):
     busy(t, "NO [THROTTLED] slow down")
 
 
+@quirk(46)
 def scene_unavailable(t):
     busy(t, "NO [UNAVAILABLE] try again later", phase="after")
 
 
+@quirk(46)
 def scene_inuse(t):
     busy(t, "NO [INUSE] Mailbox is in use", caps=without("MULTIAPPEND"))
 

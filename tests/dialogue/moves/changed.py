@@ -31,6 +31,7 @@ def changed(t, keep, caps=CAPS, exact=False):
     m.arrived(exact=exact, flags=False)
 
 
+@quirk(16)
 def scene_header_added(t):
     changed(t, lambda x: b"X-UID: %d\r\nStatus: O\r\n" % x.size + x.raw)
 
@@ -58,6 +59,7 @@ def scene_line_ends_without_uidplus(t):
     changed(t, courier, "")
 
 
+@quirk(21)
 def scene_final_line_end(t):
     changed(t, lambda x: x.raw if x.raw.endswith(b"\r\n") else x.raw + b"\r\n", "LITERAL+")
 

@@ -28,6 +28,7 @@ def refused(t, raw, text, caps=CAPS, phase="after", **rule):
     return m
 
 
+@quirk(6)
 def scene_nul_ends_the_connection(t):
     """Gmail: BYE in mid-literal. The message that follows goes on."""
     m = Move(t, source=with_one(NUL), caps=without("MULTIAPPEND"))
@@ -70,10 +71,12 @@ def scene_an_accident_repairs_nothing(t):
     m.arrived()
 
 
+@quirk(28)
 def scene_nul(t):
     refused(t, NUL, "NO Message contains NUL characters", has=rb"\0")
 
 
+@quirk(28)
 def scene_bare_newlines(t):
     source = with_one(BARE)
     for folder in source:       # the usual one with bare line ends is not for this server
@@ -85,10 +88,12 @@ def scene_bare_newlines(t):
     m.again()
 
 
+@quirk(28, 45)
 def scene_invalid_header(t):
     refused(t, GARBAGE, "NO Message contains invalid header", has=rb"this is not a header")
 
 
+@quirk(15)
 def scene_long_line(t):
     """Exchange; there is no LITERAL+ there."""
     refused(t, LONG, "BAD Command Argument Error. 11", has=rb"[^\n]{9900}",
@@ -114,6 +119,7 @@ def scene_one_among_many(t):
 BIG = b"From: a@example.org\r\nSubject: big\r\n\r\n" + b"0123456789\r\n" * 9000
 
 
+@quirk(8, 18)
 def scene_too_big(t):
     m = Move(t, source=with_one(BIG))
     m.dest.append(before="NO [TOOBIG] Message size exceeds allowed limit", larger=50000)
@@ -124,6 +130,7 @@ def scene_too_big(t):
     m.again()
 
 
+@quirk(8)
 def scene_appendlimit(t):
     """What is over the limit that the server tells is not even begun."""
     m = Move(t, source=with_one(BIG), caps=CAPS + " APPENDLIMIT=50000")

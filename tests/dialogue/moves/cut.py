@@ -102,6 +102,7 @@ def scene_source_cut_inside_an_append(t):
     m.arrived()
 
 
+@quirk(35)
 def scene_source_stalls_inside_an_append(t):
     """After it the message waits in the spool until it is whole; nothing is held open meanwhile (rules.md 2.5)."""
     source = small()
@@ -115,6 +116,7 @@ def scene_source_stalls_inside_an_append(t):
     m.again()
 
 
+@quirk(35)
 def scene_source_dies_and_comes_back(t):
     m = Move(t, source=small(8))
     m.source.fetch(uid=6, folder="Archive", times=2, reply=lambda f: [f.value[:40], Reset])

@@ -61,6 +61,7 @@ def scene_no_date_is_taken(t):
     m.quarantined()
 
 
+@quirk(36)
 def scene_one_digit_days(t):
     """A date in another form is asked for first; the server watches."""
     source = Store()

@@ -93,6 +93,7 @@ def scene_own_login_is_not_locked_out(t):
     t.equal(len(m.job.events(30121)), 4, "each is told")
 
 
+@quirk(28)
 def scene_old_and_new_rights(t):
     m = move(t, " ACL", NEW)
     m.source.acl = {"INBOX": {"alice": "lrswipcda", "carol": "lrcd"}}

@@ -37,6 +37,7 @@ def scene_keywords_dropped(t):
     m.again()
 
 
+@quirk(30)
 def scene_permanentflags_without_star(t):
     """What cannot be kept is not asked for, or asked for once."""
     m = Move(t, source=keyworded())
@@ -49,6 +50,7 @@ def scene_permanentflags_without_star(t):
     m.again()
 
 
+@quirk(29, 30)
 def scene_keyword_refused_by_bad(t):
     m = Move(t, source=keyworded())
     m.dest.append(before="BAD Error in IMAP command APPEND: Invalid keyword", flag="Project-X")
@@ -70,6 +72,7 @@ def scene_too_many_keywords(t):
     m.again()
 
 
+@quirk(26)
 def scene_all_flags_refused(t):
     """GroupWise 7: only an APPEND without anything is taken; STORE works."""
     m = Move(t, source=keyworded(), caps=without("MULTIAPPEND LITERAL+"))

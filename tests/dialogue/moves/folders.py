@@ -4,6 +4,7 @@ from scene import *
 from into import *
 
 
+@quirk(27, 28)
 def scene_prefix_and_delimiter(t):
     m = Move(t, dest=Store(delimiter=".", prefix="INBOX."))
     m.clean(m.migrate())
@@ -21,6 +22,7 @@ def scene_prefix_on_the_source(t):
     m.again()
 
 
+@quirk(27)
 def scene_delimiter_inside_a_name(t):
     """A dot where dots divide: a replacement that is told."""
     source = small()
@@ -33,6 +35,7 @@ def scene_delimiter_inside_a_name(t):
     m.again()
 
 
+@quirk(17)
 def scene_may_not_create(t):
     """The folder that is there is filled, the others are named, and later they follow."""
     m = Move(t)
@@ -46,6 +49,7 @@ def scene_may_not_create(t):
     m.arrived()
 
 
+@quirk(5, 50)
 def scene_characters_refused(t):
     source = small()
     source.add("50% off", 3)
@@ -59,6 +63,7 @@ def scene_characters_refused(t):
     m.again()
 
 
+@quirk(5, 50)
 def scene_twins_by_case(t):
     source = small()
     source.add("Lists", 3)
@@ -72,6 +77,7 @@ def scene_twins_by_case(t):
     m.again()
 
 
+@quirk(5)
 def scene_another_name_is_made(t):
     """The server upper-cases names: what LIST shows after CREATE is used."""
     m = Move(t)
@@ -81,6 +87,7 @@ def scene_another_name_is_made(t):
     m.again()
 
 
+@quirk(26, 46)
 def scene_exists_already_in_spite_of_list(t):
     """CREATE says that it exists, and LIST did not show it: it is used."""
     m = Move(t)
@@ -108,6 +115,7 @@ def scene_read_only(t):
     m.arrived()
 
 
+@quirk(46)
 def scene_trycreate(t):
     """The folder was there, and is gone at the first message."""
     m = Move(t, dest=sample(("INBOX", "Archive"), count=0))

@@ -18,18 +18,22 @@ def full(t, text, phase="before", **options):
     m.arrived()
 
 
+@quirk(45)
 def scene_before_the_octets(t):
     full(t, "NO [OVERQUOTA] Quota exceeded (mailbox for user is full)")
 
 
+@quirk(45)
 def scene_behind_the_octets(t):
     full(t, "NO [OVERQUOTA] Quota exceeded", phase="after")
 
 
+@quirk(26, 45)
 def scene_plain_words(t):
     full(t, "NO APPEND The 1500 MB storage limit has been exceeded", caps=without("UIDPLUS"))
 
 
+@quirk(45)
 def scene_other_plain_words(t):
     full(t, "NO Over quota", phase="after", caps=without("LITERAL+ MULTIAPPEND"))
 

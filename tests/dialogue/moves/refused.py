@@ -15,6 +15,7 @@ def commands():
     return source
 
 
+@quirk(51)
 def scene_a_message_made_of_commands(t):
     m = Move(t, source=commands())
     m.dest.append(before="BAD Error in IMAP command APPEND: Invalid flag", flag="Own-Word")
@@ -47,6 +48,7 @@ def scene_no_before_the_octets(t):
     m.refused(r"\[CANNOT\] not this one")
 
 
+@quirk(52)
 def scene_no_behind_the_octets(t):
     m = Move(t)
     raw = m.source.store["Archive"][2].raw
@@ -91,6 +93,7 @@ def scene_no_and_stored_every_time(t):
     stored_all_the_same(t, "", "NO no reason")
 
 
+@quirk(52)
 def scene_ok_and_nothing_stored(t):
     """OK, and it is not there: never "complete"."""
     m = Move(t, caps=without("UIDPLUS"))

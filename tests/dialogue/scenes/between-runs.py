@@ -35,6 +35,7 @@ def scene_flags_without_condstore(t):
     t.no_bodies(server.transcript.since(mark))
 
 
+@quirk(47)
 def scene_uidvalidity(t):
     """A rebuilt folder: other UIDs, the same mail and one new message."""
     server = t.server()

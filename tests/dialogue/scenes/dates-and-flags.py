@@ -3,6 +3,7 @@
 from scene import *
 
 
+@quirk(25, 36, 49)
 def scene_dates(t):
     store = Store()
     odd = ["31-Feb-2003 10:00:00 +0000", "01-Jan-2003 10:00:00 +10039",
@@ -24,6 +25,7 @@ def scene_dates(t):
         t.equal(mail.wire, store["INBOX"][uid].raw, f"the bytes of UID {uid}")
 
 
+@quirk(49)
 def scene_nil_and_absent_dates(t):
     server = t.server()
     server.fetch(uid=2, item="INTERNALDATE", reply=b"NIL")
@@ -34,6 +36,7 @@ def scene_nil_and_absent_dates(t):
     t.equal(len(t.mails(job)), 24, "all messages are stored")
 
 
+@quirk(29, 30, 48)
 def scene_odd_flags(t):
     store = Store()
     flags = [["\\seen"], ["\\Recent", "\\Seen"], ["\\Foo"], ["$Forwarded", "$MDNSent"], ["a]b"],
@@ -48,6 +51,7 @@ def scene_odd_flags(t):
     t.ok(all("S" in stored[uid].flags for uid in stored.keys() & {1, 2}), "the case of a flag does not count")
 
 
+@quirk(48)
 def scene_more_keywords_than_letters(t):
     """Maildir has 26 letters; the sidecar keeps the others."""
     store = Store()

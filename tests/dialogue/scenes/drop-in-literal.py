@@ -17,6 +17,7 @@ def recovers(t, server, reply, **rule):
     t.ok(server.connections > 1, "it connected again")
 
 
+@quirk(34)
 def scene_cut(t):
     recovers(t, t.server(tls=None), half)
 
@@ -33,6 +34,7 @@ def scene_reset(t):
     recovers(t, t.server(), lambda f: [f.value[:40], Pause(0.05), Reset])
 
 
+@quirk(34)
 def scene_always_at_the_same_place(t):
     """One form never gets past the place, another does."""
     server = t.server()
@@ -43,6 +45,7 @@ def scene_always_at_the_same_place(t):
     t.no_doubles(job)
 
 
+@quirk(26, 34)
 def scene_no_form_gets_past_it(t):
     """The message is given up after a few tries, all others are stored."""
     server = t.server()

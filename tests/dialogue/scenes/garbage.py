@@ -51,10 +51,12 @@ def scene_an_unknown_tag(t):
     with_line(t, b"nobody OK done\r\n* BAD hm\r\nA9999999 NO what\r\n")
 
 
+@quirk(51)
 def scene_a_line_of_nine_megabytes(t):
     with_line(t, b"* OK " + b"x" * (9 << 20) + b"\r\n")
 
 
+@quirk(51)
 def scene_a_line_without_end(t):
     server = t.server()
     server.on("UID FETCH", lambda call: [b"* OK " + b"y" * (70 << 20), Cut], times=1)
@@ -65,6 +67,7 @@ def scene_a_line_without_end(t):
     t.complete(job, server)
 
 
+@quirk(51)
 def scene_a_literal_too_large_to_be_true(t):
     server = t.server()
     server.fetch(uid=4, folder="INBOX", times=1, reply=[b"{18446744073709551617}\r\nabc", Cut])

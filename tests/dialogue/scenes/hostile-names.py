@@ -33,16 +33,19 @@ def everything_is_there(t, server, job, run):
     t.read_only(server)
 
 
+@quirk(50)
 def scene_with_dots(t):
     server = t.server(hostile("."))
     everything_is_there(t, server, *t.extract(server))
 
 
+@quirk(50)
 def scene_with_slashes(t):
     server = t.server(hostile("/"))
     everything_is_there(t, server, *t.extract(server))
 
 
+@quirk(50)
 def scene_flat(t):
     """No delimiter at all."""
     server = t.server(hostile(None))

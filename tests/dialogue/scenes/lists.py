@@ -29,6 +29,7 @@ def scene_no_server_over_its_limit(t):
         t.read_only(server)
 
 
+@quirk(2, 24, 30)
 def scene_a_server_that_bears_two(t):
     """The third connection is refused: that is its ceiling, and no account has failed."""
     for refusal in ("* BYE [UNAVAILABLE] too many connections\r\n", None):
@@ -51,6 +52,7 @@ THROTTLED = ("NO [THROTTLED] slow down",
              "* BYE Session invalidated - Suggested Backoff Time: 700 milliseconds\r\n")
 
 
+@quirk(1, 46)
 def scene_told_to_wait(t):
     """The accounts of one server are told to wait; those of the other go on."""
     for answer in THROTTLED:

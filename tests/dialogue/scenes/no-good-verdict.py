@@ -8,6 +8,7 @@ WHOLE = r"BODY(\.PEEK)?\[(TEXT)?\]|RFC822$|RFC822\.(TEXT|PEEK)"
 BUT_HEADER = r"BODY(\.PEEK)?\[(?!HEADER|0)|RFC822$|RFC822\.(TEXT|PEEK)"
 
 
+@quirk(23)
 def scene_phantom(t):
     """SEARCH lists a UID that FETCH never gives: a good verdict and a warning."""
     server = t.server()
@@ -33,6 +34,7 @@ def scene_refused(t):
     t.equal(server.store.snapshot(), flags, "every form was tried, and the flags are as they were")
 
 
+@quirk(7, 26)
 def scene_refused_in_a_window(t):
     """One NO for a window of many: only the bad message is without a body."""
     server = t.server(sample(["INBOX"], 40))
@@ -245,6 +247,7 @@ def scene_parts_of_another_message(t):
     t.ok(b"ALIEN" not in the_file(t, job, uid), "nothing of the other message")
 
 
+@quirk(13)
 def scene_placeholder(t):
     """A known text in place of the mail is not the mail."""
     server = t.server()
@@ -284,6 +287,7 @@ def scene_folder_vanishes(t):
     t.complete(job, server, folders={"INBOX": "", "Archive": ".Archive"})
 
 
+@quirk(20)
 def scene_server_counts_more(t):
     """EXISTS says more than SEARCH and FETCH give: not proved."""
     server = t.server()

@@ -3,6 +3,7 @@
 from scene import *
 
 
+@quirk(37, 40)
 def scene_refused(t):
     server = t.server(caps="UIDPLUS")
     server.on("(UID )?SEARCH", "$TAG BAD Command unrecognized: SEARCH\r\n")
@@ -15,6 +16,7 @@ def scene_refused(t):
          server.transcript.commands("(UID )?SEARCH"))
 
 
+@quirk(40)
 def scene_esearch_announced_and_refused(t):
     server = t.server()
     server.on(r"UID SEARCH RETURN", "$TAG BAD what?\r\n")
@@ -23,6 +25,7 @@ def scene_esearch_announced_and_refused(t):
     t.complete(job, server)
 
 
+@quirk(40)
 def scene_empty_search_answer(t):
     """OK without a SEARCH line where messages are: not believed."""
     server = t.server(caps="")

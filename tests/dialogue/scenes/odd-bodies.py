@@ -64,6 +64,7 @@ def scene_quoted_body(t):
     recovered(t, server, 0)
 
 
+@quirk(31, 32)
 def scene_flags_of_others_in_between(t):
     server = t.server()
 
@@ -75,6 +76,7 @@ def scene_flags_of_others_in_between(t):
     recovered(t, server, 0)
 
 
+@quirk(32)
 def scene_the_literal_comes_before_its_uid(t):
     server = t.server(uid_last=True)
     recovered(t, server, 0)
@@ -112,6 +114,7 @@ def scene_delivered_in_the_middle(t):
     recovered(t, server, 0)
 
 
+@quirk(33)
 def scene_another_message_comes_back(t):
     """The UID in the answer decides, and nothing is stored under a wrong one."""
     server = t.server()
@@ -127,6 +130,7 @@ def scene_another_message_comes_back(t):
     t.ok(swapped, "the wrong UID was sent")
 
 
+@quirk(12)
 def scene_size_too_large(t):
     """RFC822.SIZE is wrong in all forms: stored, and a warning."""
     server = t.server()
@@ -137,6 +141,7 @@ def scene_size_too_large(t):
     t.one_event(job, 30030, uid=4, folder="INBOX", level="warning")
 
 
+@quirk(12)
 def scene_size_too_small(t):
     server = t.server()
     message = server.store["INBOX"][4]
@@ -145,6 +150,7 @@ def scene_size_too_small(t):
     t.one_event(job, 30030, uid=4, folder="INBOX", level="warning")
 
 
+@quirk(31)
 def scene_sizes_zero(t):
     """A size of 0 means unknown."""
     server = t.server()
@@ -172,6 +178,7 @@ def scene_one_octet_at_a_time(t):
     t.complete(job, server)
 
 
+@quirk(51)
 def scene_a_tagged_line_octet_by_octet(t):
     server = t.server()
     server.on("UID FETCH", lambda call: [Slow(b"".join(p if isinstance(p, bytes) else b"" for p in

@@ -17,6 +17,7 @@ def scene_flags_of_one_message(t):
     t.counts(job, "INBOX", stored=6, phantom=0, gone=0)
 
 
+@quirk(33)
 def scene_a_listing_without_uids(t):
     """Numbers and SEARCH tell which message each line is about."""
     server = t.server(sample(["INBOX"], 6))

@@ -167,6 +167,7 @@ def scene_cut_while_idling(t):
     ended(t, job, run, server)
 
 
+@quirk(36)
 def scene_bye_again_and_again(t):
     """Each time later: never a tight loop."""
     server = t.server(sample(count=3), caps=IDLE)

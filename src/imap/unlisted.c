@@ -1,0 +1,152 @@
+#include "imap/unlisted.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+enum { LISTS_MAX = 2000, NAME_MAX_OCTETS = 1000 };
+
+static void
+note(struct sess *s, struct slice name, const char *text)
+{
+	struct event e = { .no = EV_UNLISTED, .level = LEVEL_WARNING };
+	struct buf folder;
+
+	buf_init(&folder, LEX_STRING_MAX);
+	buf_add(&folder, name.data, name.len);
+	e.folder = name.len > 0 ? folder.data : NULL;
+	notes_add(&s->notes, &e, true, "%s", text);
+	buf_done(&folder);
+}
+
+/* ---- level by level ---- */
+
+static bool
+lies_below(struct slice name, struct slice parent)
+{
+	return name.len > parent.len && memcmp(name.data, parent.data, parent.len) == 0;
+}
+
+/* What LIST names below `parent`, which ends with the delimiter, is added. */
+static int
+list_level(struct sess *s, struct slice parent, struct folder_list *io, struct arena *a, struct err *err)
+{
+	struct buf pattern;
+	struct resp r;
+	uint32_t tag;
+	int rc;
+
+	buf_init(&pattern, LEX_STRING_MAX);
+	buf_add(&pattern, parent.data, parent.len);
+	buf_add_byte(&pattern, '%');
+	rc = sess_send_named(s, 0, &tag, "LIST \"\"", buf_slice(&pattern), "", err);
+	buf_done(&pattern);
+	if (rc < 0)
+		return -1;
+	do {
+		if (sess_next(s, &r, NULL, err) < 0)
+			return -1;
+		if (r.kind == RESP_LIST && lies_below(r.folder.name, parent) &&
+		    folder_list_add(io, a, &r.folder, err) < 0)
+			return -1;
+		if (sess_drop(s, &r, err) < 0)
+			return -1;
+	} while (r.kind != RESP_TAGGED || r.tag != tag);
+	return 0;
+}
+
+int
+unlisted_by_level(struct sess *s, struct folder_list *io, struct arena *a, struct err *err)
+{
+	unsigned lists = 0;
+
+	if (list_level(s, (struct slice){ "", 0 }, io, a, err) < 0)
+		return -1;
+	for (size_t i = 0; i < io->len && lists < LISTS_MAX; i++) {
+		const struct folder f = io->folder[i];
+		struct buf parent;
+		int rc;
+
+		if (f.delim == 0 || f.name.len > NAME_MAX_OCTETS || !sess_name_is_plain(f.name))
+			continue;
+		buf_init(&parent, LEX_STRING_MAX);
+		buf_add(&parent, f.name.data, f.name.len);
+		buf_add_byte(&parent, f.delim);
+		rc = list_level(s, buf_slice(&parent), io, a, err);
+		buf_done(&parent);
+		if (rc < 0)
+			return -1;
+		lists++;
+	}
+	if (io->len > 0)
+		note(s, (struct slice){ 0 },
+		    "LIST of all folders names none; they were asked for level by level");
+	return 0;
+}
+
+/* ---- those that may be there all the same ---- */
+
+struct probe {
+	struct sess *s;
+	struct folder_list *list, found;
+	struct arena *a;
+	char delim;
+};
+
+/* STATUS says whether it is there, and how much is in it. */
+static int
+probe_one(struct probe *p, struct slice name, struct err *err)
+{
+	struct folder f = { .name = name, .delim = p->delim };
+	struct resp r;
+	uint32_t tag;
+
+	if (folder_list_find(p->list, name) != NULL || !sess_name_is_plain(name))
+		return 0;
+	if (sess_send_named(p->s, 0, &tag, "STATUS", name, "(MESSAGES UIDNEXT UIDVALIDITY)", err) < 0)
+		return -1;
+	do {
+		if (sess_next(p->s, &r, NULL, err) < 0)
+			return -1;
+		if (r.kind == RESP_COUNTS && slice_cmp(r.folder.name, name) == 0) {
+			f.counts = r.folder.counts;
+			f.attrs |= r.folder.attrs & FOLDER_COUNTED;
+		}
+		if (sess_drop(p->s, &r, err) < 0)
+			return -1;
+	} while (r.kind != RESP_TAGGED || r.tag != tag);
+	if (r.state != STATE_OK)
+		return 0;
+	note(p->s, name, "the server does not list this folder, and has it; it is copied, too");
+	return folder_list_add(&p->found, p->a, &f, err);
+}
+
+static int
+probe_known_names(struct probe *p, struct err *err)
+{
+	static const char *const names[] = { "Sent", "Sent Items", "Sent Messages", "Drafts", "Trash",
+		"Deleted Items", "Archive" };
+
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		if (probe_one(p, slice_str(names[i]), err) < 0)
+			return -1;
+	return 0;
+}
+
+int
+unlisted_find(struct sess *s, const struct folder_list *lsub, struct folder_list *io, struct arena *a,
+    struct err *err)
+{
+	struct probe p = { .s = s, .list = io, .a = a, .delim = io->delim };
+	int rc = 0;
+
+	for (size_t i = 0; i < lsub->len && rc == 0; i++)
+		if (!(lsub->folder[i].attrs & FOLDER_NOSELECT))
+			rc = probe_one(&p, lsub->folder[i].name, err);
+	if (rc == 0 && quirk_in(s->quirks, QUIRK_HIDDEN_FOLDERS))
+		rc = probe_known_names(&p, err);
+	for (size_t i = 0; i < p.found.len && rc == 0; i++)
+		rc = folder_list_add(io, a, &p.found.folder[i], err);
+	folder_list_done(&p.found);
+	return rc;
+}

@@ -1,0 +1,17 @@
+/* Folders that LIST "" "*" does not name: because one broken folder empties the whole answer (quirks
+ * row 29), or because the server hides some (rows 25, 26, 41). Nothing may be unanswered. What is
+ * found is added to the list, whose order is lost then, and told as a warning. */
+#ifndef IMAP_UNLISTED_H
+#define IMAP_UNLISTED_H
+
+#include "imap/session.h"
+
+/* LIST "" "%", then below each name. \HasNoChildren is not believed (row 41). */
+int unlisted_by_level(
+    struct sess *s, struct folder_list *io, struct arena *a, struct err *err) WARN_UNUSED;
+/* Of the subscribed names, and on servers that are known for it of the usual ones, those that STATUS
+ * knows; `io` in order. */
+int unlisted_find(struct sess *s, const struct folder_list *lsub, struct folder_list *io,
+    struct arena *a, struct err *err) WARN_UNUSED;
+
+#endif

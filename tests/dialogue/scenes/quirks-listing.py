@@ -1,0 +1,165 @@
+"""Servers that list less than they should, or otherwise: worked around, and never called complete when it is not."""
+
+from scene import *
+from people import *
+
+LISTING = r"UID FETCH \S+ (?!.*(BODY|RFC822(?!\.SIZE)))"
+
+
+def complete(t, server, *codes, **check):
+    job, run = t.extract(server)
+    t.exits(run, *(codes or (0, 1)))
+    t.complete(job, server, **check)
+    t.no_doubles(job)
+    t.read_only(server)
+    return job, run
+
+
+def scene_imap4_of_1994(t):
+    """RFC 1730: RFC822.PEEK first, no STATUS, and UID is no item of a listing."""
+    server = t.server(level="IMAP4")
+    server.on(r"UID FETCH \S+ \(UID", "$TAG BAD Bogus attribute list in UID FETCH\r\n")
+    complete(t, server, 0, 1)
+    t.never_sent(server, "STATUS", r"UID FETCH \S+ \(UID ")
+    run = t.check(server)
+    t.says(run, r"imap4-1994 \(seen\)")
+
+
+def scene_one_item_refused(t):
+    """The listing asks for less until it is taken; the next account begins with what was taken."""
+    server = t.serve(house(people("a", 2)))
+    server.on(r"UID FETCH \S+ (\(.*INTERNALDATE|FAST)", "$TAG BAD no such item\r\n")
+    job = Job(t)
+    run = t.imex("extract", "--users", listed(t, server), "--to", job, "--jobs", "1", *ONE, *t.options(server),
+                 password=None)
+    t.exits(run, 1)
+    for at, user in enumerate(sorted(server.accounts)):
+        t.equal(len(maildir.messages(t.account_dir(job, at), "")), 3, f"the mail of {user}")
+    refused = server.transcript.count(r"UID FETCH \S+ (\(.*INTERNALDATE|FAST)")
+    t.equal(refused, 3, "refused listings: three forms, once for the server")
+
+
+def scene_no_listing_at_all(t):
+    """Only one message at a time."""
+    server = t.server(sample(("INBOX",), count=5))
+    server.on(r"UID FETCH \d+:\S+ ", "$TAG BAD Bogus sequence\r\n")
+    complete(t, server, 1)
+
+
+@quirk(43)
+def scene_status_refused(t):
+    server = t.server(caps="NAMESPACE")
+    server.on(r"STATUS", "$TAG BAD what?\r\n")
+    complete(t, server, 1)
+    t.sent_once(server, "STATUS")
+
+
+@quirk(43, 27)
+def scene_no_uidnext(t):
+    """163.com and Courier: no UIDNEXT, and STATUS with an empty list; what is absent is unknown, not zero."""
+    server = t.server(caps="NAMESPACE")
+    server.on(r"STATUS (\S+)", lambda call: f"* STATUS {call.match[1]} ()\r\n$TAG OK done\r\n")
+    server.on(r"EXAMINE", lambda call: lacking(call, b"UIDNEXT"))
+    job, _ = complete(t, server)
+    last = max(m.uid for m in server.store["INBOX"].messages)
+    t.equal(job.folder("INBOX")["proof"]["uidnext"], last + 1, "complete up to")
+
+
+@quirk(29)
+def scene_empty_list(t):
+    """LIST of all names none; level by level they come."""
+    server = t.server(sample(["INBOX", "Archive", "Archive/2003", "Archive/2003/May", "Sent"], 3), caps="NAMESPACE")
+    server.on(r'LIST "" "?\*', "$TAG OK nothing here\r\n")
+    job, _ = complete(t, server, 1)
+    t.one_event(job, 30079, level="warning")
+
+
+@quirk(29)
+def scene_nothing_is_listed(t):
+    """No folder in any way, and INBOX has mail: copied, and never called complete."""
+    server = t.server(caps="NAMESPACE")
+    server.on(r"LIST|LSUB", "$TAG OK nothing here\r\n")
+    job, run = t.extract(server)
+    t.exits(run, 2)
+    t.equal(len(t.mails(job, "")), 6, "INBOX")
+    t.says(run, "lists no folder at all")
+    server.clear()
+    job, run = t.extract(server, job=job)
+    t.exits(run, 0)
+    t.complete(job, server)
+
+
+@quirk(29)
+def scene_nothing_is_listed_and_nothing_is_there(t):
+    server = t.server(Store(), caps="NAMESPACE")
+    server.on(r"LIST|LSUB", "$TAG OK nothing here\r\n")
+    job, run = t.extract(server)
+    t.exits(run, 0)
+
+
+def scene_list_without_inbox(t):
+    server = t.server(caps="NAMESPACE")
+    server.on(r"LIST", lambda call: lacking(call, b'"INBOX"'))
+    complete(t, server)
+
+
+@quirk(29)
+def scene_exists_counts_up(t):
+    """Zimbra: EXISTS comes several times; the last one holds."""
+    server = t.server(sample(("INBOX",), count=30))
+
+    @server.on(r"EXAMINE")
+    def _(call):
+        return [b"* 5 EXISTS\r\n* 10 EXISTS\r\n* 20 EXISTS\r\n", *call.normal()]
+    complete(t, server, 0)
+
+
+@quirk(20)
+def scene_cut_by_a_limit(t):
+    """EXISTS says 30, SEARCH and FETCH know the last 20: a part is hidden, and it is said, exit 2."""
+    server = t.server(sample(("INBOX",), count=30))
+    hidden = [m.uid for m in server.store["INBOX"].messages[:10]]
+    server.fetch(uid=hidden, item=".", reply=NO_MESSAGE)
+
+    @server.on(r"UID SEARCH")
+    def _(call):
+        return [re.sub(rb"(?m)^(\* ESEARCH.*ALL) \S+", rb"\1 %d:%d" % (hidden[-1] + 1, hidden[-1] + 20), p)
+                if isinstance(p, bytes) else re.sub(r"(?m)^(\* ESEARCH.*ALL) [^\r\s]+", rf"\1 {hidden[-1] + 1}:{hidden[-1] + 20}", p)
+                for p in call.normal()]
+    job, run = t.extract(server)
+    t.exits(run, 2)
+    t.complete(job, server, without=[("INBOX", uid) for uid in hidden])
+    t.one_event(job, 30022, folder="INBOX")
+
+
+@quirk(47)
+def scene_uidvalidity_above_32_bits(t):
+    """Milliseconds for UIDVALIDITY: the same folder in the second run."""
+    server = t.server(sample(("INBOX",), count=5))
+    server.on(r"EXAMINE", lambda call: [re.sub(rb"UIDVALIDITY \d+", b"UIDVALIDITY 1795365581454", b"".join(
+        p if isinstance(p, bytes) else p.encode() for p in call.normal()))])
+    server.on(r"LIST", lambda call: [re.sub(rb"UIDVALIDITY \d+", b"UIDVALIDITY 1795365581454", b"".join(
+        p if isinstance(p, bytes) else p.encode() for p in call.normal()))])
+    job, run = t.extract(server)
+    t.exits(run, 0, 1)
+    t.equal(len(t.mails(job, "")), 5, "messages")
+    mark = server.transcript.mark()
+    job, run = t.extract(server, job=job)
+    t.exits(run, 0, 1)
+    t.equal(len(t.mails(job, "")), 5, "messages after the second run")
+    t.no_bodies(server.transcript.since(mark))
+
+
+@quirk(47)
+def scene_uidvalidity_missing(t):
+    """Absent or 0: unknown; the second run doubles nothing."""
+    for word in (b"", b"* OK [UIDVALIDITY 0] x\r\n"):
+        server = t.server(sample(("INBOX",), count=5), caps="NAMESPACE")
+        server.on(r"EXAMINE", lambda call, word=word: [word, *lacking(call, b"UIDVALIDITY")])
+        server.on(r"STATUS (\S+)", "$TAG NO not now\r\n")
+        job, run = t.extract(server)
+        t.exits(run, 0, 1)
+        t.equal(len(t.mails(job, "")), 5, "messages")
+        job, run = t.extract(server, job=job)
+        t.exits(run, 0, 1)
+        t.equal(len(t.mails(job, "")), 5, "messages after the second run")

@@ -1,0 +1,131 @@
+"""Servers that limit: messages a command, octets a day, or for a while everything."""
+
+from scene import *
+from people import *
+import imexrun
+
+BODIES = r"UID FETCH .*BODY"
+PATIENT = ["--retry-delay", "100ms", "--tries", "4", "--jobs", "1"]
+
+
+def extract(t, server, *args, job=None):
+    job = job or Job(t)
+    run = t.imex("extract", "--users", listed(t, server), "--to", job, *PATIENT, *ONE, *t.options(server), *args,
+                 password=None, timeout=60)
+    return job, run
+
+
+def whole(t, job, server):
+    for at, (user, store) in enumerate(sorted(server.accounts.items())):
+        t.equal(len(maildir.messages(t.account_dir(job, at), "")), len(store["INBOX"].messages), f"the mail of {user}")
+
+
+def limited(t, answer, count=12, after=1, times=1):
+    """One account of two meets the answer in the middle of its bodies; both are complete in the end."""
+    server = t.serve(house(people("a", 2, count=count)))
+    server.on(BODIES, answer, times=times, after=after)
+    job, run = extract(t, server)
+    t.exits(run, 0)
+    whole(t, job, server)
+    t.equal([e["text"] for e in job.events() if e["level"] == "error"], [], "errors")
+    t.equal([e["account"] for e in job.events(30201)], ["a1"] * len(job.events(30201)), "who was told to wait")
+    t.equal(sorted({a["status"] for a in job.report()["accounts"]}), ["done"], "none has failed")
+    t.read_only(server)
+    return server, job, run
+
+
+@quirk(44, 19)
+def scene_small_windows(t):
+    """Yahoo and Outlook.com fail when a FETCH names many messages: 200 at most are asked for."""
+    server = t.server(sample(("INBOX",), count=450), greeting="* OK Yahoo IMAP4 ready\r\n")
+    server.on(BODIES, lambda call: None if len(named(call.text)) <= 200 else "$TAG NO too many messages\r\n")
+    job, run = t.extract(server)
+    t.exits(run, 0)
+    t.complete(job, server)
+    most = max(len(named(c)) for c in server.transcript.commands(BODIES))
+    t.ok(100 < most <= 200, "messages in one FETCH", most)
+
+
+def named(command):
+    """The UIDs of a UID FETCH."""
+    uids = set()
+    for part in command.split()[2].split(","):
+        low, _, high = part.partition(":")
+        uids |= set(range(int(low), int(high or low) + 1))
+    return uids
+
+
+@quirk(10)
+def scene_backoff_time(t):
+    """The time is told in text alone, as Exchange Online does; it is waited for, and shown."""
+    server, job, run = limited(t, "$TAG BAD Request is throttled. Suggested Backoff Time: 299 milliseconds\r\n", after=0)
+    t.one_event(job, 30201, account="a1", text=re.compile("the server asked for it"))
+    t.says(run, "Suggested Backoff Time: 299 milliseconds")
+
+
+@quirk(10)
+def scene_backoff_time_with_bye(t):
+    limited(t, ["* BYE Session invalidated. Suggested Backoff Time: 299 milliseconds\r\n", Cut], after=0)
+
+
+@quirk(1)
+def scene_so_many_octets_a_day(t):
+    """Gmail: [OVERQUOTA] and BYE after some messages; the other account goes on, nothing comes twice."""
+    server, job, run = limited(t, ["* BYE [OVERQUOTA] Account exceeded command or bandwidth limits.\r\n", Cut])
+    t.one_event(job, 30201, account="a1")
+    came = re.findall(r"\* \d+ FETCH \(UID \d+ BODY", server.transcript.sent().decode("latin-1"))
+    t.ok(len(came) <= 2 * 12 + 1, "at most the one that was cut came twice", len(came))
+
+
+@quirk(19, 46)
+def scene_yahoo(t):
+    """[LIMIT] and BYE, then [UNAVAILABLE]: later each time, and an end."""
+    server = t.serve(house(people("a", 2, count=12)))
+    server.on(BODIES, ["$TAG NO [LIMIT] UID FETCH Rate limit hit\r\n", "* BYE rate limit\r\n", Cut], times=1)
+    server.on(BODIES, "$TAG NO [UNAVAILABLE] UID FETCH Server error - Please try again later\r\n", times=2, after=1)
+    job, run = extract(t, server)
+    t.exits(run, 0)
+    whole(t, job, server)
+    t.within(len(job.events(30201)), range(1, 4), "waits")
+    t.equal([e["text"] for e in job.events() if e["level"] == "error"], [], "errors")
+
+
+@quirk(19, "8b")
+def scene_never_again(t):
+    """A server that says so for ever is left in peace longer each time; what came stays, nothing comes twice."""
+    server = t.serve(house(people("a", 1, count=12)))
+    server.on(BODIES, "$TAG NO [LIMIT] Rate limit hit\r\n", after=1)
+    job = Job(t)
+    words = ["extract", "--users", listed(t, server), "--to", job, *PATIENT, *ONE, *t.options(server)]
+    run = imexrun.start(t, *words, password=None, timeout=60)
+    t.must(t.until(lambda: os.path.exists(job.path) and len(job.events(30201)) >= 2), "it waits", run.describe())
+    run.signal().wait()
+    t.exits(run, 75)
+    t.within(server.transcript.count(BODIES), range(2, 8), "no tight loop")
+    server.clear()
+    mark = server.transcript.mark()
+    t.exits(t.imex(*words, password=None), 0)
+    whole(t, job, server)
+    again = server.transcript.since(mark)
+    t.within(again.count(r"UID FETCH .*INTERNALDATE"), range(0, 2), "one listing of the folder")
+    t.ok(1 not in set().union(*map(named, again.commands(BODIES))), "what is there is not asked for again")
+
+
+@quirk("8b")
+def scene_opening_fails_for_a_while(t):
+    """WorkMail: EXAMINE fails when the bandwidth is used up; the folder is tried again, the account ends well."""
+    server = t.serve(house(people("a", 2)))
+    server.on(r"EXAMINE", "$TAG NO [UNAVAILABLE] Bandwidth limit, try again later\r\n", times=2)
+    job, run = extract(t, server)
+    t.exits(run, 0)
+    whole(t, job, server)
+
+
+@quirk(24)
+def scene_not_available_for_a_while(t):
+    """iCloud says so without a code: the messages are asked for again, alone, and all come."""
+    server = t.server(sample(("INBOX",), count=12))
+    server.on(BODIES, "$TAG NO Service temporarily unavailable\r\n", times=2)
+    job, run = t.extract(server)
+    t.exits(run, 0, 1)
+    t.complete(job, server)
