@@ -7,6 +7,7 @@
 
 #include "base/confine.h"
 #include "base/mem.h"
+#include "state/state.h"
 
 /* The directory of a file; NULL for none. Caller frees. */
 static char *
@@ -50,7 +51,6 @@ confined(const struct options *o, const char *dir, bool commands, struct err *er
 	const char *const dirs[] = { dir, mail, o->spool, metrics };
 	bool is; /* a kernel that cannot do it is no reason to stop */
 
-	/* Where the data base puts what does not fit into memory. */
-	(void)setenv("SQLITE_TMPDIR", dir, 1);
+	state_spill_to(dir);
 	return confine_writes(dirs, COUNT_OF(dirs), &is, err);
 }

@@ -304,3 +304,10 @@ rows_done(struct rows *r)
 {
 	free(r->item);
 }
+
+void
+state_spill_to(const char *dir)
+{
+	sqlite3_free(sqlite3_temp_directory);
+	sqlite3_temp_directory = sqlite3_mprintf("%s", dir);
+}

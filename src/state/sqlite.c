@@ -25,7 +25,8 @@ enum {
 	DB_LEAST_BYTES = 512,
 	/* Every open checks a state up to this size (some 20 ms); a larger one only a run after
 	 * an unclean end. */
-	CHECK_ALWAYS_BYTES = 32 * 1024 * 1024
+	CHECK_ALWAYS_BYTES = 32 * 1024 * 1024,
+	NEVER_SYNCED_MAX = 64 * 1024
 };
 
 /* ---- open ---- */
@@ -253,6 +254,42 @@ db_create(const struct backend *b, struct err *err)
 	return fd >= 0 ? 0 : err_set_sys(err, ERR_CREATE, "create '%s'", b->path);
 }
 
+static bool
+is_all_zeros(int fd, off_t size)
+{
+	char text[4096];
+	off_t at = 0;
+
+	while (at < size) {
+		ssize_t n = pread(fd, text, sizeof text, at);
+
+		if (n <= 0)
+			return false;
+		for (ssize_t i = 0; i < n; i++)
+			if (text[i] != 0)
+				return false;
+		at += n;
+	}
+	return true;
+}
+
+/* The power went before the first sync of a new one: its length is there, and nothing of it. So no job was begun;
+ * where there is mail, it is damaged. */
+static int
+db_empty_unsynced(const struct backend *b, int dir, struct err *err)
+{
+	AUTO(file_close) int fd = -1;
+	struct stat st;
+
+	if (db_size(b, "", &st) == 0 || st.st_size > NEVER_SYNCED_MAX ||
+	    faccessat(dir, "mail", F_OK, AT_SYMLINK_NOFOLLOW) == 0 || db_size(b, "-wal", &st) > 0)
+		return 0;
+	fd = open(b->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || fstat(fd, &st) < 0 || !is_all_zeros(fd, st.st_size))
+		return 0;
+	return ftruncate(fd, 0) == 0 ? 0 : err_set_sys(err, ERR_DISK, "empty '%s'", b->path);
+}
+
 static void
 sqlite_close(struct backend **ret)
 {
@@ -289,6 +326,8 @@ sqlite_open(struct backend **ret, const char *job_dir, bool create, struct err *
 	    db_refuse_network(dir, job_dir, err) < 0)
 		return -1;
 	if (there == 0 && db_create(b, err) < 0)
+		return -1;
+	if (there > 0 && create && db_empty_unsynced(b, dir, err) < 0)
 		return -1;
 	if (db_connect(b, err) < 0 || db_ready(b, err) < 0)
 		return -1;

@@ -192,6 +192,8 @@ void batch_numbered(struct batch *b, int64_t folder, const struct numbered *n);
 void batch_forget(struct batch *b, int64_t folder, uint32_t uid, enum verdict old);
 
 /* ---- the job ---- */
+/* Where the data base puts what does not fit into memory, from now on; before any thread opens one. */
+void state_spill_to(const char *dir);
 int state_open(
     struct state **ret, const char *job_dir, enum state_mode mode, struct err *err) WARN_UNUSED;
 /* Give back the room of what is gone, and empty the write-ahead log; open for running. Waits for its
