@@ -109,6 +109,12 @@ batch_expunged(struct batch *b, int64_t folder, uint32_t uid, enum verdict old)
 }
 
 void
+batch_mirrored(struct batch *b, int64_t folder, uint32_t uid)
+{
+	(void)batch_op(b, OP_MIRRORED, folder, uid);
+}
+
+void
 batch_forget(struct batch *b, int64_t folder, uint32_t uid, enum verdict old)
 {
 	batch_op(b, OP_FORGET, folder, uid)->old = old;

@@ -84,6 +84,8 @@ static const char *const schema_steps[] = {
 	/* 4: messages of servers without UIDs */
 	"CREATE TABLE numbered(folder INTEGER NOT NULL, uid INTEGER NOT NULL, size INTEGER, date "
 	"INTEGER, head BLOB, PRIMARY KEY(folder, uid)) WITHOUT ROWID;",
+	/* 5: copies that went as the message on the source did */
+	"ALTER TABLE folder ADD COLUMN n_mirrored INTEGER NOT NULL DEFAULT 0;",
 };
 
 const int schema_version = (int)COUNT_OF(schema_steps);

@@ -82,6 +82,7 @@ struct folder_rec {
 	uint64_t listed; /* rows that are not expunged */
 	uint64_t verdicts[VERDICTS]; /* of those */
 	uint64_t expunged; /* stored once, no longer on the source */
+	uint64_t mirrored; /* of those, that have no copy any more: it was removed, too */
 	uint64_t bytes; /* wire octets of the listed ones that have a file */
 	bool has_problems; /* read from the state only */
 };
@@ -90,7 +91,7 @@ struct folder_rec {
 struct tally {
 	int64_t account;
 	uint64_t folders, proved; /* of those that are not excluded */
-	uint64_t listed, verdicts[VERDICTS], expunged, bytes;
+	uint64_t listed, verdicts[VERDICTS], expunged, mirrored, bytes;
 };
 
 /* What people need to find a message again (rules.md 1.7). */
@@ -145,6 +146,9 @@ void batch_message(struct batch *b, int64_t folder, const struct msg *m, enum ve
 void batch_flags(
     struct batch *b, int64_t folder, uint32_t uid, const struct flags *now, uint64_t modseq);
 void batch_expunged(struct batch *b, int64_t folder, uint32_t uid, enum verdict old);
+/* Of an expunged row whose copy is gone, too (--mirror): verdict gone, no copy on a server any more,
+ * the digest stays. Not remembered as batch_forget does: no copy of it is left to be paired. */
+void batch_mirrored(struct batch *b, int64_t folder, uint32_t uid);
 void batch_problem(struct batch *b, const struct problem *p);
 void batch_problem_solved(struct batch *b, int64_t folder, uint32_t uid);
 void
