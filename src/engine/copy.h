@@ -209,6 +209,10 @@ int lane_take_answers(struct lane *l, struct err *err) WARN_UNUSED; /* copy.c */
 int lane_delete_extra(struct lane *l, struct plan *plan, const char *account_dir,
     struct err *err) WARN_UNUSED;
 
+/* mirror.c: after all folders are closed, too. What the source has expunged goes from the copies; what
+ * stays of that is a standing warning of its folder. */
+int lane_mirror(struct lane *l, struct plan *plan, const char *account_dir, struct err *err) WARN_UNUSED;
+
 /* closing.c */
 /* What an earlier run owes, or this one before it lost the connection, is paid before the flags are
  * read again. known: NULL: the folder is new in this run. */
