@@ -177,6 +177,8 @@ const struct folder_rec *
 lane_known(const struct lane *l, struct slice name, const uint32_t *uidvalidity);
 int lane_rec_start(
     struct lane *l, const struct planned *f, uint32_t uidvalidity, struct err *err) WARN_UNUSED;
+/* The record gets the id of the folder that was entered (OBJECTID), if it has one. */
+void lane_take_id(struct lane *l);
 /* Nothing to do by the counts alone (rules.md 1.6). */
 bool lane_unchanged(
     const struct lane *l, const struct folder *f, const struct folder_rec *r);

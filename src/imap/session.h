@@ -152,5 +152,8 @@ enum { FOLDERS_MAX = 100000 };
 void folder_list_done(struct folder_list *l);
 int sess_folders(struct sess *s, bool want_sizes, struct arena *a, struct folder_list *ret,
     struct err *err) WARN_UNUSED;
+/* Fill in their ids (OBJECTID, RFC 8474), with texts in `a`; NULL where none is told. No folder is open. */
+int sess_mailbox_ids(struct sess *s, struct folder *const *folder, size_t n, struct arena *a,
+    struct err *err) WARN_UNUSED;
 
 #endif

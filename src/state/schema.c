@@ -86,6 +86,8 @@ static const char *const schema_steps[] = {
 	"INTEGER, head BLOB, PRIMARY KEY(folder, uid)) WITHOUT ROWID;",
 	/* 5: copies that went as the message on the source did */
 	"ALTER TABLE folder ADD COLUMN n_mirrored INTEGER NOT NULL DEFAULT 0;",
+	/* 6: folders that are known by an id (OBJECTID) */
+	"ALTER TABLE folder ADD COLUMN mailbox_id TEXT;",
 };
 
 const int schema_version = (int)COUNT_OF(schema_steps);

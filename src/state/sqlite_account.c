@@ -360,13 +360,17 @@ folder_read(const struct query *q, struct arena *a, struct folder_rec *ret, bool
 		ret->verdicts[v] = (uint64_t)col_int(q, 27 + v);
 	ret->has_problems = col_int(q, 27 + VERDICTS) != 0;
 	ret->mirrored = (uint64_t)col_int(q, 28 + VERDICTS);
+	ret->mailbox_id = col_text(q, 29 + VERDICTS, a, full);
 }
 
 int
 sqlite_folders(struct backend *b, int64_t account, struct arena *a, struct folder_rec **ret,
     size_t *ret_len, struct err *err)
 {
-	AUTO(query_done) struct query q = query_start(b, b->version < 5 ? STMT_FOLDERS_4 : STMT_FOLDERS);
+	AUTO(query_done) struct query q = query_start(b,
+	    b->version < 5   ? STMT_FOLDERS_4
+	    : b->version < 6 ? STMT_FOLDERS_5
+			     : STMT_FOLDERS);
 	AUTO(rows_done) struct rows rows = { .each = sizeof **ret };
 	bool full = false;
 	int rc;

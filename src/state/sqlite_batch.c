@@ -384,6 +384,7 @@ apply_folder(struct apply *a, const struct op *op, struct err *err)
 	query_int(&q, p->late);
 	query_int(&q, p->carried);
 	query_text(&q, p->why);
+	query_text(&q, r->mailbox_id);
 	return query_run(&q, err);
 }
 

@@ -72,6 +72,7 @@ struct folder_rec {
 	const char *path; /* directory below mail/ACCOUNT; "" is the root */
 	const char *mark; /* what the sink wants back when it opens the folder again; "" at first */
 	bool name_mapped;
+	const char *mailbox_id; /* of OBJECTID (RFC 8474), as last told; NULL: never */
 	/* proof and change detection; of the last complete pass */
 	uint32_t uidvalidity, uidnext, messages;
 	uint64_t highestmodseq;
@@ -292,11 +293,10 @@ int state_tallies(struct state *t, struct arena *a, struct tally **ret, size_t *
 int state_folders(struct state *t, int64_t account, struct arena *a, struct folder_rec **ret,
     size_t *ret_len, struct err *err) WARN_UNUSED;
 /* Find (account, name, uidvalidity) or add it. In: what the source says (delim, special_use,
- * subscribed, name_mapped, excluded) and, for a new one, path and mark; out: all fields as the
- * state has them. Another UIDVALIDITY of the same name that was current is marked vanished, a
- * vanished one that is back is current again. UIDVALIDITY 0 (unknown) finds the current one of
- * the name; a folder added with 0 takes the first one known while it has no messages. Durable on
- * return; nothing is written when nothing changed. */
+ * subscribed, name_mapped, excluded) and, for a new one, path and mark; out: all fields as the state has them. Another UIDVALIDITY of the same name that was current
+ * is marked vanished, a vanished one that is back is current again. UIDVALIDITY 0 (unknown) finds the
+ * current one of the name; a folder added with 0 takes the first one known while it has no messages.
+ * Durable on return; nothing is written when nothing changed. */
 int state_folder(struct state *t, const struct lease *l, struct folder_rec *io, struct arena *a,
     struct err *err) WARN_UNUSED;
 /* The same for many in one commit; after -1 the records are not to be used. */

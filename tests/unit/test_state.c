@@ -308,9 +308,19 @@ folder_takes_what_the_source_says_now(void **state)
 	struct folder_rec got = job_look(job, f.id);
 	assert_string_equal(got.special_use, "\\Sent");
 	assert_true(got.subscribed && got.name_mapped && got.excluded && got.delim == '.');
+	assert_null(got.mailbox_id);
 	f.special_use = NULL;
 	OK(state_folder(job->state, &job->lease, &f, &job->arena, &job->err));
 	assert_null(job_look(job, f.id).special_use);
+
+	struct batch *b = batch_new();
+
+	f.mailbox_id = "F1";
+	batch_folder(b, &f);
+	f.mailbox_id = NULL;	/* not told: what was told stays */
+	batch_folder(b, &f);
+	job_put(job, b);
+	assert_string_equal(job_look(job, f.id).mailbox_id, "F1");
 }
 
 static void
@@ -865,7 +875,8 @@ reader_learns_the_birth_from_an_older_state(void **state)
 	    "ALTER TABLE account DROP COLUMN day; ALTER TABLE account DROP COLUMN bytes_day;"
 	    "ALTER TABLE account DROP COLUMN bytes_known; ALTER TABLE run DROP COLUMN who;"
 	    "ALTER TABLE run DROP COLUMN host; ALTER TABLE run DROP COLUMN pid;"
-	    "ALTER TABLE folder DROP COLUMN n_mirrored; PRAGMA user_version=1";
+	    "ALTER TABLE folder DROP COLUMN n_mirrored; ALTER TABLE folder DROP COLUMN mailbox_id;"
+	    "PRAGMA user_version=1";
 	struct job *job = *state;
 	struct account_rec *account;
 	struct folder_rec *folder;
