@@ -166,7 +166,7 @@ remove_group(struct mirror *m, struct removal_group *g, struct going *x, const s
 		mirror_gone(m, rec, &x->row[i]);
 	}
 	if ((last && l->sink_ops->finish(l->sink, l->at, rec, &feed, err) < 0) ||
-	    lane_flush(l, false, err) < 0)
+	    lane_flush(l, true, err) < 0)
 		return -1;
 	removal_group_told(&m->r, g);
 	removal_group_reset(g);

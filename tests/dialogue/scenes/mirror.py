@@ -4,6 +4,7 @@ import hashlib
 import json
 
 import sidecar
+from people import *
 from scene import *
 
 REMOVED, LEFT = 30066, 30067
@@ -263,6 +264,67 @@ def scene_many(t):
     t.equal(len(job.events(REMOVED)), len(octets), "events of removal")
     kept(t, job, octets)
     verified(t, server, job)
+
+
+def scene_several_connections(t):
+    """Each has had its folders open; one removes."""
+    server = t.server(sample(("INBOX", "A", "B", "C"), count=12))
+    job = t.first_run(server, "--connections", "3")
+    for folder in ("INBOX", "A", "B", "C"):
+        gone(server, 7, folder=folder)
+        fill(server.store[folder], 2, "new")
+    mirrored(t, server, job, "--connections", "3")
+    t.complete(job, server)
+    t.equal(len(job.events(REMOVED)), 4, "events of removal")
+    verified(t, server, job)
+
+
+def scene_a_large_one(t):
+    """More than is held in memory, and one that is stored as it came."""
+    for words in ((), EML):
+        server = t.server(sample(("INBOX",), count=30))
+        big = b"Subject: big\r\n\r\n" + b"0123456789 abcdefghijklmnopqrstuvwxyz\r\n" * 60000
+        for raw in (big, big + b"bare LF\n"):
+            server.store["INBOX"].add(raw, ("\\Seen", "$Big"))
+        job, run = t.extract(server, *words)
+        t.exits(run, 0)
+        octets = gone(server, 31, 32)
+        mirrored(t, server, job)
+        kept(t, job, octets)
+        verified(t, server, job)
+
+
+def scene_a_list(t):
+    """Each account by itself; they share one list of what was removed."""
+    server = t.serve(house(people("m", 3, count=10)))
+    users, job = listed(t, server), Job(t)
+    t.exits(t.imex("extract", "--users", users, "--to", job, *t.options(server)), 0)
+    for login in ("m1", "m2"):
+        server.accounts[login]["INBOX"].remove(3)
+    run = t.imex("extract", "--users", users, "--to", job, "--mirror", *t.options(server))
+    t.exits(run, 0)
+    with open(os.path.join(job.path, "removed.jsonl"), encoding="utf-8") as file:
+        t.equal(sorted(json.loads(line)["account"] for line in file), ["m1", "m2"], "accounts of the list")
+    t.exits(t.imex("verify", job), 0)
+
+
+def told(job, number):
+    try:
+        return job.events(number)
+    except ValueError:      # a line that is just being written
+        return []
+
+
+def scene_watched(t):
+    """What is deleted while the account is watched goes at once."""
+    server = t.server(sample(("INBOX",), count=30))
+    job, run = t.start_extract(server, "--mirror", "--watch", "--watch-idle", "0", "--watch-poll", "200ms", timeout=90)
+    t.must(t.until(lambda: told(job, 30220), 40), "the watch begins")
+    with server.store.lock:
+        server.store["INBOX"].remove(4)
+    t.ok(t.until(lambda: told(job, REMOVED), 40), "it is removed")
+    t.exits(run.signal(signal.SIGTERM).wait(), 0)
+    t.complete(job, server)
 
 
 def scene_another_uidvalidity(t):
