@@ -1,18 +1,18 @@
 """imex killed while it removes what the source has deleted (--mirror), from files and from a server: what
 is gone is kept, octet for octet and listed; the next run ends as one that nothing has disturbed."""
 
-import json
 import os
 
 import shim
 from forms import EML, MAILDIR
 from lab import Lab
 from model import Server
-from moving import SENDS, TRIES, TURNS, Ground, Site
+from moving import TRIES, Ground, Site
 from plan import HOWS, each
+from removing import kept, killed_in
 from store import Store, fill
 
-POINTS = int(os.environ.get("CRASH_POINTS", "6"))
+POINTS = int(os.environ.get("CRASH_POINTS", "4"))
 MANY = 680      # of which more go than are removed together
 
 
@@ -27,18 +27,6 @@ def delete(store):
     for uid in range(1, MANY, 10):
         store["INBOX"].remove(uid)
     store["Archive"].remove(20)
-
-
-def kept(job):
-    """Octets that the list tells of and a file holds."""
-    found, path = [], os.path.join(job, "removed.jsonl")
-    if os.path.exists(path):
-        with open(path, encoding="utf-8") as file:
-            lines = [json.loads(line) for line in file if line.endswith("\n")]
-        for line in lines:
-            with open(os.path.join(job, line["file"]), "rb") as file:
-                found.append(file.read())
-    return found
 
 
 class Files(Lab):
@@ -126,18 +114,7 @@ class Yard(Ground):
 
 
 def from_a_server(t):
-    yard = Yard(t, Store)
-    _, calls = yard.undisturbed(do="count", data=True)
-    calls = [c for c in calls if c.op in SENDS]
-    first = next(n for n, c in enumerate(calls) if c.op == shim.SEND and b"RFC822.SIZE BODY" in c.data)
-
-    def work(site, point):
-        how, at = point
-        done = site.run(do=how, at=at, only=SENDS, like="/")
-        site.judge(yard.tally, f"{how} {done.struck or at}")
-    places = [(how, first + n) for how in TURNS for n in each(len(calls) - first, f"mirror {how}", POINTS)]
-    yard.all(work, places)
-    t.ok(yard.tally.kills >= len(places) * 0.7, "it was killed", yard.tally)
+    killed_in(t, Yard(t, Store), "mirror", POINTS * 2)
 
 
 def tests():
