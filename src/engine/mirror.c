@@ -127,6 +127,8 @@ uncertain(struct mirror *m, const struct folder_rec *rec, const char **ret, stru
 	*ret = NULL;
 	if (!rec->proof.proved)
 		*ret = "it is not proved complete";
+	else if (rec->uidvalidity == 0)
+		*ret = "the source gives no UIDVALIDITY, so nobody tells which messages are gone";
 	else if (lane_intends(l) && !l->sink_ops->removes(l->sink))
 		*ret = "the server has no UIDPLUS, so no message can be removed alone";
 	else if (lane_intends(l) && removal_doubts(&m->r, rec, &doubts, err) < 0)
