@@ -176,6 +176,8 @@ const struct option_row option_table[] = {
 	{ "delete-extra", 0, OPT_FLAG, CMD_PLACES & ~CMD_CONTROL, KEPT_OF_JOB, AT(delete_extra),
 	    NULL, NULL, 0, 0,
 	    "remove from DEST what the source has not, up to a tenth of a folder" },
+	{ "mirror", 0, OPT_FLAG, CMD_EXTRACT | CMD_MIGRATE, KEPT_NOT, AT(mirror), NULL, NULL, 0, 0,
+	    "remove the copies of what SOURCE has deleted" },
 	{ "spool", 0, OPT_FILE, CMD_PLACES & ~CMD_CHECK, KEPT_OF_JOB, AT(spool), "DIR", NULL, 0, 0,
 	    "large messages that must be whole before they are sent wait there; default: DIR" },
 	{ "yes", 'y', OPT_FLAG, CMD_UNDO, KEPT_NOT, AT(yes), NULL, NULL, 0, 0,

@@ -505,6 +505,13 @@ options_fit(const struct options *o, struct err *err)
 		    o->users || o->command->bit == CMD_CONTROL ? UINT_MAX : EXCHANGE },
 	};
 
+	/* Wherever it was said: what it asks for cannot be done. */
+	if (o->mirror && o->command->bit == CMD_EXTRACT && o->format != FORMAT_MAILDIR &&
+	    o->format != FORMAT_EML)
+		return err_set(err, ERR_USAGE,
+		    "--mirror is for --format maildir and eml: single messages are not taken out of what "
+		    "is stored as %s; without it what the source has deleted is kept and told in the report",
+		    format_words[o->format]);
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
 		if (option_is_for(o, rows[i].field, rows[i].name, rows[i].formats, rows[i].words,
 			err) < 0)

@@ -86,7 +86,7 @@ struct options {
 	bool acl, metadata;
 	bool dest_insecure_plaintext, dest_insecure_tls, yes;
 	int64_t doubt_wait_ms;
-	bool delete_extra;
+	bool delete_extra, mirror;
 	/* Of a row of a list of users: wins over all ways, borrowed, not an option. */
 	const struct secret *password, *dest_password;
 	const char *password_from;	/* for people */

@@ -96,6 +96,7 @@ origin_job(const struct origin *g, const struct options *o, struct job *ret)
 	origin_options(o, ret);
 	ret->no_source_writes = o->no_source_writes;
 	ret->list_all = o->list_all;
+	ret->mirror = o->mirror;
 	ret->connections = o->connections;
 	ret->insecure_told = o->insecure_tls || ret->source.tls == TLS_NONE;
 }

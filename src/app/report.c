@@ -63,6 +63,7 @@ tally_folder(struct tally *sum, const struct folder_rec *f)
 		.proved = !f->excluded && f->proof.proved,
 		.listed = f->listed,
 		.expunged = f->expunged,
+		.mirrored = f->mirrored,
 		.bytes = f->bytes,
 	};
 
@@ -77,6 +78,7 @@ tally_add(struct tally *sum, const struct tally *one)
 	sum->proved += one->proved;
 	sum->listed += one->listed;
 	sum->expunged += one->expunged;
+	sum->mirrored += one->mirrored;
 	sum->bytes += one->bytes;
 	for (size_t i = 0; i < VERDICTS; i++)
 		sum->verdicts[i] += one->verdicts[i];

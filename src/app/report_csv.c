@@ -11,7 +11,7 @@
 static const char heading[] =
     "account,folder,path,uidvalidity,listed,stored,excluded,gone,phantom,reconstructed,"
     "header-only,placeholder,refused,failed,expunged,bytes,proved,uidnext,at,why,vanished,excluded-why,"
-    "destination,destination-folder\r\n";
+    "destination,destination-folder,mirrored\r\n";
 
 void
 csv_field(struct out *o, const char *text)
@@ -83,7 +83,7 @@ csv_folder(const struct report *r, const struct account_rec *a, const struct fol
 	csv_field(o, dest ? dest : "");
 	out_str(o, ",");
 	csv_field(o, dest && *f->path ? report_name(f->path, &name) : "");
-	out_str(o, "\r\n");
+	out_printf(o, ",%llu\r\n", (unsigned long long)f->mirrored);
 	buf_done(&name);
 	return rc;
 }

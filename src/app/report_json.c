@@ -125,6 +125,7 @@ json_folder(
 	json_put_u64(b, "listed", f->listed);
 	json_verdicts(b, f->verdicts);
 	json_put_u64(b, "expunged", f->expunged);
+	json_put_u64(b, "mirrored", f->mirrored);
 	json_put_u64(b, "bytes", f->bytes);
 	json_put_bool(b, "proved", f->proof.proved);
 	json_proof(b, &f->proof);
@@ -252,6 +253,7 @@ json_totals(struct buf *b, const struct report *r, const struct tally *sum)
 	json_put_u64(b, "listed", sum->listed);
 	json_verdicts(b, sum->verdicts);
 	json_put_u64(b, "expunged", sum->expunged);
+	json_put_u64(b, "mirrored", sum->mirrored);
 	json_put_u64(b, "bytes", sum->bytes);
 	json_close(b);
 }

@@ -73,9 +73,11 @@ text_verdicts(struct out *o, const struct folder_rec *f)
 	else if (f->listed == 0)
 		out_str(o, "nothing to store");
 	out_str(o, "\n");
-	if (f->expunged > 0)
-		out_printf(
-		    o, "    kept although deleted on the server since: %" PRIu64 "\n", f->expunged);
+	if (f->expunged > f->mirrored)
+		out_printf(o, "    kept although deleted on the server since: %" PRIu64 "\n",
+		    f->expunged - f->mirrored);
+	if (f->mirrored > 0)
+		out_printf(o, "    removed, as deleted on the server since: %" PRIu64 "\n", f->mirrored);
 }
 
 /* Each of them, as ranges of UIDs: they may be many. */

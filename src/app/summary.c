@@ -33,6 +33,10 @@ summary_numbers(const struct summary *s, const struct account_rec *a, const stru
 		human_count(sum->verdicts[VERDICT_EXCLUDED], listed);
 		out_printf(o, "  excluded  %s by the selection\n", listed);
 	}
+	if (sum->mirrored > 0) {
+		human_count(sum->mirrored, listed);
+		out_printf(o, "  removed   %s that the source has deleted (--mirror)\n", listed);
+	}
 	summary_not_good(sum, o);
 	if (s->verified)
 		out_str(o, "  verified  every file that was stored was read back and is right\n");

@@ -509,6 +509,7 @@ open_folder(struct lane *l, struct err *err)
 		return -1;
 	/* Entered again, its numbers would be old. */
 	l->plan->rec = NULL;
+	lane_take_id(l);
 	if (l->rec.mark[0] == '\0')
 		l->rec.mark = mark_before(l);
 	l->rec.excluded = l->rec.vanished = false;

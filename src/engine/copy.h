@@ -177,6 +177,8 @@ const struct folder_rec *
 lane_known(const struct lane *l, struct slice name, const uint32_t *uidvalidity);
 int lane_rec_start(
     struct lane *l, const struct planned *f, uint32_t uidvalidity, struct err *err) WARN_UNUSED;
+/* The record gets the id of the folder that was entered (OBJECTID), if it has one. */
+void lane_take_id(struct lane *l);
 /* Nothing to do by the counts alone (rules.md 1.6). */
 bool lane_unchanged(
     const struct lane *l, const struct folder *f, const struct folder_rec *r);
@@ -208,6 +210,10 @@ int lane_take_answers(struct lane *l, struct err *err) WARN_UNUSED; /* copy.c */
  * standing warning of its folder, not an error. */
 int lane_delete_extra(struct lane *l, struct plan *plan, const char *account_dir,
     struct err *err) WARN_UNUSED;
+
+/* mirror.c: after all folders are closed, too. What the source has expunged goes from the copies; what
+ * stays of that is a standing warning of its folder. */
+int lane_mirror(struct lane *l, struct plan *plan, const char *account_dir, struct err *err) WARN_UNUSED;
 
 /* closing.c */
 /* What an earlier run owes, or this one before it lost the connection, is paid before the flags are

@@ -230,6 +230,8 @@ run_account(struct run *r, struct runner *u, struct err *err)
 		    "'%s'", r->exchange.smtp_address);
 	if (copy_extras(u, err) < 0 || run_lanes(r, u, err) < 0)
 		return -1;
+	if (r->job->mirror && lane_mirror(l, &r->plan, r->account_dir, err) < 0)
+		return -1;
 	if (r->job->dest != NULL && r->job->dest->delete_extra &&
 	    lane_delete_extra(l, &r->plan, r->account_dir, err) < 0)
 		return -1;

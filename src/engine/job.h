@@ -96,6 +96,8 @@ struct job {
 	struct writing writing;
 	bool no_source_writes; /* skip body forms that set \Seen */
 	bool list_all; /* what the server tells of changes does not count: each folder is listed */
+	bool mirror; /* what the source has expunged goes from the copy, too (files: of a sink with
+			SINK_REMOVES alone) */
 	bool retry; /* messages that the destination has refused go once more (dest alone) */
 	bool no_subjects; /* no From, Subject in reports */
 	unsigned connections; /* per account; 0: one, more when latency pays */

@@ -106,6 +106,18 @@ lane_rec_start(struct lane *l, const struct planned *f, uint32_t uidvalidity, st
 	return state_folder(l->job->state, &l->lease, &l->rec, rec_arena(l), err);
 }
 
+void
+lane_take_id(struct lane *l)
+{
+	const char *id, *now = l->head.mailbox_id;
+
+	if (*now == '\0' || (l->rec.mailbox_id != NULL && strcmp(l->rec.mailbox_id, now) == 0))
+		return;
+	id = arena_copy(rec_arena(l), slice_str(l->head.mailbox_id));
+	if (id != NULL)
+		l->rec.mailbox_id = id;
+}
+
 int
 lane_record(struct lane *l, struct planned *f, const char *failed, struct err *err)
 {

@@ -131,6 +131,18 @@ append_lines(struct removed *r, struct err *err)
 
 /* ---- messages ---- */
 
+/* The file's time is the internal date, as that is what an import takes for it. */
+static int
+set_date(int dir, const char *name, const struct kept_copy *copy, struct err *err)
+{
+	struct timespec at = { .tv_sec = date_stamp(&copy->date) };
+	struct timespec times[2] = { at, at };
+
+	if (!copy->date.known || utimensat(dir, name, times, 0) == 0)
+		return 0;
+	return err_set_sys(err, ERR_DISK, "cannot set the date of '%s'", name);
+}
+
 int
 removed_save(struct removed *r, uint32_t uid, const struct kept_copy *copy,
     const struct header_facts *head, struct spool *body, struct arena *a, const char **ret_file,
@@ -142,7 +154,7 @@ removed_save(struct removed *r, uint32_t uid, const struct kept_copy *copy,
 	*ret_file = arena_printf(a, "%s/%s", r->sub, name);
 	if (*ret_file == NULL)
 		return err_set(err, ERR_CREATE, "a folder name is too long");
-	if (spool_save(body, r->dir, name, err) < 0)
+	if (spool_save(body, r->dir, name, err) < 0 || set_date(r->dir, name, copy, err) < 0)
 		return -1;
 	put_line(r, uid, copy, head, *ret_file);
 	return r->lines.full ? err_set(err, ERR_FULL, "no memory for the list of what is removed")

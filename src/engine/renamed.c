@@ -186,6 +186,17 @@ is_inbox(const char *name)
 	return strcasecmp(name, "INBOX") == 0;
 }
 
+/* What the ids of a folder and a record say (OBJECTID); where one of them has none: nothing. */
+enum id_says { ID_UNKNOWN, ID_SAME, ID_OTHER };
+
+static enum id_says
+compare_ids(const struct folder *f, const struct folder_rec *rec)
+{
+	if (f->mailbox_id == NULL || rec->mailbox_id == NULL)
+		return ID_UNKNOWN;
+	return strcmp(f->mailbox_id, rec->mailbox_id) == 0 ? ID_SAME : ID_OTHER;
+}
+
 /* Under its name; another folder may have that now, with numbers of its own. */
 static bool
 is_listed(const struct run *r, const struct folder_rec *rec)
@@ -214,17 +225,66 @@ is_lost(const struct run *r, const struct folder_rec *rec)
 }
 
 static bool
+is_new(const struct run *r, const struct planned *f)
+{
+	for (size_t i = 0; i < r->n_known; i++)
+		if (slice_eq(f->folder.name, r->known[i].name))
+			return false;
+	return !f->excluded && !slice_eq_nocase(f->folder.name, "INBOX");
+}
+
+static bool
 may_be(const struct run *r, const struct planned *f, const struct folder_rec *rec)
 {
 	const struct folder_counts *c = &f->folder.counts;
 
-	if (f->excluded || c->uidvalidity != rec->uidvalidity || c->uidnext < rec->uidnext ||
-	    c->messages == 0)
+	if (c->uidvalidity != rec->uidvalidity || c->uidnext < rec->uidnext ||
+	    compare_ids(&f->folder, rec) == ID_OTHER)
 		return false;
-	for (size_t i = 0; i < r->n_known; i++)
-		if (slice_eq(f->folder.name, r->known[i].name))
-			return false;
-	return !slice_eq_nocase(f->folder.name, "INBOX");
+	if (c->messages == 0 && compare_ids(&f->folder, rec) == ID_UNKNOWN)
+		return false;
+	return is_new(r, f);
+}
+
+/* The ids of folders that are new, where one that is lost has an id. */
+static int
+ask_ids(struct run *r, struct lane *l, const struct lost *lost, size_t n_lost, struct err *err)
+{
+	struct folder **ask;
+	size_t n = 0;
+	bool needed = false;
+	int rc = 0;
+
+	for (size_t i = 0; i < n_lost; i++)
+		needed |= lost[i].rec->mailbox_id != NULL;
+	if (!needed || l->source_ops->ids == NULL)
+		return 0;
+	ask = mem_resize(NULL, r->plan.len + 1, sizeof(*ask));
+	for (size_t i = 0; i < r->plan.len; i++)
+		if (is_new(r, &r->plan.folder[i]))
+			ask[n++] = &r->plan.folder[i].folder;
+	if (n > 0)
+		rc = l->source_ops->ids(l->source, ask, n, &r->plan.arena, err);
+	free(ask);
+	return rc;
+}
+
+/* The one folder that has the record's id. Of two with one id neither is believed. */
+static struct planned *
+with_its_id(struct run *r, const struct folder_rec *rec)
+{
+	struct planned *found = NULL;
+
+	for (size_t i = 0; i < r->plan.len; i++) {
+		struct planned *f = &r->plan.folder[i];
+
+		if (compare_ids(&f->folder, rec) != ID_SAME)
+			continue;
+		if (found != NULL)
+			return NULL;
+		found = f;
+	}
+	return found != NULL && may_be(r, found, rec) ? found : NULL;
 }
 
 /* The one folder that this record is of. */
@@ -232,6 +292,9 @@ static int
 look_for(struct run *r, struct lane *l, struct lost *x, struct err *err)
 {
 	size_t n = 0, found = 0;
+
+	if ((x->now = with_its_id(r, x->rec)) != NULL)
+		return 0;
 
 	for (size_t i = 0; i < r->plan.len; i++)
 		n += may_be(r, &r->plan.folder[i], x->rec);
@@ -326,6 +389,8 @@ take_over(struct run *r, struct lane *l, struct lost *x, struct err *err)
 static int
 find_all(struct run *r, struct lane *l, struct lost *lost, size_t n, struct err *err)
 {
+	if (ask_ids(r, l, lost, n, err) < 0)
+		return -1;
 	for (size_t i = 0; i < n; i++)
 		if (look_for(r, l, &lost[i], err) < 0)
 			return -1;

@@ -5,7 +5,10 @@
  * this holds: the old name is not listed (or has another UIDVALIDITY), the new one has no record;
  * UIDVALIDITY is the same and UIDNEXT has not gone back; each message listed under the new name has the size and the internal date of its
  * row, and one that has no row is new; RENAMED_BODIES of them, the first, the last and one between, are
- * fetched and have the SHA-256 of their rows. Where two folders match one, none does: it is copied as a
+ * fetched and have the SHA-256 of their rows. A server with OBJECTID (RFC 8474) gives each folder an id that
+ * it keeps under another name. EXAMINE tells it for the record; the ids of new folders are asked for when one
+ * is gone: the one with the id and the UIDVALIDITY of the record is it, without being looked into, and one
+ * with another id is not, whatever its UIDs are. Where two folders match one, none does: it is copied as a
  * new one, which costs time and loses nothing.
  *
  * On a Maildir the directory is renamed too, since a client shows its name. First a note

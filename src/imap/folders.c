@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "imap/unlisted.h"
 
-enum { ASK_ID = 1, ASK_NAMESPACE, ASK_LIST, ASK_LSUB, ASK_STATUS };
+enum { ASK_ID = 1, ASK_NAMESPACE, ASK_LIST, ASK_LSUB, ASK_STATUS, ASK_MAILBOXID };
 
 void
 folder_list_done(struct folder_list *l)
@@ -57,11 +57,14 @@ folder_list_add(struct folder_list *l, struct arena *a, const struct folder *f, 
 	struct folder copy = *f;
 	char *name = arena_copy(a, f->name);
 	char *use = f->special_use ? arena_copy(a, slice_str(f->special_use)) : NULL;
+	char *id = f->mailbox_id ? arena_copy(a, slice_str(f->mailbox_id)) : NULL;
 
-	if (l->len == FOLDERS_MAX || name == NULL || (f->special_use && use == NULL))
+	if (l->len == FOLDERS_MAX || name == NULL || (f->special_use && use == NULL) ||
+	    (f->mailbox_id && id == NULL))
 		return list_over(err);
 	copy.name = (struct slice){ name, f->name.len };
 	copy.special_use = use;
+	copy.mailbox_id = id;
 	if (l->len == l->cap) {
 		l->cap = l->cap ? l->cap * 2 : 64;
 		l->folder = mem_resize(l->folder, l->cap, sizeof(*l->folder));
@@ -541,4 +544,47 @@ sess_folders(
 	}
 	*ret = list;
 	return 0;
+}
+
+/* What is refused, or told of another folder, leaves no id. */
+static void
+apply_ids(struct flight *f, struct folder *const *folder, size_t n)
+{
+	list_order(&f->counts);
+	for (size_t i = 0; i < n; i++) {
+		struct folder *told = folder_list_find(&f->counts, folder[i]->name);
+
+		folder[i]->mailbox_id = told != NULL ? told->mailbox_id : NULL;
+	}
+}
+
+int
+sess_mailbox_ids(
+    struct sess *s, struct folder *const *folder, size_t n, struct arena *a, struct err *err)
+{
+	struct folder_list list = { 0 };
+	struct flight f = { .list = &list, .arena = a };
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < n && caps_has(&s->caps, CAP_OBJECTID); i++) {
+		struct slice name = folder[i]->name;
+
+		/* As with counts: a literal would stop the flight. */
+		if (!sess_name_is_plain(name))
+			continue;
+		if (!sess_room(s, name.len * 2 + 100))
+			rc = land(s, &f, err);
+		/* By itself: Cyrus 3.6 gives octets of its memory for an id that is asked for
+		 * beside SIZE or UIDNEXT. */
+		if (rc == 0)
+			rc = sess_send_named(s, ASK_MAILBOXID, NULL, "STATUS", name, "(MAILBOXID)", err);
+	}
+	if (rc == 0)
+		rc = land(s, &f, err);
+	if (rc == 0)
+		apply_ids(&f, folder, n);
+	folder_list_done(&list);
+	folder_list_done(&f.counts);
+	folder_list_done(&f.lsub);
+	return rc;
 }

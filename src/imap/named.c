@@ -132,6 +132,8 @@ head_code(const struct resp *r, struct folder_head *h)
 		h->highestmodseq = r->code_num;
 	else if (r->code == CODE_READ_ONLY)
 		h->read_only = true;
+	else if (r->code == CODE_MAILBOXID)
+		snprintf(h->mailbox_id, sizeof(h->mailbox_id), "%.*s", SLICE_ARG(r->code_text));
 }
 
 static int

@@ -108,7 +108,31 @@ static const struct {
 	{ "ALREADYEXISTS", CODE_ALREADYEXISTS, false },
 	{ "PERMANENTFLAGS", CODE_PERMANENTFLAGS, false },
 	{ "NOTIFICATIONOVERFLOW", CODE_NOTIFICATIONOVERFLOW, false },
+	{ "MAILBOXID", CODE_MAILBOXID, false },
 };
+
+bool
+objectid_valid(struct slice text)
+{
+	static const char all[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+
+	for (size_t i = 0; i < text.len; i++)
+		if (text.data[i] == '\0' || strchr(all, text.data[i]) == NULL)
+			return false;
+	return text.len > 0 && text.len <= MAILBOX_ID_MAX;
+}
+
+/* "(F123)" becomes what is inside. */
+static bool
+mailbox_id(struct slice *io)
+{
+	struct slice inside = { io->data + 1, io->len - 2 };
+
+	if (io->len < 2 || io->data[0] != '(' || io->data[io->len - 1] != ')' || !objectid_valid(inside))
+		return false;
+	*io = inside;
+	return true;
+}
 
 /* "[CODE args] text" over the text of a status response; a bracket that never closes is plain text.
  */
@@ -142,6 +166,8 @@ status_code(struct resp *ret)
 			ret->code = CODE_OTHER;
 		if (ret->code == CODE_UIDVALIDITY)
 			ret->code_num = uidvalidity_fold(ret->code_num);
+		if (ret->code == CODE_MAILBOXID && !mailbox_id(&ret->code_text))
+			ret->code = CODE_OTHER;
 	}
 
 	size_t skip = (size_t)(close - t.data) + 1;

@@ -74,7 +74,8 @@ enum resp_code {
 	CODE_TOOBIG,
 	CODE_ALREADYEXISTS,
 	CODE_PERMANENTFLAGS,
-	CODE_NOTIFICATIONOVERFLOW
+	CODE_NOTIFICATIONOVERFLOW,
+	CODE_MAILBOXID /* code_text: the id, checked */
 };
 
 enum body_part { PART_WHOLE, PART_HEADER, PART_TEXT, PART_OTHER };
@@ -153,6 +154,8 @@ int resp_more(struct reader *r, struct resp *io, struct err *err) WARN_UNUSED;
 /* Some servers count milliseconds and send more than 32 bits (quirks row 47): both halves count,
  * never 0. */
 uint32_t uidvalidity_fold(uint64_t v);
+/* Is it an id as RFC 8474 has them: up to MAILBOX_ID_MAX of A-Z a-z 0-9 _ -? */
+bool objectid_valid(struct slice text);
 /* The octets of the response, bodies left out, at most LEX_TAPE_MAX. */
 struct slice reader_tape(const struct reader *r);
 const char *resp_state_name(enum resp_state s);

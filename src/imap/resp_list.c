@@ -216,6 +216,33 @@ count_item(struct slice item, uint64_t v, struct folder_counts *c)
 	}
 }
 
+/* MAILBOXID (F123), from the bracket on; what is no id is as if it had not been sent. */
+static int
+count_id(struct lex *l, struct folder *f, struct err *err)
+{
+	char id[MAILBOX_ID_MAX + 2];
+	struct slice text = { id, 0 };
+	bool whole;
+	char c;
+
+	lex_take(l);
+	for (;;) {
+		if (lex_peek(l, &c, err) < 0)
+			return -1;
+		if (!objectid_valid((struct slice){ &c, 1 }) || text.len == sizeof(id))
+			break;
+		lex_take(l);
+		id[text.len++] = c;
+	}
+	for (whole = c == ')'; c != ')';)
+		if (lex_skip_value(l, err) < 0 || lex_blanks(l, err) < 0 || lex_peek(l, &c, err) < 0)
+			return -1;
+	lex_take(l);
+	if (whole && objectid_valid(text) && (f->mailbox_id = arena_copy(l->arena, text)) == NULL)
+		return resp_no_room(err);
+	return 0;
+}
+
 int
 resp_read_counts(struct lex *l, struct resp *ret, struct err *err)
 {
@@ -236,7 +263,8 @@ resp_read_counts(struct lex *l, struct resp *ret, struct err *err)
 		    lex_peek(l, &c, err) < 0)
 			return -1;
 		if (c == '(') {
-			if (lex_skip_value(l, err) < 0)
+			if ((slice_eq_nocase(item, "MAILBOXID") ? count_id(l, &ret->folder, err)
+								 : lex_skip_value(l, err)) < 0)
 				return -1;
 			continue;
 		}

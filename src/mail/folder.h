@@ -26,6 +26,8 @@ struct folder_counts {
 	uint64_t append_limit;	/* octets of the largest message it takes (RFC 7889); 0: none told */
 };
 
+enum { MAILBOX_ID_MAX = 255 };
+
 struct folder {
 	struct slice name;	/* octets of the wire, modified UTF-7 as a rule; in the arena of the list */
 	char delim;		/* 0: flat */
@@ -34,6 +36,7 @@ struct folder {
 	struct slice prefix;	/* of the account's personal namespace, also when `name` does not start with it
 				 * (maildir_name then keeps "shared.x" and "INBOX.shared.x" apart); may be empty */
 	struct folder_counts counts;
+	const char *mailbox_id;	/* OBJECTID (RFC 8474): the same whatever the folder is called; NULL: none told */
 };
 
 /* What EXAMINE said. */
@@ -41,6 +44,7 @@ struct folder_head {
 	uint32_t exists, uidvalidity, uidnext;	/* uidnext 0: the server has none */
 	uint64_t highestmodseq;
 	bool read_only;
+	char mailbox_id[MAILBOX_ID_MAX + 1];	/* "": none told */
 	bool since;	/* of a source that was told what is known: it gives what has changed and what is new */
 };
 

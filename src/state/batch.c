@@ -109,6 +109,12 @@ batch_expunged(struct batch *b, int64_t folder, uint32_t uid, enum verdict old)
 }
 
 void
+batch_mirrored(struct batch *b, int64_t folder, uint32_t uid)
+{
+	(void)batch_op(b, OP_MIRRORED, folder, uid);
+}
+
+void
 batch_forget(struct batch *b, int64_t folder, uint32_t uid, enum verdict old)
 {
 	batch_op(b, OP_FORGET, folder, uid)->old = old;
@@ -190,6 +196,7 @@ batch_folder(struct batch *b, const struct folder_rec *r)
 	*copy = *r;
 	copy->name = batch_text(b, r->name, TEXT_WHOLE);
 	copy->special_use = batch_text(b, r->special_use, TEXT_MAX);
+	copy->mailbox_id = batch_text(b, r->mailbox_id, TEXT_MAX);
 	copy->path = batch_text(b, r->path, TEXT_WHOLE);
 	copy->mark = batch_text(b, r->mark, TEXT_WHOLE);
 	copy->proof.why = batch_text(b, r->proof.why, TEXT_MAX);

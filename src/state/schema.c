@@ -94,6 +94,10 @@ static const char *const schema_steps[] = {
 	"CREATE TABLE bearing(host_port TEXT PRIMARY KEY, ceiling INTEGER NOT NULL DEFAULT 0,"
 	" ceiling_ms INTEGER NOT NULL DEFAULT 0, held_until_ms INTEGER NOT NULL DEFAULT 0,"
 	" closed INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;",
+	/* 6: copies that went as the message on the source did */
+	"ALTER TABLE folder ADD COLUMN n_mirrored INTEGER NOT NULL DEFAULT 0;",
+	/* 7: folders that are known by an id (OBJECTID) */
+	"ALTER TABLE folder ADD COLUMN mailbox_id TEXT;",
 };
 
 const int schema_version = (int)COUNT_OF(schema_steps);

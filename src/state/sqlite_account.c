@@ -381,13 +381,18 @@ folder_read(const struct query *q, struct arena *a, struct folder_rec *ret, bool
 	for (int v = 0; v < VERDICTS; v++)
 		ret->verdicts[v] = (uint64_t)col_int(q, 27 + v);
 	ret->has_problems = col_int(q, 27 + VERDICTS) != 0;
+	ret->mirrored = (uint64_t)col_int(q, 28 + VERDICTS);
+	ret->mailbox_id = col_text(q, 29 + VERDICTS, a, full);
 }
 
 int
 sqlite_folders(struct backend *b, int64_t account, struct arena *a, struct folder_rec **ret,
     size_t *ret_len, struct err *err)
 {
-	AUTO(query_done) struct query q = query_start(b, STMT_FOLDERS);
+	AUTO(query_done) struct query q = query_start(b,
+	    b->version < 6   ? STMT_FOLDERS_5
+	    : b->version < 7 ? STMT_FOLDERS_6
+			     : STMT_FOLDERS);
 	AUTO(rows_done) struct rows rows = { .each = sizeof **ret };
 	bool full = false;
 	int rc;

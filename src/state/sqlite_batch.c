@@ -10,12 +10,13 @@
 
 /* The statements name columns and numbers of verdicts. */
 _Static_assert(
-    VERDICTS == 10 && VERDICT_STORED == 1 && VERDICT_RECONSTRUCTED == 5 && VERDICT_PLACEHOLDER == 7,
-    "sqlite.def: FOLDER_TOTALS, HAS_FILE, NOT_GOOD");
+    VERDICTS == 10 && VERDICT_STORED == 1 && VERDICT_GONE == 3 && VERDICT_RECONSTRUCTED == 5 &&
+	VERDICT_PLACEHOLDER == 7,
+    "sqlite.def: FOLDER_TOTALS, HAS_FILE, NOT_GOOD, MESSAGE_MIRRORED");
 
 struct totals {
 	int64_t folder;
-	int64_t listed, expunged, bytes;
+	int64_t listed, expunged, mirrored, bytes;
 	int64_t verdicts[VERDICTS];
 };
 
@@ -61,6 +62,9 @@ totals_count(struct totals *t, const struct counted *row, int sign)
 		return;
 	if (row->expunged) {
 		t->expunged += sign;
+		/* A message that was never read has no digest. */
+		if (row->verdict == VERDICT_GONE && row->digest_known)
+			t->mirrored += sign;
 		return;
 	}
 	t->listed += sign;
@@ -91,6 +95,7 @@ totals_write(struct apply *a, struct err *err)
 		query_int(&q, t->bytes);
 		for (size_t v = 0; v < VERDICTS; v++)
 			query_int(&q, t->verdicts[v]);
+		query_int(&q, t->mirrored);
 		if (query_run(&q, err) < 0)
 			return -1;
 		if (sqlite3_changes(a->b->db) != 1)
@@ -192,6 +197,7 @@ apply_message(struct apply *a, const struct op *op, struct err *err)
 		.verdict = op->msg.verdict,
 		.expunged = op->msg.expunged,
 		.wire_bytes = (int64_t)op->msg.wire_bytes,
+		.digest_known = digest_known(&op->msg),
 	};
 	bool put = false;
 
@@ -237,6 +243,23 @@ apply_expunged(struct apply *a, const struct op *op, struct err *err)
 		return -1;
 	struct counted is = was;
 	is.expunged = true;
+	totals_change(a, op->folder, &was, &is);
+	return 0;
+}
+
+static int
+apply_mirrored(struct apply *a, const struct op *op, struct err *err)
+{
+	struct counted was;
+
+	if (row_look(a, op, &was, err) < 0)
+		return -1;
+	if (!was.there || !was.expunged)
+		return 0; /* it came back */
+	if (apply_plain(a, STMT_MESSAGE_MIRRORED, op, err) < 0)
+		return -1;
+	struct counted is = was;
+	is.verdict = VERDICT_GONE;
 	totals_change(a, op->folder, &was, &is);
 	return 0;
 }
@@ -361,6 +384,7 @@ apply_folder(struct apply *a, const struct op *op, struct err *err)
 	query_int(&q, p->late);
 	query_int(&q, p->carried);
 	query_text(&q, p->why);
+	query_text(&q, r->mailbox_id);
 	return query_run(&q, err);
 }
 
@@ -426,6 +450,8 @@ apply_op(struct apply *a, const struct op *op, struct err *err)
 		return apply_flags(a, op, err);
 	case OP_EXPUNGED:
 		return apply_expunged(a, op, err);
+	case OP_MIRRORED:
+		return apply_mirrored(a, op, err);
 	case OP_FORGET:
 		return apply_forget(a, op, err);
 	case OP_PROBLEM:

@@ -83,6 +83,7 @@ tally_read(const struct query *q, struct tally *ret)
 	};
 	for (int v = 0; v < VERDICTS; v++)
 		ret->verdicts[v] = (uint64_t)col_int(q, 6 + v);
+	ret->mirrored = (uint64_t)col_int(q, 6 + VERDICTS);
 }
 
 int
@@ -114,7 +115,7 @@ int
 sqlite_tallies(
     struct backend *b, struct arena *a, struct tally **ret, size_t *ret_len, struct err *err)
 {
-	AUTO(query_done) struct query q = query_start(b, STMT_TALLIES);
+	AUTO(query_done) struct query q = query_start(b, b->version < 6 ? STMT_TALLIES_5 : STMT_TALLIES);
 	AUTO(rows_done) struct rows rows = { .each = sizeof **ret };
 	int rc;
 

@@ -75,6 +75,7 @@ struct folder_rec {
 	const char *path; /* directory below mail/ACCOUNT; "" is the root */
 	const char *mark; /* what the sink wants back when it opens the folder again; "" at first */
 	bool name_mapped;
+	const char *mailbox_id; /* of OBJECTID (RFC 8474), as last told; NULL: never */
 	/* proof and change detection; of the last complete pass */
 	uint32_t uidvalidity, uidnext, messages;
 	uint64_t highestmodseq;
@@ -85,6 +86,7 @@ struct folder_rec {
 	uint64_t listed; /* rows that are not expunged */
 	uint64_t verdicts[VERDICTS]; /* of those */
 	uint64_t expunged; /* stored once, no longer on the source */
+	uint64_t mirrored; /* of those, that have no copy any more: it was removed, too */
 	uint64_t bytes; /* wire octets of the listed ones that have a file */
 	bool has_problems; /* read from the state only */
 };
@@ -93,7 +95,7 @@ struct folder_rec {
 struct tally {
 	int64_t account;
 	uint64_t folders, proved; /* of those that are not excluded */
-	uint64_t listed, verdicts[VERDICTS], expunged, bytes;
+	uint64_t listed, verdicts[VERDICTS], expunged, mirrored, bytes;
 };
 
 /* What people need to find a message again (rules.md 1.7). */
@@ -168,6 +170,9 @@ void batch_message(struct batch *b, int64_t folder, const struct msg *m, enum ve
 void batch_flags(
     struct batch *b, int64_t folder, uint32_t uid, const struct flags *now, uint64_t modseq);
 void batch_expunged(struct batch *b, int64_t folder, uint32_t uid, enum verdict old);
+/* Of an expunged row whose copy is gone, too (--mirror): verdict gone, no copy on a server any more,
+ * the digest stays. Not remembered as batch_forget does: no copy of it is left to be paired. */
+void batch_mirrored(struct batch *b, int64_t folder, uint32_t uid);
 void batch_problem(struct batch *b, const struct problem *p);
 void batch_problem_solved(struct batch *b, int64_t folder, uint32_t uid);
 void
@@ -369,11 +374,10 @@ int state_places(struct state *t, struct place *io, size_t n, struct err *err) W
 int state_folders(struct state *t, int64_t account, struct arena *a, struct folder_rec **ret,
     size_t *ret_len, struct err *err) WARN_UNUSED;
 /* Find (account, name, uidvalidity) or add it. In: what the source says (delim, special_use,
- * subscribed, name_mapped, excluded) and, for a new one, path and mark; out: all fields as the
- * state has them. Another UIDVALIDITY of the same name that was current is marked vanished, a
- * vanished one that is back is current again. UIDVALIDITY 0 (unknown) finds the current one of
- * the name; a folder added with 0 takes the first one known while it has no messages. Durable on
- * return; nothing is written when nothing changed. */
+ * subscribed, name_mapped, excluded) and, for a new one, path and mark; out: all fields as the state has them. Another UIDVALIDITY of the same name that was current
+ * is marked vanished, a vanished one that is back is current again. UIDVALIDITY 0 (unknown) finds the
+ * current one of the name; a folder added with 0 takes the first one known while it has no messages.
+ * Durable on return; nothing is written when nothing changed. */
 int state_folder(struct state *t, const struct lease *l, struct folder_rec *io, struct arena *a,
     struct err *err) WARN_UNUSED;
 /* The same for many in one commit; after -1 the records are not to be used. */

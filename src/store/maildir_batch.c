@@ -354,12 +354,11 @@ maildir_batch_undo(struct pending *p)
 
 /* ---- what comes after ---- */
 
-/* Does this batch store the message again whose older copy is to go? Only the older name may. */
-static bool
-batch_stores_again(const struct maildir_batch *b, const struct op *gone, bool *ret_same_name)
+bool
+maildir_batch_stores(
+    const struct maildir_batch *b, unsigned folder, const char *name, bool *ret_same_name)
 {
 	struct maildir_entry e;
-	const char *name = op_from(b, gone);
 
 	*ret_same_name = false;
 	if (!maildir_parse(slice_str(name), &e))
@@ -369,7 +368,7 @@ batch_stores_again(const struct maildir_batch *b, const struct op *gone, bool *r
 		const struct op *o = &b->op[i];
 		const char *to = op_to(b, o);
 
-		if (o->kind != OP_ADD || o->folder != gone->folder ||
+		if (o->kind != OP_ADD || o->folder != folder ||
 		    strncmp(to, name, e.identity_len + 1) != 0)
 			continue;
 		again = true;
@@ -384,7 +383,8 @@ batch_remove(struct maildir_batch *b, const struct op *o, struct err *err)
 	const struct batch_folder *f = &b->folder[o->folder];
 	char path[NAME_INDEX_PATH_MAX];
 	bool same_name;
-	bool again = batch_stores_again(b, o, &same_name);
+	/* Only the older name may go. */
+	bool again = maildir_batch_stores(b, o->folder, op_from(b, o), &same_name);
 
 	if (same_name || unlinkat(f->dirs->cur, op_from(b, o), 0) == 0)
 		return 0;

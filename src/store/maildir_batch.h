@@ -42,6 +42,9 @@ void maildir_batch_add(struct maildir_batch *b, unsigned folder, int fd, const c
 void maildir_batch_rename(struct maildir_batch *b, unsigned folder, const char *from,
     const char *to);
 void maildir_batch_remove(struct maildir_batch *b, unsigned folder, const char *name);
+/* Does the batch store the message of that name (again), under whatever name? */
+bool maildir_batch_stores(const struct maildir_batch *b, unsigned folder, const char *name,
+    bool *ret_same_name);
 /* Takes fd: of UIDLIST_NEW, complete; replaces one given before. */
 void maildir_batch_uidlist(struct maildir_batch *b, unsigned folder, int fd);
 /* Takes both; once a folder, before the batch is given away. */

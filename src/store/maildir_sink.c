@@ -519,11 +519,26 @@ maildir_amend(struct sink *s, struct folder_at *at, const struct msg *was, const
 	return 0;
 }
 
+/* It is not stored again: its line in the sidecar no longer counts, and the list of UIDs is made anew. */
+static int
+sink_take_back(struct sink *s, struct folder_at *at, uint32_t uid, struct err *err)
+{
+	struct sidecar *c = &at->open->sidecar;
+	size_t before = c->lines.len;
+
+	if (sidecar_remove(c, uid, at->uidvalidity, err) < 0)
+		return -1;
+	s->lines_bytes += c->lines.len - before;
+	at->finished = false;
+	return 0;
+}
+
 static int
 maildir_remove(struct sink *s, struct folder_at *at, uint32_t uidvalidity, const struct msg *was,
     struct err *err)
 {
 	char name[MAILDIR_NAME_MAX];
+	bool same_name;
 
 	if (!verdict_has_file(was->verdict))
 		return 0;
@@ -531,6 +546,11 @@ maildir_remove(struct sink *s, struct folder_at *at, uint32_t uidvalidity, const
 		return -1;
 	maildir_file(
 	    name, was, uidvalidity, was->flags.system, folder_letters(at, &was->flags, false));
+	/* Of an older UIDVALIDITY nobody asks for a line whose file is gone. */
+	if (uidvalidity == at->uidvalidity &&
+	    !maildir_batch_stores(s->batch, at->slot, name, &same_name) &&
+	    sink_take_back(s, at, was->uid, err) < 0)
+		return -1;
 	maildir_batch_remove(s->batch, at->slot, name);
 	return 0;
 }

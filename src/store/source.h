@@ -85,6 +85,10 @@ struct source_ops {
 	int (*open)(struct source **ret, const struct source_place *at, struct cancel *stop,
 	    struct err *err);
 	int (*folders)(struct source *s, struct arena *a, struct folder_list *ret, struct err *err);
+	/* Fill in the ids that a server keeps for these folders whatever they are called, with texts in
+	 * `a`; NULL where there is none. While no folder is open. NULL: there are no ids. */
+	int (*ids)(struct source *s, struct folder *const *folder, size_t n, struct arena *a,
+	    struct err *err);
 	/* Open a folder read-only; asks for the first pages of the listing already. ERR_FOLDER: it
 	 * cannot be opened. With `since` (NULL: nothing is known), and if the server can tell what
 	 * has changed, ret->since is set: `changes` tells that, and `list` begins at since->uidnext. */

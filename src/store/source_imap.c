@@ -250,6 +250,15 @@ source_imap_folders(struct source *s, struct arena *a, struct folder_list *ret, 
 	return rc;
 }
 
+static int
+source_imap_ids(
+    struct source *s, struct folder *const *folder, size_t n, struct arena *a, struct err *err)
+{
+	if (source_session(s, err) < 0)
+		return -1;
+	return sess_mailbox_ids(s->s, folder, n, a, err);
+}
+
 /* ---- enter ---- */
 
 static void
@@ -263,6 +272,8 @@ head_take(struct source *s, const struct resp *r)
 		s->head.highestmodseq = r->code_num;
 	else if (r->code == CODE_READ_ONLY)
 		s->head.read_only = true;
+	else if (r->code == CODE_MAILBOXID)
+		snprintf(s->head.mailbox_id, sizeof(s->head.mailbox_id), "%.*s", SLICE_ARG(r->code_text));
 }
 
 static void
@@ -678,6 +689,7 @@ const struct source_ops source_imap = {
 	.traits = SOURCE_UIDS | SOURCE_LIVE,
 	.open = source_imap_open,
 	.folders = source_imap_folders,
+	.ids = source_imap_ids,
 	.enter = source_imap_enter,
 	.numbered = source_imap_numbered,
 	.number = source_imap_number,

@@ -17,6 +17,7 @@ import certs                                                        # noqa: E402
 import fault                                                        # noqa: E402
 import kill                                                         # noqa: E402
 import later                                                        # noqa: E402
+import mirroring                                                    # noqa: E402
 import moving                                                       # noqa: E402
 import power                                                        # noqa: E402
 import removing                                                     # noqa: E402
@@ -36,7 +37,7 @@ def main():
     if "CRASH_SHIM" in os.environ:
         shim.shim_path()        # before the tests fork
     tests = kill.tests() + later.tests() + power.tests() + fault.tests() + stop.tests()
-    tests += moving.tests() + removing.tests() + renaming.tests()
+    tests += moving.tests() + removing.tests() + mirroring.tests() + renaming.tests()
     # One directory for all, so that a killed test leaves nothing behind either.
     tempfile.tempdir = tempfile.mkdtemp(prefix="imex-crash-")
     try:

@@ -136,7 +136,7 @@ class FolderCommands:
                   "UNSEEN": sum("\\Seen" not in m.flags for m in folder),
                   "DELETED": sum("\\Deleted" in m.flags for m in folder),
                   "SIZE": sum(m.claimed_size for m in folder),
-                  "APPENDLIMIT": self.append_limits.get(folder.name, "NIL")}
+                  "APPENDLIMIT": self.append_limits.get(folder.name, "NIL"), "MAILBOXID": f"({folder.id})"}
         text = " ".join(f"{i} {values[i]}" for i in items if i in values)
         return b"* STATUS " + quote(folder.name) + f" ({text})\r\n".encode()
 
@@ -180,6 +180,8 @@ class FolderCommands:
             lines.append(f"* OK [UIDNEXT {folder.uidnext}] ok")
         if session.knows("CONDSTORE"):
             lines.append(f"* OK [HIGHESTMODSEQ {folder.modseq}] ok")
+        if session.knows("OBJECTID"):
+            lines.append(f"* OK [MAILBOXID ({folder.id})] ok")
         return ["\r\n".join(lines).encode("latin-1") + b"\r\n"]
 
     def do_close(self, call, cursor):

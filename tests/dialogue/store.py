@@ -49,6 +49,7 @@ class Folder:
         self.gone = {}              # UID of what was expunged -> modseq
         self.keywords = set()
         self.own = False            # the client made it by CREATE
+        self.id = None              # OBJECTID; stays when it is renamed
 
     def __iter__(self):
         return iter(self.messages)
@@ -130,6 +131,7 @@ class Store:
         self._made += 1             # one that is made again is another folder
         options.setdefault("uidvalidity", self.first + self._made)
         folder = self.folders[name] = Folder(name, **options)
+        folder.id = f"F{self.first}-{self._made}"
         fill(folder, count)
         return folder
 

@@ -344,7 +344,9 @@ def test_renamed_folder_is_not_fetched_again(t, stage):
         return
     t.equal(len(Job(t, job).events(30077)), 1, "the rename was noticed")
     t.ok(not os.path.exists(os.path.join(tree, maildir_name(stage.server, old))), "the old directory is gone")
-    t.equal(answers, 12 + 3 + 12, "FETCH responses: two listings and three bodies")
+    # Cyrus has OBJECTID: the folder's id tells, and nothing is looked at before.
+    looked = 0 if stage.server.name == "cyrus" else 12 + 3
+    t.equal(answers, looked + 12, "FETCH responses: listings, and three bodies where there are no ids")
 
 
 def test_search_selects_in_the_servers_words(t, stage):

@@ -46,7 +46,7 @@ class Stage:
         server = self.servers[name] = servers.ALL[name]()
         server.start()
         # The files of users are written by the script without a lock: before tests fork.
-        for user in (USER, *(f"{kind}-{other}" for kind in ("step", "files", "extras", "oracle1", "oracle2")
+        for user in (USER, *(f"{kind}-{other}" for kind in ("step", "files", "extras", "mirror", "copy", "oracle1", "oracle2")
                              for other in servers.ALL if other not in self.missing)):
             server.add_user(user, PASSWORD)
         with server.client(USER, PASSWORD) as client:
@@ -174,6 +174,38 @@ def watch(stage, one, other):
     return test
 
 
+def mirrored(stage, one, other):
+    """What the source has deleted goes there, too, and is kept; a further run has nothing to do."""
+    def test(t):
+        source, dest = stage.pair(t, one, other)
+        job = os.path.join(t.tmpdir("mirror"), "job")
+        with source.client(f"mirror-{other}", PASSWORD) as here:
+            for number in range(12):
+                here.append("INBOX", mailbox.note(number, "mirror"), [], mailbox.DATES[3])
+        with Proxy(dest.port) as proxy:
+            words = ["migrate", source.url(f"mirror-{other}"), dest.url(f"copy-{one}", port=proxy.port), "--job", job,
+                     "--mirror", *PLAIN]
+            done = run(t, *words, env={"IMEX_DEST_PASSWORD": PASSWORD}, timeout=120)
+            t.must(done.code == 1, "complete, and the plain text is a warning", done.describe())
+            with source.client(f"mirror-{other}", PASSWORD) as here:
+                here.command(b"SELECT", b"INBOX")
+                here.command(b"STORE", b"5", b"+FLAGS.SILENT", b"(\\Deleted)")
+                here.command(b"EXPUNGE")
+                want = sorted(m.body for m in here.messages("INBOX"))
+            for what in ("the run", "the next one"):
+                proxy.reset()
+                done = run(t, *words, env={"IMEX_DEST_PASSWORD": PASSWORD}, timeout=120)
+                t.equal(done.code, 1, f"{what} is complete, and the plain text is a warning")
+            t.equal(proxy.commands("(UID )?(STORE|EXPUNGE)|APPEND"), [], "the second one changes nothing")
+        with dest.client(f"copy-{one}", PASSWORD) as there:
+            found = sorted(m.body for m in there.messages("INBOX"))
+        t.equal(len(found), 11, "messages there")
+        t.equal([b[:80] for b in found if b not in want], [], "and they are those of the source")
+        kept = [name for _, _, names in os.walk(os.path.join(job, "removed")) for name in names]
+        t.equal(len(kept), 1, "messages that are kept")
+    return test
+
+
 def came(client):
     """The messages in the INBOX below `watched`; it may not be there yet."""
     names = [n for n in arrival.selectable(client) if "watched" in n and n.endswith("INBOX")]
@@ -188,6 +220,8 @@ def tests(stage):
          for one in ("dovecot", "cyrus") for other in ("dovecot", "cyrus")] + \
         [(f"{one} watched into {other}", watch(stage, one, other))
          for one, other in (("dovecot", "dovecot"), ("cyrus", "dovecot"), ("courier", "dovecot"))] + \
+        [(f"{one} mirrored into {other}", mirrored(stage, one, other))
+         for one, other in (("dovecot", "dovecot"), ("cyrus", "dovecot"), ("dovecot", "cyrus"), ("dovecot", "courier"))] + \
         [(f"refused: {what}", lambda t, f=function: f(t, stage))
          for what, function in tap.discover(vars(refusals))]
 

@@ -223,7 +223,7 @@ csv_disarms_formulas_and_quotes(void **state)
 	assert_int_equal(strncmp(text, "account,folder,", 15), 0);
 	assert_non_null(strstr(text, "\"'=cmd|"));
 	assert_non_null(strstr(text, "\"\"&"));
-	assert_non_null(strstr(text, "T22:13:20.000Z,,no,,,\r\n"));
+	assert_non_null(strstr(text, "T22:13:20.000Z,,no,,,,0\r\n"));
 	assert_null(strchr(text, '\x1b'));
 	free(text);
 }
@@ -284,7 +284,7 @@ where_mail_went_is_told(void **state)
 	assert_non_null(strstr(text, "\"set_aside\":\"quarantine/u@h/x/3.eml\""));
 	free(text);
 	text = printed(REPORT_CSV, false);
-	assert_non_null(strstr(text, ",no,,u@new:1993,.\xc3\x84.x\r\n"));
+	assert_non_null(strstr(text, ",no,,u@new:1993,.\xc3\x84.x,0\r\n"));
 	free(text);
 	text = printed(REPORT_HTML, false);
 	assert_non_null(strstr(text, "They went to u@new:1993."));

@@ -127,7 +127,7 @@ random_op(struct batch *b, int64_t folder, uint32_t uid, struct model *m)
 	enum verdict old = rand() % 8 == 0 ? (enum verdict)(rand() % (VERDICTS + 1)) : m->there ? m->verdict : VERDICTS;
 	struct msg msg = message(uid, (uint32_t)(rand() % 500), (enum verdict)(rand() % VERDICTS));
 
-	switch (rand() % 5) {
+	switch (rand() % 6) {
 	case 0:
 		batch_expunged(b, folder, uid, old);
 		m->expunged = m->there;
@@ -138,6 +138,10 @@ random_op(struct batch *b, int64_t folder, uint32_t uid, struct model *m)
 		break;
 	case 2:
 		batch_flags(b, folder, uid, &msg.flags, 9);
+		break;
+	case 3:
+		batch_mirrored(b, folder, uid);
+		m->verdict = m->expunged ? VERDICT_GONE : m->verdict;
 		break;
 	default:
 		batch_message(b, folder, &msg, old);
@@ -154,6 +158,7 @@ assert_totals(const struct folder_rec *f, const struct model m[UIDS])
 		if (!m[i].there)
 			continue;
 		sum.expunged += m[i].expunged;
+		sum.mirrored += m[i].expunged && m[i].verdict == VERDICT_GONE;
 		if (m[i].expunged)
 			continue;
 		sum.listed++;
@@ -162,6 +167,7 @@ assert_totals(const struct folder_rec *f, const struct model m[UIDS])
 	}
 	assert_int_equal(f->listed, sum.listed);
 	assert_int_equal(f->expunged, sum.expunged);
+	assert_int_equal(f->mirrored, sum.mirrored);
 	assert_int_equal(f->bytes, sum.bytes);
 	assert_memory_equal(f->verdicts, sum.verdicts, sizeof(sum.verdicts));
 }
@@ -193,6 +199,36 @@ totals_equal_a_recount_after_random_operations(void **state)
 
 		assert_totals(&is, model[i]);
 	}
+}
+
+static void
+a_mirrored_row_has_no_copy_and_keeps_its_digest(void **state)
+{
+	struct job *job = *state;
+	struct msg m = message(5, 5, VERDICT_STORED), got;
+	struct batch *b = batch_new();
+	bool found;
+
+	m.dest_uid = 77;
+	m.dest_own = true;
+	batch_message(b, job->inbox.id, &m, VERDICTS);
+	batch_mirrored(b, job->inbox.id, 5); /* it is there: nothing */
+	batch_expunged(b, job->inbox.id, 5, VERDICT_STORED);
+	batch_mirrored(b, job->inbox.id, 5);
+	batch_mirrored(b, job->inbox.id, 6); /* no such row */
+	job_put(job, b);
+	OK(state_message(job->state, job->inbox.id, 5, &job->arena, &got, &found, &job->err));
+	assert_true(found && got.expunged && got.verdict == VERDICT_GONE);
+	assert_true(got.dest_uid == 0 && !got.dest_own);
+	assert_memory_equal(got.sha256, m.sha256, SHA256_LEN);
+	assert_int_equal(job_look(job, job->inbox.id).mirrored, 1);
+	/* It comes back. */
+	b = batch_new();
+	batch_message(b, job->inbox.id, &m, VERDICT_GONE);
+	job_put(job, b);
+	assert_int_equal(job_look(job, job->inbox.id).mirrored, 0);
+	assert_int_equal(job_look(job, job->inbox.id).expunged, 0);
+	assert_int_equal(job_look(job, job->inbox.id).listed, 1);
 }
 
 /* ---- folders ---- */
@@ -272,9 +308,19 @@ folder_takes_what_the_source_says_now(void **state)
 	struct folder_rec got = job_look(job, f.id);
 	assert_string_equal(got.special_use, "\\Sent");
 	assert_true(got.subscribed && got.name_mapped && got.excluded && got.delim == '.');
+	assert_null(got.mailbox_id);
 	f.special_use = NULL;
 	OK(state_folder(job->state, &job->lease, &f, &job->arena, &job->err));
 	assert_null(job_look(job, f.id).special_use);
+
+	struct batch *b = batch_new();
+
+	f.mailbox_id = "F1";
+	batch_folder(b, &f);
+	f.mailbox_id = NULL;	/* not told: what was told stays */
+	batch_folder(b, &f);
+	job_put(job, b);
+	assert_string_equal(job_look(job, f.id).mailbox_id, "F1");
 }
 
 static void
@@ -851,9 +897,13 @@ reader_learns_the_birth_from_an_older_state(void **state)
 	    "ALTER TABLE account DROP COLUMN retry_at_ms; ALTER TABLE account DROP COLUMN attempts;"
 	    "ALTER TABLE account DROP COLUMN day; ALTER TABLE account DROP COLUMN bytes_day;"
 	    "ALTER TABLE account DROP COLUMN bytes_known; ALTER TABLE run DROP COLUMN who;"
-	    "ALTER TABLE run DROP COLUMN host; ALTER TABLE run DROP COLUMN pid; PRAGMA user_version=1";
+	    "ALTER TABLE run DROP COLUMN host; ALTER TABLE run DROP COLUMN pid;"
+	    "ALTER TABLE folder DROP COLUMN n_mirrored; ALTER TABLE folder DROP COLUMN mailbox_id;"
+	    "PRAGMA user_version=1";
 	struct job *job = *state;
 	struct account_rec *account;
+	struct folder_rec *folder;
+	struct tally *sum;
 	struct run_rec *run;
 	int64_t number;
 	size_t n;
@@ -876,6 +926,11 @@ reader_learns_the_birth_from_an_older_state(void **state)
 	OK(state_accounts(job->state, &job->arena, &account, &n, &job->err));
 	assert_int_equal(n, 1);
 	assert_int_equal(account->attempts, 0);
+	OK(state_folders(job->state, account->id, &job->arena, &folder, &n, &job->err));
+	assert_int_equal(n, 1);
+	assert_int_equal(folder->mirrored, 0);
+	OK(state_tallies(job->state, &job->arena, &sum, &n, &job->err));
+	assert_int_equal(sum->folders, 1);
 	OK(state_runs(job->state, &job->arena, &run, &n, &job->err));
 	assert_int_equal(n, 1);
 	assert_string_equal(run->options, "extract x");
@@ -905,6 +960,7 @@ main(void)
 		STATE_TEST(pages_are_ascending_and_end),
 		STATE_TEST(a_hundred_thousand_rows_keep_their_totals),
 		STATE_TEST(totals_equal_a_recount_after_random_operations),
+		STATE_TEST(a_mirrored_row_has_no_copy_and_keeps_its_digest),
 		STATE_TEST(folder_is_found_again_with_what_was_committed),
 		STATE_TEST(new_uidvalidity_makes_the_old_folder_vanish_until_it_is_back),
 		STATE_TEST(unknown_uidvalidity_is_the_current_folder),

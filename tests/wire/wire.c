@@ -120,6 +120,8 @@ put_status(struct buf *out, const struct resp *r)
 		"toobig",
 		"alreadyexists",
 		"permanentflags",
+		"notificationoverflow",
+		"mailboxid",
 	};
 
 	if (r->kind != RESP_CONTINUE)
@@ -166,6 +168,8 @@ put_folder(struct buf *out, const struct resp *r)
 			    out, " modseq=%llu", (unsigned long long)f->counts.highestmodseq);
 		if (f->counts.bytes_known)
 			buf_printf(out, " bytes=%llu", (unsigned long long)f->counts.bytes);
+		if (f->mailbox_id != NULL)
+			buf_printf(out, " id=%s", f->mailbox_id);
 		return;
 	}
 	if (f->delim)

@@ -2,6 +2,7 @@
 
 import json
 
+from model import DEFAULT_CAPS
 from scene import *
 
 BODY = rb"BODY\[\] \{"
@@ -115,3 +116,88 @@ def scene_files_stay(t):
     with open(os.path.join(t.account_dir(job), "Archive", "folder.jsonl"), encoding="utf-8") as file:
         names = [json.loads(line)["name"] for line in file if '"folder"' in line]
     t.equal(names, ["Archive", "Old mail"], "names in the sidecar")
+
+
+WITH_IDS = DEFAULT_CAPS + " OBJECTID"
+
+
+def scene_known_by_its_id(t):
+    """Nothing has to be looked at, and what is new is all that is fetched."""
+    server = t.server(caps=WITH_IDS)
+    job = t.first_run(server)
+    server.store.rename("Archive", "Old mail")
+    server.store["Old mail"].add(letter("Old mail", 30))
+    mark = again(t, server, job, 1)
+    t.equal(bodies(server, mark), 1, "bodies sent: what is new")
+    t.complete(job, server)
+    t.no_doubles(job)
+    t.equal(sorted(e["folder"] for e in job.events(RENAMED)), ["Old mail", "Old mail/2003"], "what was told")
+
+
+def scene_another_id(t):
+    """Equal numbers and mail, but another folder: it is not looked into, and copied as what it is."""
+    server = t.server(caps=WITH_IDS)
+    job = t.first_run(server)
+    server.store.rename("Sent", "Copy of Sent")
+    server.store["Copy of Sent"].id = "Fanother"
+    mark = again(t, server, job, 0, 1)
+    t.equal(job.events(RENAMED), [], "it is not taken for the other")
+    t.equal(bodies(server, mark), 6, "bodies sent: all, once")
+    t.equal([len(t.mails(job, d)) for d in (".Sent", ".Copy of Sent")], [6, 6], "both are there")
+
+
+def scene_two_with_one_id(t):
+    """The server is wrong: bodies decide, as without ids."""
+    server = t.server(caps=WITH_IDS)
+    job = t.first_run(server)
+    server.store.rename("Sent", "Gone")
+    server.store.add("New", 3).id = server.store["Gone"].id
+    mark = again(t, server, job, 1)
+    t.equal(bodies(server, mark), 3 + 3, "bodies sent: those looked at, and what is new")
+    t.complete(job, server)
+
+
+def scene_ids_that_are_none(t):
+    server = t.server(caps=WITH_IDS)
+    job = Job(t)
+    for folder, bad in zip(server.store, ("", "a b", "F" * 256, "F.1")):
+        folder.id = bad
+    t.extract(server, job=job)
+    server.store.rename("Sent", "Gone")
+    mark = again(t, server, job, 0, 1)
+    t.equal(bodies(server, mark), 3, "bodies sent: those looked at")
+
+
+def scene_learnt_later(t):
+    """The id of a folder that was first seen without one is kept when it is opened again."""
+    server = t.server()
+    job = t.first_run(server)
+    server.caps.append("OBJECTID")
+    server.store["Sent"].add(letter("Sent", 30))
+    again(t, server, job, 0)
+    server.store.rename("Sent", "Gone")
+    mark = again(t, server, job, 1)
+    t.equal(bodies(server, mark), 0, "bodies sent")
+    t.complete(job, server)
+
+
+def scene_ids_are_asked_for_by_themselves(t):
+    """Cyrus 3.6 gives octets of its memory for an id that is asked for beside other items; and only when a
+    folder is gone, of those that are new."""
+    server = t.server(caps=WITH_IDS)
+    job = t.first_run(server)
+    server.store.rename("Archive", "Old mail")
+    again(t, server, job, 1)
+    asked = server.transcript.commands("(LIST|STATUS) .*MAILBOXID")
+    t.equal(sorted(re.sub(r".*STATUS ", "", c) for c in asked),
+            ['"Old mail" (MAILBOXID)', '"Old mail/2003" (MAILBOXID)'], "what was asked")
+
+
+def scene_ids_are_refused(t):
+    server = t.server(caps=WITH_IDS)
+    job = t.first_run(server)
+    server.on(r"STATUS .*MAILBOXID", "$TAG BAD what?\r\n")
+    server.store.rename("Sent", "Gone")
+    mark = again(t, server, job, 1)
+    t.equal(bodies(server, mark), 3, "bodies sent: those looked at")
+    t.complete(job, server)
