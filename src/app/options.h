@@ -66,6 +66,7 @@ struct options {
 	struct when since, before;
 	bool skip_deleted, unseen;
 	uint64_t min_size, max_size;	/* octets; 0: no limit */
+	uint64_t min_free;		/* octets; when given */
 	const char *search;		/* NULL: all */
 	struct text_list first;		/* --priority-folders */
 	int eol, report_format, progress;

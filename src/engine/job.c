@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "engine/extras.h"
+#include "engine/forecast.h"
 #include "engine/renamed.h"
 #include "engine/run.h"
 #include "engine/same.h"
@@ -164,6 +165,9 @@ open_and_plan(struct runner *u, struct err *err)
 		    runner_reconnect(u, err) < 0)
 			return -1;
 	}
+	while (run_forecast(u->run, &u->lane, err) < 0)
+		if (err->scope != SCOPE_SESSION || runner_reconnect(u, err) < 0)
+			return -1;
 	while (run_renamed(u->run, &u->lane, err) < 0)
 		if (err->scope != SCOPE_SESSION || runner_reconnect(u, err) < 0)
 			return -1;
@@ -441,6 +445,8 @@ job_copy(const struct job *job, struct err *err)
 	rc = account_ended(&r, &u.lane, rc, err);
 out:
 	runner_leave_places(&u);
+	room_leave(job->room, &r.shared.disk_share);
+	room_close(&r.shared.quota);
 	free(r.mail_dir);
 	free(r.set_dir);
 	free(r.quarantine);

@@ -567,6 +567,7 @@ const struct sink_ops sink_imap = {
 	.finish_account = dest_finish_account,
 	.close = imap_close,
 	.prepare = dest_prepare,
+	.quota = dest_quota,
 	.extras_offered = dest_extras_offered,
 	.extras = dest_extras,
 	.holds = imap_holds,

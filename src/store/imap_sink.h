@@ -130,6 +130,8 @@ struct sink {
 	/* names */
 	struct arena names;
 	struct folder_list list;	/* of the server */
+	bool quota_asked;
+	uint64_t quota_used, quota_limit;	/* octets; limit 0: none is told */
 	char delim;
 	struct slice prefix;
 	const struct folder *source;	/* of the survey */
@@ -180,6 +182,8 @@ void dest_note(struct sink *s, enum event_no no, uint32_t uid, const char *comma
 void dest_survey(struct sink *s, const struct folder *list, size_t n);
 int dest_name_folder(struct sink *s, const struct folder *f, struct buf *ret_path,
     bool *ret_mapped, struct err *err) WARN_UNUSED;
+int dest_quota(
+    struct sink *s, uint64_t *ret_used, uint64_t *ret_limit, struct err *err) WARN_UNUSED;
 int dest_prepare(struct sink *s, const struct folder *const *wanted, size_t n,
     struct err *err) WARN_UNUSED;
 int dest_finish_account(struct sink *s, const struct folder *list, size_t len,

@@ -36,6 +36,7 @@ struct source_place {
 	const char *search; /* a key without fault (imap/search.h): what is not found is left out; NULL:
 			       all */
 	bool again; /* folders will be entered with `since` */
+	bool sizes; /* `folders` tells those of folders where that costs no round trip */
 	struct server_facts facts; /* what earlier sessions learnt */
 	const struct shelf_place *shelf; /* files; NULL: a server */
 };

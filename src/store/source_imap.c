@@ -216,7 +216,7 @@ source_imap_folders(struct source *s, struct arena *a, struct folder_list *ret, 
 	if (source_session(s, err) < 0)
 		return -1;
 	source_level_recall(s);
-	if (sess_folders(s->s, false, a, ret, err) < 0)
+	if (sess_folders(s->s, s->at.sizes, a, ret, err) < 0)
 		return -1;
 	source_level_learn(s);
 	return 0;
