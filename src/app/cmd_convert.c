@@ -10,6 +10,7 @@
 #include "app/birth.h"
 #include "app/confined.h"
 #include "app/destination.h"
+#include "app/handing.h"
 #include "app/history.h"
 #include "app/jobdir.h"
 #include "app/report.h"
@@ -171,7 +172,8 @@ convert_files(struct options *o, const char *source, const char *dir, struct err
 	int rc;
 
 	c.run.o = o;
-	if (birth_settle(o, dir, err) < 0 || shelf_find(source, &c.found, err) < 0)
+	if (birth_settle(o, dir, err) < 0 || handing_settle(o, err) < 0 ||
+	    shelf_find(source, &c.found, err) < 0)
 		return -1;
 	rc = run_open(&c.run, o, NULL, err);
 	origin_options(o, &c.run.job);

@@ -12,6 +12,7 @@
 #include "app/confined.h"
 #include "app/destination.h"
 #include "app/destined.h"
+#include "app/handing.h"
 #include "app/history.h"
 #include "app/jobdir.h"
 #include "app/lists.h"
@@ -409,7 +410,7 @@ extract_account(struct options *o, const char *dir, const char *source, const st
 	int rc;
 
 	/* A list has settled it for all: the zone is the process's. */
-	if (!many && (birth_settle(o, dir, err) < 0 || watch_fit(o, err) < 0))
+	if (!many && (birth_settle(o, dir, err) < 0 || handing_settle(o, err) < 0 || watch_fit(o, err) < 0))
 		return -1;
 	rc = extract_open(&x, o, err);
 	if (rc == 0 && !many && (jobdir_prepare(dir, err) < 0 || confined(o, dir, false, err) < 0))

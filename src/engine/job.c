@@ -16,6 +16,7 @@
 #include "engine/same.h"
 #include "engine/set.h"
 #include "mail/names.h"
+#include "store/handed.h"
 
 /* A folder that the source no longer has: its files stay. */
 static void
@@ -385,7 +386,7 @@ run_place(struct run *r, struct err *err)
 static int
 make_mail_dir(const struct run *r, struct err *err)
 {
-	return r->n_known > 0 ? file_have_dirs(r->mail_dir, err) : file_make_dirs(r->mail_dir, err);
+	return r->n_known > 0 ? handed_have_dirs(r->mail_dir, err) : handed_make_dirs(r->mail_dir, err);
 }
 
 static int
