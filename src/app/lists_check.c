@@ -7,7 +7,9 @@
 
 #include "app/birth.h"
 #include "app/check.h"
+#include "app/checked.h"
 #include "app/crowd.h"
+#include "app/jobdir.h"
 #include "app/lists.h"
 #include "app/out.h"
 #include "app/room_check.h"
@@ -162,6 +164,13 @@ check_ended(void *arg, size_t at, size_t n, int code, const struct err *why)
 	f->why = mem_copy_str(why->text);
 }
 
+/* The job that will copy them; NULL: not told. */
+static const char *
+check_dir(const struct options *o)
+{
+	return o->to ? o->to : o->job;
+}
+
 /* ---- the table ---- */
 
 static void
@@ -291,7 +300,7 @@ check_print(struct lists_check *c, struct err *err)
 	struct out o;
 
 	check_sum(c);
-	if (room_check(&c->room, c->o, &c->run.job, c->o->to, err) < 0)
+	if (room_check(&c->room, c->o, &c->run.job, check_dir(c->o), err) < 0)
 		return -1;
 	out_open(&o, STDOUT_FILENO);
 	if (c->o->json)
@@ -299,6 +308,37 @@ check_print(struct lists_check *c, struct err *err)
 	else
 		table_text(c, &o);
 	return out_close(&o, err);
+}
+
+/* Before anybody is contacted: another run may be at work there. */
+static int
+check_open(struct lists_check *c, struct err *err)
+{
+	const char *dir = c->o->dry_run ? NULL : check_dir(c->o);
+
+	if (run_open(&c->run, c->o, NULL, err) < 0)
+		return -1;
+	origin_options(c->o, &c->run.job);
+	if (dir && (jobdir_prepare(dir, err) < 0 || run_state(&c->run, dir, STATE_RUN, err) < 0))
+		return -1;
+	return run_log(&c->run, NULL, err);
+}
+
+static int
+check_keep(const struct lists_check *c, struct err *err)
+{
+	struct checked *sizes;
+	int rc;
+
+	if (!c->run.state)
+		return 0;
+	sizes = checked_new(c->list.len);
+	for (size_t i = 0; i < c->list.len; i++)
+		if (c->found[i].what == FOUND_OK && c->found[i].bytes_known)
+			checked_add(sizes, &c->list.row[i], c->found[i].bytes);
+	rc = checked_keep(sizes, c->run.state, err);
+	checked_free(sizes);
+	return rc;
 }
 
 static int
@@ -313,7 +353,9 @@ check_all(struct lists_check *c, struct err *err)
 		.ops = &ops, .arg = c, .o = c->o, .list = &c->list, .run = &c->run
 	};
 	crowd_run(&c->crowd, NULL);
-	rc = check_print(c, err);
+	rc = check_keep(c, err);
+	if (rc == 0)
+		rc = check_print(c, err);
 	if (c->crowd.ended.kind != ERR_NONE)
 		run_complain(&c->crowd.ended, NULL);
 	if (rc < 0)
@@ -334,10 +376,7 @@ lists_check(struct options *o, struct err *err)
 		rc = birth_settle(o, o->to, err);
 	if (rc == 0) {
 		c.found = mem_new((c.list.len + 1) * sizeof(*c.found));
-		rc = run_open(&c.run, o, NULL, err);
-		origin_options(o, &c.run.job);
-		if (rc == 0)
-			rc = run_log(&c.run, NULL, err);
+		rc = check_open(&c, err);
 		if (rc == 0)
 			rc = check_all(&c, err);
 		run_close(&c.run);

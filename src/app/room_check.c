@@ -9,15 +9,19 @@ int
 room_check(struct room_check *io, const struct options *o, const struct job *job, const char *dir,
     struct err *err)
 {
+	static const struct dest server;
+	struct job into = *job;
 	const struct forecast f = { io->folders, io->messages, io->octets, io->sizes_known };
 
 	io->dir = dir;
-	io->format = format_words[o->format];
+	/* A copy into a server leaves the state alone there. */
+	io->format = o->job ? "state" : format_words[o->format];
+	into.dest = o->job ? &server : NULL;
 	io->there = (struct room_there){ .block = 4096 };
 	if (dir && room_look(dir, &io->there, err) < 0)
 		return -1;
 	io->floor = option_given(o, &o->min_free) ? o->min_free : room_default_floor(&io->there);
-	forecast_need(job, &f, io->there.block, &io->need);
+	forecast_need(&into, &f, io->there.block, &io->need);
 	return 0;
 }
 

@@ -197,3 +197,43 @@ def scene_check_of_a_list(t):
     t.says(run, "IT DOES NOT FIT")
     t.says(run, r"(?m)^Duration +about \d+:\d\d$")
     t.exits(t.imex(*words, password=None), 0)
+
+
+# -- sizes that are kept ----------------------------------------------------------------
+
+
+def scene_the_largest_first_after_a_check(t):
+    """The very first run knows the sizes that check has seen; later ones know their own."""
+    sizes = {"a1": 2, "a2": 5, "a3": 1, "a4": 3}
+    server = t.serve(house({u: heavy(n, 4000) for u, n in sizes.items()}))
+    path, job = listed(t, server), Job(t)
+    words = ["--users", path, "--to", job, *t.options(server)]
+    t.exits(t.imex("check", *words, "--only", "a[124]", password=None), 0)
+    t.equal(sorted(os.listdir(job.path)), ["imex.db", "imex.lock"], "what check has made")
+    t.says(t.imex("status", job), "the job directory was made, but no job was begun in it")
+    del server.logins[:]
+    t.exits(t.imex("extract", *words, *ONE, "--jobs", "1", password=None), 0)
+    t.equal(server.logins, ["a2", "a4", "a1", "a3"], "the order of the logins; nobody knows a3")
+    for n in range(8):
+        server.accounts["a3"]["INBOX"].add(letter("INBOX", n) + b"z" * 6000)
+    t.exits(t.imex("check", *words, password=None), 0)
+    del server.logins[:]
+    t.exits(t.imex("extract", *words, *ONE, "--jobs", "1", password=None), 0)
+    t.equal(server.logins, ["a3", "a2", "a4", "a1"], "after another check")
+    t.equal(len(job.account_dirs()), 4, "accounts")
+
+
+def scene_check_beside_a_run(t):
+    """Its job is another process's: said before anybody is contacted."""
+    server = t.serve(house(people("a", 1)))
+    job, gate = Job(t), Gate()
+    server.fetch(uid=2, item=r"BODY\.PEEK\[\]", times=1, reply=lambda f: [f.value[:40], gate, f.value[40:]])
+    words = ["--users", listed(t, server), "--to", job, *t.options(server)]
+    run = imexrun.start(t, "extract", *words, *ONE, password=None)
+    t.must(gate.reached.wait(30 * imexrun.SCALE), "a body is on its way")
+    check = t.imex("check", *words, password=None)
+    t.exits(check, 75)
+    t.says(check, str(run.pid))
+    t.equal(server.logins, ["a1"], "logins")
+    gate.open()
+    t.exits(run.wait(), 0)
