@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "app/birth.h"
+#include "app/ceilings.h"
 #include "app/check.h"
 #include "app/checked.h"
 #include "app/crowd.h"
@@ -297,6 +298,7 @@ check_sum(struct lists_check *c)
 static int
 check_print(struct lists_check *c, struct err *err)
 {
+	struct err ignored;
 	struct out o;
 
 	check_sum(c);
@@ -307,6 +309,10 @@ check_print(struct lists_check *c, struct err *err)
 		table_json(c, &o);
 	else
 		table_text(c, &o);
+	if (c->run.state && !c->o->json && ceilings_text(c->run.state, &o, err) < 0) {
+		(void)!out_close(&o, &ignored);
+		return -1;
+	}
 	return out_close(&o, err);
 }
 

@@ -237,3 +237,31 @@ def scene_check_beside_a_run(t):
     t.equal(server.logins, ["a1"], "logins")
     gate.open()
     t.exits(run.wait(), 0)
+
+
+# -- connections that a server bears -------------------------------------------------------
+
+
+def scene_a_ceiling_is_kept(t):
+    """What the first run has learnt the second begins with; later one more is tried, once."""
+    server = t.serve(house(people("a", 8)))
+    server.bears = 3
+    words = ["extract", "--users", listed(t, server), "--to", job := Job(t), *ONE, "--jobs", "8",
+             "--retry-delay", "100ms", *t.options(server)]
+    t.exits(t.imex(*words, password=None), 0)
+    t.ok(server.refused > 0, "the first run was refused")
+    learnt = json.loads(t.imex("status", job, "--json").out)["servers"]
+    t.equal(len(learnt), 1, "servers with a ceiling")
+    bears = learnt[0]["connections"]
+    t.within(bears, (1, 2, 3), "the ceiling")
+    t.says(t.imex("status", job), rf"(?m)^127.0.0.1:{server.port} bears {bears} connections? at once, as it seems$")
+    server.refused = server.peak = 0
+    t.exits(t.imex(*words, "--list-all", password=None), 0)
+    t.equal(server.refused, 0, "refused connections of the second run")
+    t.within(server.peak, range(1, bears + 1), "its connections at once")
+    for _ in range(3):
+        server.refused = 0
+        t.exits(t.imex(*words, "--list-all", password=None), 0)
+        t.within(server.refused, (0, 1), "refused connections of a later run")
+    status = json.loads(t.imex("status", job, "--json").out)["servers"]
+    t.within(status[0]["connections"], (bears, bears + 1, 3, 4), "the ceiling after five runs")
