@@ -356,9 +356,9 @@ cmd_check(struct options *o, struct err *err)
 		return err_set(err, ERR_USAGE, "--job is for a list of accounts: imex check --users FILE --job DIR");
 	if (o->n_words > 1)
 		return mapping_show(o, o->word[0], o->word[1], err);
-	if (o->acl || o->metadata)
+	if (o->acl || o->metadata || o->quota)
 		return err_set(err, ERR_USAGE,
 		    "--%s is for a copy into another server: imex check SOURCE DEST",
-		    o->acl ? "acl" : "metadata");
+		    o->acl ? "acl" : o->metadata ? "metadata" : "quota");
 	return check_account(o, o->word[0], o->to, err);
 }

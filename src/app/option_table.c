@@ -166,6 +166,8 @@ const struct option_row option_table[] = {
 	    "server to server: copy the access rights of folders, too" },
 	{ "metadata", 0, OPT_FLAG, CMD_PLACES & ~CMD_IMPORT, KEPT_OF_JOB, AT(metadata), NULL, NULL, 0, 0,
 	    "server to server: copy the annotations of folders and account, too" },
+	{ "quota", 0, OPT_FLAG, CMD_PLACES & ~CMD_IMPORT, KEPT_OF_JOB, AT(quota), NULL, NULL, 0, 0,
+	    "server to server: the account's quota becomes that of the source" },
 	{ "dest-password-file", 0, OPT_FILE, CMD_DEST, KEPT_OF_ACCOUNT, AT(dest_way.file), "FILE", NULL, 0, 0,
 	    "the destination's password is the first line of FILE" },
 	{ "dest-password-command", 0, OPT_TEXT, CMD_DEST, KEPT_OF_ACCOUNT, AT(dest_way.command),

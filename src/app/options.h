@@ -86,7 +86,7 @@ struct options {
 	struct text_list maps;		/* A=B */
 	const char *prefix, *under, *spool, *account;
 	const char *dest_tls_ca, *dest_tls_pin;
-	bool acl, metadata;
+	bool acl, metadata, quota;
 	bool dest_insecure_plaintext, dest_insecure_tls, yes;
 	int64_t doubt_wait_ms;
 	bool delete_extra;

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "engine/extras.h"
 #include "engine/forecast.h"
+#include "engine/quota.h"
 #include "engine/renamed.h"
 #include "engine/run.h"
 #include "engine/same.h"
@@ -154,6 +155,32 @@ prepare_plan(struct run *r, struct lane *l, struct err *err)
 	return lane_prepare(l, &r->plan, err);
 }
 
+static unsigned
+extras_asked(const struct runner *u)
+{
+	return u->run->job->dest != NULL ? u->run->job->dest->extras : 0;
+}
+
+/* It never ends a run. */
+static int
+copy_quota(struct runner *u, struct err *err)
+{
+	bool asked = extras_asked(u) & EXTRA_QUOTA, again = true;
+
+	while (asked && lane_quota(&u->lane, err) < 0) {
+		if (!job_may_try_again(err))
+			return -1;
+		if (!again)
+			lane_warn(&u->lane, EV_EXTRAS_REFUSED, EXTRA_QUOTA, "the quota is not copied: %s",
+			    err->text);
+		asked = again;
+		again = false;
+		if (runner_reconnect(u, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 open_and_plan(struct runner *u, struct err *err)
 {
@@ -166,6 +193,8 @@ open_and_plan(struct runner *u, struct err *err)
 		    runner_reconnect(u, err) < 0)
 			return -1;
 	}
+	if (copy_quota(u, err) < 0)
+		return -1;
 	while (run_forecast(u->run, &u->lane, err) < 0)
 		if (err->scope != SCOPE_SESSION || runner_reconnect(u, err) < 0)
 			return -1;
@@ -180,7 +209,7 @@ static int
 copy_extras(struct runner *u, struct err *err)
 {
 	struct lane *l = &u->lane;
-	unsigned what = u->run->job->dest != NULL ? extras_possible(l, u->run->job->dest->extras) : 0;
+	unsigned what = extras_possible(l, extras_asked(u) & (EXTRA_ACL | EXTRA_METADATA));
 	bool again = true;
 
 	while (what != 0 && extras_copy(l, &u->run->plan, what, err) < 0) {

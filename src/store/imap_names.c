@@ -249,11 +249,11 @@ take_listed(struct sink *s, size_t i)
 int
 dest_quota(struct sink *s, uint64_t *ret_used, uint64_t *ret_limit, struct err *err)
 {
-	if (!s->quota_asked && append_quota(s->s, &s->quota_used, &s->quota_limit, err) < 0)
+	if (!s->quota_asked && quota_get(s->s, &s->quota, err) < 0)
 		return dest_failed(s, err);
 	s->quota_asked = true;
-	*ret_used = s->quota_used;
-	*ret_limit = s->quota_limit;
+	*ret_used = s->quota.used;
+	*ret_limit = s->quota.limit;
 	return 0;
 }
 

@@ -568,6 +568,7 @@ const struct sink_ops sink_imap = {
 	.close = imap_close,
 	.prepare = dest_prepare,
 	.quota = dest_quota,
+	.raise_quota = dest_raise_quota,
 	.extras_offered = dest_extras_offered,
 	.extras = dest_extras,
 	.holds = imap_holds,

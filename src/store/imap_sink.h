@@ -14,6 +14,7 @@
 
 #include "base/spool.h"
 #include "imap/append.h"
+#include "imap/quota.h"
 #include "mail/identity.h"
 #include "store/sink.h"
 
@@ -131,7 +132,7 @@ struct sink {
 	struct arena names;
 	struct folder_list list;	/* of the server */
 	bool quota_asked;
-	uint64_t quota_used, quota_limit;	/* octets; limit 0: none is told */
+	struct quota quota;
 	char delim;
 	struct slice prefix;
 	const struct folder *source;	/* of the survey */
@@ -193,6 +194,7 @@ int dest_finish_account(struct sink *s, const struct folder *list, size_t len,
 const char *dest_name(const struct sink *s, const struct folder *f);
 
 /* imap_extras.c: likewise. */
+int dest_raise_quota(struct sink *s, uint64_t limit, struct err *err) WARN_UNUSED;
 unsigned dest_extras_offered(const struct sink *s);
 int dest_extras(struct sink *s, const struct folder *f, const struct extras *have,
     struct err *err) WARN_UNUSED;
