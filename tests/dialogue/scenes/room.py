@@ -56,6 +56,16 @@ def scene_sizes_come_with_the_listing(t):
     t.complete(job, server)
 
 
+def scene_a_server_that_ends_at_the_question_for_sizes(t):
+    """It is asked once; then the listing tells them."""
+    server = t.server(sample())
+    server.on(r"LIST .*\bSIZE\b", Cut)
+    job, run = t.extract(server)
+    t.exits(run, 0)
+    t.complete(job, server)
+    t.equal(server.transcript.count(r"LIST .*\bSIZE\b"), 1, "questions for sizes")
+
+
 def scene_the_selection_is_smaller(t):
     """Sizes of folders say too much of what --max-size leaves."""
     store = heavy()
