@@ -4,9 +4,13 @@
 
 #include "app/options.h"
 
-/* Prints what the server is and what a run would do; `to` not NULL: and where it would write. Exit
- * code or -1. */
+/* Prints what the server is and what a run would do; `to` not NULL: and whether there is room where it would write. Exit
+ * code, 1 when there is not; or -1. */
 int check_account(
     struct options *o, const char *source, const char *to, struct err *err) WARN_UNUSED;
+
+/* Folders that a run would copy. */
+struct check_result;
+size_t check_folders(const struct check_result *r);
 
 #endif

@@ -8,6 +8,7 @@
 #include "app/lists.h"
 #include "app/mapping_table.h"
 #include "app/out.h"
+#include "app/room_check.h"
 #include "app/run.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -18,6 +19,7 @@
 struct check {
 	struct run run;
 	struct check_result result;
+	struct room_check room;
 	const char *to;
 };
 
@@ -199,6 +201,7 @@ check_text(const struct check *c, struct out *o)
 	out_printf(o, "  %-40s %10s %9s%s\n\n", "to be extracted", count, bytes,
 	    r->bytes_estimated ? "  estimated" : "");
 	check_plan(r, o);
+	room_check_text(&c->room, o);
 	check_window(&c->run.job.selection, o);
 	if (!c->to)
 		return;
@@ -318,6 +321,7 @@ check_json(const struct check *c, struct out *o)
 	json_put_int(b, "rtt_us", r->rtt_us);
 	json_put_int(b, "rate_bytes_s", (int64_t)r->rate_bytes_s);
 	json_put_int(b, "estimate_s", r->estimate_s);
+	room_check_json(&c->room, b);
 	json_close(b);
 	buf_add_byte(b, '\n');
 }
@@ -344,6 +348,46 @@ check_learnt_before(struct check *c)
 	state_close(&t);
 }
 
+static int
+check_room(struct check *c, const struct options *o, struct err *err)
+{
+	const struct check_result *r = &c->result;
+
+	c->room = (struct room_check){ .folders = check_folders(r), .messages = r->messages,
+		.octets = r->bytes, .sizes_known = r->bytes > 0 || r->messages == 0 };
+	return room_check(&c->room, o, &c->run.job, c->to, err);
+}
+
+/* 1: it does not fit. */
+static int
+check_print(struct check *c, const struct options *o, struct err *err)
+{
+	struct out out;
+
+	run_quiet(&c->run);
+	check_learnt_before(c);
+	if (check_room(c, o, err) < 0)
+		return -1;
+	out_open(&out, STDOUT_FILENO);
+	if (o->json)
+		check_json(c, &out);
+	else
+		check_text(c, &out);
+	if (out_close(&out, err) < 0)
+		return -1;
+	return room_check_fits(&c->room) ? 0 : 1;
+}
+
+size_t
+check_folders(const struct check_result *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n_folders; i++)
+		n += !r->folder[i].excluded && !(r->folder[i].folder.attrs & FOLDER_NOSELECT);
+	return n;
+}
+
 int
 check_account(struct options *o, const char *source, const char *to, struct err *err)
 {
@@ -360,16 +404,7 @@ check_account(struct options *o, const char *source, const char *to, struct err 
 		run_complain(err, &c.run.origin);
 		rc = err_exit_code(err->kind);
 	} else if (rc == 0) {
-		struct out out;
-
-		run_quiet(&c.run);
-		check_learnt_before(&c);
-		out_open(&out, STDOUT_FILENO);
-		if (o->json)
-			check_json(&c, &out);
-		else
-			check_text(&c, &out);
-		rc = out_close(&out, err);
+		rc = check_print(&c, o, err);
 		check_result_done(&c.result);
 	}
 	run_close(&c.run);
@@ -381,11 +416,13 @@ cmd_check(struct options *o, struct err *err)
 {
 	if (o->users)
 		return lists_check(o, err);
+	if (o->job)
+		return err_set(err, ERR_USAGE, "--job is for a list of accounts: imex check --users FILE --job DIR");
 	if (o->n_words > 1)
 		return mapping_show(o, o->word[0], o->word[1], err);
-	if (o->acl || o->metadata)
+	if (o->acl || o->metadata || o->quota)
 		return err_set(err, ERR_USAGE,
 		    "--%s is for a copy into another server: imex check SOURCE DEST",
-		    o->acl ? "acl" : "metadata");
-	return check_account(o, o->word[0], NULL, err);
+		    o->acl ? "acl" : o->metadata ? "metadata" : "quota");
+	return check_account(o, o->word[0], o->to, err);
 }

@@ -10,6 +10,7 @@
 #include "app/birth.h"
 #include "app/confined.h"
 #include "app/destination.h"
+#include "app/handing.h"
 #include "app/history.h"
 #include "app/jobdir.h"
 #include "app/report.h"
@@ -95,7 +96,8 @@ convert_begin(struct convert *c, struct err *err)
 	struct run *r = &c->run;
 
 	if (jobdir_apart(c->source, c->dir, "--to", err) < 0 || jobdir_prepare(c->dir, err) < 0 ||
-	    confined(r->o, c->dir, false, err) < 0 || run_state(r, c->dir, STATE_RUN, err) < 0 ||
+	    confined(r->o, c->dir, false, err) < 0 || run_room(r, c->dir, err) < 0 ||
+	    run_state(r, c->dir, STATE_RUN, err) < 0 ||
 	    convert_birth(c, err) < 0 ||
 	    run_log(r, c->dir, err) < 0 || stored_write_files(r->state, c->source, r->o, NULL, err) < 0)
 		return -1;
@@ -170,7 +172,8 @@ convert_files(struct options *o, const char *source, const char *dir, struct err
 	int rc;
 
 	c.run.o = o;
-	if (birth_settle(o, dir, err) < 0 || shelf_find(source, &c.found, err) < 0)
+	if (birth_settle(o, dir, err) < 0 || handing_settle(o, err) < 0 ||
+	    shelf_find(source, &c.found, err) < 0)
 		return -1;
 	rc = run_open(&c.run, o, NULL, err);
 	origin_options(o, &c.run.job);

@@ -12,6 +12,7 @@
 #include "app/confined.h"
 #include "app/destination.h"
 #include "app/destined.h"
+#include "app/handing.h"
 #include "app/history.h"
 #include "app/jobdir.h"
 #include "app/lists.h"
@@ -142,7 +143,7 @@ extract_birth(const struct run *r, const struct into *into, struct err *err)
 int
 extract_begin_job(struct run *r, const char *dir, const struct into *into, struct err *err)
 {
-	if (jobdir_prepare(dir, err) < 0 || run_state(r, dir, STATE_RUN, err) < 0 ||
+	if (jobdir_prepare(dir, err) < 0 || run_room(r, dir, err) < 0 || run_state(r, dir, STATE_RUN, err) < 0 ||
 	    extract_birth(r, into, err) < 0)
 		return -1;
 	return run_log(r, dir, err);
@@ -221,7 +222,8 @@ extract_code(struct extract *x, const struct err *err, bool failed, struct err *
 	bool started = atomic_load(&x->run.progress.folders_total) > 0;
 	int code;
 
-	if (failed && (err->scope == SCOPE_RUN || err->kind == ERR_WRONG_SOURCE || !started))
+	if (failed && (err->scope == SCOPE_RUN || err->kind == ERR_WRONG_SOURCE ||
+			  (err->kind == ERR_NO_ROOM && !x->many) || !started))
 		return err_exit_code(err->kind);
 	if (x->many)
 		return extract_code_of_one(x, failed, ret);
@@ -408,11 +410,13 @@ extract_account(struct options *o, const char *dir, const char *source, const st
 	int rc;
 
 	/* A list has settled it for all: the zone is the process's. */
-	if (!many && (birth_settle(o, dir, err) < 0 || watch_fit(o, err) < 0))
+	if (!many && (birth_settle(o, dir, err) < 0 || handing_settle(o, err) < 0 || watch_fit(o, err) < 0))
 		return -1;
 	rc = extract_open(&x, o, err);
 	if (rc == 0 && !many && (jobdir_prepare(dir, err) < 0 || confined(o, dir, false, err) < 0))
 		rc = -1;
+	if (rc == 0 && x.own_job)
+		rc = run_room(&x.run, dir, err);
 	/* The way to the source is long, and so is making a state. */
 	if (rc == 0 && !many && extract_sit(&x) && !(into && into->from))
 		x.run.job.ahead = sess_ahead_start(&x.run.job.source, x.run.job.stop);

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "app/ceilings.h"
 #include "app/jobdir.h"
 #include "app/orders.h"
 #include "app/ready.h"
@@ -165,7 +166,9 @@ static int
 status_print(struct report *r, bool json, struct err *err)
 {
 	struct runner_said said = { .pid = jobdir_at_work(r->dir) };
+	struct err ignored;
 	struct out o;
+	int rc = 0;
 
 	if (status_held(r, &said, err) < 0)
 		return -1;
@@ -183,12 +186,15 @@ status_print(struct report *r, bool json, struct err *err)
 	status_accounts(r, json, &said, &o);
 	if (json) {
 		json_close_array(&o.buf);
+		rc = ceilings_json(r->state, &o.buf, err);
 		json_close(&o.buf);
 		buf_add_byte(&o.buf, '\n');
 	} else if (r->n_accounts == 0) {
 		out_str(&o, "no account yet\n");
+	} else {
+		rc = ceilings_text(r->state, &o, err);
 	}
-	return out_close(&o, err);
+	return out_close(&o, rc < 0 ? &ignored : err) < 0 || rc < 0 ? -1 : 0;
 }
 
 static int

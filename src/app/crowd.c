@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "app/backoff.h"
+#include "app/ceilings.h"
 #include "app/out.h"
 #include "app/share.h"
 #include "app/watch.h"
@@ -25,6 +26,7 @@ struct walk {
 	struct crowd *c;
 	int (*last)(void *arg, struct err *err);
 	struct hosts *hosts;
+	struct ceilings *ceilings;
 	struct orders *orders;
 	struct share *share; /* NULL: with nobody */
 	struct order_name *name; /* by row */
@@ -254,10 +256,12 @@ copy_one(struct walk *w, size_t at, enum seat_end *ret_end, struct err *why)
 
 	shares_of(w, at, &shares);
 	orders_sit(w->orders, &seat, at);
+	ceilings_look(w->ceilings, w->item[at].host, w->item[at].n_hosts);
 	code = w->c->ops->work(w->c->arg, at, &shares, &seat, why);
 	*ret_end = orders_rise(w->orders, &seat, why);
 	/* What failed before it came to the engine has its places still. */
 	shares_leave(&shares, LOGIN_NONE);
+	ceilings_look(w->ceilings, w->item[at].host, w->item[at].n_hosts);
 	return *ret_end == SEAT_STOPPED ? EXIT_BAD : code;
 }
 
@@ -405,6 +409,7 @@ walk_init(struct walk *w, struct crowd *c)
 	w->attempt = mem_new((n + 1) * sizeof(*w->attempt));
 	for (size_t i = 0; i < n; i++)
 		walk_item(w, &w->item[i], i);
+	w->ceilings = ceilings_begin(w->hosts, c->run->state, c->o->per_host);
 	w->orders = orders_new(c->o, w->name, n, c->run->stop, &c->run->all);
 	walk_schedule(w);
 	atomic_store(&c->run->all.accounts_total, n > 1 ? (unsigned)n : 0);
@@ -416,6 +421,7 @@ walk_done(struct walk *w)
 	share_free(&w->share);
 	orders_free(&w->orders);
 	schedule_free(w->schedule);
+	ceilings_end(&w->ceilings);
 	hosts_free(w->hosts);
 	free(w->name);
 	free(w->item);

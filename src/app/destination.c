@@ -86,7 +86,8 @@ destination_open(struct destination *d, struct options *o, const char *dest, str
 	d->dest.doubt_wait_ms = o->doubt_wait_ms;
 	d->dest.delete_extra = o->delete_extra;
 	d->dest.spool_dir = o->spool;
-	d->dest.extras = (o->acl ? EXTRA_ACL : 0) | (o->metadata ? EXTRA_METADATA : 0);
+	d->dest.extras = (o->acl ? EXTRA_ACL : 0) | (o->metadata ? EXTRA_METADATA : 0) |
+			 (o->quota ? EXTRA_QUOTA : 0);
 	d->insecure = o->dest_insecure_tls || d->dest.server.tls == TLS_NONE;
 	return 0;
 }

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "app/checked.h"
 #include "app/destined.h"
 #include "base/mem.h"
 #include "mail/names.h"
@@ -31,6 +32,8 @@ queue_rows(struct migration *m, struct account_rec *rec, struct arena *a, struct
 	buf_done(&dir);
 	if (full)
 		return err_set(err, ERR_CONFIG, "too many accounts in one list");
+	if (checked_take(m->run.state, rec, n, err) < 0)
+		return -1;
 	return state_account_queue(m->run.state, rec, n, a, err);
 }
 

@@ -6,9 +6,14 @@
 #include <unistd.h>
 
 #include "app/birth.h"
+#include "app/ceilings.h"
+#include "app/check.h"
+#include "app/checked.h"
 #include "app/crowd.h"
+#include "app/jobdir.h"
 #include "app/lists.h"
 #include "app/out.h"
+#include "app/room_check.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -34,6 +39,7 @@ struct found {
 	size_t folders;
 	uint64_t messages, bytes;
 	bool bytes_known;
+	int64_t estimate_s; /* -1: unknown */
 	char *why; /* NULL: nothing to say */
 };
 
@@ -43,6 +49,8 @@ struct lists_check {
 	struct userlist list;
 	struct found *found; /* by row */
 	struct crowd crowd;
+	struct room_check room;
+	int64_t estimate_s; /* of the whole run; -1: unknown */
 };
 
 /* ---- one account ---- */
@@ -97,9 +105,8 @@ take_result(struct found *f, const struct check_result *r)
 	f->messages = r->messages;
 	f->bytes = r->bytes;
 	f->bytes_known = r->bytes > 0 || r->messages == 0;
-	f->folders = 0;
-	for (size_t i = 0; i < r->n_folders; i++)
-		f->folders += !r->folder[i].excluded && !(r->folder[i].folder.attrs & FOLDER_NOSELECT);
+	f->folders = check_folders(r);
+	f->estimate_s = r->estimate_s;
 }
 
 static int
@@ -158,6 +165,13 @@ check_ended(void *arg, size_t at, size_t n, int code, const struct err *why)
 	f->why = mem_copy_str(why->text);
 }
 
+/* The job that will copy them; NULL: not told. */
+static const char *
+check_dir(const struct options *o)
+{
+	return o->to ? o->to : o->job;
+}
+
 /* ---- the table ---- */
 
 static void
@@ -206,6 +220,11 @@ table_sums(const struct lists_check *c, struct out *o)
 	human_count(messages, text);
 	human_bytes(bytes, size);
 	out_printf(o, "; %s messages, %s\n", text, size);
+	room_check_text(&c->room, o);
+	if (c->estimate_s >= 0) {
+		human_span(c->estimate_s, text);
+		out_printf(o, "%-13sabout %s\n", "Duration", text);
+	}
 }
 
 static void
@@ -246,23 +265,86 @@ table_json(const struct lists_check *c, struct out *o)
 		out_drain(o);
 	}
 	json_close_array(b);
+	room_check_json(&c->room, b);
+	json_put_int(b, "estimate_s", c->estimate_s);
 	json_close(b);
 	buf_add_byte(b, '\n');
 }
 
 /* ---- all of them ---- */
 
-static int
-check_print(const struct lists_check *c, struct err *err)
+/* Of the accounts that could be looked at. */
+static void
+check_sum(struct lists_check *c)
 {
+	unsigned at_once = c->o->jobs < c->list.len ? c->o->jobs : (unsigned)c->list.len;
+	int64_t s = 0;
+
+	c->room.sizes_known = true;
+	for (size_t i = 0; i < c->list.len; i++) {
+		const struct found *f = &c->found[i];
+
+		if (f->what != FOUND_OK)
+			continue;
+		c->room.folders += f->folders;
+		c->room.messages += f->messages;
+		c->room.octets += f->bytes;
+		c->room.sizes_known &= f->bytes_known;
+		s = s < 0 || f->estimate_s < 0 ? -1 : s + f->estimate_s;
+	}
+	c->estimate_s = s < 0 || at_once == 0 ? -1 : (s + at_once - 1) / at_once;
+}
+
+static int
+check_print(struct lists_check *c, struct err *err)
+{
+	struct err ignored;
 	struct out o;
 
+	check_sum(c);
+	if (room_check(&c->room, c->o, &c->run.job, check_dir(c->o), err) < 0)
+		return -1;
 	out_open(&o, STDOUT_FILENO);
 	if (c->o->json)
 		table_json(c, &o);
 	else
 		table_text(c, &o);
+	if (c->run.state && !c->o->json && ceilings_text(c->run.state, &o, err) < 0) {
+		(void)!out_close(&o, &ignored);
+		return -1;
+	}
 	return out_close(&o, err);
+}
+
+/* Before anybody is contacted: another run may be at work there. */
+static int
+check_open(struct lists_check *c, struct err *err)
+{
+	const char *dir = c->o->dry_run ? NULL : check_dir(c->o);
+
+	if (run_open(&c->run, c->o, NULL, err) < 0)
+		return -1;
+	origin_options(c->o, &c->run.job);
+	if (dir && (jobdir_prepare(dir, err) < 0 || run_state(&c->run, dir, STATE_RUN, err) < 0))
+		return -1;
+	return run_log(&c->run, NULL, err);
+}
+
+static int
+check_keep(const struct lists_check *c, struct err *err)
+{
+	struct checked *sizes;
+	int rc;
+
+	if (!c->run.state)
+		return 0;
+	sizes = checked_new(c->list.len);
+	for (size_t i = 0; i < c->list.len; i++)
+		if (c->found[i].what == FOUND_OK && c->found[i].bytes_known)
+			checked_add(sizes, &c->list.row[i], c->found[i].bytes);
+	rc = checked_keep(sizes, c->run.state, err);
+	checked_free(sizes);
+	return rc;
 }
 
 static int
@@ -277,12 +359,17 @@ check_all(struct lists_check *c, struct err *err)
 		.ops = &ops, .arg = c, .o = c->o, .list = &c->list, .run = &c->run
 	};
 	crowd_run(&c->crowd, NULL);
-	rc = check_print(c, err);
+	rc = check_keep(c, err);
+	if (rc == 0)
+		rc = check_print(c, err);
 	if (c->crowd.ended.kind != ERR_NONE)
 		run_complain(&c->crowd.ended, NULL);
 	if (rc < 0)
 		return -1;
-	return c->crowd.ended.kind == ERR_INTERRUPTED ? EXIT_INTERRUPTED : crowd_code(&c->crowd);
+	if (c->crowd.ended.kind == ERR_INTERRUPTED)
+		return EXIT_INTERRUPTED;
+	rc = crowd_code(&c->crowd);
+	return rc == 0 && !room_check_fits(&c->room) ? 1 : rc;
 }
 
 int
@@ -292,12 +379,10 @@ lists_check(struct options *o, struct err *err)
 	int rc = lists_read(o, false, NULL, &c.list, err);
 
 	if (rc == 0)
-		rc = birth_settle(o, NULL, err);
+		rc = birth_settle(o, o->to, err);
 	if (rc == 0) {
 		c.found = mem_new((c.list.len + 1) * sizeof(*c.found));
-		rc = run_open(&c.run, o, NULL, err);
-		if (rc == 0)
-			rc = run_log(&c.run, NULL, err);
+		rc = check_open(&c, err);
 		if (rc == 0)
 			rc = check_all(&c, err);
 		run_close(&c.run);

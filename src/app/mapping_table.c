@@ -91,6 +91,7 @@ static const struct {
 	{ EXTRA_ACL, "Access rights    ", "acl", "ACL", offsetof(struct options, acl) },
 	{ EXTRA_METADATA, "Annotations      ", "metadata", "METADATA",
 	    offsetof(struct options, metadata) },
+	{ EXTRA_QUOTA, "Quota of account ", "quota", "QUOTA", offsetof(struct options, quota) },
 };
 
 /* Only what was asked for. */

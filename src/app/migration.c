@@ -10,6 +10,7 @@
 #include "app/confined.h"
 #include "app/destination.h"
 #include "app/enlist.h"
+#include "app/handing.h"
 #include "app/history.h"
 #include "app/jobdir.h"
 #include "app/out.h"
@@ -445,7 +446,7 @@ reaches_out(const struct migration *m)
 
 	if (m->o->way.command != NULL || m->o->dest_way.command != NULL)
 		return true;
-	for (size_t i = 0; m->joined && i < m->list->len; i++)
+	for (size_t i = 0; (m->joined || m->stored) && i < m->list->len; i++)
 		if (kept_reaches_out(m, i))
 			return true;
 	for (size_t i = 0; i < m->list->len; i++)
@@ -467,7 +468,7 @@ int
 migration_open(struct migration *m, const char *source, struct err *err)
 {
 	m->row = mem_new((m->list->len + 1) * sizeof(*m->row));
-	if (run_open(&m->run, m->o, NULL, err) < 0)
+	if (handing_settle(m->o, err) < 0 || run_open(&m->run, m->o, NULL, err) < 0)
 		return -1;
 	origin_options(m->o, &m->run.job);
 	if (m->found)

@@ -225,6 +225,16 @@ option_set_size(void *field, const struct option_row *row, const char *value, st
 }
 
 static int
+option_set_mode(void *field, const char *value, struct err *err)
+{
+	return value_mode(value, field)
+		   ? 0
+		   : option_bad("permissions of files in octal, which let the owner read and write "
+				"(600 to 777), are",
+			 err);
+}
+
+static int
 option_set_percent(void *field, const char *value, struct err *err)
 {
 	return value_percent(value, field) ? 0 : option_bad("1% to 100% are", err);
@@ -317,6 +327,8 @@ option_store(struct options *o, const struct option_row *row, const char *value,
 		return option_set_size(field, row, value, err);
 	case OPT_PERCENT:
 		return option_set_percent(field, value, err);
+	case OPT_MODE:
+		return option_set_mode(field, value, err);
 	case OPT_TEXT:
 	case OPT_ZONE:
 	case OPT_HOURS:
@@ -598,6 +610,8 @@ option_text(const struct options *o, const struct option_row *row, size_t index,
 		return buf_printf(ret, "%" PRId64 "ms", *(const int64_t *)field);
 	case OPT_SIZE:
 		return buf_printf(ret, "%" PRIu64, *(const uint64_t *)field);
+	case OPT_MODE:
+		return buf_printf(ret, "%03o", *(const unsigned *)field);
 	case OPT_PERCENT:
 	case OPT_NUMBER:
 	case OPT_COUNT:

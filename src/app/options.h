@@ -40,7 +40,8 @@ enum option_kind {
 	OPT_ADDRESS,	/* const char *; user@domain */
 	OPT_NUMBER,	/* unsigned, within min..max */
 	OPT_SIZE,	/* uint64_t octets, at least min */
-	OPT_PERCENT	/* unsigned, 1 to 100 */
+	OPT_PERCENT,	/* unsigned, 1 to 100 */
+	OPT_MODE	/* unsigned; permissions, in octal */
 };
 
 enum { EVERY_MS = 2000, LIST_MAX = 256, WORDS_MAX = 3, OPTIONS_MAX = 128 };
@@ -67,6 +68,9 @@ struct options {
 	struct when since, before;
 	bool skip_deleted, unseen;
 	uint64_t min_size, max_size;	/* octets; 0: no limit */
+	uint64_t min_free;		/* octets; when given */
+	const char *owner;		/* USER[:GROUP]; NULL: who runs imex */
+	unsigned mode;			/* of files of mail; when given */
 	const char *search;		/* NULL: all */
 	struct text_list first;		/* --priority-folders */
 	int eol, report_format, quirks_format, progress;
@@ -83,7 +87,7 @@ struct options {
 	struct text_list maps;		/* A=B */
 	const char *prefix, *under, *spool, *account;
 	const char *dest_tls_ca, *dest_tls_pin;
-	bool acl, metadata;
+	bool acl, metadata, quota;
 	bool dest_insecure_plaintext, dest_insecure_tls, yes;
 	int64_t doubt_wait_ms;
 	bool delete_extra, mirror;

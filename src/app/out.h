@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/human.h"
 #include "base/slice.h"
 
 struct out {
@@ -32,11 +33,5 @@ void out_column(struct out *o, const char *text, size_t width);
 /* The same wrapped at 79 columns behind `indent` blanks; the first line goes on where it is, at
  * column `at`. Ends the line. */
 void out_wrapped(struct out *o, const char *text, size_t at, size_t indent);
-
-/* Numbers for people. */
-enum { HUMAN_MAX = 32 };
-void human_bytes(uint64_t bytes, char ret[HUMAN_MAX]);	/* "1.2 MB", powers of 1000 */
-void human_count(uint64_t n, char ret[HUMAN_MAX]);	/* "1,234,567" */
-void human_span(int64_t seconds, char ret[HUMAN_MAX]);	/* "0:05", "12:34", "3:02:01", "4 d 3 h" */
 
 #endif

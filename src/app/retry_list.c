@@ -171,6 +171,8 @@ retry_list(struct options *o, const char *dir, const char *const *source, size_t
 		rc = given_read(&g, err);
 	if (rc == 0)
 		rc = rows_make(&g, source, n, err);
+	if (rc == 0 && g.list.len > 0)
+		rc = stored_apply_job(g.stored, g.entry[0], o, err);
 	if (rc == 0)
 		rc = birth_settle(o, dir, err);
 	if (rc == 0) {

@@ -59,6 +59,7 @@ run_share(struct run *r, const char *dir)
 {
 	r->log = r->job.log = r->above->log;
 	r->state = r->job.state = r->above->state;
+	r->room = r->job.room = r->above->room;
 	r->job.dir = dir;
 }
 
@@ -167,6 +168,19 @@ run_state(struct run *r, const char *dir, enum state_mode mode, struct err *err)
 	return 0;
 }
 
+int
+run_room(struct run *r, const char *dir, struct err *err)
+{
+	const struct options *o = r->o;
+
+	if (r->room)
+		return 0;
+	if (room_open(&r->room, dir, option_given(o, &o->min_free) ? &o->min_free : NULL, err) < 0)
+		return -1;
+	r->job.room = r->room;
+	return room_hold(r->room, err);
+}
+
 void
 run_quiet(struct run *r)
 {
@@ -194,6 +208,8 @@ run_close(struct run *r)
 		state_close(&r->state);
 	if (!r->above || r->log != r->above->log)
 		evlog_close(&r->log);
+	if (!r->above || r->room != r->above->room)
+		room_close(&r->room);
 	cancel_free(r->stop);
 	r->stop = NULL;
 	progress_leave(r->above ? &r->above->all : &r->all, &r->progress);

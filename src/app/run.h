@@ -19,6 +19,7 @@ struct run {
 	struct control *control;
 	struct evlog *log;
 	struct state *state;
+	struct room *room;	/* on the disk of the job directory */
 	struct job job;		/* filled but for dir, log and state */
 };
 
@@ -27,12 +28,14 @@ int run_open(struct run *r, struct options *o, const char *source, struct err *e
 /* A run of one account below `above`, whose stop stops it too. */
 int run_open_below(struct run *r, struct run *above, struct options *o, const char *source,
     struct err *err) WARN_UNUSED;
-/* State and log of the run above: the account is one of its job. */
+/* State, log and room of the run above: the account is one of its job. */
 void run_share(struct run *r, const char *dir);
 /* dir NULL: events go to the terminal only. */
 int run_log(struct run *r, const char *dir, struct err *err) WARN_UNUSED;
 /* The same for a job that others work on, too. */
 int run_log_beside(struct run *r, const char *dir, struct err *err) WARN_UNUSED;
+/* Look after the room in `dir`, if it is not yet. ERR_FULL: there is less than --min-free. */
+int run_room(struct run *r, const char *dir, struct err *err) WARN_UNUSED;
 int run_state(struct run *r, const char *dir, enum state_mode mode, struct err *err) WARN_UNUSED;
 /* The display is over; lines may be printed. */
 void run_quiet(struct run *r);

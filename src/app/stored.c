@@ -273,8 +273,8 @@ stored_apply_one(
 	return 0;
 }
 
-int
-stored_apply_at(const struct stored *s, size_t i, struct options *o, struct err *err)
+static int
+stored_apply_some(const struct stored *s, size_t i, bool of_job, struct options *o, struct err *err)
 {
 	json_t *entry = i < s->len ? json_loads(s->entry[i].value, 0, NULL) : NULL;
 	json_t *value;
@@ -286,11 +286,24 @@ stored_apply_at(const struct stored *s, size_t i, struct options *o, struct err 
 
 		/* An option that this command does not have, as --eol of verify, is not its
 		 * business. */
-		if (rc == 0 && row && row->kept != KEPT_NOT)
+		if (rc == 0 && row && row->kept != KEPT_NOT &&
+		    (!of_job || (row->kept == KEPT_OF_JOB && row->kind != OPT_LIST)))
 			rc = stored_apply_one(o, row, value, err);
 	}
 	json_decref(entry);
 	return rc;
+}
+
+int
+stored_apply_at(const struct stored *s, size_t i, struct options *o, struct err *err)
+{
+	return stored_apply_some(s, i, false, o, err);
+}
+
+int
+stored_apply_job(const struct stored *s, size_t i, struct options *o, struct err *err)
+{
+	return stored_apply_some(s, i, true, o, err);
 }
 
 int

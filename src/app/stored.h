@@ -24,6 +24,10 @@ int stored_apply(struct state *t, const struct imap_url *url, struct options *o,
 /* Those of entry i. */
 int stored_apply_at(const struct stored *s, size_t i, struct options *o, struct err *err)
     WARN_UNUSED;
+/* Those of entry i that are the same for all accounts of the job, but for lists: what each account
+ * applies again would be in them twice. */
+int stored_apply_job(const struct stored *s, size_t i, struct options *o, struct err *err)
+    WARN_UNUSED;
 /* Does it have the options of that source? */
 bool stored_has(const struct stored *s, const struct imap_url *url);
 /* The note of one source, texts in `a`, for who keeps many in one commit before their accounts begin.

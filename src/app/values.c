@@ -105,6 +105,22 @@ value_choice(const char *text, const char *choices)
 }
 
 bool
+value_mode(const char *text, unsigned *ret)
+{
+	unsigned mode = 0;
+	size_t len = strlen(text);
+
+	if (len < 3 || len > 4 || strspn(text, "01234567") != len)
+		return false;
+	for (const char *at = text; *at; at++)
+		mode = mode << 3 | (unsigned)(*at - '0');
+	if (mode > 0777 || (mode & 0600) != 0600)
+		return false;
+	*ret = mode;
+	return true;
+}
+
+bool
 value_pin(const char *text)
 {
 	static const char prefix[] = "sha256:";

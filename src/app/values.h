@@ -12,6 +12,7 @@ bool value_number(const char *text, uint64_t max, uint64_t *ret);	/* decimal dig
 /* "45M", "10k", "2G", "1T" in steps of 1,024, "500" and "500B" as they are. False: not one. */
 bool value_size(const char *text, uint64_t *ret);
 bool value_percent(const char *text, unsigned *ret);	/* "5%" or "5": 1 to 100 */
+bool value_mode(const char *text, unsigned *ret);	/* "640", "0640": 0600 to 0777 with 0600 in it */
 bool value_truth(const char *text, bool *ret);	/* yes no on off true false 1 0, in any case */
 /* Index of `text` in a list of words with '|' between them; -1: not there. */
 int value_choice(const char *text, const char *choices);

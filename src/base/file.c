@@ -261,20 +261,28 @@ file_sync_parent(int dir, const char *path, struct err *err)
 }
 
 static int
-file_write_synced(int dir, const char *path, struct slice data, struct err *err)
+file_write_synced(int dir, const char *path, struct slice data,
+    int (*made)(int fd, const char *path, struct err *err), struct err *err)
 {
 	AUTO(file_close) int fd = -1;
 
-	if (file_create(dir, path, &fd, err) < 0)
+	if (file_create(dir, path, &fd, err) < 0 || (made != NULL && made(fd, path, err) < 0))
 		return -1;
 	if (file_write(fd, data.data, data.len, err) < 0 || file_sync(fd, err) < 0)
 		return err_wrap(err, "'%s'", path);
 	return 0;
 }
 
-/* The temporary name is fixed: what a killed run left behind is overwritten by the next. */
 int
 file_replace(int dir, const char *path, struct slice data, struct err *err)
+{
+	return file_replace_as(dir, path, data, NULL, err);
+}
+
+/* The temporary name is fixed: what a killed run left behind is overwritten by the next. */
+int
+file_replace_as(int dir, const char *path, struct slice data,
+    int (*made)(int fd, const char *path, struct err *err), struct err *err)
 {
 	struct buf temp;
 	int done = -1;
@@ -283,7 +291,7 @@ file_replace(int dir, const char *path, struct slice data, struct err *err)
 	buf_printf(&temp, "%s.imex-new", path);
 	if (temp.full)
 		done = err_set(err, ERR_CREATE, "file name too long");
-	else if (file_write_synced(dir, temp.data, data, err) == 0)
+	else if (file_write_synced(dir, temp.data, data, made, err) == 0)
 		done = file_rename(dir, temp.data, dir, path, err);
 	if (done < 0 && !temp.full)
 		unlinkat(dir, temp.data, 0);

@@ -30,6 +30,9 @@ int file_sync(int fd, struct err *err) WARN_UNUSED; /* fsync */
 int file_read(int dir, const char *path, struct buf *b, struct err *err) WARN_UNUSED;
 /* Replace: temporary file, fsync, rename, fsync of the directory. */
 int file_replace(int dir, const char *path, struct slice data, struct err *err) WARN_UNUSED;
+/* The same; `made` has the new file before anything is in it. NULL: nothing. */
+int file_replace_as(int dir, const char *path, struct slice data,
+    int (*made)(int fd, const char *path, struct err *err), struct err *err) WARN_UNUSED;
 
 /* True when fd lies on a local file system on which syncfs is known to report errors (f_type list).
  */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "engine/forecast.h"
 #include "engine/run.h"
 #include "engine/schedule.h"
 #include "imap/limits.h"
@@ -134,6 +135,9 @@ runner_connect(struct runner *u, struct err *err)
 		.no_source_writes = r->job->no_source_writes,
 		.search = r->job->selection.search,
 		.again = since_pays(r->known, r->n_known),
+		/* A server that takes too long to tell them is asked once. */
+		.sizes = r->job->room != NULL && r->n_known == 0 && u->tries == 0 &&
+			 !selection_picks(&r->job->selection),
 		.shelf = r->job->from };
 	struct event e = { .no = EV_CONNECTED, .level = LEVEL_INFO, .account = l->account };
 	enum lane_end end = END_SOURCE;

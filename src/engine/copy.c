@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "engine/copy.h"
+#include "engine/forecast.h"
 #include "mail/header.h"
 
 int
@@ -39,7 +40,7 @@ lane_flush_if_full(struct lane *l, struct err *err)
 {
 	if (l->sink_ops->full(l->sink) || batch_len(l->batch) >= BATCH_RECORDS ||
 	    clock_mono_ms() - l->batch_began_ms >= BATCH_MS)
-		return lane_flush(l, false, err);
+		return lane_flush(l, false, err) < 0 ? -1 : lane_room_holds(l, err);
 	return 0;
 }
 
@@ -71,6 +72,7 @@ static int
 ask_for(struct lane *l, struct live *v, struct err *err)
 {
 	struct want *want = mem_resize(NULL, v->page->len + 1, sizeof(*want));
+	uint64_t octets = 0;
 	size_t n = 0;
 
 	for (size_t i = 0; i < v->page->len; i++) {
@@ -82,12 +84,15 @@ ask_for(struct lane *l, struct live *v, struct err *err)
 			.size_known = m->size_known,
 			.size = m->size,
 			.isolated = uidset_has(&l->isolated, m->uid) };
+		octets += m->size_known ? m->size : 0;
 		if (l->job->progress != NULL)
 			atomic_fetch_add(&l->job->progress->bytes_total, m->size);
 	}
 
 	int rc = n > 0 ? day_left(l, err) : 0;
 
+	if (rc == 0)
+		rc = lane_promise(l, n, octets, err);
 	if (rc == 0 && lane_intends(l) && n > 0)
 		rc = lane_intend(l, v, err);
 	if (rc == 0)
@@ -318,6 +323,7 @@ take_body(struct lane *l, const struct offer *o, struct err *err)
 	}
 	l->changed = true;
 	l->stored++;
+	lane_promise_kept(l, m.wire_bytes);
 	tell_origin(l, o, &m);
 	if (verdict_good(m.verdict))
 		lane_good(l, &m, old);
@@ -608,11 +614,14 @@ lane_copy(struct lane *l, struct planned *f, struct err *err)
 		l->cut = (struct cut){ 0 };
 	}
 	l->plan = f;
+	lane_promise_over(l);
 	progress_folder(l->job->progress, f->display);
 	for (size_t i = 0; i < LANE_PAGES; i++)
 		l->live[i].used = false;
 	if (lane_unchanged(l, &f->folder, known))
 		return lane_carry_over(l, known, err);
+	if (lane_room_holds(l, err) < 0)
+		return -1;
 	if (copy_folder(l, err) < 0) {
 		l->sink_ops->abandon(l->sink);
 		if (err->scope == SCOPE_SESSION && !lane_sink_broken(l))

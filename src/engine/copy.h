@@ -8,6 +8,7 @@
 
 #include "base/digest.h"
 #include "engine/job.h"
+#include "engine/room.h"
 #include "engine/select.h"
 #include "imap/limits.h"
 #include "store/sink.h"
@@ -30,6 +31,10 @@ struct shared {
 	struct server_facts facts;
 	const char *host_port;
 	bool settled; /* the first lane has ended */
+	/* forecast.h */
+	struct room *quota; /* what that of the destination leaves; NULL: no limit is known */
+	bool promised; /* all of the account is; else each page promises what it asks for */
+	struct room_share disk_share, quota_share;
 };
 
 /* A page of the listing whose bodies are under way. */
@@ -108,6 +113,7 @@ struct lane {
 	struct uidset isolated; /* read alone, at the end of the folder */
 	struct uidset skip; /* given up: not read again in this run */
 	const char *cut_folder;
+	struct room_share disk_share, quota_share; /* of the open folder (forecast.h) */
 };
 
 /* `place`: where its sink writes, complete. */

@@ -15,6 +15,7 @@ struct host {
 	unsigned open, ceiling; /* ceiling 0: none is known */
 	int64_t refused_ms; /* monotonic, of the last refusal or raise; 0: none */
 	int64_t held_until_ms;
+	unsigned refusals; /* connections, with others of ours open */
 	unsigned logins; /* under way */
 	unsigned logins_refused; /* in a row */
 	bool closed;
@@ -441,6 +442,7 @@ hosts_refused(struct hosts *h, unsigned id, unsigned *ret_now)
 		host_learnt(h, id);
 	}
 	*ret_now = t->ceiling;
+	t->refusals += others;
 	pthread_mutex_unlock(&h->mutex);
 	return others;
 }
@@ -498,4 +500,33 @@ hosts_watch(struct hosts *h, pthread_mutex_t *mutex, pthread_cond_t *cond)
 {
 	h->watch_mutex = mutex;
 	h->watch_cond = cond;
+}
+
+/* ---- from run to run ---- */
+
+size_t
+hosts_count(const struct hosts *h)
+{
+	return h->len;
+}
+
+void
+hosts_begin_with(struct hosts *h, unsigned id, unsigned ceiling)
+{
+	pthread_mutex_lock(&h->mutex);
+	h->host[id]->ceiling = ceiling;
+	h->host[id]->refused_ms = clock_mono_ms();
+	pthread_mutex_unlock(&h->mutex);
+}
+
+unsigned
+hosts_bears(struct hosts *h, unsigned id, unsigned *ret_refusals)
+{
+	pthread_mutex_lock(&h->mutex);
+
+	unsigned ceiling = h->host[id]->ceiling;
+
+	*ret_refusals = h->host[id]->refusals;
+	pthread_mutex_unlock(&h->mutex);
+	return ceiling;
 }

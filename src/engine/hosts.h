@@ -43,6 +43,11 @@ bool hosts_full(struct hosts *h, unsigned id, size_t more);
 /* A connection that had a place was refused. With others open that is the ceiling: true, and *ret_now
  * is it. Else false. */
 bool hosts_refused(struct hosts *h, unsigned id, unsigned *ret_now);
+/* For what is kept from run to run. A ceiling that an earlier one has learnt is raised as if it were learnt
+ * now. hosts_bears: the ceiling, 0: none is known; and how many connections were refused in this run. */
+size_t hosts_count(const struct hosts *h);
+void hosts_begin_with(struct hosts *h, unsigned id, unsigned ceiling);
+unsigned hosts_bears(struct hosts *h, unsigned id, unsigned *ret_refusals);
 /* No new connection for so long. */
 void hosts_hold(struct hosts *h, unsigned id, int64_t ms);
 /* What became of the login for which a place was taken; to be told once for each place, at the latest

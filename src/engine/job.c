@@ -10,11 +10,14 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "engine/extras.h"
+#include "engine/forecast.h"
+#include "engine/quota.h"
 #include "engine/renamed.h"
 #include "engine/run.h"
 #include "engine/same.h"
 #include "engine/set.h"
 #include "mail/names.h"
+#include "store/handed.h"
 
 /* A folder that the source no longer has: its files stay. */
 static void
@@ -153,6 +156,32 @@ prepare_plan(struct run *r, struct lane *l, struct err *err)
 	return lane_prepare(l, &r->plan, err);
 }
 
+static unsigned
+extras_asked(const struct runner *u)
+{
+	return u->run->job->dest != NULL ? u->run->job->dest->extras : 0;
+}
+
+/* It never ends a run. */
+static int
+copy_quota(struct runner *u, struct err *err)
+{
+	bool asked = extras_asked(u) & EXTRA_QUOTA, again = true;
+
+	while (asked && lane_quota(&u->lane, err) < 0) {
+		if (!job_may_try_again(err))
+			return -1;
+		if (!again)
+			lane_warn(&u->lane, EV_EXTRAS_REFUSED, EXTRA_QUOTA, "the quota is not copied: %s",
+			    err->text);
+		asked = again;
+		again = false;
+		if (runner_reconnect(u, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 open_and_plan(struct runner *u, struct err *err)
 {
@@ -165,6 +194,11 @@ open_and_plan(struct runner *u, struct err *err)
 		    runner_reconnect(u, err) < 0)
 			return -1;
 	}
+	if (copy_quota(u, err) < 0)
+		return -1;
+	while (run_forecast(u->run, &u->lane, err) < 0)
+		if (err->scope != SCOPE_SESSION || runner_reconnect(u, err) < 0)
+			return -1;
 	while (run_renamed(u->run, &u->lane, err) < 0)
 		if (err->scope != SCOPE_SESSION || runner_reconnect(u, err) < 0)
 			return -1;
@@ -176,7 +210,7 @@ static int
 copy_extras(struct runner *u, struct err *err)
 {
 	struct lane *l = &u->lane;
-	unsigned what = u->run->job->dest != NULL ? extras_possible(l, u->run->job->dest->extras) : 0;
+	unsigned what = extras_possible(l, extras_asked(u) & (EXTRA_ACL | EXTRA_METADATA));
 	bool again = true;
 
 	while (what != 0 && extras_copy(l, &u->run->plan, what, err) < 0) {
@@ -388,7 +422,7 @@ run_place(struct run *r, struct err *err)
 static int
 make_mail_dir(const struct run *r, struct err *err)
 {
-	return r->n_known > 0 ? file_have_dirs(r->mail_dir, err) : file_make_dirs(r->mail_dir, err);
+	return r->n_known > 0 ? handed_have_dirs(r->mail_dir, err) : handed_make_dirs(r->mail_dir, err);
 }
 
 static int
@@ -448,6 +482,8 @@ job_copy(const struct job *job, struct err *err)
 	rc = account_ended(&r, &u.lane, rc, err);
 out:
 	runner_leave_places(&u);
+	room_leave(job->room, &r.shared.disk_share);
+	room_close(&r.shared.quota);
 	free(r.mail_dir);
 	free(r.set_dir);
 	free(r.quarantine);

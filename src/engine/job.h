@@ -8,6 +8,7 @@
 #include "engine/hosts.h"
 #include "engine/progress.h"
 #include "engine/rate.h"
+#include "engine/room.h"
 #include "imap/ahead.h"
 #include "imap/endpoint.h"
 #include "mail/folder.h"
@@ -110,6 +111,7 @@ struct job {
 	struct rate *rate, *rate_own; /* octets a second, of all and of the account; NULL: no limit */
 	struct shares *shares; /* NULL: the account is alone, and its connections are not counted */
 	struct state *state; /* open for running; NULL for check */
+	struct room *room; /* on the disk of dir; NULL: not looked after */
 };
 
 /* Copy one account, from a server or from files, into job->dir. 0: went to its end (the state says how well); -1: stopped by *err

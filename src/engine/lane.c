@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "engine/copy.h"
+#include "engine/forecast.h"
 
 int
 lane_init(struct lane *l, const struct job *job, struct shared *shared, const char *account,
@@ -28,6 +29,8 @@ lane_init(struct lane *l, const struct job *job, struct shared *shared, const ch
 void
 lane_done(struct lane *l)
 {
+	if (l->shared != NULL)
+		lane_promise_over(l);
 	if (l->source_ops != NULL)
 		l->source_ops->close(&l->source);
 	if (l->sink_ops != NULL)

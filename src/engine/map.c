@@ -7,6 +7,7 @@
 #include "engine/same.h"
 #include "engine/select.h"
 #include "imap/append.h"
+#include "imap/quota.h"
 #include "mail/names.h"
 #include "store/source.h"
 
@@ -90,6 +91,8 @@ describe(struct map *m)
 	    slice_str(m->dest->product ? m->dest->product : m->dest->greeting));
 	r->append_limit = append_limit(&m->dest->caps);
 	r->dest_extras = extras_offered(&m->dest->caps);
+	if (!quota_may_set(&m->dest->caps))
+		r->dest_extras &= ~(unsigned)EXTRA_QUOTA;
 	buf_done(&have);
 	buf_done(&lack);
 }
@@ -97,10 +100,14 @@ describe(struct map *m)
 static int
 look_at_dest(struct map *m, struct err *err)
 {
+	struct quota quota;
+
 	if (sess_open(&m->dest, &m->job->dest->server, m->job->stop, err) < 0 ||
 	    sess_folders(m->dest, false, &m->plan.arena, &m->list, err) < 0 ||
-	    append_quota(m->dest, &m->ret->quota_used, &m->ret->quota_limit, err) < 0)
+	    quota_get(m->dest, &quota, err) < 0)
 		return err_wrap(err, "destination");
+	m->ret->quota_used = quota.used;
+	m->ret->quota_limit = quota.limit;
 	describe(m);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "engine/copy.h"
+#include "engine/forecast.h"
 
 enum { LOOK_APART_MS = 5 * 1000, LOOKS_MAX = 20 };
 
@@ -195,6 +196,7 @@ take_stored(struct lane *l, const struct outcome *o)
 		    o->msg.dest_uid);
 	if (l->has_rows)
 		batch_problem_solved(l->batch, l->rec.id, o->msg.uid);
+	lane_promise_kept(l, o->msg.wire_bytes);
 	lane_good(l, &o->msg, VERDICTS);
 	if (l->job->progress != NULL)
 		atomic_fetch_add(&l->job->progress->messages_new, 1);

@@ -173,26 +173,3 @@ append_folder_limit(struct sess *s, struct slice name, uint64_t *ret, struct err
 	} while (r.kind != RESP_TAGGED || r.tag != tag);
 	return 0;
 }
-
-int
-append_quota(struct sess *s, uint64_t *ret_used, uint64_t *ret_limit, struct err *err)
-{
-	struct resp r;
-	uint32_t tag;
-
-	*ret_used = *ret_limit = 0;
-	if (!caps_has(&s->caps, CAP_QUOTA))
-		return 0;
-	if (sess_send(s, 0, &tag, err, "GETQUOTAROOT INBOX") < 0)
-		return -1;
-	do {
-		if (sess_next(s, &r, NULL, err) < 0 || sess_drop(s, &r, err) < 0)
-			return -1;
-		if (r.kind == RESP_QUOTA && r.quota_limit > 0 &&
-		    (*ret_limit == 0 || r.quota_limit < *ret_limit)) {
-			*ret_used = r.quota_used;
-			*ret_limit = r.quota_limit;
-		}
-	} while (r.kind != RESP_TAGGED || r.tag != tag);
-	return 0;
-}

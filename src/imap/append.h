@@ -42,7 +42,5 @@ bool append_limit_by_folder(const struct caps *c);
 /* Of one folder, not the selected one. *ret 0: it has none, or the server does not tell. */
 int append_folder_limit(
     struct sess *s, struct slice name, uint64_t *ret, struct err *err) WARN_UNUSED;
-/* Octets used and the limit of INBOX's quota root; *ret_limit 0: the server tells none. */
-int append_quota(struct sess *s, uint64_t *ret_used, uint64_t *ret_limit, struct err *err) WARN_UNUSED;
 
 #endif

@@ -12,6 +12,8 @@ extras_offered(const struct caps *c)
 
 	if (caps_has(c, CAP_METADATA))
 		what |= EXTRA_METADATA | EXTRA_SERVER;
+	if (caps_has(c, CAP_QUOTA))
+		what |= EXTRA_QUOTA;
 	if (caps_has(c, CAP_METADATA_SERVER))
 		what |= EXTRA_SERVER;
 	return what;

@@ -9,7 +9,8 @@
 enum extra {
 	EXTRA_ACL = 1,
 	EXTRA_METADATA = 2, /* of folders, or of the server where the folder's name is empty */
-	EXTRA_SERVER = 4    /* the server's own annotations can be had */
+	EXTRA_SERVER = 4,   /* the server's own annotations can be had */
+	EXTRA_QUOTA = 8	    /* of the account (imap/quota.h) */
 };
 
 /* Of one folder. */

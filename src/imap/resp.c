@@ -445,35 +445,6 @@ read_vanished(struct reader *r, struct resp *ret, struct err *err)
 	return lex_eol(l, err);
 }
 
-/* "root (STORAGE 10 512 MESSAGE 20 100)" (RFC 9208 5.1); storage is told in units of 1,024 octets. */
-static int
-read_quota(struct lex *l, struct resp *ret, struct err *err)
-{
-	struct slice root, name;
-	bool close;
-
-	if (lex_blanks(l, err) < 0 || lex_astring(l, &root, err) < 0 || lex_blanks(l, err) < 0 ||
-	    lex_expect(l, '(', err) < 0)
-		return -1;
-	for (;;) {
-		uint64_t used, limit;
-
-		if (lex_blanks(l, err) < 0 || lex_accept(l, ')', &close, err) < 0)
-			return -1;
-		if (close)
-			return lex_eol(l, err);
-		if (lex_atom(l, "", &name, err) < 0 || lex_space(l, err) < 0 ||
-		    lex_number(l, &used, err) < 0 || lex_space(l, err) < 0 ||
-		    lex_number(l, &limit, err) < 0)
-			return -1;
-		if (!slice_eq_nocase(name, "STORAGE") || used > UINT64_MAX / 1024 ||
-		    limit > UINT64_MAX / 1024)
-			continue;
-		ret->quota_used = used * 1024;
-		ret->quota_limit = limit * 1024;
-	}
-}
-
 /* ---- dispatch ---- */
 
 static int
@@ -509,7 +480,7 @@ static const struct {
 	{ "NAMESPACE", RESP_NAMESPACE, read_namespace },
 	{ "STATUS", RESP_COUNTS, resp_read_counts },
 	{ "MAILBOX", RESP_MAILBOX, resp_read_mailbox },
-	{ "QUOTA", RESP_QUOTA, read_quota },
+	{ "QUOTA", RESP_QUOTA, resp_read_quota },
 	{ "ACL", RESP_ACL, resp_read_acl },
 	{ "MYRIGHTS", RESP_MYRIGHTS, resp_read_myrights },
 	{ "METADATA", RESP_METADATA, resp_read_metadata },

@@ -106,7 +106,8 @@ struct ns_entry {
 	struct ns_entry *next;
 };
 
-/* Of ACL, MYRIGHTS and METADATA; a value that is NIL has data NULL. */
+/* Of ACL, MYRIGHTS and METADATA; a value that is NIL has data NULL. Of QUOTA: resources and limits in decimal
+ * digits; the root is the folder's name. */
 struct pair {
 	struct slice name, value;
 	struct pair *next;

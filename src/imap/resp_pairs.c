@@ -1,5 +1,8 @@
 /* Responses that are a folder and pairs of words: ACL, MYRIGHTS (RFC 4314 3.6, 3.8), METADATA (RFC
- * 5464 4.4). At most RESP_PAIRS_MAX pairs, each word at most LEX_STRING_MAX. */
+ * 5464 4.4); and QUOTA, which is a root and limits. At most RESP_PAIRS_MAX pairs, each word at most LEX_STRING_MAX. */
+#include <inttypes.h>
+#include <string.h>
+
 #include "imap/resp_parts.h"
 
 static int
@@ -95,4 +98,41 @@ resp_read_metadata(struct lex *l, struct resp *ret, struct err *err)
 			return -1;
 	}
 	return lex_blanks(l, err) < 0 ? -1 : lex_eol(l, err);
+}
+
+/* The resource and its limit, in the units of the server. */
+static int
+add_limit(struct lex *l, struct resp *ret, struct slice name, uint64_t limit, struct err *err)
+{
+	char *text = arena_printf(l->arena, "%" PRIu64, limit);
+
+	return text == NULL ? resp_no_room(err) : pair_add(l, ret, name, slice_str(text), err);
+}
+
+/* "root (STORAGE 10 512 MESSAGE 20 100)" (RFC 9208 5.1); storage is told in units of 1,024 octets. */
+int
+resp_read_quota(struct lex *l, struct resp *ret, struct err *err)
+{
+	struct slice name;
+	bool close;
+
+	if (folder_name(l, ret, err) < 0 || lex_blanks(l, err) < 0 || lex_expect(l, '(', err) < 0)
+		return -1;
+	for (;;) {
+		uint64_t used, limit;
+
+		if (lex_blanks(l, err) < 0 || lex_accept(l, ')', &close, err) < 0)
+			return -1;
+		if (close)
+			return lex_eol(l, err);
+		if (lex_atom(l, "", &name, err) < 0 || lex_space(l, err) < 0 ||
+		    lex_number(l, &used, err) < 0 || lex_space(l, err) < 0 ||
+		    lex_number(l, &limit, err) < 0 || add_limit(l, ret, name, limit, err) < 0)
+			return -1;
+		if (!slice_eq_nocase(name, "STORAGE") || used > UINT64_MAX / 1024 ||
+		    limit > UINT64_MAX / 1024)
+			continue;
+		ret->quota_used = used * 1024;
+		ret->quota_limit = limit * 1024;
+	}
 }

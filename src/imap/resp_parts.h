@@ -12,6 +12,7 @@ int resp_read_counts(struct lex *l, struct resp *ret, struct err *err) WARN_UNUS
 int resp_read_acl(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
 int resp_read_myrights(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
 int resp_read_metadata(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
+int resp_read_quota(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
 int resp_fetch_items(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
 int resp_read_fetch(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
 

@@ -20,6 +20,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "mail/names.h"
+#include "store/handed.h"
 #include "store/maildir.h"
 #include "store/maildir_batch.h"
 
@@ -119,7 +120,7 @@ list_write(struct list *l, int folder, const struct folder_rec *rec, uint32_t ui
 	buf_reset(&l->out);
 	l->last_uid = 0;
 	digest_start(l->digest);
-	if (file_create(folder, UIDLIST_NEW, &l->fd, err) < 0)
+	if (handed_create(folder, UIDLIST_NEW, &l->fd, err) < 0)
 		return -1;
 	(void)buf_printf(
 	    &l->out, "3 V%" PRIu32 " N%" PRIu32 " G%s\n", rec->uidvalidity, uidnext, guid);
@@ -350,5 +351,5 @@ dovecot_subscriptions(int root, const struct folder *list, size_t len, struct er
 	}
 	if (why.kind == ERR_NONE && slice_same(buf_slice(&have), buf_slice(&want)))
 		return 0;
-	return file_replace(root, "subscriptions", buf_slice(&want), err);
+	return handed_replace(root, "subscriptions", buf_slice(&want), err);
 }

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "store/files_sink.h"
+#include "store/handed.h"
 #include "store/maildir.h"
 #include "store/maildir_body.h"
 
@@ -136,7 +137,7 @@ eml_move_aside(
 	char to[MAILDIR_IDENTITY_MAX];
 
 	eml_tmp_name(at, uid, to);
-	return file_make_dir(s->root, FILES_TMP, err) < 0
+	return handed_make_dir(s->root, FILES_TMP, err) < 0
 	    ? -1
 	    : file_rename(at->dir->fds->dir, name, s->root, to, err);
 }
@@ -172,11 +173,11 @@ eml_create(struct sink *s, const char *name, int *ret_fd, struct err *err)
 	struct err why = { 0 };
 
 	for (int tries = 0; tries < 8; tries++) {
-		if (file_create(s->root, name, ret_fd, &why) == 0)
+		if (handed_create(s->root, name, ret_fd, &why) == 0)
 			return 0;
 		if (why.sys != ENOENT)
 			break;
-		if (file_make_dir(s->root, FILES_TMP, err) < 0)
+		if (handed_make_dir(s->root, FILES_TMP, err) < 0)
 			return -1;
 	}
 	*err = why;

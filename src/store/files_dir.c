@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "store/files_sink.h"
+#include "store/handed.h"
 
 enum { MARK_MAX = 256 * 1024 };
 
@@ -175,7 +176,7 @@ files_dir_make(struct sink *s, struct files_dir *d, struct err *err)
 		at = strchr(at, '/');
 		if (at != NULL)
 			*at = '\0';
-		if (file_make_dir(s->root, part, err) < 0)
+		if (handed_make_dir(s->root, part, err) < 0)
 			return err_wrap(err, "folder directory '%s'", d->path);
 		if (at == NULL)
 			return 0;

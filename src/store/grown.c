@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "store/handed.h"
 #include "store/pio.h"
 
 /* ---- marks ---- */
@@ -184,7 +185,7 @@ grown_try(struct grown *g, int dir, const struct grown_kind *kind, bool unclean,
 	struct stat st;
 
 	kind->name(kind->arg, g->number, name);
-	if (file_open_append(dir, name, &fd, err) < 0)
+	if (handed_open_append(dir, name, &fd, err) < 0)
 		return -1;
 	if (grown_claim(fd, kind, 0, unclean, &claim, err) < 0)
 		return err_wrap(err, "'%s'", name);

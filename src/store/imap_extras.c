@@ -1,6 +1,7 @@
-/* Access rights and annotations of folders on their way to a server. What is there already is not
+/* Access rights and annotations of folders, and the quota, on their way to a server. What is there already is not
  * sent; nothing is taken away. Rights are added ("+lrs"), so that nobody has fewer than before; what
  * would lock the own login out is not sent, or taken back at once. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -201,4 +202,45 @@ dest_extras(struct sink *s, const struct folder *f, const struct extras *have, s
 		    "'%.*s': access rights of %u identifiers and %u annotations were set",
 		    SLICE_ARG(x.folder), x.rights, x.annotations);
 	return rc < 0 ? dest_failed(s, err) : 0;
+}
+
+/* ---- quota ---- */
+
+static const char *
+quota_hindrance(const struct sink *s, uint64_t limit)
+{
+	if (!quota_may_set(&s->s->caps))
+		return "the server lets nobody set it (no QUOTASET)";
+	if (s->quota.partial)
+		return "there are other limits beside it, which would be lost";
+	if (limit < s->quota.used)
+		return "more than that is used there already";
+	return NULL;
+}
+
+/* A server that tells no limit has none, or none that could be compared: it is let alone. */
+int
+dest_raise_quota(struct sink *s, uint64_t limit, struct err *err)
+{
+	uint64_t used, was;
+	const char *why;
+
+	if (dest_quota(s, &used, &was, err) < 0)
+		return -1;
+	if (was == 0 || was == limit)
+		return 0;
+	why = quota_hindrance(s, limit);
+	if (why == NULL && quota_set(s->s, &s->quota, limit, err) < 0)
+		return dest_failed(s, err);
+	if (why == NULL && s->s->last.state == STATE_OK) {
+		s->quota.limit = limit;
+		dest_note(s, EV_EXTRAS_SET, 0, NULL, NULL, false,
+		    "the quota was set from %" PRIu64 " to %" PRIu64 " octets, as on the source", was,
+		    limit);
+		return 0;
+	}
+	dest_note(s, EV_EXTRAS_REFUSED, 0, "SETQUOTA", why == NULL ? s->s->reply : NULL, true,
+	    "the quota stays at %" PRIu64 " octets, on the source it is %" PRIu64 ": %s", was, limit,
+	    why != NULL ? why : "the server refuses another one");
+	return 0;
 }

@@ -246,6 +246,17 @@ take_listed(struct sink *s, size_t i)
 	return false;
 }
 
+int
+dest_quota(struct sink *s, uint64_t *ret_used, uint64_t *ret_limit, struct err *err)
+{
+	if (!s->quota_asked && quota_get(s->s, &s->quota, err) < 0)
+		return dest_failed(s, err);
+	s->quota_asked = true;
+	*ret_used = s->quota.used;
+	*ret_limit = s->quota.limit;
+	return 0;
+}
+
 /* Before the first run: mail that is there already, and room that will not do. */
 static int
 say_what_is_there(struct sink *s, const struct folder *const *wanted, size_t n, struct err *err)
@@ -267,8 +278,8 @@ say_what_is_there(struct sink *s, const struct folder *const *wanted, size_t n, 
 		    "the folders of the destination that mail goes to hold %" PRIu64
 		    " messages already; what is the same is not copied again",
 		    there);
-	if (append_quota(s->s, &used, &limit, err) < 0)
-		return dest_failed(s, err);
+	if (dest_quota(s, &used, &limit, err) < 0)
+		return -1;
 	if (limit == 0 || (limit > used && limit - used >= (known ? bytes : QUOTA_LITTLE)))
 		return 0;
 	dest_note(s, EV_DEST_QUOTA, 0, NULL, NULL, true,

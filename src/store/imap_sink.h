@@ -14,6 +14,7 @@
 
 #include "base/spool.h"
 #include "imap/append.h"
+#include "imap/quota.h"
 #include "mail/identity.h"
 #include "store/sink.h"
 
@@ -130,6 +131,8 @@ struct sink {
 	/* names */
 	struct arena names;
 	struct folder_list list;	/* of the server */
+	bool quota_asked;
+	struct quota quota;
 	char delim;
 	struct slice prefix;
 	const struct folder *source;	/* of the survey */
@@ -180,6 +183,8 @@ void dest_note(struct sink *s, enum event_no no, uint32_t uid, const char *comma
 void dest_survey(struct sink *s, const struct folder *list, size_t n);
 int dest_name_folder(struct sink *s, const struct folder *f, struct buf *ret_path,
     bool *ret_mapped, struct err *err) WARN_UNUSED;
+int dest_quota(
+    struct sink *s, uint64_t *ret_used, uint64_t *ret_limit, struct err *err) WARN_UNUSED;
 int dest_prepare(struct sink *s, const struct folder *const *wanted, size_t n,
     struct err *err) WARN_UNUSED;
 int dest_finish_account(struct sink *s, const struct folder *list, size_t len,
@@ -189,6 +194,7 @@ int dest_finish_account(struct sink *s, const struct folder *list, size_t len,
 const char *dest_name(const struct sink *s, const struct folder *f);
 
 /* imap_extras.c: likewise. */
+int dest_raise_quota(struct sink *s, uint64_t limit, struct err *err) WARN_UNUSED;
 unsigned dest_extras_offered(const struct sink *s);
 int dest_extras(struct sink *s, const struct folder *f, const struct extras *have,
     struct err *err) WARN_UNUSED;

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "store/handed.h"
 
 enum { KEYWORDS_FILE_MAX = 64 * 1024, KEYWORD_MAX = 200 };
 
@@ -162,7 +163,7 @@ keywords_write(const struct keywords_change *c, int folder, struct err *err)
 
 	if (keywords_unchanged(c, folder, err) < 0)
 		return -1;
-	if (file_create(folder, KEYWORDS_NEW, &fd, err) < 0)
+	if (handed_create(folder, KEYWORDS_NEW, &fd, err) < 0)
 		return -1;
 	if (file_write(fd, c->text.data, c->text.len, err) < 0 || file_sync(fd, err) < 0)
 		return err_wrap(err, "'" KEYWORDS_NEW "'");

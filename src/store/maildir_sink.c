@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "mail/names.h"
 #include "store/dovecot.h"
+#include "store/handed.h"
 #include "store/keywords.h"
 #include "store/maildir.h"
 #include "store/maildir_batch.h"
@@ -177,19 +178,19 @@ maildir_folder_dirs(int root, const char *path, bool *ret_made, struct err *err)
 	AUTO(file_close) int mark = -1;
 
 	*ret_made = false;
-	if (*path != '\0' && file_make_dir(root, path, err) < 0)
+	if (*path != '\0' && handed_make_dir(root, path, err) < 0)
 		return -1;
 	if (file_open_dir(root, *path != '\0' ? path : ".", &dir, err) < 0)
 		return -1;
 	for (size_t i = 0; i < COUNT_OF(part); i++) {
 		*ret_made |= faccessat(dir, part[i], F_OK, AT_SYMLINK_NOFOLLOW) < 0;
-		if (file_make_dir(dir, part[i], err) < 0)
+		if (handed_make_dir(dir, part[i], err) < 0)
 			return -1;
 	}
 	if (*path == '\0' || faccessat(dir, "maildirfolder", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return 0;
 	*ret_made = true;
-	return file_create(dir, "maildirfolder", &mark, err);
+	return handed_create(dir, "maildirfolder", &mark, err);
 }
 
 static int

@@ -209,6 +209,10 @@ struct sink_ops {
 	/* Make the folders that will be filled, all in one flight. One that cannot be made is told
 	 * by `folder`. wanted[i] is one of the survey's. */
 	int (*prepare)(struct sink *s, const struct folder *const *wanted, size_t n, struct err *err);
+	/* Octets of the account's quota there, asked for once; *ret_limit 0: none is told. */
+	int (*quota)(struct sink *s, uint64_t *ret_used, uint64_t *ret_limit, struct err *err);
+	/* The limit becomes that; what the server does not let do is noted. */
+	int (*raise_quota)(struct sink *s, uint64_t limit, struct err *err);
 	/* Access rights and annotations: what the server has (enum extra); what is missing there of a
 	 * folder's (f NULL: of the server itself) is set. After prepare, while nothing is under way. */
 	unsigned (*extras_offered)(const struct sink *s);

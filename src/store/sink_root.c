@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "store/handed.h"
 
 /* The table of descriptors grows by doubling, and the kernel stops all threads' progress with it
  * for some milliseconds each time: once, now, is better than six times in the middle. */
@@ -35,7 +36,7 @@ int
 sink_root_open(int *ret, bool *ret_by_system, const struct sink_place *at, struct err *err)
 {
 	*ret = -1;
-	if ((at->dir_made ? file_have_dirs : file_make_dirs)(at->dir, err) < 0 ||
+	if ((at->dir_made ? handed_have_dirs : handed_make_dirs)(at->dir, err) < 0 ||
 	    file_open_dir(AT_FDCWD, at->dir, ret, err) < 0 ||
 	    (at->unclean && settle_above(*ret, err) < 0))
 		return -1;

@@ -36,6 +36,7 @@ struct source_place {
 	const char *search; /* a key without fault (imap/search.h): what is not found is left out; NULL:
 			       all */
 	bool again; /* folders will be entered with `since` */
+	bool sizes; /* `folders` tells those of folders where that costs no round trip */
 	struct server_facts facts; /* what earlier sessions learnt */
 	const struct shelf_place *shelf; /* files; NULL: a server */
 };
@@ -123,6 +124,8 @@ struct source_ops {
 	/* Put back flags that reading has changed; items and no_examine of d are the source's to fill. */
 	int (*pay)(
 	    struct source *s, const struct debt *d, struct debt_result *ret, struct err *err);
+	/* Octets of the account's quota; *ret_limit 0: none is told. NULL likewise. */
+	int (*quota)(struct source *s, uint64_t *ret_used, uint64_t *ret_limit, struct err *err);
 	/* Access rights and annotations (enum extra) that the server has, and those of a folder, or
 	 * with f NULL of the server itself; outside of enter and leave. NULL: a source that has none. */
 	unsigned (*extras_offered)(const struct source *s);

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "imap/quota.h"
 
 /* ---- notes ---- */
 
@@ -242,7 +243,7 @@ source_imap_folders(struct source *s, struct arena *a, struct folder_list *ret, 
 	source_level_recall(s);
 	facts_to_session(s);
 
-	int rc = sess_folders(s->s, false, a, ret, err);
+	int rc = sess_folders(s->s, s->at.sizes, a, ret, err);
 
 	facts_from_session(s);
 	if (rc == 0)
@@ -678,6 +679,18 @@ source_imap_extras(struct source *s, const struct folder *f, unsigned what, stru
 	return extras_get(s->s, f != NULL ? f->name : (struct slice){ "", 0 }, what, a, ret, err);
 }
 
+static int
+source_imap_quota(struct source *s, uint64_t *ret_used, uint64_t *ret_limit, struct err *err)
+{
+	struct quota q;
+
+	if (source_session(s, err) < 0 || drop_answers(s, err) < 0 || quota_get(s->s, &q, err) < 0)
+		return -1;
+	*ret_used = q.used;
+	*ret_limit = q.limit;
+	return 0;
+}
+
 static int64_t
 source_imap_rtt_us(const struct source *s)
 {
@@ -704,6 +717,7 @@ const struct source_ops source_imap = {
 	.settle = source_imap_settle,
 	.leave = source_imap_leave,
 	.pay = source_imap_pay,
+	.quota = source_imap_quota,
 	.extras_offered = source_imap_extras_offered,
 	.extras = source_imap_extras,
 	.notes = source_imap_notes,

@@ -3,8 +3,11 @@
     server.acl = {"INBOX": {"anna": "lrswipkxtea", "bob": "lr"}}
     server.metadata = {"": {"/shared/comment": b"hello"}, "INBOX": {...}}
 
-A folder without an entry in acl has the login alone, with all rights. A hook on "SETACL" or
-"SETMETADATA" refuses what a scene wants refused.
+    server.quota = (512, 1024 * 1024)               # octets used, and their limit
+    server.quota_more = {"MESSAGE": (3, 100)}       # other resources of that root
+
+A folder without an entry in acl has the login alone, with all rights. A hook on "SETACL",
+"SETMETADATA" or "SETQUOTA" refuses what a scene wants refused.
 """
 
 import re
@@ -17,7 +20,8 @@ WIDE, OLD = "lrswipkxtea", "lrswipcda"
 class ExtrasCommands:
     """GETACL, SETACL, MYRIGHTS, GETMETADATA, SETMETADATA; a part of Server."""
 
-    acl = metadata = None
+    acl = metadata = quota = None
+    quota_root, quota_more = "User quota", {}
     options_behind = False      # of GETMETADATA: as in the examples of the RFC, not in its grammar
     groups = ()                 # names of groups that the login belongs to
 
@@ -46,6 +50,39 @@ class ExtrasCommands:
                 rights += "c" * ("k" in rights) + "d" * ("t" in rights)
             words += [quote(who), quote(rights)]
         return [b"* ACL " + b" ".join(words) + b"\r\n", *self.ok(call)]
+
+    def _quota_line(self):
+        used, limit = self.quota
+        more = "".join(f" {name} {u} {n}" for name, (u, n) in self.quota_more.items())
+        return b"* QUOTA " + quote(self.quota_root) + f" (STORAGE {used // 1024} {limit // 1024}{more})\r\n".encode()
+
+    def do_getquotaroot(self, call, cursor):
+        name = self._name(cursor)
+        cursor.end()
+        if not self.need(call, "QUOTA"):
+            return [call.tagged("BAD Command unrecognized: GETQUOTAROOT")]
+        if self.store.get(name) is None:
+            return self.no(call, "[NONEXISTENT] no such folder")
+        roots = [quote(self.quota_root)] if self.quota else []
+        return [b" ".join([b"* QUOTAROOT", quote(name), *roots]) + b"\r\n",
+                *([self._quota_line()] if self.quota else []), *self.ok(call)]
+
+    def do_setquota(self, call, cursor):
+        """What is not in the list has no limit any more (RFC 9208 4.1.3)."""
+        self.need(call, "QUOTA")
+        if any(c.startswith("QUOTA=RES-") for c in self.caps):
+            self.need(call, "QUOTASET")
+        cursor.space()
+        root = cursor.astring().decode()
+        cursor.space()
+        words = [w.decode() for w in cursor.listed(cursor.word)]
+        cursor.end()
+        if root != self.quota_root:
+            return self.no(call, "no such quota root")
+        limits = dict(zip(words[::2], map(int, words[1::2])))
+        self.quota = (self.quota[0], limits.pop("STORAGE") * 1024)
+        self.quota_more = {name: (self.quota_more.get(name, (0, 0))[0], n) for name, n in limits.items()}
+        return [self._quota_line(), *self.ok(call)]
 
     def do_myrights(self, call, cursor):
         name = self._folder_for(call, cursor, "ACL")

@@ -44,7 +44,6 @@ class Target(Server):
         self.tell_uidnext = True
         self.tell_appenduid = True
         self.read_only = set()      # folders that open [READ-ONLY] only
-        self.quota = None           # (used, limit) in octets
         self.creates = None         # name, use -> "NO ...", another name, or None
         self.at_finish = None       # append -> pieces, in place of storing and answering
         self.sources = ()           # stores, whose mail is known when it comes uncalled for
@@ -270,21 +269,6 @@ class Target(Server):
             for message in doomed:
                 session.folder.remove(message.uid)
         return super().do_close(call, cursor)
-
-    # -- quota ---------------------------------------------------------------------
-
-    def do_getquotaroot(self, call, cursor):
-        name = self._name(cursor)
-        cursor.end()
-        if not self.need(call, "QUOTA"):
-            return [call.tagged("BAD Command unrecognized: GETQUOTAROOT")]
-        if self.missing(name):
-            return self.no(call, "[NONEXISTENT] no such folder")
-        out = [f'* QUOTAROOT "{name}" ""\r\n']
-        if self.quota:
-            used, limit = self.quota
-            out.append(f'* QUOTA "" (STORAGE {used // 1024} {limit // 1024})\r\n')
-        return [*out, *self.ok(call)]
 
     def octets(self):
         with self.store.lock:

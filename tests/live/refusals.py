@@ -4,6 +4,7 @@ second run completes without sending anything twice."""
 import json
 import os
 
+import mailbox
 import servers
 from client import quote
 from imexrun import PASSWORD, Job
@@ -37,7 +38,8 @@ def told(t, job, done, words):
     """The run and its report say what the server said."""
     t.equal(done.code, 2, "something has no good verdict")
     t.matches(json.dumps(Job(t, job).report()) + done.text, words, "the report has the server's words")
-    t.equal(len([e for e in Job(t, job).events() if e["event"] == 30004]), 0, "the account went to its end")
+    t.equal([e["text"] for e in Job(t, job).events() if e["event"] == 30004 and "quota" not in e["text"]], [],
+            "the account went to its end")
 
 
 def completes(move, command, only):
@@ -51,9 +53,17 @@ def completes(move, command, only):
 def test_over_quota(t, stage):
     only = ["Flags", "Dates", "INBOX"]
     move, command = moving(t, stage, only, "plugin {\n quota_rule = *:storage=12K\n}\n")
+    done = move.imex(*command)
+    t.equal(done.code, 74, "what cannot fit is not begun")
+    t.matches(done.text, r"needs \d+ kB, and the quota of the destination leaves 12 kB", "the error")
+    # Mail that is there may be the same: then only the server knows what is too much.
+    allow(move, "plugin {\n quota_rule = *:storage=24K\n}\n")
+    with move.client() as client:
+        client.create("Else")
+        client.append("Else", mailbox.note(777, "was here before", "x" * 70 + "\r\n" * 2 + "y" * 12000))
     told(t, move.job, move.imex(*command), "OVERQUOTA")
     with move.client() as client:
-        count = sum(client.status(name)["messages"] for name in client.folders())
+        count = sum(client.status(name)["messages"] for name in client.folders() if name != "Else")
     t.ok(0 < count < 64 + 8 + 12, f"some messages are there: {count}")
     allow(move)
     completes(move, command, only)

@@ -125,7 +125,7 @@ unknown_options_name_their_neighbour(void **state)
 	refused("extract", WORDS("--flder", "x"), "did you mean '--folder'?");
 	refused("extract", WORDS("--pasword-file=x"), "did you mean '--password-file'?");
 	refused("extract", WORDS("--insecure"), "did you mean '--insecure-");
-	refused("check", WORDS("--to", "x"), "imex check has no option --to");
+	refused("check", WORDS("--owner", "x"), "imex check has no option --owner");
 	refused("check", WORDS("-x"), "unknown option '-x'");
 }
 
@@ -378,7 +378,7 @@ config_faults_name_file_and_line(void **state)
 	config_refused("[exract]\nto=x\n", "did you mean '[extract]'");
 	config_refused("[extract]\ntimeout = soon\n", "imex.conf:2: --timeout: 'soon'");
 	config_refused("[extract]\nnonsense\n", "imex.conf:2: neither");
-	config_refused("[check]\nto = x\n", "imex.conf:2: unknown option 'to'");
+	config_refused("[check]\nowner = x\n", "imex.conf:2: unknown option 'owner'");
 	config_refused("help = yes\n", "command line only");
 	memset(text, 'x', sizeof(text));
 	memcpy(text, "to = ", 5);
@@ -435,7 +435,7 @@ every_command_has_its_help(void **state)
 	for (size_t i = 0; i < command_count; i++) {
 		buf_reset(&text);
 		usage_command(&command_table[i], &text);
-		fits(&text, 130);
+		fits(&text, 150);
 		assert_non_null(strstr(text.data, command_table[i].example));
 		assert_non_null(strstr(text.data, "--help"));
 	}

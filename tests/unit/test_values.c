@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "app/values.h"
+#include "base/mem.h"
 
 static void
 durations_take_every_unit_and_none(void **state)
@@ -63,6 +64,19 @@ sizes_take_units_of_1024(void **state)
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_false(value_size(bad[i], &n));
+}
+
+static void
+a_mode_lets_the_owner_read_and_write(void **state)
+{
+	static const char *const bad[] = { "", "64", "440", "1777", "00640", "0x1a0", "648", "-640", "640 " };
+	unsigned mode;
+
+	(void)state;
+	assert_true(value_mode("640", &mode) && mode == 0640);
+	assert_true(value_mode("0777", &mode) && mode == 0777);
+	for (size_t i = 0; i < COUNT_OF(bad); i++)
+		assert_false(value_mode(bad[i], &mode));
 }
 
 static void
@@ -159,6 +173,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_mode_lets_the_owner_read_and_write),
 		cmocka_unit_test(durations_take_every_unit_and_none),
 		cmocka_unit_test(durations_refuse_what_is_none_or_overflows),
 		cmocka_unit_test(sizes_take_units_of_1024),

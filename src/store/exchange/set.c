@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "store/handed.h"
 
 enum { SET_NAME_MAX = 4096 };
 
@@ -245,7 +246,7 @@ set_put(int dir, const char *name, const struct buf *text, struct err *err)
 	if (text->full)
 		return err_set(err, ERR_CREATE, "'%s' would be over %d MiB", name,
 		    EXSET_FILE_MAX / (1024 * 1024));
-	return file_replace(dir, name, buf_slice(text), err);
+	return handed_replace(dir, name, buf_slice(text), err);
 }
 
 static int

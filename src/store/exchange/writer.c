@@ -23,6 +23,7 @@
 #include "store/exchange/compose.h"
 #include "store/exchange/set.h"
 #include "store/exchange/text.h"
+#include "store/handed.h"
 
 enum {
 	WAITING_MAX = 32,	/* messages between the threads */
@@ -250,7 +251,7 @@ next_sec(struct exwriter *w, struct err *err)
 	w->sec_fd = -1;
 	exset_sec_name(w->place.number, w->sec.number + 1, name);
 	/* No mark speaks of that part: what is there was never committed. */
-	if (file_open_append(w->dir, name, &w->sec_fd, err) < 0)
+	if (handed_open_append(w->dir, name, &w->sec_fd, err) < 0)
 		return -1;
 	if (ftruncate(w->sec_fd, 0) < 0 || fstat(w->sec_fd, &st) < 0)
 		return err_set_sys(err, ERR_DISK, "begin '%s'", name);
@@ -388,7 +389,7 @@ set_up(struct exwriter *w, int spools, const struct grown_mark *pri, const struc
     struct err *err)
 {
 	if (codepage_open(&w->page, w->place.codepage, err) < 0 ||
-	    file_make_dirs(w->place.dir, err) < 0 ||
+	    handed_make_dirs(w->place.dir, err) < 0 ||
 	    file_open_dir(AT_FDCWD, w->place.dir, &w->dir, err) < 0)
 		return -1;
 	w->compose = excompose_new(&(struct excompose_how){

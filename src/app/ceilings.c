@@ -1,0 +1,176 @@
+#include "app/ceilings.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/values.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#define CEILING "ceiling/"
+
+enum { CEILINGS_ARENA = 64 * 1024 * 1024, CEILING_MAX = 10000 };
+
+struct ceiling {
+	unsigned begun, kept; /* 0: none */
+	bool reached;
+};
+
+struct ceilings {
+	pthread_mutex_t mutex;
+	struct hosts *hosts;
+	struct state *state;
+	unsigned per_host;
+	struct ceiling *host; /* by number */
+	size_t n;
+};
+
+/* False: not one that this version has written. */
+static bool
+note_read(const struct job_note *note, unsigned *ret)
+{
+	uint64_t n;
+
+	if (!value_number(note->value, CEILING_MAX, &n) || n == 0)
+		return false;
+	*ret = (unsigned)n;
+	return true;
+}
+
+static void
+take_notes(struct ceilings *c)
+{
+	struct job_note *note;
+	struct arena a;
+	struct err ignored;
+	size_t len = 0;
+
+	arena_init(&a, CEILINGS_ARENA);
+	if (state_notes(c->state, CEILING, &a, &note, &len, &ignored) < 0)
+		len = 0;
+	for (unsigned id = 0; id < c->n; id++)
+		for (size_t i = 0; i < len; i++)
+			if (strcmp(note[i].key + strlen(CEILING), hosts_name(c->hosts, id)) == 0 &&
+			    note_read(&note[i], &c->host[id].begun)) {
+				c->host[id].kept = c->host[id].begun;
+				hosts_begin_with(c->hosts, id, c->host[id].begun);
+			}
+	arena_done(&a);
+}
+
+struct ceilings *
+ceilings_begin(struct hosts *h, struct state *t, unsigned per_host)
+{
+	struct ceilings *c = mem_new(sizeof(*c));
+
+	pthread_mutex_init(&c->mutex, NULL);
+	c->hosts = h;
+	c->state = t;
+	c->per_host = per_host;
+	c->n = hosts_count(h);
+	c->host = mem_new((c->n + 1) * sizeof(*c->host));
+	if (t)
+		take_notes(c);
+	return c;
+}
+
+/* What cannot be kept is learnt again. */
+static void
+keep(struct ceilings *c, unsigned id, unsigned n)
+{
+	char key[400], value[16];
+	struct err ignored;
+
+	if (n == c->host[id].kept)
+		return;
+	c->host[id].kept = n;
+	snprintf(key, sizeof(key), CEILING "%s", hosts_name(c->hosts, id));
+	snprintf(value, sizeof(value), "%u", n);
+	(void)!state_note_set(c->state, key, value, &ignored);
+}
+
+void
+ceilings_look(struct ceilings *c, const unsigned *id, size_t n)
+{
+	pthread_mutex_lock(&c->mutex);
+	for (size_t i = 0; c->state && i < n; i++) {
+		unsigned refusals, bears = hosts_bears(c->hosts, id[i], &refusals);
+
+		if (bears == 0)
+			continue;
+		c->host[id[i]].reached |= hosts_full(c->hosts, id[i], 1) &&
+					  (c->per_host == 0 || bears <= c->per_host);
+		if (refusals > 0)
+			keep(c, id[i], bears);
+	}
+	pthread_mutex_unlock(&c->mutex);
+}
+
+void
+ceilings_end(struct ceilings **c)
+{
+	if (*c == NULL)
+		return;
+	for (unsigned id = 0; (*c)->state && id < (*c)->n; id++) {
+		const struct ceiling *h = &(*c)->host[id];
+		unsigned refusals, bears = hosts_bears((*c)->hosts, id, &refusals);
+		bool more = refusals == 0 && h->reached && bears == h->begun;
+
+		if (bears > 0)
+			keep(*c, id, bears + more);
+	}
+	pthread_mutex_destroy(&(*c)->mutex);
+	free((*c)->host);
+	free(*c);
+	*c = NULL;
+}
+
+/* ---- what is kept ---- */
+
+int
+ceilings_text(struct state *t, struct out *o, struct err *err)
+{
+	struct job_note *note;
+	struct arena a;
+	size_t len;
+	unsigned n;
+	int rc;
+
+	arena_init(&a, CEILINGS_ARENA);
+	rc = state_notes(t, CEILING, &a, &note, &len, err);
+	for (size_t i = 0; rc == 0 && i < len; i++) {
+		if (!note_read(&note[i], &n))
+			continue;
+		out_visible(o, note[i].key + strlen(CEILING));
+		out_printf(o, " bears %u connection%s at once, as it seems\n", n, n == 1 ? "" : "s");
+	}
+	arena_done(&a);
+	return rc;
+}
+
+int
+ceilings_json(struct state *t, struct buf *b, struct err *err)
+{
+	struct job_note *note;
+	struct arena a;
+	size_t len;
+	unsigned n;
+	int rc;
+
+	arena_init(&a, CEILINGS_ARENA);
+	rc = state_notes(t, CEILING, &a, &note, &len, err);
+	json_open_array(b, "servers");
+	for (size_t i = 0; rc == 0 && i < len; i++) {
+		if (!note_read(&note[i], &n))
+			continue;
+		json_open(b, NULL);
+		json_put_text(b, "server", slice_str(note[i].key + strlen(CEILING)));
+		json_put_int(b, "connections", n);
+		json_close(b);
+	}
+	json_close_array(b);
+	arena_done(&a);
+	return rc;
+}
