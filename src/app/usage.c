@@ -34,7 +34,7 @@ usage_program(struct buf *out)
 	    "\n"
 	    "SOURCE and DEST are imaps://user@host/ or imap://user@host/; % is written %25.\n"
 	    "The password comes from --password-file, --password-command, IMEX_PASSWORD,\n"
-	    "~/.netrc or a prompt; that of DEST from --dest-password-file and so on.\n\n"
+	    "~/.netrc or a prompt; that of DEST from --dest-password-file and so on.\n"
 	    "Example: imex extract imaps://anna@mail.example.org/ --to anna\n"
 	    "'imex COMMAND --help' lists the options; 'man imex' tells everything.\n");
 }
