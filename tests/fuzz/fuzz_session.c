@@ -103,31 +103,40 @@ copy_folder(struct source *s, const struct folder *f, struct msg_page *page, str
 }
 
 static void
+pay_debt(struct source *s, const struct folder *f)
+{
+	struct numbering none = { 0 };
+	struct uidset owed;
+	struct debt debt = { .folder = f->name, .uidvalidity = 1, .owed = &owed, .numbering = &none };
+	struct debt_result paid = { 0 };
+	struct err err = { 0 };
+
+	uidset_init(&owed);
+	uidset_add(&owed, 1, 3);
+	(void)!source_imap.pay(s, &debt, &paid, &err);
+	debt_result_done(&paid);
+	uidset_done(&owed);
+}
+
+static void
 copy_all(struct source *s)
 {
 	struct folder_list list = { 0 };
-	struct uidset owed;
-	struct debt_result paid = { 0 };
 	struct msg_page *page = msg_page_new();
 	struct err err = { 0 };
 	struct arena a;
 
 	arena_init(&a, 1024 * 1024);
-	uidset_init(&owed);
-	uidset_add(&owed, 1, 3);
 	if (source_imap.folders(s, &a, &list, &err) == 0) {
 		for (size_t i = 0; i < list.len && i < FOLDERS_ENTERED; i++) {
 			err = (struct err){ 0 };
 			if (copy_folder(s, &list.folder[i], page, &err) < 0 && err.scope > SCOPE_FOLDER)
 				break;
 		}
-		err = (struct err){ 0 };
 		if (list.len > 0)
-			(void)!source_imap.pay(s, &list.folder[0], 1, &owed, &paid, &err);
-		debt_result_done(&paid);
+			pay_debt(s, &list.folder[0]);
 	}
 	folder_list_done(&list);
-	uidset_done(&owed);
 	arena_done(&a);
 	msg_page_free(page);
 }
