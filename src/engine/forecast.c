@@ -6,7 +6,7 @@
 #include "engine/run.h"
 
 /* Octets beside those of a message: its line in a sidecar, its row in the state, its line in front of
- * it (mbox). Measured on mail with a few keywords; the half of a block comes on top of a file. */
+ * it (mbox). Estimates, for mail with a few keywords; the half of a block comes on top of a file. */
 enum { LINE_OCTETS = 400, ROW_OCTETS = 400, FROM_OCTETS = 60 };
 /* Made once a folder: directories, the sidecar, files for other programs. */
 enum { MAILDIR_INODES = 8, FILES_INODES = 3 };

@@ -80,100 +80,6 @@ state_sync_log(struct state *t, struct err *err)
 	return log != NULL ? evlog_sync(log, err) : 0;
 }
 
-/* One request on the handle. */
-static int
-state_serve(struct state *t, struct request *r, struct err *err)
-{
-	const struct state_backend_ops *ops = t->ops;
-	struct backend *b = t->backend;
-
-	switch (r->kind) {
-	case REQUEST_BATCH:
-		return ops->apply(b, &r->lease, r->batch, err);
-	case REQUEST_BARRIER:
-		return 0; /* what it waits for is done by its group */
-	case REQUEST_NOTE_SET:
-		return ops->note_set(b, r->note.set, (size_t)r->id, err);
-	case REQUEST_NOTE_GET:
-		return ops->note_get(b, r->note.key, r->note.ret, err);
-	case REQUEST_NOTES:
-		return ops->notes(b, r->note.key, r->arena, r->note.list, r->ret_len, err);
-	case REQUEST_RUN_BEGIN:
-		return ops->run_begin(b, r->run.begin, r->run.ret, err);
-	case REQUEST_RUNS:
-		return ops->runs(b, r->arena, r->run.list, r->ret_len, err);
-	case REQUEST_RUN_END:
-		return ops->run_end(b, r->id, (int)r->id2, err);
-	case REQUEST_CLAIM:
-		return ops->claim(b, r->claim.io, r->arena, r->claim.ret, err);
-	case REQUEST_ACCOUNT_END:
-		return ops->account_end(
-		    b, &r->lease, r->end.status, r->end.error, r->end.exit, err);
-	case REQUEST_ACCOUNT_QUEUE:
-		return ops->account_queue(b, r->queue, (size_t)r->id, r->arena, err);
-	case REQUEST_ACCOUNT_WAIT:
-		return ops->account_wait(b, &r->lease, r->account.number, r->account.why, err);
-	case REQUEST_ACCOUNT_DAY:
-		return ops->account_day(b, &r->lease, r->account.number, r->account.octets,
-		    r->account.ret, err);
-	case REQUEST_ACCOUNT_SIZE:
-		return ops->account_size(b, &r->lease, r->account.octets, err);
-	case REQUEST_ACCOUNTS:
-		return ops->accounts(b, r->arena, r->accounts, r->ret_len, err);
-	case REQUEST_ACCOUNT:
-		return ops->account(
-		    b, r->id, r->arena, r->one.ret, r->one.ret_sum, err);
-	case REQUEST_TALLIES:
-		return ops->tallies(b, r->arena, r->tallies, r->ret_len, err);
-	case REQUEST_NEWEST:
-		return ops->newest(b, r->arena, r->newest, r->ret_len, err);
-	case REQUEST_FOLDER:
-		return ops->folder(b, &r->lease, r->folder, (size_t)r->id, r->arena, err);
-	case REQUEST_FOLDER_RENAME:
-		return ops->folder_rename(b, &r->lease, r->rename, err);
-	case REQUEST_FOLDERS:
-		return ops->folders(b, r->id, r->arena, r->folders, r->ret_len, err);
-	case REQUEST_PAGE:
-		return ops->page(b, r->id, r->page.after, r->page.ret, err);
-	case REQUEST_MESSAGE:
-		return ops->message(
-		    b, r->id, r->message.uid, r->arena, r->message.ret, r->message.ret_found, err);
-	case REQUEST_SUPERSEDED:
-		return ops->superseded(b, r->id, r->id2, r->page.ret, err);
-	case REQUEST_PROBLEMS:
-		return ops->problems(b, r->id, r->arena, r->problems, r->ret_len, err);
-	case REQUEST_WARNINGS:
-		return ops->warnings(b, r->id, r->arena, r->warnings, r->ret_len, err);
-	case REQUEST_DEBTS:
-		return ops->debts(b, r->id, r->arena, r->debts, r->ret_len, err);
-	case REQUEST_INTENTS:
-		return ops->intents(b, r->id, r->arena, r->intents, r->ret_len, err);
-	case REQUEST_NUMBERING:
-		return ops->numbering(b, r->id, r->numbering, err);
-	case REQUEST_SERVER_GET:
-		return ops->server_get(b, r->server.name, r->server.ret, err);
-	case REQUEST_SERVER_SET:
-		return ops->server_set(b, r->server.name, r->server.set, err);
-	case REQUEST_OUTCOME:
-		return ops->outcome(b, r->outcome, err);
-	case REQUEST_COMPACT:
-		return ops->compact(b, err);
-	case REQUEST_BACKUP:
-		return ops->backup(b, r->backup, err);
-	case REQUEST_SHARE:
-		return ops->share(b, (enum sharing)r->id, err);
-	case REQUEST_PEERS:
-		return ops->peers(b, r->peers, err);
-	case REQUEST_TAKE:
-		return ops->take(b, r->id, r->taken, err);
-	case REQUEST_RELEASE:
-		return ops->release(b, r->id, err);
-	case REQUEST_PLACES:
-		return ops->places(b, r->places, (size_t)r->id, err);
-	}
-	abort(); /* no other kinds are made */
-}
-
 /* The latched error, if any, without touching the handle. */
 static bool
 state_latched(struct state *t, struct err *err)
@@ -194,114 +100,11 @@ struct group {
 	size_t len;
 };
 
-/* What compacts stands outside of transactions, as a read does. */
-static bool
-request_reads(const struct request *r)
-{
-	switch (r->kind) {
-	case REQUEST_BATCH:
-	case REQUEST_BARRIER:
-	case REQUEST_NOTE_SET:
-	case REQUEST_RUN_BEGIN:
-	case REQUEST_RUN_END:
-	case REQUEST_CLAIM:
-	case REQUEST_ACCOUNT_END:
-	case REQUEST_ACCOUNT_QUEUE:
-	case REQUEST_ACCOUNT_WAIT:
-	case REQUEST_ACCOUNT_DAY:
-	case REQUEST_ACCOUNT_SIZE:
-	case REQUEST_FOLDER:
-	case REQUEST_FOLDER_RENAME:
-	case REQUEST_SERVER_SET:
-	case REQUEST_SHARE:
-	case REQUEST_PEERS:
-	case REQUEST_TAKE:
-	case REQUEST_RELEASE:
-	case REQUEST_PLACES:
-		return false;
-	default:
-		return true;
-	}
-}
-
-/* Must it survive a power cut as soon as it is answered? What only says how far an account is (that it
- * was claimed or has ended, that a folder is as it was) may be lost with the last seconds: the next
- * run finds it out again. It is durable with the next commit that is, the run's end at the latest. The
- * record of a folder must last when it is new, since files appear in it at once: group_apply sees to
- * that, as mostly nothing about it has changed. */
-static bool
-request_lasts(const struct request *r)
-{
-	switch (r->kind) {
-	case REQUEST_BATCH:
-		return r->batch->pending != NULL || batch_lasts(r->batch);
-	case REQUEST_CLAIM:
-	case REQUEST_ACCOUNT_END:
-	case REQUEST_ACCOUNT_QUEUE:
-	case REQUEST_ACCOUNT_WAIT:
-	case REQUEST_ACCOUNT_DAY:
-	case REQUEST_ACCOUNT_SIZE:
-	case REQUEST_SERVER_SET:
-	case REQUEST_FOLDER:
-	case REQUEST_BARRIER:
-	case REQUEST_SHARE:
-	case REQUEST_PEERS:
-	case REQUEST_TAKE:
-	case REQUEST_RELEASE:
-	case REQUEST_PLACES:
-		return false;
-	default:
-		return true;
-	}
-}
-
-static bool
-request_needs_log(const struct request *r)
-{
-	return (r->kind == REQUEST_BATCH && request_lasts(r)) || r->kind == REQUEST_RUN_END;
-}
-
-/* Might w change what r, which reads of that account, is to see? Account 0: of any. */
-static bool
-request_concerns(const struct request *w, const struct request *r, int64_t account)
-{
-	if (r->kind == REQUEST_NOTE_GET || r->kind == REQUEST_NOTES)
-		return w->kind == REQUEST_NOTE_SET;
-	if (r->kind == REQUEST_SERVER_GET)
-		return w->kind == REQUEST_SERVER_SET;
-	return account == 0 || w->lease.account == account;
-}
-
-/* The account that r reads of; 0: of all, or unknown. */
-static int64_t
-request_account(struct state *t, const struct request *r)
-{
-	int64_t account = 0;
-	struct err ignored;
-
-	switch (r->kind) {
-	case REQUEST_FOLDERS:
-	case REQUEST_WARNINGS:
-		return r->id;
-	case REQUEST_PAGE:
-	case REQUEST_MESSAGE:
-	case REQUEST_SUPERSEDED:
-	case REQUEST_PROBLEMS:
-	case REQUEST_DEBTS:
-	case REQUEST_INTENTS:
-	case REQUEST_NUMBERING:
-		return t->ops->folder_account(t->backend, r->id, &account, &ignored) == 0 ? account
-											  : 0;
-	default:
-		return 0;
-	}
-}
-
 /* Must request i, which reads, wait for one of the writers, which stand in front of it? */
 static bool
 group_waits(struct state *t, const struct group *writers, const struct request *r)
 {
-	int64_t account = writers->len > 0 ? request_account(t, r) : 0;
+	int64_t account = writers->len > 0 ? request_account(r, t->ops, t->backend) : 0;
 
 	for (size_t i = 0; i < writers->len; i++) {
 		if (request_concerns(writers->request[i], r, account))
@@ -394,7 +197,7 @@ group_read(struct state *t, struct group *readers)
 	for (size_t i = 0; i < readers->len; i++) {
 		struct request *r = readers->request[i];
 
-		r->rc = state_latched(t, &r->err) ? -1 : state_serve(t, r, &r->err);
+		r->rc = state_latched(t, &r->err) ? -1 : request_serve(r, t->ops, t->backend, &r->err);
 	}
 	if (readers->len > 0)
 		group_answer(t, readers);
@@ -448,7 +251,7 @@ group_serve(struct state *t, struct group *g, size_t len, bool *ret_folders, str
 		struct request *r = g->request[i];
 		int64_t before = t->ops->changes(t->backend);
 
-		r->rc = state_serve(t, r, &r->err);
+		r->rc = request_serve(r, t->ops, t->backend, &r->err);
 		*ret_folders |=
 		    r->kind == REQUEST_FOLDER && t->ops->changes(t->backend) != before;
 		if (r->rc == 0)
@@ -555,7 +358,7 @@ state_ask(struct state *t, struct request *r, struct err *err)
 		ask_keeper(t, r);
 	} else {
 		pthread_mutex_lock(&t->mutex);
-		r->rc = state_serve(t, r, &r->err);
+		r->rc = request_serve(r, t->ops, t->backend, &r->err);
 		pthread_mutex_unlock(&t->mutex);
 	}
 	if (r->rc < 0)

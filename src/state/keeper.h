@@ -1,4 +1,4 @@
-/* Requests to the keeper, for the calls of state.h that are one each. */
+/* Requests to the keeper, for the calls of state.h that are one each (state.c). */
 #ifndef STATE_KEEPER_H
 #define STATE_KEEPER_H
 
@@ -122,6 +122,26 @@ struct request {
 	};
 };
 
+struct backend;
+struct state_backend_ops;
+
+/* ---- request.c: the kinds of requests ---- */
+/* One request on the handle. */
+int request_serve(struct request *r, const struct state_backend_ops *ops, struct backend *b,
+    struct err *err) WARN_UNUSED;
+/* Is it served outside of the transaction of a group? */
+bool request_reads(const struct request *r);
+/* Must it survive a power cut as soon as it is answered? */
+bool request_lasts(const struct request *r);
+/* Must the event log, which speaks of it, be durable first? */
+bool request_needs_log(const struct request *r);
+/* The account that r reads of; 0: of all, or unknown. */
+int64_t request_account(
+    const struct request *r, const struct state_backend_ops *ops, struct backend *b);
+/* Might w change what r, which reads of that account, is to see? Account 0: of any. */
+bool request_concerns(const struct request *w, const struct request *r, int64_t account);
+
+/* ---- keeper.c ---- */
 /* Ask and wait for the answer; when reading, run it at once. */
 int state_ask(struct state *t, struct request *r, struct err *err) WARN_UNUSED;
 
