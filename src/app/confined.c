@@ -51,6 +51,8 @@ confined(const struct options *o, const char *dir, bool commands, struct err *er
 	const char *const dirs[] = { dir, mail, o->spool, metrics };
 	bool is; /* a kernel that cannot do it is no reason to stop */
 
+	/* What does not fit into memory goes where it may. */
 	state_spill_to(dir);
+	(void)setenv("TMPDIR", dir, 1);
 	return confine_writes(dirs, COUNT_OF(dirs), &is, err);
 }

@@ -265,6 +265,7 @@ put_event(struct buf *out, const struct reader *in, const struct resp *r)
 		"namespace",
 		"list",
 		"lsub",
+		"mailbox",
 		"counts",
 		"flags",
 		"search",
@@ -302,7 +303,8 @@ put_event(struct buf *out, const struct reader *in, const struct resp *r)
 		put_text(out, r->folder.name);
 		put_pairs(out, r->pair);
 	}
-	if (r->kind == RESP_LIST || r->kind == RESP_LSUB || r->kind == RESP_COUNTS)
+	if (r->kind == RESP_LIST || r->kind == RESP_LSUB ||
+	    r->kind == RESP_MAILBOX || r->kind == RESP_COUNTS)
 		put_folder(out, r);
 	if (r->kind == RESP_EXISTS || r->kind == RESP_RECENT || r->kind == RESP_EXPUNGE)
 		buf_printf(out, " %u", r->number);

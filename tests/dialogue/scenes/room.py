@@ -2,7 +2,7 @@
 
 from scene import *
 from people import *
-from disk import small_disk
+from smalldisk import small_disk
 import json
 from model import DEFAULT_CAPS
 import imexrun
