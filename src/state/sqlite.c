@@ -276,19 +276,23 @@ is_all_zeros(int fd, off_t size)
 
 /* The power went before the first sync of a new one: its length is there, and nothing of it. So no job was begun;
  * where there is mail, it is damaged. */
-static int
-db_empty_unsynced(const struct backend *b, int dir, struct err *err)
+static bool
+db_never_synced(const struct backend *b, int dir)
 {
 	AUTO(file_close) int fd = -1;
 	struct stat st;
 
-	if (db_size(b, "", &st) == 0 || st.st_size > NEVER_SYNCED_MAX ||
-	    faccessat(dir, "mail", F_OK, AT_SYMLINK_NOFOLLOW) == 0 || db_size(b, "-wal", &st) > 0)
-		return 0;
-	fd = open(b->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 || fstat(fd, &st) < 0 || !is_all_zeros(fd, st.st_size))
-		return 0;
-	return ftruncate(fd, 0) == 0 ? 0 : err_set_sys(err, ERR_DISK, "empty '%s'", b->path);
+	if (faccessat(dir, "mail", F_OK, AT_SYMLINK_NOFOLLOW) == 0 || db_size(b, "-wal", &st) > 0)
+		return false;
+	fd = open(b->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	return fd >= 0 && fstat(fd, &st) == 0 && st.st_size <= NEVER_SYNCED_MAX &&
+	    is_all_zeros(fd, st.st_size);
+}
+
+static int
+db_begin_anew(const struct backend *b, struct err *err)
+{
+	return truncate(b->path, 0) == 0 ? 0 : err_set_sys(err, ERR_DISK, "empty '%s'", b->path);
 }
 
 static void
@@ -328,8 +332,12 @@ sqlite_open(struct backend **ret, const char *job_dir, bool create, struct err *
 		return -1;
 	if (there == 0 && db_create(b, err) < 0)
 		return -1;
-	if (there > 0 && create && db_empty_unsynced(b, dir, err) < 0)
-		return -1;
+	if (there > 0 && db_never_synced(b, dir)) {
+		if (!create)
+			return err_set(err, ERR_NO_INPUT, "no job was begun in '%s'", job_dir);
+		if (db_begin_anew(b, err) < 0)
+			return -1;
+	}
 	if (db_connect(b, err) < 0 || db_ready(b, err) < 0)
 		return -1;
 	if (there == 0 && file_sync(dir, err) < 0)

@@ -199,9 +199,11 @@ static int
 exchange_seal_format(struct sink *s, struct err *err)
 {
 	struct exsink *x = s->own;
+	char name[64];
 
 	if (exwriter_drain(x->writer, err) < 0 || exchange_tell(s, err) < 0)
 		return -1;
+	(void)snprintf(name, sizeof(name), "mail/%08u.PRI or its .SEC", s->place.exchange->number);
 	for (;;) {
 		int fd;
 
@@ -209,7 +211,7 @@ exchange_seal_format(struct sink *s, struct err *err)
 			return -1;
 		if (fd < 0)
 			return 0;
-		files_batch_sync_fd(s->batch, fd, "the migration files");
+		files_batch_sync_fd(s->batch, fd, name);
 	}
 }
 
