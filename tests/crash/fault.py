@@ -14,8 +14,9 @@ from plan import each, few
 # What needs room on a disk.
 ROOM = (shim.CREATE, shim.WRITE, shim.MKDIR, shim.RENAME)
 MAKES = (shim.CREATE, shim.MKDIR)
-# Failures that SQLite lives with: the next opening makes them good.
-HARMLESS = re.compile(r"job/imex\.db(-wal|-shm|-journal)?$")
+# Failures that SQLite lives with: the next opening makes them good. The file by which a process is known goes with
+# the next one that looks for those at work.
+HARMLESS = re.compile(r"job/imex\.(db(-wal|-shm|-journal)?|process\.\d+)$")
 
 
 def names_file(text, call):
