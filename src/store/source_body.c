@@ -219,27 +219,26 @@ try_failed(struct source *s, const struct resp *r, const struct asked *a)
 
 	if (d != NULL)
 		d->tried |= 1u << s->try_form;
-	if (w->left == 0)
-		source_window_drop(s, w);
 }
 
 static int
 try_answered(struct source *s, const struct resp *r, const struct asked *a, struct err *err)
 {
+	struct window *w = source_first_unsent(s);
+
 	s->trying = false;
 	if (s->try_good) {
-		struct window *w = source_first_unsent(s);
-
 		s->facts.works_form = s->try_form;
 		s->proven = true;
 		source_recovered(s, s->try_form);
-		if (w != NULL && w->left == 0)
-			source_window_drop(s, w);
-		return 0;
-	}
-	if (source_is_wait_code(r->code))
+	} else if (source_is_wait_code(r->code)) {
 		return sess_refused(s->s, r, a->text, err);
-	try_failed(s, r, a);
+	} else {
+		try_failed(s, r, a);
+	}
+	/* Its last message has come, or was put aside, here or when its body turned out to be none. */
+	if (w != NULL && w->left == 0)
+		source_window_drop(s, w);
 	return 0;
 }
 

@@ -4,10 +4,12 @@ from scene import *
 from model import DEFAULT_CAPS
 import resource
 
+import imexrun
+
 KNOWN = (0, 1, 2, 69, 75)
 BRIEF = ["--timeout", "1s"]             # ten times that is the end of the patience (imex-limits(7))
 OLD = "LITERAL+ UIDPLUS NAMESPACE"      # STATUS is a command of its own
-MEMORY = 400 << 10                      # KiB
+MEMORY = (400 if imexrun.SCALE == 1 else 1200) << 10    # KiB; sanitizers keep what is freed
 IMPATIENT = "nothing of what it was asked for, for 10 s|keeps on sending, but not what it was asked for"
 
 
