@@ -162,24 +162,36 @@ extras_asked(const struct runner *u)
 	return u->run->job->dest != NULL ? u->run->job->dest->extras : 0;
 }
 
-/* It never ends a run. */
+/* What may be refused ends no run: it is tried once more with another connection, then left. `which` keeps its
+ * warning apart from others. */
 static int
-copy_quota(struct runner *u, struct err *err)
+copy_or_leave(struct runner *u, int (*copy)(struct runner *u, unsigned what, struct err *err), unsigned what,
+    uint32_t which, const char *left, struct err *err)
 {
-	bool asked = extras_asked(u) & EXTRA_QUOTA, again = true;
-
-	while (asked && lane_quota(&u->lane, err) < 0) {
+	for (bool again = true; what != 0 && copy(u, what, err) < 0; again = false) {
 		if (!job_may_try_again(err))
 			return -1;
 		if (!again)
-			lane_warn(&u->lane, EV_EXTRAS_REFUSED, EXTRA_QUOTA, "the quota is not copied: %s",
-			    err->text);
-		asked = again;
-		again = false;
+			lane_warn(&u->lane, EV_EXTRAS_REFUSED, which, "%s: %s", left, err->text);
+		what = again ? what : 0;
 		if (runner_reconnect(u, err) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+static int
+quota_once(struct runner *u, unsigned what, struct err *err)
+{
+	(void)what;
+	return lane_quota(&u->lane, err);
+}
+
+static int
+copy_quota(struct runner *u, struct err *err)
+{
+	return copy_or_leave(u, quota_once, extras_asked(u) & EXTRA_QUOTA, EXTRA_QUOTA,
+	    "the quota is not copied", err);
 }
 
 static int
@@ -205,26 +217,19 @@ open_and_plan(struct runner *u, struct err *err)
 	return prepare_plan(u->run, &u->lane, err);
 }
 
-/* Access rights and annotations never end a run. */
+static int
+extras_once(struct runner *u, unsigned what, struct err *err)
+{
+	return extras_copy(&u->lane, &u->run->plan, what, err);
+}
+
 static int
 copy_extras(struct runner *u, struct err *err)
 {
-	struct lane *l = &u->lane;
-	unsigned what = extras_possible(l, extras_asked(u) & (EXTRA_ACL | EXTRA_METADATA));
-	bool again = true;
+	unsigned what = extras_possible(&u->lane, extras_asked(u) & (EXTRA_ACL | EXTRA_METADATA));
 
-	while (what != 0 && extras_copy(l, &u->run->plan, what, err) < 0) {
-		if (!job_may_try_again(err))
-			return -1;
-		if (!again)
-			lane_warn(l, EV_EXTRAS_REFUSED, 0,
-			    "access rights and annotations are not copied further: %s", err->text);
-		what = again ? what : 0;
-		again = false;
-		if (runner_reconnect(u, err) < 0)
-			return -1;
-	}
-	return 0;
+	return copy_or_leave(u, extras_once, what, 0,
+	    "access rights and annotations are not copied further", err);
 }
 
 static int
