@@ -165,6 +165,23 @@ put_by(struct walk *w, size_t at, const struct err *why)
 	schedule_again(w->schedule, at, 0);
 }
 
+/* One that this process does not work on any more; *counted is one more, too. */
+static void
+end_unworked(struct walk *w, size_t at, size_t *counted, int code, const struct err *why)
+{
+	size_t n;
+
+	pthread_mutex_lock(&w->mutex);
+	if (counted != NULL)
+		(*counted)++;
+	count_code(w, code);
+	n = w->ended;
+	pthread_mutex_unlock(&w->mutex);
+	orders_ended(w->orders, at);
+	w->c->ops->ended(w->c->arg, at, n, code, why);
+	schedule_done(w->schedule, at);
+}
+
 /* ---- what other processes do ---- */
 
 /* Nothing to do for this process: another has the account, or is through with it. */
@@ -173,7 +190,6 @@ is_elsewhere(struct walk *w, size_t at)
 {
 	struct err why = { 0 };
 	int code = 0;
-	size_t n;
 
 	switch (w->c->ops->take(w->c->arg, at, &code, &why)) {
 	case TAKEN_NOW:
@@ -184,15 +200,7 @@ is_elsewhere(struct walk *w, size_t at)
 	case TAKEN_ENDED:
 		break;
 	}
-	pthread_mutex_lock(&w->mutex);
-	if (code > EXIT_BAD && code < EXITS)
-		w->elsewhere[code]++;
-	count_code(w, code);
-	n = w->ended;
-	pthread_mutex_unlock(&w->mutex);
-	orders_ended(w->orders, at);
-	w->c->ops->ended(w->c->arg, at, n, code, &why);
-	schedule_done(w->schedule, at);
+	end_unworked(w, at, code > EXIT_BAD && code < EXITS ? &w->elsewhere[code] : NULL, code, &why);
 	return true;
 }
 
@@ -313,19 +321,11 @@ leave_out(struct walk *w, size_t at)
 {
 	const int code = err_exit_code(ERR_LOGIN);
 	struct err why;
-	size_t n;
 
 	(void)err_set(&why, ERR_LOGIN,
 	    "not tried, since %s refused %d logins in a row; going on could lock its users out",
 	    hosts_name(w->hosts, w->item[at].host[0]), HOST_REFUSALS_MAX);
-	pthread_mutex_lock(&w->mutex);
-	w->c->untried++;
-	count_code(w, code);
-	n = w->ended;
-	pthread_mutex_unlock(&w->mutex);
-	orders_ended(w->orders, at);
-	w->c->ops->ended(w->c->arg, at, n, code, &why);
-	schedule_done(w->schedule, at);
+	end_unworked(w, at, &w->c->untried, code, &why);
 }
 
 /* The same of one that has its places. */
