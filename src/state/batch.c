@@ -273,3 +273,20 @@ batch_lasts(const struct batch *b)
 	}
 	return false;
 }
+
+bool
+batch_tells(const struct batch *b)
+{
+	for (size_t i = 0; i < b->len; i++) {
+		switch (b->op[i].kind) {
+		case OP_FOLDER:
+		case OP_MARK:
+		case OP_INTENT:
+		case OP_DEBT:
+			continue;
+		default:
+			return true;
+		}
+	}
+	return b->pending != NULL;
+}

@@ -51,5 +51,7 @@ struct batch {
 
 /* Does it hold more than what is found out again by looking: messages, intents, debts? */
 bool batch_lasts(const struct batch *b);
+/* Does it hold more than what is about to be done: something that events speak of? */
+bool batch_tells(const struct batch *b);
 
 #endif

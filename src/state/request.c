@@ -159,7 +159,8 @@ request_lasts(const struct request *r)
 bool
 request_needs_log(const struct request *r)
 {
-	return (r->kind == REQUEST_BATCH && request_lasts(r)) || r->kind == REQUEST_RUN_END;
+	return (r->kind == REQUEST_BATCH && request_lasts(r) && batch_tells(r->batch)) ||
+	    r->kind == REQUEST_RUN_END;
 }
 
 bool

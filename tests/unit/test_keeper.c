@@ -157,6 +157,33 @@ batch_that_was_not_given_away_frees_its_files_unsynced(void **state)
 	batch_free(&b);
 }
 
+/* Of what is about to be done no event speaks yet: it waits for one sync, not for two. */
+static void
+log_is_synced_for_what_was_done_and_not_for_intents(void **state)
+{
+	const struct intent intent = { .uid = 5 };
+	struct job *job = *state;
+	char path[400];
+	struct evlog *log;
+	int synced = 0, freed = 0;
+
+	/* A log that cannot be synced. */
+	snprintf(path, sizeof(path), "%s/events.jsonl", job->dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	OK(evlog_open(&log, job->dir, NULL, LEVEL_ERROR, &job->err));
+	state_set_log(job->state, log);
+
+	struct batch *b = batch_new();
+
+	batch_intent(b, job->inbox.id, &intent);
+	job_settle(job, b);
+	job_put(job, fake_batch(job, 5, &synced, &freed, false));
+	assert_int_equal(state_barrier(job->state, &job->err), -1);
+	assert_non_null(strstr(job->err.text, "events.jsonl"));
+	state_set_log(job->state, NULL);
+	evlog_close(&log);
+}
+
 /* Waits until it may go on. */
 struct gate {
 	struct pending pending;
@@ -727,6 +754,7 @@ main(void)
 		STATE_TEST(files_are_synced_before_their_rows_are_committed),
 		STATE_TEST(failed_sync_commits_nothing_and_fails_every_later_call),
 		STATE_TEST(batch_that_was_not_given_away_frees_its_files_unsynced),
+		STATE_TEST(log_is_synced_for_what_was_done_and_not_for_intents),
 		STATE_TEST(batches_in_the_queue_are_synced_before_one_commit_for_all),
 		STATE_TEST(batch_that_is_refused_ends_its_group_in_front_of_it),
 		STATE_TEST(request_that_is_refused_fails_alone),
