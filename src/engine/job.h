@@ -101,7 +101,7 @@ struct job {
 			SINK_REMOVES alone) */
 	bool retry; /* messages that the destination has refused go once more (dest alone) */
 	bool no_subjects; /* no From, Subject in reports */
-	unsigned connections; /* per account; 0: one, more when latency pays */
+	unsigned connections; /* per account; 0: as many as pay */
 	bool insecure_told; /* --insecure-* in force: a standing warning */
 	bool dest_insecure_told; /* --dest-insecure-* likewise */
 	struct evlog *log;

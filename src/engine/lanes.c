@@ -10,6 +10,7 @@ enum {
 	RTT_PAYS_US =
 	    20 * 1000, /* from here on more connections hide the round trips between folders */
 	LANES_AUTO = 4,
+	LANES_PLACING = 2, /* into a server: while one changes folders, the other one's server works */
 	LANES_MAX = 16
 };
 
@@ -161,6 +162,17 @@ further_lane(void *arg)
 	return NULL;
 }
 
+/* Accounts of a list already work beside each other. */
+static size_t
+lanes_that_pay(const struct run *r, const struct lane *first, size_t folders)
+{
+	if (folders < LANES_AUTO)
+		return 1;
+	if (first->source_ops->rtt_us(first->source) >= RTT_PAYS_US)
+		return LANES_AUTO;
+	return r->job->dest != NULL && r->job->shares == NULL ? LANES_PLACING : 1;
+}
+
 static size_t
 lanes_wanted(const struct run *r, const struct lane *first)
 {
@@ -171,9 +183,7 @@ lanes_wanted(const struct run *r, const struct lane *first)
 	if (first->sink_ops->traits & SINK_ONE_WRITER || r->job->from != NULL)
 		n = 1;
 	if (n == 0)
-		n = first->source_ops->rtt_us(first->source) >= RTT_PAYS_US && folders >= LANES_AUTO
-			? LANES_AUTO
-			: 1;
+		n = lanes_that_pay(r, first, folders);
 	if (n > LANES_MAX)
 		n = LANES_MAX;
 	return n > folders ? folders : n;
