@@ -8,6 +8,7 @@
 #include "app/out.h"
 #include "app/run.h"
 #include "app/usage.h"
+#include "base/mem.h"
 #include "base/secret.h"
 
 static int
@@ -98,6 +99,7 @@ main(int argc, char **argv)
 	const char *word = argc > 1 ? argv[1] : "";
 
 	signal(SIGPIPE, SIG_IGN);
+	mem_keep_buffers();
 	secret_no_dumps();
 	cells_locale();
 	if (argc < 2) {

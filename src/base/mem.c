@@ -7,6 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 static _Noreturn void
 mem_abort(void)
 {
@@ -15,6 +19,21 @@ mem_abort(void)
 
 	(void)n;
 	abort();
+}
+
+void
+mem_keep_buffers(void)
+{
+#ifdef __GLIBC__
+	enum { ARENAS_EACH = 2 }; /* of a processor: what each of many keeps would add up */
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	/* Else each account has its buffers of 256 KiB mapped, cleared page by page, and given back. */
+	(void)mallopt(M_MMAP_THRESHOLD, 4 * 1024 * 1024);
+	(void)mallopt(M_TRIM_THRESHOLD, 16 * 1024 * 1024);
+	(void)mallopt(M_TOP_PAD, 256 * 1024);
+	(void)mallopt(M_ARENA_MAX, ARENAS_EACH * (int)(processors > 0 ? processors : 1));
+#endif
 }
 
 void *

@@ -5,6 +5,9 @@
 
 #include <stddef.h>
 
+/* Once, at the start, before there are threads: buffers of sessions and batches stay with the process when they
+ * are given back, to be used again by the next account. */
+void mem_keep_buffers(void);
 void *mem_new(size_t bytes); /* zeroed */
 void *mem_resize(void *p, size_t count, size_t each); /* checks the product */
 char *mem_copy_str(const char *text); /* NULL gives NULL */
