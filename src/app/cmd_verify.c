@@ -1,4 +1,3 @@
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,15 +7,15 @@
 #include "app/extract.h"
 #include "app/jobdir.h"
 #include "app/listing.h"
-#include "app/out.h"
+#include "app/lists.h"
 #include "app/placed.h"
 #include "app/run.h"
 #include "app/stored.h"
-#include "base/json.h"
+#include "app/verify_out.h"
 
 struct verify {
 	struct run run;
-	struct out out;
+	struct verify_out out;
 	struct verify_counts counts;
 	const char *source;	/* NULL: files against the state alone */
 	const char *to;		/* the server that the job went to; NULL: files */
@@ -24,134 +23,15 @@ struct verify {
 	struct shelf_found found;	/* of an import */
 };
 
-/* ---- differences, from the worker's thread ---- */
-
-static void
-verify_put_text(struct verify *v, const struct difference *d)
-{
-	struct out *o = &v->out;
-
-	out_str(o, d->recognised ? "explained  " : "DIFFERENT  ");
-	out_visible(o, d->account);
-	if (d->folder) {
-		out_str(o, " ");
-		out_visible(o, d->folder);
-	}
-	if (d->uid)
-		out_printf(o, " UID %u", d->uid);
-	out_printf(o, ": %s", difference_words(d->kind));
-	if (d->text && *d->text) {
-		out_str(o, ": ");
-		out_visible(o, d->text);
-	}
-	out_str(o, "\n");
-}
-
-static void
-verify_put_json(struct verify *v, const struct difference *d)
-{
-	struct buf *b = &v->out.buf;
-
-	json_open(b, NULL);
-	json_put_str(b, "kind", difference_words(d->kind));
-	json_put_bool(b, "recognised", d->recognised);
-	json_put_str(b, "account", d->account);
-	json_put_str(b, "folder", d->folder);
-	json_put_int(b, "uid", d->uid);
-	json_put_str(b, "text", d->text);
-	json_close(b);
-	out_drain(&v->out);
-}
-
-/* The terminal is not told, for the difference itself is printed. */
-static void
-verify_log_difference(struct verify *v, const struct difference *d)
-{
-	struct event e = {
-		.no = EV_VERIFY_DIFFERS,
-		.level = d->recognised ? LEVEL_WARNING : LEVEL_ERROR,
-		.account = d->account,
-		.folder = d->folder,
-		.uid = d->uid,
-	};
-
-	evlog_put(v->run.log, &e, "%s: %s", difference_words(d->kind), d->text ? d->text : "");
-}
-
-static void
-verify_put(void *arg, const struct difference *d)
-{
-	struct verify *v = arg;
-
-	verify_log_difference(v, d);
-	screen_hide(v->run.screen);
-	if (v->run.o->json)
-		verify_put_json(v, d);
-	else
-		verify_put_text(v, d);
-	screen_show(v->run.screen);
-}
-
 static int
 verify_work(void *arg, struct err *err)
 {
 	struct verify *v = arg;
-	const struct difference_out out = { .put = verify_put, .arg = v };
+	const struct difference_out *out = &v->out.differences;
 
 	if (v->to)
-		return job_verify_dest(&v->run.job, true, v->run.o->deep, &out, &v->counts, err);
-	return job_verify(&v->run.job, v->source != NULL, v->run.o->deep, &out, &v->counts, err);
-}
-
-/* ---- the end ---- */
-
-static int
-verify_code(const struct verify_counts *n)
-{
-	if (n->differences > 0)
-		return 2;
-	return n->recognised > 0 ? 1 : 0;
-}
-
-static void
-verify_end_json(struct verify *v, int code)
-{
-	const struct verify_counts *n = &v->counts;
-	struct buf *b = &v->out.buf;
-
-	json_close_array(b);
-	json_put_int(b, "folders", (int64_t)n->folders);
-	json_put_int(b, "messages", (int64_t)n->messages);
-	json_put_int(b, "bytes", (int64_t)n->bytes);
-	json_put_int(b, "different", (int64_t)n->differences);
-	json_put_int(b, "recognised_differences", (int64_t)n->recognised);
-	json_put_int(b, "not_good", (int64_t)n->not_good);
-	json_put_int(b, "exit_code", code);
-	json_close(b);
-	buf_add_byte(b, '\n');
-}
-
-static void
-verify_end_text(struct verify *v)
-{
-	const struct verify_counts *n = &v->counts;
-	char messages[HUMAN_MAX], bytes[HUMAN_MAX];
-
-	human_count(n->messages, messages);
-	human_bytes(n->bytes, bytes);
-	out_printf(&v->out, "%s message%s in %" PRIu64 " folder%s (%s) compared with the state%s%s: ",
-	    messages, n->messages == 1 ? "" : "s", n->folders, n->folders == 1 ? "" : "s", bytes, v->to ? ", the source and the destination" : v->source ? " and the server" : "",
-	    v->run.o->deep ? ", byte for byte" : "");
-	if (n->differences + n->recognised == 0)
-		out_str(&v->out, "equal\n");
-	else
-		out_printf(&v->out, "%" PRIu64 " different, %" PRIu64 " more explained\n",
-		    n->differences, n->recognised);
-	if (n->not_good > 0)
-		out_printf(&v->out,
-		    "%" PRIu64 " without a good verdict were not compared; "
-		    "imex report names them\n",
-		    n->not_good);
+		return job_verify_dest(&v->run.job, true, v->run.o->deep, out, &v->counts, err);
+	return job_verify(&v->run.job, v->source != NULL, v->run.o->deep, out, &v->counts, err);
 }
 
 /* The event log is a courtesy here: an archive on read-only media can be verified too, and the log
@@ -216,17 +96,6 @@ verify_begin_dest(struct verify *v, struct placed *p, size_t i, struct err *err)
 	return verify_log(v, p->dir, err);
 }
 
-static void
-verify_print_begin(struct verify *v)
-{
-	out_open(&v->out, STDOUT_FILENO);
-	if (v->run.o->json) {
-		json_open(&v->out.buf, NULL);
-		json_put_str(&v->out.buf, "imex", IMEX_VERSION);
-		json_open_array(&v->out.buf, "differences");
-	}
-}
-
 static int
 verify_compare(struct verify *v, struct err *err)
 {
@@ -239,17 +108,6 @@ verify_compare(struct verify *v, struct err *err)
 		evlog_put(v->run.log, &e, "%s", "");
 	}
 	return rc;
-}
-
-/* code: what to end with. -1: standard output cannot be written. */
-static int
-verify_print_end(struct verify *v, int code, bool text, struct err *err)
-{
-	if (v->run.o->json)
-		verify_end_json(v, code);
-	else if (text)
-		verify_end_text(v);
-	return out_close(&v->out, err) < 0 ? -1 : code;
 }
 
 static void
@@ -268,23 +126,12 @@ verify_files(struct verify *v, const char *dir, struct err *err)
 
 	if (rc < 0)
 		return -1;
-	verify_print_begin(v);
+	verify_out_open(&v->out, &v->run, v->source ? " and the server" : "");
 	rc = verify_compare(v, &why);
 	if (rc < 0)
 		verify_complain(v, &why);
-	return verify_print_end(
-	    v, rc < 0 ? err_exit_code(why.kind) : verify_code(&v->counts), rc == 0, err);
-}
-
-static void
-verify_add(struct verify_counts *sum, const struct verify_counts *one)
-{
-	sum->folders += one->folders;
-	sum->messages += one->messages;
-	sum->bytes += one->bytes;
-	sum->recognised += one->recognised;
-	sum->differences += one->differences;
-	sum->not_good += one->not_good;
+	return verify_out_close(&v->out, &v->counts,
+	    rc < 0 ? err_exit_code(why.kind) : verify_code(&v->counts), rc == 0, err);
 }
 
 /* -1: it could not be compared. What is in *v of it is closed again. */
@@ -302,8 +149,10 @@ verify_account(struct verify *v, struct placed *p, size_t i, struct verify_count
 		rc = verify_begin_dest(v, p, i, err);
 	if (rc == 0)
 		rc = verify_compare(v, err);
-	if (rc < 0)
+	if (rc < 0) {
+		v->out.not_compared++;
 		verify_complain(v, err);
+	}
 	verify_add(sum, &v->counts);
 	run_close(&v->run);
 	destination_done(&v->dest);
@@ -322,7 +171,7 @@ verify_all(struct verify *v, struct placed *p, const bool *wanted, struct err *e
 	size_t n = 0, failed = 0;
 	struct err why = { 0 };
 
-	verify_print_begin(v);
+	verify_out_open(&v->out, &v->run, ", the source and the destination");
 	for (size_t i = 0; i < placed_len(p) && why.kind != ERR_INTERRUPTED; i++) {
 		if (!wanted[i] || (only != NULL && !placed_is(p, i, only)))
 			continue;
@@ -330,16 +179,15 @@ verify_all(struct verify *v, struct placed *p, const bool *wanted, struct err *e
 		if (verify_account(v, p, i, &sum, &why) < 0)
 			failed++;
 	}
-	v->counts = sum;
 	if (n == 0) {
 		err_set(&why, ERR_NO_INPUT, "'%s' has no account '%s'", p->dir, only ? only : "");
 		run_complain(&why, NULL);
 	}
 	if (n == 0)
-		return verify_print_end(v, err_exit_code(why.kind), false, err);
+		return verify_out_close(&v->out, &sum, err_exit_code(why.kind), false, err);
 	if (failed > 0 && (n == 1 || why.kind == ERR_INTERRUPTED))
-		return verify_print_end(v, err_exit_code(why.kind), false, err);
-	return verify_print_end(v, failed > 0 ? 2 : verify_code(&sum), true, err);
+		return verify_out_close(&v->out, &sum, err_exit_code(why.kind), false, err);
+	return verify_out_close(&v->out, &sum, failed > 0 ? 2 : verify_code(&sum), true, err);
 }
 
 static int
@@ -383,6 +231,8 @@ cmd_verify(struct options *o, struct err *err)
 	int rc, code;
 
 	v.run.o = o;
+	if (o->users)
+		return lists_verify(o, err);
 	if (verify_dest(&v, o, &code, err) < 0)
 		return -1;
 	if (v.to)

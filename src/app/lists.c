@@ -51,14 +51,15 @@ int
 lists_read(
     struct options *o, bool with_dest, const char *dest, struct userlist *u, struct err *err)
 {
+	const bool dir = o->command->bit == CMD_VERIFY;	/* stands in front of SOURCE */
 	struct faults f;
 	int rc;
 
 	*u = (struct userlist){ 0 };
-	if (o->n_words > (with_dest ? 1u : 0u))
+	if (o->n_words > (with_dest || dir ? 1u : 0u))
 		return err_set(err, ERR_USAGE,
 		    "--users names the accounts; SOURCE on the command line ('%s') is one too many",
-		    o->word[0]);
+		    o->word[dir]);
 	faults_init(&f);
 	rc = lists_faults(o, with_dest, dest, u, &f, err);
 	faults_done(&f);

@@ -72,6 +72,21 @@ def scene_a_destination_in_each_row(t):
     m.arrived()
 
 
+def scene_a_list_is_verified_at_both_ends(t):
+    m = Lists(t)
+    m.migrate(m.rows())
+    for words in ((), ("--deep",)):
+        run = m.imex("verify", m.job, "--users", m.rows(), *words)
+        t.says(run, "18 messages in 6 folders .* the source and the destination.*: equal")
+    # Where the mail went is what the job keeps: the list need not say it.
+    m.new.accounts[m.where["a2"]]["INBOX"].remove(1)
+    path = table(t, "source,password,dest_password\n" + "".join(
+        f"{m.old.url_of(u)},{password_of(u)},{password_of(m.where[u])}\n" for u in NAMES[:2]))
+    run = m.imex("verify", m.job, "--users", path, code=2)
+    t.says(run, "DIFFERENT  a2 INBOX UID 1: message missing on the target")
+    t.says(run, "1 different, 0 more explained")
+
+
 def scene_one_destination_with_the_login(t):
     m = Lists(t, NAMES)
     path = table(t, "source,password,dest_password\n" + "".join(
