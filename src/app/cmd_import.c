@@ -6,6 +6,7 @@
 #include "app/extract.h"
 #include "app/jobdir.h"
 #include "app/listing.h"
+#include "app/lists.h"
 #include "base/file.h"
 #include "store/shelf.h"
 
@@ -77,11 +78,35 @@ import_files(struct options *o, const char *path, const char *dest, const char *
 	return rc;
 }
 
+/* Each account has a job of its own, DIR/import/ACCOUNT. */
+static int
+import_list(struct options *o, struct err *err)
+{
+	const char *dir = o->n_words > 0 ? o->word[0] : NULL;
+
+	if (!dir)
+		return err_set(err, ERR_USAGE,
+		    "whose mail? DIR belongs behind the command, as in: imex import DIR --users %s",
+		    o->users);
+	if (o->job || o->account || o->dry_run)
+		return err_set(err, ERR_USAGE, "--%s is not for a list%s",
+		    o->job ? "job" : o->account ? "account" : "dry-run",
+		    o->account ? ": --only chooses among its accounts" : "");
+	if (!jobdir_has_state(dir))
+		return err_set(err, ERR_NO_INPUT,
+		    "'%s' is no job directory of imex: a list names the accounts of a job", dir);
+	if (destination_holds_mail(o, dir, err) < 0)
+		return -1;
+	return lists_import(o, dir, o->n_words > 1 ? o->word[1] : NULL, err);
+}
+
 int
 cmd_import(struct options *o, struct err *err)
 {
 	const char *dir = o->job, *path = o->word[0];
 
+	if (o->users)
+		return import_list(o, err);
 	if (destination_holds_mail(o, path, err) < 0)
 		return -1;
 	if (o->dry_run)

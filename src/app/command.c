@@ -46,7 +46,7 @@ const struct command command_table[] = {
 		    "Reads every stored message again and compares its SHA-256. With SOURCE,\n"
 		    "compares folders, UIDs, sizes, flags and dates with the server; with --deep\n"
 		    "the bytes too. Names every difference. A job that went to a server is compared\n"
-		    "with that server, and with its source.\n",
+		    "with that server, and with its source. With --users, every account of a list.\n",
 		.example = "imex verify anna imaps://anna@mail.example.org/",
 		.run = cmd_verify,
 	}, {
@@ -110,8 +110,8 @@ const struct command command_table[] = {
 		.text =
 		    "Puts what imex convert reads into DEST, each message exactly once. DIR is only\n"
 		    "read, but for DIR/import when DIR is a job directory of imex; else --job DIR2\n"
-		    "keeps what is known and the reports. With --dry-run, lists what DIR holds and\n"
-		    "what cannot be read.\n",
+		    "keeps what is known and the reports. With --users, the accounts of a list that\n"
+		    "DIR has. With --dry-run, lists what DIR holds and what cannot be read.\n",
 		.example = "imex import anna imaps://anna@new.example.org/",
 		.run = cmd_import,
 	}, {

@@ -35,8 +35,10 @@ enum command_bit {
 	CMD_BEGINS = CMD_EXTRACT | CMD_CONVERT | CMD_CONTROL,
 	CMD_WRITES = CMD_BEGINS | CMD_RETRY,
 	/* what takes many accounts at once */
-	CMD_LISTS = CMD_CHECK | CMD_EXTRACT | CMD_MIGRATE | CMD_RETRY | CMD_VERIFY,
-	CMD_MANY = CMD_CHECK | CMD_EXTRACT | CMD_MIGRATE | CMD_CONTROL | CMD_RETRY | CMD_VERIFY,
+	CMD_LISTS = CMD_CHECK | CMD_EXTRACT | CMD_MIGRATE | CMD_RETRY | CMD_VERIFY | CMD_IMPORT,
+	CMD_MANY = CMD_LISTS | CMD_CONTROL,
+	/* those of them that fetch mail from servers to keep it */
+	CMD_FETCHES = CMD_EXTRACT | CMD_MIGRATE | CMD_CONTROL | CMD_RETRY,
 	/* those that may take a while */
 	CMD_WORKS = CMD_ONLINE | CMD_CONVERT | CMD_IMPORT | CMD_UNDO,
 	/* what prints of its work as it goes on */

@@ -39,7 +39,8 @@ lists_faults(struct options *o, bool with_dest, const char *dest, struct userlis
 		*err = why;
 		return -1;
 	}
-	userlist_passwords(u, o->users, o, PASSWORD_SOURCE, f);
+	if (o->command->bit != CMD_IMPORT) /* whose source is files */
+		userlist_passwords(u, o->users, o, PASSWORD_SOURCE, f);
 	if (with_dest) {
 		lists_dests(u, o->users, dest, f);
 		userlist_passwords(u, o->users, o, PASSWORD_DEST, f);
@@ -51,12 +52,14 @@ int
 lists_read(
     struct options *o, bool with_dest, const char *dest, struct userlist *u, struct err *err)
 {
-	const bool dir = o->command->bit == CMD_VERIFY;	/* stands in front of SOURCE */
+	/* DIR stands in front. */
+	const size_t dir = o->command->bit & (CMD_VERIFY | CMD_IMPORT) ? 1 : 0;
+	const size_t words = dir + (with_dest && o->command->bit != CMD_VERIFY);
 	struct faults f;
 	int rc;
 
 	*u = (struct userlist){ 0 };
-	if (o->n_words > (with_dest || dir ? 1u : 0u))
+	if (o->n_words > words)
 		return err_set(err, ERR_USAGE,
 		    "--users names the accounts; SOURCE on the command line ('%s') is one too many",
 		    o->word[dir]);
@@ -110,16 +113,16 @@ lists_one_dest(struct options *o, const char *dest, const struct userlist *u, st
 static int
 lists_run(struct migration *m, struct err *err)
 {
-	bool untried;
+	bool again;
 
 	if (migration_open(m, m->o->users, err) < 0)
 		return -1;
 	migration_run(m);
-	/* What was cut short goes on with all that the same command says. */
-	untried = m->crowd.untried > 0;
+	/* What was cut short goes on with all that the same command says, and imports are each a job. */
+	again = m->crowd.untried > 0 || m->found != NULL;
 	return migration_finish(m,
-	    migration_end(m, untried ? "run the same command again" : "imex retry",
-		untried ? NULL : m->dir, err),
+	    migration_end(m, again ? "run the same command again" : "imex retry",
+		again ? NULL : m->dir, err),
 	    err);
 }
 
@@ -144,6 +147,30 @@ lists_copy(struct options *o, const char *dir, const struct into *into, struct e
 		rc = lists_run(&m, err);
 		migration_close(&m);
 	}
+	userlist_done(&list);
+	return rc;
+}
+
+int
+lists_import(struct options *o, const char *dir, const char *dest, struct err *err)
+{
+	const struct into into = { .command = "import", .dest = dest };
+	struct userlist list;
+	struct shelf_found found = { 0 };
+	struct migration m = {
+		.o = o, .dir = dir, .list = &list, .into = &into, .found = &found
+	};
+	int rc = lists_read(o, true, dest, &list, err);
+
+	if (rc == 0)
+		rc = lists_one_dest(o, dest, &list, err);
+	if (rc == 0)
+		rc = shelf_find(dir, &found, err);
+	if (rc == 0) {
+		rc = lists_run(&m, err);
+		migration_close(&m);
+	}
+	shelf_found_done(&found);
 	userlist_done(&list);
 	return rc;
 }

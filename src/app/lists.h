@@ -14,6 +14,8 @@ int lists_read(struct options *o, bool with_dest, const char *dest, struct userl
  * into files; else into->dest is NULL when each row names its own. */
 int lists_copy(struct options *o, const char *dir, const struct into *into,
     struct err *err) WARN_UNUSED;
+/* `import`: the mail of its accounts in the job `dir` goes to where each row says, or to `dest` (may be NULL). */
+int lists_import(struct options *o, const char *dir, const char *dest, struct err *err) WARN_UNUSED;
 /* `verify DIR`: compare each account with its server, and of a job that went to servers with both. */
 int lists_verify(struct options *o, struct err *err) WARN_UNUSED;
 /* `check`: log into every account, and print a table of them. */

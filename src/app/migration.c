@@ -182,12 +182,12 @@ static int
 import_row(struct options *o, const struct migration *m, const struct user_row *row,
     struct extract_many *many, struct err *err)
 {
-	const char *url = destination_url(m->into->dest, row->login, &o->arena), *dir;
+	const char *url = row->dest ? row->dest
+				    : destination_url(m->into->dest, row->login, &o->arena), *dir;
 	const struct into into = { .command = "import", .dest = url, .from = walk_place(m, row) };
 
 	if (!into.from)
-		return err_set(err, ERR_NO_INPUT,
-		    "'%s' has no mail of it; run Function,EXTRACT before", m->dir);
+		return err_set(err, ERR_NO_INPUT, "'%s' has no mail of it; extract it before", m->dir);
 	if (!url)
 		return err_set(err, ERR_USAGE, "the login is too long");
 	if (destination_import_dir(&o->arena, m->dir, url, &dir, err) < 0 ||

@@ -145,3 +145,82 @@ def scene_two_rows_to_one_place(t):
     run = m.migrate(table(t, "source,password\n" + "".join(f"{m.old.url_of(u)},x\n" for u in NAMES)),
                     m.new.url_of("b1"), code=64)
     t.says(run, "all 3 accounts would go to .*write %u")
+
+
+# ---- from files ----
+
+class Imported(Lists):
+    """The sources were extracted, and their servers are gone."""
+
+    def __init__(self, t, names=("b1", "b2", "b3")):
+        super().__init__(t, names)
+        run = t.imex("extract", "--users", listed(t, self.old), "--to", self.job, *ONE, *t.options(self.old),
+                     password=None, timeout=60)
+        t.exits(run, 0)
+
+    def dest_rows(self, *users):
+        return table(self.t, "source,dest,dest_password\n" + "".join(
+            f"{self.old.url_of(u)},{self.new.url_of(self.where[u])},{password_of(self.where[u])}\n"
+            for u in users or NAMES))
+
+    def imports(self, *words, code=0):
+        run = self.t.imex("import", self.job, *words, "--doubt-wait", "2s", "--retry-delay", "100ms",
+                          "--dest-tls-ca", self.t.certs().ca_file, password=None, timeout=60)
+        self.t.exits(run, code)
+        self.t.secret_free(self.job, run, *map(password_of, self.where.values()))
+        return run
+
+
+def scene_files_of_a_job_go_where_each_row_says(t):
+    m = Imported(t)
+    run = m.imports("--users", m.dest_rows())
+    t.says(run, "3 accounts: 3 complete, 0 complete with warnings, 0 failed")
+    t.says(run, "import/ACCOUNT/report.html")
+    m.arrived()
+    for user, there in m.where.items():
+        run = t.imex("verify", m.job, m.new.url_of(there), "--deep", "--dest-tls-ca", t.certs().ca_file,
+                     password=None, env={"IMEX_DEST_PASSWORD": password_of(there)})
+        t.exits(run, 0)
+        t.says(run, "6 messages .* equal")
+    mark = m.new.transcript.mark()
+    m.imports("--users", m.dest_rows())
+    t.never_sent(m.new.transcript.since(mark), "APPEND")
+    m.arrived()
+
+
+def scene_files_of_a_job_go_to_one_server_with_their_logins(t):
+    m = Imported(t, NAMES)
+    path = table(t, "source,dest_password\n" + "".join(
+        f"{m.old.url_of(u)},{password_of(u)}\n" for u in NAMES))
+    m.imports(f"imaps://%u@127.0.0.1:{m.new.port}/", "--users", path, "--only", "a1", "--only", "a3")
+    m.arrived(without=("a2",))
+    m.imports(f"imaps://%u@127.0.0.1:{m.new.port}/", "--users", path)
+    m.arrived()
+
+
+def scene_an_account_whose_mail_is_not_there(t):
+    m = Imported(t)
+    path = table(t, "source,dest,dest_password\n" + "".join(
+        f"{m.old.url_of(u)},{m.new.url_of(there)},{password_of(there)}\n"
+        for u, there in (("a1", "b1"), ("a7", "b2"), ("a3", "b3"))))
+    run = m.imports("--users", path, code=2)
+    t.says(run, "a7 .*has no mail of it; extract it before")
+    t.says(run, "To go on with what is not complete: run the same command again")
+    m.arrived(without=("a2",))
+
+
+def scene_what_does_not_fit_an_import_of_a_list(t):
+    m = Imported(t)
+    for words, text, code in (
+            ((m.new.url_of("b1"),), "all 2 accounts would go to", 64),
+            (("--job", t.tmpdir("other")), "--job is not", 64), (("--account", "a1"), "--only chooses", 64),
+            (("--dry-run",), "--dry-run is not", 64)):
+        path = m.dest_rows() if words[0].startswith("--") else table(
+            t, "source,dest_password\n" + "".join(f"{m.old.url_of(u)},x\n" for u in NAMES[:2]))
+        t.says(m.imports(*words, "--users", path, code=code), text)
+    run = t.imex("import", m.job.mail, "--users", m.dest_rows(), password=None)
+    t.exits(run, 66)
+    t.says(run, "is no job directory of imex")
+    run = t.imex("import", "--users", m.dest_rows(), password=None)
+    t.exits(run, 64)
+    t.says(run, "whose mail")
