@@ -69,7 +69,7 @@ def main():
     tempfile.tempdir = tempfile.mkdtemp(prefix="imex-dialogue-")
     try:
         library.ALL_CERTS = certs.Certs(os.path.join(tempfile.tempdir, "certs")).make_all()
-        tap.main(tests, jobs=8 if moves else 2, fork=True, timeout=TIME_LIMIT * library.imexrun.SCALE)
+        tap.main(tests, jobs=8 if moves else 5, fork=True, timeout=TIME_LIMIT * library.imexrun.SCALE)
     finally:
         if os.environ.get("KEEP") != "1":
             shutil.rmtree(tempfile.tempdir, ignore_errors=True)
