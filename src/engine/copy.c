@@ -96,7 +96,7 @@ ask_for(struct lane *l, struct live *v, struct err *err)
 	if (rc == 0 && lane_intends(l) && n > 0)
 		rc = lane_intend(l, v, err);
 	if (rc == 0)
-		rc = l->source_ops->ask(l->source, want, n, err);
+		rc = lane_ask(l, v, want, n, octets, err);
 	free(want);
 	return rc;
 }
@@ -198,8 +198,8 @@ replace_older(struct lane *l, uint32_t uid, enum verdict old, struct err *err)
 }
 
 /* A stop that is asked for ends the waiting, and the message comes to its end. */
-static void
-keep_rate(const struct lane *l, size_t octets)
+void
+lane_keep_rate(const struct lane *l, size_t octets)
 {
 	const struct job *job = l->job;
 	struct err stop;
@@ -213,23 +213,26 @@ static int
 stream_body(struct lane *l, struct msg *m, struct buf *head, struct err *err)
 {
 	struct progress *p = l->job->progress;
+	const struct part *brought = l->brought.part;
 
 	if (lane_intends(l) && lane_wait_intents(l, err) < 0)
 		return -1;
 	if (day_left(l, err) < 0 || l->sink_ops->begin(l->sink, l->at, m, err) < 0)
 		return -1;
-	digest_start(l->digest);
+	if (brought == NULL)
+		digest_start(l->digest);
 	m->wire_bytes = 0;
 	for (;;) {
 		struct slice part;
 
-		if (l->source_ops->read(l->source, &part, err) < 0) {
+		if (lane_read(l, &part, err) < 0) {
 			l->sink_ops->abandon(l->sink);
 			return err->kind == ERR_MESSAGE ? 1 : -1;
 		}
 		if (part.len == 0)
 			break;
-		digest_add(l->digest, part.data, part.len);
+		if (brought == NULL)
+			digest_add(l->digest, part.data, part.len);
 		if (head != NULL && head->len < HEADER_MAX)
 			buf_add(head, part.data,
 			    part.len < HEADER_MAX - head->len ? part.len : HEADER_MAX - head->len);
@@ -240,9 +243,13 @@ stream_body(struct lane *l, struct msg *m, struct buf *head, struct err *err)
 		m->wire_bytes += part.len;
 		if (p != NULL)
 			atomic_fetch_add(&p->bytes_done, part.len);
-		keep_rate(l, part.len);
+		if (brought == NULL)
+			lane_keep_rate(l, part.len);
 	}
-	digest_end(l->digest, m->sha256);
+	if (brought == NULL)
+		digest_end(l->digest, m->sha256);
+	else
+		memcpy(m->sha256, brought->sha256, sizeof(m->sha256));
 	return l->sink_ops->end(l->sink, m, err);
 }
 
@@ -253,7 +260,7 @@ drop_body(struct lane *l, struct err *err)
 	struct slice part;
 
 	do {
-		if (l->source_ops->read(l->source, &part, err) < 0)
+		if (lane_read(l, &part, err) < 0)
 			return err->kind == ERR_MESSAGE ? 1 : -1;
 	} while (part.len > 0);
 	if (l->job->progress != NULL)
@@ -283,8 +290,8 @@ tell_origin(struct lane *l, const struct offer *o, const struct msg *m)
 	l->rebuilt_told |= o->rebuilt;
 }
 
-static int
-take_body(struct lane *l, const struct offer *o, struct err *err)
+int
+lane_take_body(struct lane *l, const struct offer *o, struct err *err)
 {
 	struct arena a;
 	struct buf head;
@@ -420,8 +427,9 @@ lane_take_answers(struct lane *l, struct err *err)
 				return -1;
 			break;
 		case STEP_ITEM:
-			if ((o.verdict == VERDICT_NONE ? take_body(l, &o, err)
-						       : take_verdict(l, &o, err)) < 0)
+			if ((o.verdict == VERDICT_NONE ? lane_take_body(l, &o, err)
+						       : take_verdict(l, &o, err)) < 0 ||
+			    lane_lend_when_ready(l, err) < 0)
 				return -1;
 			break;
 		}
@@ -433,15 +441,18 @@ static int
 copy_pages(struct lane *l, struct err *err)
 {
 	struct live *now, *ahead;
+	bool rest = false;
 
 	if (list_page(l, &now, err) < 0)
 		return -1;
 	while (now != NULL) {
 		if (list_page(l, &ahead, err) < 0)
 			return -1;
-		if (ahead == NULL && l->source_ops->ask_rest(l->source, err) < 0)
+		/* It comes behind all that is asked for, and so late when others may leave something. */
+		rest = ahead == NULL && !lane_has_unasked(l);
+		if (rest && l->source_ops->ask_rest(l->source, err) < 0)
 			return -1;
-		if (lane_take_answers(l, err) < 0)
+		if (lane_take_page(l, now, err) < 0)
 			return -1;
 		/* Without an ahead the pages stay for what was put aside. */
 		if (ahead == NULL)
@@ -449,7 +460,7 @@ copy_pages(struct lane *l, struct err *err)
 		now->used = false;
 		now = ahead;
 	}
-	if (now == NULL && l->source_ops->ask_rest(l->source, err) < 0)
+	if (!rest && l->source_ops->ask_rest(l->source, err) < 0)
 		return -1;
 	if (lane_take_answers(l, err) < 0)
 		return -1;
@@ -622,13 +633,17 @@ lane_copy(struct lane *l, struct planned *f, struct err *err)
 		return lane_carry_over(l, known, err);
 	if (lane_room_holds(l, err) < 0)
 		return -1;
-	if (copy_folder(l, err) < 0) {
-		l->sink_ops->abandon(l->sink);
-		if (err->scope == SCOPE_SESSION && !lane_sink_broken(l))
-			count_cut(l);
-		if (lane_intends(l))
-			lane_put_down(l);
-		return -1;
+	if (copy_folder(l, err) == 0) {
+		lane_lend_over(l);
+		return 0;
 	}
-	return 0;
+	l->sink_ops->abandon(l->sink);
+	if (err->scope == SCOPE_SESSION && !lane_sink_broken(l)) {
+		count_cut(l);
+		lane_keep_brought(l);
+	}
+	lane_lend_over(l);
+	if (lane_intends(l))
+		lane_put_down(l);
+	return -1;
 }

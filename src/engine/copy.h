@@ -1,6 +1,6 @@
 /* The one loop between a source and a sink: a lane copies folders, one after the other, with its
- * own session, sink and batch. Lanes of one account share nothing but the state and the progress
- * numbers. */
+ * own session, sink and batch. Lanes of one account share the state, the progress numbers, and the pool
+ * in which they give one another bodies to fetch. */
 #ifndef ENGINE_COPY_H
 #define ENGINE_COPY_H
 
@@ -8,6 +8,7 @@
 
 #include "base/digest.h"
 #include "engine/job.h"
+#include "engine/pool.h"
 #include "engine/room.h"
 #include "engine/select.h"
 #include "imap/limits.h"
@@ -31,6 +32,7 @@ struct shared {
 	struct server_facts facts;
 	const char *host_port;
 	bool settled; /* the first lane has ended */
+	struct pool *pool; /* there are several lanes; NULL: one */
 	/* forecast.h */
 	struct room *quota; /* what that of the destination leaves; NULL: no limit is known */
 	bool promised; /* all of the account is; else each page promises what it asks for */
@@ -43,6 +45,14 @@ struct live {
 	uint8_t old[PAGE_MSGS]; /* enum verdict of the row, VERDICTS: none */
 	bool wanted[PAGE_MSGS];
 	bool used;
+	bool lent; /* its bodies are on the board */
+};
+
+/* A message that a helper has brought, while it is stored; part NULL: none. */
+struct brought {
+	struct spool *spool;
+	const struct part *part;
+	uint64_t read;
 };
 
 /* A folder whose messages all have their verdicts. Its index files and its proof wait for others,
@@ -79,6 +89,11 @@ struct lane {
 	size_t n_closing; /* the next slot's arena holds the texts of rec */
 	int64_t closing_since_ms;
 	struct live live[LANE_PAGES];
+	struct board *board; /* of a folder that others help with (pool.h); NULL: nobody does */
+	bool board_open;
+	struct portion *asked[PORTIONS_AHEAD]; /* by this connection, in that order */
+	size_t n_asked;
+	struct brought brought;
 	struct msg_page *rows; /* of the state, merged with the listing; see lane_rows */
 	size_t row_at;
 	uint32_t rows_after;
@@ -116,7 +131,7 @@ struct lane {
 	struct room_share disk_share, quota_share; /* of the open folder (forecast.h) */
 };
 
-/* `place`: where its sink writes, complete. */
+/* `place`: where its sink writes, complete; NULL: the lane only helps, and has none. */
 int lane_init(struct lane *l, const struct job *job, struct shared *shared, const char *account,
     const struct sink_place *place, const struct lease *lease, struct err *err) WARN_UNUSED;
 void lane_done(struct lane *l);
@@ -141,6 +156,26 @@ int lane_tell(struct lane *l, struct err *err) WARN_UNUSED;
 
 /* Flush when the batch is as large or as old as it should get. */
 int lane_flush_if_full(struct lane *l, struct err *err) WARN_UNUSED;
+
+/* lend.c: the owner's side of pool.h */
+/* Ask for these of a page, or lend them. */
+int lane_ask(struct lane *l, struct live *v, const struct want *want, size_t n, uint64_t octets,
+    struct err *err) WARN_UNUSED;
+/* Everything that was asked of a page, whoever has read it. */
+int lane_take_page(struct lane *l, struct live *v, struct err *err) WARN_UNUSED;
+bool lane_has_unasked(const struct lane *l); /* the source may be asked for more of the folder */
+/* A form of asking has been found that helpers may use: now they begin. */
+int lane_lend_when_ready(struct lane *l, struct err *err) WARN_UNUSED;
+/* Octets of the message at hand, from the source or as a helper has brought it; as source_ops.read. */
+int lane_read(struct lane *l, struct slice *ret, struct err *err) WARN_UNUSED;
+/* The session is lost: what helpers have brought is stored all the same. */
+void lane_keep_brought(struct lane *l);
+void lane_lend_over(struct lane *l); /* nothing is lent any more; what is under way is nobody's */
+
+/* copy.c */
+void lane_keep_rate(const struct lane *l, size_t octets); /* of what was received */
+struct offer;
+int lane_take_body(struct lane *l, const struct offer *o, struct err *err) WARN_UNUSED;
 
 /* rows.c */
 struct msg_page *lane_rows(struct lane *l); /* made when it is first asked for */

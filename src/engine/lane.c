@@ -14,8 +14,8 @@ lane_init(struct lane *l, const struct job *job, struct shared *shared, const ch
 		.source_ops = job->from != NULL ? &source_files : &source_imap,
 		.sink_ops = job->dest != NULL ? &sink_imap : format_sink(job->format),
 		.lease = *lease,
-		.known = place->known,
-		.n_known = place->n_known,
+		.known = place != NULL ? place->known : NULL,
+		.n_known = place != NULL ? place->n_known : 0,
 		.account = account,
 		.batch_began_ms = clock_mono_ms() };
 	arena_init(&l->care_arena, 256 * 1024 * 1024);
@@ -23,7 +23,7 @@ lane_init(struct lane *l, const struct job *job, struct shared *shared, const ch
 	l->digest = digest_new();
 	for (size_t i = 0; i < CLOSING_MAX; i++)
 		arena_init(&l->closing[i].arena, 1024 * 1024);
-	return l->sink_ops->open(&l->sink, place, job->stop, err);
+	return place != NULL ? l->sink_ops->open(&l->sink, place, job->stop, err) : 0;
 }
 
 void

@@ -1,5 +1,6 @@
 /* The folders of an account: one after the other, or by several connections that take them from one
- * queue. */
+ * queue. One that has no folder left helps the others with theirs (pool.h), and where there are more
+ * connections than folders, the further ones do nothing else. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,8 @@ enum {
 	    20 * 1000, /* from here on more connections hide the round trips between folders */
 	LANES_AUTO = 4,
 	LANES_PLACING = 2, /* into a server: while one changes folders, the other one's server works */
-	LANES_MAX = 16
+	LANES_MAX = 16,
+	HELP_PAYS = 4 /* messages that are new in a folder; less is not worth to wait for */
 };
 
 static struct planned *
@@ -63,7 +65,7 @@ run_folder(struct runner *u, struct planned *f, struct err *err)
 }
 
 static int
-run_lane(struct runner *u, struct err *err)
+run_folders(struct runner *u, struct err *err)
 {
 	struct planned *f;
 
@@ -89,6 +91,22 @@ lane_ended(struct run *r, int rc, const struct err *err, bool first)
 		r->shared.settled = true;
 	pthread_cond_broadcast(&r->shared.learnt);
 	pthread_mutex_unlock(&r->shared.mutex);
+}
+
+/* Folders of its own, then those of others. The first lane is waited for no longer when it helps. */
+static void
+run_lane(struct runner *u, bool first)
+{
+	struct run *r = u->run;
+	struct err err = { 0 }, help = { 0 };
+	int rc = run_folders(u, &err);
+
+	lane_ended(r, rc, &err, first);
+	if (r->shared.pool == NULL)
+		return;
+	pool_owners(r->shared.pool, -1);
+	if (rc == 0 && runner_help(u, &help) < 0)
+		lane_ended(r, -1, &help, first);
 }
 
 /* What a further connection is refused the first one can still bring. */
@@ -148,17 +166,24 @@ further_lane(void *arg)
 	if (further_open(u, &err) < 0) {
 		if (!goes_without(u, &err))
 			lane_ended(r, -1, &err, false);
+		pool_owners(r->shared.pool, -1);
 		return NULL;
 	}
+	run_lane(u, false);
+	lane_ended(r, lane_flush(&u->lane, true, &err), &err, false);
+	return NULL;
+}
 
-	int rc = run_lane(u, &err);
-	struct err flush = { 0 };
+static void *
+helping_lane(void *arg)
+{
+	struct runner *u = arg;
+	struct err err = { 0 };
+	int rc = runner_help(u, &err);
 
-	if (lane_flush(&u->lane, true, &flush) < 0 && rc == 0) {
-		rc = -1;
-		err = flush;
-	}
-	lane_ended(r, rc, &err, false);
+	if (rc == 0)
+		rc = lane_flush(&u->lane, true, &err);
+	lane_ended(u->run, rc, &err, false);
 	return NULL;
 }
 
@@ -189,6 +214,31 @@ lanes_wanted(const struct run *r, const struct lane *first)
 	return n > folders ? folders : n;
 }
 
+/* Is there a folder with so much that is new that others can help with it? */
+static bool
+help_pays(const struct run *r, const struct lane *first)
+{
+	for (size_t i = 0; i < r->plan.len; i++) {
+		const struct folder *f = &r->plan.folder[i].folder;
+		const struct folder_rec *known = lane_known(first, f->name, NULL);
+		uint64_t there = known != NULL && known->uidvalidity == f->counts.uidvalidity ? known->listed : 0;
+
+		if (!r->plan.folder[i].excluded &&
+		    (!(f->attrs & FOLDER_COUNTED) || f->counts.messages >= there + HELP_PAYS))
+			return true;
+	}
+	return false;
+}
+
+/* Those with folders of their own, and with those that only help. */
+static size_t
+helpers_wanted(const struct run *r, const struct lane *first, size_t lanes)
+{
+	size_t n = r->job->connections < LANES_MAX ? r->job->connections : LANES_MAX;
+
+	return n > lanes && r->job->from == NULL && help_pays(r, first) ? n - lanes : 0;
+}
+
 /* *ret_more false: neither this lane nor another one. */
 static int
 start_lane(struct run *r, struct runner *u, bool *ret_more, struct err *err)
@@ -208,37 +258,66 @@ start_lane(struct run *r, struct runner *u, bool *ret_more, struct err *err)
 			return goes_without(u, err) ? 0 : -1;
 		lane_survey(&u->lane, &r->plan);
 	}
+	pool_owners(r->shared.pool, 1);
 	u->started = pthread_create(&u->thread, NULL, further_lane, u) == 0;
+	if (!u->started)
+		pool_owners(r->shared.pool, -1);
 	*ret_more = u->started;
 	return 0;
 }
 
+/* It connects when there is something to do. */
 static int
-start_lanes(struct run *r, struct runner *u, size_t n, struct err *err)
+start_helper(struct run *r, struct runner *u, struct err *err)
+{
+	u->run = r;
+	if (lane_init(&u->lane, r->job, &r->shared, r->login, NULL, &r->lease, err) < 0)
+		return -1;
+	u->started = pthread_create(&u->thread, NULL, helping_lane, u) == 0;
+	return 0;
+}
+
+static int
+start_lanes(struct run *r, struct runner *u, size_t lanes, size_t all, struct err *err)
 {
 	bool more = true;
 
-	for (size_t i = 1; i < n && more; i++)
+	for (size_t i = 1; i < lanes && more; i++)
 		if (start_lane(r, &u[i], &more, err) < 0)
 			return -1;
+	for (size_t i = lanes; i < all; i++)
+		if (start_helper(r, &u[i], err) < 0)
+			return -1;
 	return 0;
+}
+
+static void
+make_pool(struct run *r, size_t all)
+{
+	const char *dir = r->job->dest != NULL ? r->dest.spool_dir : r->job->dir;
+
+	if (all == 1)
+		return;
+	r->shared.pool = pool_new(dir, r->job->stop);
+	pool_owners(r->shared.pool, 1);
 }
 
 int
 run_lanes(struct run *r, struct runner *first, struct err *err)
 {
-	size_t n = lanes_wanted(r, &first->lane);
+	size_t lanes = lanes_wanted(r, &first->lane), n = lanes + helpers_wanted(r, &first->lane, lanes);
 	struct runner *u = mem_new((n + 1) * sizeof(*u));
 	struct err why = { 0 };
 
 	u[0].lane.account = first->lane.account;
 	r->one_lane = n == 1;
-
-	int rc = start_lanes(r, u, n, &why);
-
-	if (rc == 0)
-		rc = run_lane(first, &why);
-	lane_ended(r, rc, &why, true);
+	make_pool(r, n);
+	if (start_lanes(r, u, lanes, n, &why) == 0) {
+		run_lane(first, true);
+	} else {
+		lane_ended(r, -1, &why, true);
+		pool_owners(r->shared.pool, -1);
+	}
 	for (size_t i = 1; i < n; i++) {
 		if (u[i].started)
 			pthread_join(u[i].thread, NULL);
@@ -248,6 +327,7 @@ run_lanes(struct run *r, struct runner *first, struct err *err)
 		runner_leave_places(&u[i]);
 	}
 	free(u);
+	pool_free(&r->shared.pool);
 	if (r->err.kind == ERR_NONE)
 		return 0;
 	*err = r->err;

@@ -59,6 +59,11 @@ bool run_is_laid_aside(const struct run *r, const struct err *why);
  * stands. */
 int runner_reconnect(struct runner *u, struct err *why) WARN_UNUSED;
 
+/* ---- helper.c ---- */
+/* Bring bodies for folders of other lanes, until no lane has one any more; connects when there is something
+ * to do. -1: the account cannot go on. */
+int runner_help(struct runner *u, struct err *err) WARN_UNUSED;
+
 /* ---- lanes.c ---- */
 int runner_make_lane(struct runner *u, struct err *err) WARN_UNUSED;
 /* All folders of the plan, by as many connections as pay. */

@@ -1,6 +1,6 @@
 /* Where messages come from. One struct of functions per kind, one thread. Calls, in this order:
- * open, folders, then per folder enter, number, changes*, (list, ask)*, (next, read*)*, settle, leave;
- * close.
+ * open, folders, then per folder enter, number, changes*, (list, ask)*, (next, read*)*, settle, leave,
+ * or else visit, ask*, (next, read*)*; close.
  *
  * To keep the wire busy the engine asks for page n + 1 before it reads the answers to page n: next
  * ends with STEP_END once per ask, in the order of the asks. ask(NULL) comes last and gives
@@ -95,6 +95,10 @@ struct source_ops {
 	 * has changed, ret->since is set: `changes` tells that, and `list` begins at since->uidnext. */
 	int (*enter)(struct source *s, const struct folder *f, const struct since *since,
 	    struct folder_head *ret, struct err *err);
+	/* Open a folder, whose listing another session has, for ask, next and read alone: nothing is listed,
+	 * settled, left, or asked for again. What was under way is dropped. ERR_FOLDER: it cannot be opened,
+	 * has another UIDVALIDITY, or the server cannot tell which UIDs it has. NULL: not possible. */
+	int (*visit)(struct source *s, const struct folder *f, uint32_t uidvalidity, struct err *err);
 	/* Has the server no UIDs? Then `number` comes between enter and the first list, and again when
 	 * settle says that there is more: messages get the UIDs that *io knows, or new ones, which the
 	 * caller makes durable before it lists. NULL: it has. */

@@ -413,6 +413,15 @@ drop_answers(struct source *s, struct err *err)
 }
 
 static int
+folder_begin(struct source *s, const struct folder *f, struct err *err)
+{
+	folder_forget(s);
+	s->folder = strndup(f->name.data, f->name.len);
+	s->head = (struct folder_head){ 0 };
+	return source_session(s, err) < 0 ? -1 : drop_answers(s, err);
+}
+
+static int
 source_imap_enter(struct source *s, const struct folder *f, const struct since *since,
     struct folder_head *ret, struct err *err)
 {
@@ -420,10 +429,7 @@ source_imap_enter(struct source *s, const struct folder *f, const struct since *
 	bool search =
 	    !(s->facts.quirks & LEARNT_NO_SEARCH) && !(counted && f->counts.messages == 0);
 
-	folder_forget(s);
-	s->folder = strndup(f->name.data, f->name.len);
-	s->head = (struct folder_head){ 0 };
-	if (source_session(s, err) < 0 || drop_answers(s, err) < 0)
+	if (folder_begin(s, f, err) < 0)
 		return -1;
 	if (s->s->numbered)
 		return source_enter_numbered(s, f, ret, err) < 0 ? folder_refused(s, err) : 0;
@@ -466,6 +472,36 @@ source_imap_enter(struct source *s, const struct folder *f, const struct since *
 	ret->since = s->changes.on;
 	if (ret->uidnext == 0)
 		ret->uidnext = s->u0;
+	return 0;
+}
+
+/* The map is made of SEARCH alone: it tells numbers that come without a UID, and which UIDs are
+ * neighbours. */
+static int
+source_imap_visit(struct source *s, const struct folder *f, uint32_t uidvalidity, struct err *err)
+{
+	bool opened = true;
+
+	if (folder_begin(s, f, err) < 0)
+		return -1;
+	if (s->s->numbered || (s->facts.quirks & LEARNT_NO_SEARCH))
+		return err_set(err, ERR_FOLDER, "the server has no UIDs, or cannot search");
+	if (sess_send_named(s->s, ASKED_EXAMINE, NULL, "EXAMINE", f->name, "", err) < 0)
+		return -1;
+	flight_begin(s->s);
+	if (!sess_room(s->s, RIDERS_OCTETS) && read_flight(s, &opened, err) < 0)
+		return -1;
+	if (opened && (source_send_search(s, err) < 0 || read_flight(s, &opened, err) < 0))
+		return -1;
+	if (!opened)
+		return folder_refused(s, err);
+	if (s->head.uidvalidity != uidvalidity || !s->search_known)
+		return err_set(err, ERR_FOLDER, "the folder is another one, or cannot be searched");
+	if (!uidset_copy(&s->searched, &s->map))
+		return err_set(err, ERR_PROTOCOL, "the folder has more UIDs than fit");
+	uidset_sort(&s->map);
+	s->s->map = &s->map;
+	s->pages_done = true;
 	return 0;
 }
 
@@ -704,6 +740,7 @@ const struct source_ops source_imap = {
 	.folders = source_imap_folders,
 	.ids = source_imap_ids,
 	.enter = source_imap_enter,
+	.visit = source_imap_visit,
 	.numbered = source_imap_numbered,
 	.number = source_imap_number,
 	.changes = source_imap_changes,
