@@ -237,7 +237,7 @@ ended(struct helper *h, const struct err *why, struct err *err)
 
 	evlog_put(u->run->job->log, &e, "%s; other connections bring what this one was asked for%s",
 	    why->text, again ? "" : ", it is not opened again");
-	return again && cancel_sleep(l->job->stop, (int64_t)LOSS_WAIT_MS << 2 * h->losses, &stop) == 0 ? 0 : 1;
+	return again && cancel_sleep(l->job->stop, (int64_t)LOSS_WAIT_MS << h->losses, &stop) == 0 ? 0 : 1;
 }
 
 int

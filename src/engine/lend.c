@@ -37,13 +37,13 @@ page_is_worth(const struct lane *l, const struct want *want, size_t n, uint64_t 
 	for (size_t i = 0; i < n; i++)
 		if (want[i].isolated)
 			return false;
-	return pool_count_helpers(l->shared->pool) > 0;
+	return pool_others(l->shared->pool) > 0;
 }
 
 static size_t
 portion_size(const struct lane *l, size_t n)
 {
-	size_t each = n / (4 * ((size_t)pool_count_helpers(l->shared->pool) + 1));
+	size_t each = n / (4 * ((size_t)pool_others(l->shared->pool) + 1));
 
 	if (each < PORTION_MSGS_MIN)
 		return PORTION_MSGS_MIN;
@@ -111,7 +111,11 @@ lane_ask(struct lane *l, struct live *v, const struct want *want, size_t n, uint
 	v->lent = l->board != NULL;
 	if (!v->lent)
 		return l->source_ops->ask(l->source, want, n, err);
-	board_add(l->board, v, want, n, lend ? portion_size(l, n) : n, !lend);
+	/* The try of a form is a portion of its own: when it has ended, all begin. */
+	size_t first = lend && !l->board_open && l->source_ops->facts(l->source)->works_form == FORM_NONE;
+
+	board_add(l->board, v, want, first, 1, true);
+	board_add(l->board, v, want + first, n - first, lend ? portion_size(l, n) : n, !lend);
 	return ask_ahead(l, err);
 }
 

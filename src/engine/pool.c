@@ -86,10 +86,10 @@ pool_helpers(struct pool *p, int more)
 }
 
 unsigned
-pool_count_helpers(struct pool *p)
+pool_others(struct pool *p)
 {
 	pthread_mutex_lock(&p->mutex);
-	unsigned n = p->helpers;
+	unsigned n = p->owners + p->helpers - 1;
 	pthread_mutex_unlock(&p->mutex);
 	return n;
 }

@@ -27,7 +27,7 @@ enum {
 	PORTION_MSGS_MIN = 16,
 	PORTION_OCTETS = 2 * 1024 * 1024, /* and what a portion holds in memory; beyond it in a file */
 	POOL_HELD_MAX = 32 * 1024 * 1024, /* of all portions that helpers have and owners have not stored */
-	PORTIONS_AHEAD = 2 /* asked for by one connection at the same time */
+	PORTIONS_AHEAD = 3 /* asked for by one connection at the same time */
 };
 
 enum part_end {
@@ -81,7 +81,7 @@ void pool_free(struct pool **p); /* NULL in *p: nothing. There is no board and n
 /* Lanes that have folders, or may yet: as long as there are some, helpers wait for work. */
 void pool_owners(struct pool *p, int more);
 void pool_helpers(struct pool *p, int more);
-unsigned pool_count_helpers(struct pool *p);
+unsigned pool_others(struct pool *p); /* lanes that help, or may yet, besides the one that asks */
 
 /* ---- the owner of a folder ---- */
 struct board *board_new(struct pool *p, struct planned *plan, uint32_t uidvalidity);
