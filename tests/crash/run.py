@@ -22,6 +22,7 @@ import moving                                                       # noqa: E402
 import power                                                        # noqa: E402
 import removing                                                     # noqa: E402
 import renaming                                                     # noqa: E402
+import sharing                                                      # noqa: E402
 import shim                                                         # noqa: E402
 import stop                                                         # noqa: E402
 import tap                                                          # noqa: E402
@@ -38,6 +39,7 @@ def main():
         shim.shim_path()        # before the tests fork
     tests = kill.tests() + later.tests() + power.tests() + fault.tests() + stop.tests()
     tests += moving.tests() + removing.tests() + mirroring.tests() + renaming.tests()
+    tests += sharing.tests()
     # One directory for all, so that a killed test leaves nothing behind either.
     tempfile.tempdir = tempfile.mkdtemp(prefix="imex-crash-")
     try:
