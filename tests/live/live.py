@@ -378,6 +378,46 @@ def test_search_selects_in_the_servers_words(t, stage):
     t.matches(Job(t, other).events(14002)[-1]["text"], "NO-SUCH-KEY", "is named")
 
 
+def whole(job):
+    """Path below mail/ -> content and date of each file."""
+    found = {}
+    for base, _, names in os.walk(os.path.join(job, "mail")):
+        for path in (os.path.join(base, name) for name in names):
+            with open(path, "rb") as file:
+                found[os.path.relpath(path, job)] = file.read(), int(os.stat(path).st_mtime) if "/cur/" in path else 0
+    return found
+
+
+def test_several_connections_read_one_folder(t, stage):
+    """Each message is asked for once, and files, lines and lists are those that one connection makes."""
+    name, alone, job = stage.server.folder("Large"), stage.dir("alone"), stage.dir("shared")
+
+    def forget():
+        with stage.client() as client:
+            client.delete(name)
+
+    with stage.client() as client:
+        client.create(name)
+        t.cleanup(forget)
+        for n in range(3000):
+            client.append(name, mailbox.note(n, "large", f"{n}\r\n" * (n % 400)), ["\\Seen"] if n % 3 else [])
+    t.within(stage.extract(t, alone, "--folder", name, "--connections", "1").code, (0, 1), "exit code of one")
+    t.equal(stage.proxy.connections, 1, "its connections")
+    t.within(stage.extract(t, job, "--folder", name, "--connections", "4").code, (0, 1), "exit code of four")
+    t.within(stage.proxy.connections, (2, 3, 4), "their connections")
+    uids = []
+    for command in stage.proxy.commands(r"UID FETCH [\d:,]+ \(BODY\.PEEK\[\]\)"):
+        for part in command.split()[2].split(","):
+            low, _, high = part.partition(":")
+            uids += range(int(low), int(high or low) + 1)
+    t.equal(sorted(uids), list(range(1, 3001)), "each message is asked for once")
+    one, four = whole(alone), whole(job)
+    t.equal(len([path for path in one if "/cur/" in path]), 3000, "the messages came")
+    t.equal(sorted(one), sorted(four), "the same files")
+    t.equal([path for path in one if one[path] != four.get(path)], [], "with the same octets")
+    t.within(run(t, "verify", job, stage.url, "--insecure-plaintext").code, (0, 1), "and verified")
+
+
 def test_tls_from_the_first_byte_and_starttls(t, stage):
     server = stage.server
     one, trust = ["--folder", server.folder("Dates")], ["--tls-ca", server.ca_file]
