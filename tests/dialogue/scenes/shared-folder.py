@@ -370,10 +370,7 @@ def scene_forms_that_set_seen(t):
 
 def scene_of_a_list(t):
     """Each connection has a place of its own, and a server is never asked for more than it may have."""
-    house_of_two = house(people("a", 2))
-    for person in house_of_two.people.values() if hasattr(house_of_two, "people") else ():
-        fill(person.store["INBOX"], 200)
-    server = t.serve(house_of_two)
+    server = t.serve(house(people("a", 2, count=150)))
     job = Job(t)
     run = t.imex("extract", "--users", listed(t, server), "--to", job, "--connections", "4", "--per-host", "3",
                  "--jobs", "2", *t.options(server), timeout=60)
