@@ -221,6 +221,7 @@ stream_body(struct lane *l, struct msg *m, struct buf *head, struct err *err)
 		return -1;
 	if (brought == NULL)
 		digest_start(l->digest);
+	head_start(l->header);
 	m->wire_bytes = 0;
 	for (;;) {
 		struct slice part;
@@ -233,6 +234,7 @@ stream_body(struct lane *l, struct msg *m, struct buf *head, struct err *err)
 			break;
 		if (brought == NULL)
 			digest_add(l->digest, part.data, part.len);
+		head_add(l->header, part);
 		if (head != NULL && head->len < HEADER_MAX)
 			buf_add(head, part.data,
 			    part.len < HEADER_MAX - head->len ? part.len : HEADER_MAX - head->len);
@@ -250,6 +252,8 @@ stream_body(struct lane *l, struct msg *m, struct buf *head, struct err *err)
 		digest_end(l->digest, m->sha256);
 	else
 		memcpy(m->sha256, brought->sha256, sizeof(m->sha256));
+	head_end(l->header, m->head);
+	m->head_known = true;
 	return l->sink_ops->end(l->sink, m, err);
 }
 
@@ -550,6 +554,7 @@ open_folder(struct lane *l, struct err *err)
 	uidset_clear(&l->missing);
 	uidset_clear(&l->owed);
 	l->excluded = 0;
+	lane_forget_renewed(l);
 	if (lane_load_numbers(l, l->rec.id, err) < 0)
 		return -1;
 	return lane_intends(l) ? lane_open_target(l, err) : 0;
@@ -563,7 +568,7 @@ copy_folder(struct lane *l, struct err *err)
 	if (open_folder(l, err) < 0)
 		return -1;
 	lane_event(l, EV_FOLDER_START, "%u messages", l->head.exists);
-	if (l->head.since && lane_take_changes(l, err) < 0)
+	if ((l->head.since && lane_take_changes(l, err) < 0) || lane_recognise(l, err) < 0)
 		return -1;
 	for (;;) {
 		if (lane_number(l, err) < 0 || copy_pages(l, err) < 0 || (lane_intends(l) && lane_place_rest(l, err) < 0))

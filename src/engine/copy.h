@@ -78,6 +78,7 @@ struct lane {
 	struct batch *batch;
 	int64_t batch_began_ms;
 	struct digest *digest;
+	struct head *header; /* of the body that is read */
 	const char *account;
 	/* the folder */
 	struct planned *plan;
@@ -105,6 +106,7 @@ struct lane {
 		int64_t folder;
 		uint32_t uidvalidity;
 	} owing;
+	struct renewed *renewed; /* messages of the folder that are known by other UIDs; NULL: none */
 	struct numbering numbering; /* of a source without UIDs: what the state has for the folder */
 	/* a sink with SINK_INTENT (placing.c) */
 	struct uidset intended; /* messages of the folder that have an intent and no outcome */
@@ -203,6 +205,13 @@ bool lane_since(const struct lane *l, const struct folder *f, const struct folde
 /* The changes of what is known; then the listing goes on with what is new, or, where they are not to
  * be believed, with all. */
 int lane_take_changes(struct lane *l, struct err *err) WARN_UNUSED;
+
+/* renewed.c: a folder with another UIDVALIDITY */
+/* Which of its messages are stored already: they are adopted as they are listed. */
+int lane_recognise(struct lane *l, struct err *err) WARN_UNUSED;
+/* *ret_done: it was one of them, and is stored now. */
+int lane_adopt(struct lane *l, const struct msg *m, bool *ret_done, struct err *err) WARN_UNUSED;
+void lane_forget_renewed(struct lane *l);
 
 /* numbers.c: sources without UIDs */
 /* What the state knows of a folder, for the debts of an earlier run, and before it is listed. */

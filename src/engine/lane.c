@@ -21,6 +21,7 @@ lane_init(struct lane *l, const struct job *job, struct shared *shared, const ch
 	arena_init(&l->care_arena, 256 * 1024 * 1024);
 	l->batch = batch_new();
 	l->digest = digest_new();
+	l->header = head_new();
 	for (size_t i = 0; i < CLOSING_MAX; i++)
 		arena_init(&l->closing[i].arena, 1024 * 1024);
 	return place != NULL ? l->sink_ops->open(&l->sink, place, job->stop, err) : 0;
@@ -37,6 +38,8 @@ lane_done(struct lane *l)
 		l->sink_ops->close(&l->sink);
 	batch_free(&l->batch);
 	digest_free(l->digest);
+	head_free(l->header);
+	lane_forget_renewed(l);
 	msg_page_free(l->rows);
 	for (size_t i = 0; i < CLOSING_MAX; i++)
 		arena_done(&l->closing[i].arena);

@@ -4,7 +4,7 @@
  * IMAP does not tell of a RENAME; the folder is gone, and another is there. The two are one when all of
  * this holds: the old name is not listed (or has another UIDVALIDITY), the new one has no record;
  * UIDVALIDITY is the same and UIDNEXT has not gone back; each message listed under the new name has the size and the internal date of its
- * row, and one that has no row is new; RENAMED_BODIES of them, the first, the last and one between, are
+ * row, and one that has no row is new; a sample of them, the first, the last and one between, are
  * fetched and have the SHA-256 of their rows. A server with OBJECTID (RFC 8474) gives each folder an id that
  * it keeps under another name. EXAMINE tells it for the record; the ids of new folders are asked for when one
  * is gone: the one with the id and the UIDVALIDITY of the record is it, without being looked into, and one
@@ -22,10 +22,7 @@
 
 #include "engine/run.h"
 
-enum {
-	RENAMED_BODIES = 3,
-	RENAMED_TRIES = 4 /* folders that are looked into for one that is gone; more: none is it */
-};
+enum { RENAMED_TRIES = 4 }; /* folders that are looked into for one that is gone; more: none is it */
 
 /* Finish what an earlier run has begun, then find and take over what was renamed. After the plan is
  * made, before any name is asked for. r->known is as the state is then. */

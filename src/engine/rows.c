@@ -164,8 +164,14 @@ lane_sort(struct lane *l, struct live *v, size_t i, struct err *err)
 			return -1;
 		row = there ? &found : NULL;
 	}
-	if (row != NULL)
+	if (row != NULL) {
 		v->old[i] = (uint8_t)row->verdict;
+	} else if (l->renewed != NULL) {
+		bool done;
+
+		if (lane_adopt(l, m, &done, err) < 0 || done)
+			return done ? 0 : -1;
+	}
 	/* What has a file keeps it, whatever the selection is now. */
 	if ((row == NULL || !verdict_has_file(row->verdict)) &&
 	    is_left_out(l, m, why))

@@ -6,6 +6,7 @@
 #include "base/digest.h"
 #include "mail/date.h"
 #include "mail/flags.h"
+#include "mail/head.h"
 
 enum verdict {
 	VERDICT_NONE,		/* listed, nothing decided yet */
@@ -32,6 +33,8 @@ struct msg {
 	uint64_t wire_bytes;	/* octets of the body as it came */
 	uint64_t file_bytes;	/* octets in the stored form; differs from wire_bytes when line ends are LF */
 	uint8_t sha256[SHA256_LEN];	/* of the wire bytes */
+	uint8_t head[HEAD_LEN];	/* of their header (mail/head.h) */
+	bool head_known;
 	uint32_t dest_uid;	/* of the copy on the server it went to; 0: none, or not known */
 	bool dest_own;		/* imex put that copy there; false: it was found there */
 	bool expunged;		/* was stored, is no longer on the source */

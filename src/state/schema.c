@@ -98,6 +98,8 @@ static const char *const schema_steps[] = {
 	"ALTER TABLE folder ADD COLUMN n_mirrored INTEGER NOT NULL DEFAULT 0;",
 	/* 7: folders that are known by an id (OBJECTID) */
 	"ALTER TABLE folder ADD COLUMN mailbox_id TEXT;",
+	/* 8: messages that are known by their header when their UIDs have changed */
+	"ALTER TABLE message ADD COLUMN head BLOB;",
 };
 
 const int schema_version = (int)COUNT_OF(schema_steps);

@@ -173,6 +173,10 @@ row_bind(struct query *q, const struct op *op)
 	query_int(q, m->expunged);
 	query_int_if(q, m->dest_uid != 0, m->dest_uid);
 	query_int_if(q, m->dest_own, 1);
+	if (m->head_known)
+		query_blob(q, m->head, HEAD_LEN);
+	else
+		query_null(q);
 }
 
 /* Put the row; *ret_put says whether it was: MESSAGE_ADD leaves a row that is there. */

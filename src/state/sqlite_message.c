@@ -35,6 +35,10 @@ msg_read(const struct query *q, struct arena *a, struct msg *ret, struct err *er
 		m.flags.keywords = "";
 	if (sqlite3_column_bytes(q->stmt, 12) == SHA256_LEN)
 		memcpy(m.sha256, sqlite3_column_blob(q->stmt, 12), SHA256_LEN);
+	if (sqlite3_column_bytes(q->stmt, 16) == HEAD_LEN) {
+		memcpy(m.head, sqlite3_column_blob(q->stmt, 16), HEAD_LEN);
+		m.head_known = true;
+	}
 	*ret = m;
 	return full
 	    ? err_set(err, ERR_STATE, "texts of messages in the state do not fit into memory")
@@ -59,7 +63,7 @@ int
 sqlite_page(
     struct backend *b, int64_t folder, uint32_t after, struct msg_page *ret, struct err *err)
 {
-	AUTO(query_done) struct query q = query_start(b, STMT_MESSAGE_PAGE);
+	AUTO(query_done) struct query q = query_start(b, b->version < 8 ? STMT_MESSAGE_PAGE_7 : STMT_MESSAGE_PAGE);
 
 	query_int(&q, folder);
 	query_int(&q, after);

@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "store/adopted.h"
 #include "store/files_sink.h"
 #include "store/handed.h"
 #include "store/maildir.h"
@@ -173,7 +174,7 @@ eml_create(struct sink *s, const char *name, int *ret_fd, struct err *err)
 	struct err why = { 0 };
 
 	for (int tries = 0; tries < 8; tries++) {
-		if (handed_create(s->root, name, ret_fd, &why) == 0)
+		if (handed_create_new(s->root, name, ret_fd, &why) == 0)
 			return 0;
 		if (why.sys != ENOENT)
 			break;
@@ -248,6 +249,34 @@ eml_abandon(struct sink *s)
 }
 
 static int
+eml_adopt(struct sink *s, struct folder_at *at, const struct folder_rec *old, const struct msg *was,
+    const struct msg *now, struct sidecar_at *io, struct err *err)
+{
+	struct eml *e = s->own;
+	char from[EML_NAME_MAX], tmp[MAILDIR_IDENTITY_MAX];
+
+	eml_name(at->dir, old->uidvalidity, was->uid, from);
+	eml_name(at->dir, at->uidvalidity, now->uid, e->name);
+	eml_tmp_name(at, now->uid, tmp);
+	io->file = NULL;
+	/* Another connection may remove the empty directory between two calls. */
+	for (int tries = 0; tries < 8 && e->fd < 0; tries++) {
+		if (handed_make_dir(s->root, FILES_TMP, err) < 0 ||
+		    adopted_link(at->dir->fds->dir, from, s->root, tmp, was->file_bytes, &e->fd,
+			err) < 0)
+			return -1;
+		if (e->fd < 0 && faccessat(s->root, FILES_TMP, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			return 0;
+	}
+	if (e->fd < 0)
+		return 0;
+	(void)snprintf(e->body.name, sizeof e->body.name, "%s", tmp);
+	e->begun = true;
+	io->file = e->name;
+	return 0;
+}
+
+static int
 eml_remove(struct sink *s, struct folder_at *at, uint32_t uidvalidity, const struct msg *was,
     struct err *err)
 {
@@ -271,6 +300,7 @@ static const struct files_format eml_format = {
 	.end = eml_end,
 	.keep = eml_keep,
 	.abandon = eml_abandon,
+	.adopt = eml_adopt,
 	.remove = eml_remove,
 	.mark = eml_mark,
 };

@@ -318,6 +318,7 @@ const struct sink_ops sink_exchange = {
 	.abandon = files_abandon,
 	.amend = files_amend,
 	.remove = files_remove,
+	.adopt = files_adopt,
 	.full = files_full,
 	.seal = files_seal,
 	.finish = exchange_finish,

@@ -20,8 +20,7 @@
 enum {
 	HEAD_MAX = 64 * 1024,
 	MARK_MAX = 256 * 1024,
-	LINES_MAX = 4 * 1024 * 1024,
-	LINE_ARENA = 4 * 1024 * 1024
+	LINES_MAX = 4 * 1024 * 1024
 };
 
 /* ---- opening and closing ---- */
@@ -393,71 +392,6 @@ files_end(struct sink *s, struct msg *final, struct err *err)
 		at->stored = uidmap_new();
 	(void)uidmap_add(at->stored, final->uid);
 	return 0;
-}
-
-/* The line that the sidecar has of a message; *ret_found false: none, for somebody took it away. What has
- * a row is durable, so one that an index does not know was stored since it was read. */
-static int
-sink_told(struct sink *s, struct folder_at *at, uint32_t uid, struct arena *a,
-    struct sidecar_line *ret, bool *ret_found, struct err *err)
-{
-	struct files_dir *d = at->dir;
-
-	*ret_found = false;
-	for (int turn = 0; turn < 2 && !*ret_found; turn++) {
-		const struct sidecar_entry *e = NULL;
-
-		if (turn == 1 || d->told == NULL) {
-			sidecar_index_free(&d->told);
-			if (sidecar_index_read(
-				&d->told, d->fds->dir, d->path, s->stop, NULL, err) < 0)
-				return -1;
-		}
-		if (d->told != NULL)
-			e = sidecar_index_find(d->told, at->uidvalidity, uid);
-		if (e == NULL || e->removed)
-			continue;
-		if (sidecar_index_line(d->told, e, a, ret, err) < 0)
-			return -1;
-		*ret_found = true;
-	}
-	return 0;
-}
-
-/* The same line again with the new flags: the last line of a UID tells everything. */
-int
-files_amend(struct sink *s, struct folder_at *at, const struct msg *was, const struct flags *now,
-    struct err *err)
-{
-	struct sidecar_line line;
-	struct arena a;
-	bool found;
-	int rc = 0;
-
-	if (!verdict_has_file(was->verdict))
-		return 0;
-	if (sink_enter(s, at, err) < 0 || sink_touch(s, at, err) < 0)
-		return -1;
-	arena_init(&a, LINE_ARENA);
-	rc = sink_told(s, at, was->uid, &a, &line, &found, err);
-	if (rc == 0 && found) {
-		const struct sidecar_at place = { .file = line.file != NULL ? line.file : "",
-			.in_file = line.at_known,
-			.at = line.at,
-			.eol = line.eol == SIDECAR_EOL_LF     ? "lf"
-			       : line.eol == SIDECAR_EOL_WIRE ? "wire"
-							      : NULL,
-			.stored_sha256 = line.stored_sha256_known ? line.stored_sha256 : NULL,
-			.full_source = line.full_source,
-			.rebuilt = line.rebuilt,
-			.status_at = line.status_at,
-			.status_len = line.status_len };
-
-		line.msg.flags = *now;
-		rc = files_tell(s, at, &line.msg, &place, err);
-	}
-	arena_done(&a);
-	return rc;
 }
 
 /* The line of a message that this batch stores again takes the place of the older one by itself. */

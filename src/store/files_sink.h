@@ -106,6 +106,11 @@ struct files_format {
 	    struct err *err);
 	void (*keep)(struct sink *s, struct folder_at *at, const struct msg *final);
 	void (*abandon)(struct sink *s);
+	/* The octets of `was` become those of `now` too; *io is where they lie, and becomes where they
+	 * will, file NULL: it cannot be. Then keep or abandon as after end. NULL: they lie where they
+	 * are, the line is all. */
+	int (*adopt)(struct sink *s, struct folder_at *at, const struct folder_rec *old,
+	    const struct msg *was, const struct msg *now, struct sidecar_at *io, struct err *err);
 	/* Of a stored copy, in the batch, beside the sidecar's line. NULL: the line is all. */
 	int (*remove)(struct sink *s, struct folder_at *at, uint32_t uidvalidity,
 	    const struct msg *was, struct err *err);
@@ -137,6 +142,8 @@ int files_end(struct sink *s, struct msg *final, struct err *err) WARN_UNUSED;
 void files_abandon(struct sink *s);
 int files_amend(struct sink *s, struct folder_at *at, const struct msg *was,
     const struct flags *now, struct err *err) WARN_UNUSED;
+int files_adopt(struct sink *s, struct folder_at *at, const struct folder_rec *old,
+    const struct msg *was, const struct msg *now, bool *ret_done, struct err *err) WARN_UNUSED;
 int files_remove(struct sink *s, struct folder_at *at, uint32_t uidvalidity, const struct msg *was,
     struct err *err) WARN_UNUSED;
 bool files_full(const struct sink *s);
@@ -151,7 +158,7 @@ void files_close(struct sink **s);
 #define FILES_SINK_OPS                                                                             \
 	.survey = files_survey, .name_folder = files_name_folder, .folder = files_folder,          \
 	.notes = files_notes, .expect = files_expect, .begin = files_begin, .write = files_write,  \
-	.end = files_end, .abandon = files_abandon, .amend = files_amend, .remove = files_remove,  \
+	.end = files_end, .abandon = files_abandon, .amend = files_amend, .remove = files_remove, .adopt = files_adopt,  \
 	.full = files_full, .seal = files_seal, .finish = files_finish,                            \
 	.finish_account = files_finish_account, .close = files_close
 

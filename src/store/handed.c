@@ -65,6 +65,17 @@ handed_create(int dir, const char *path, int *ret, struct err *err)
 }
 
 int
+handed_create_new(int dir, const char *path, int *ret, struct err *err)
+{
+	struct stat st;
+
+	if (fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+	    st.st_nlink > 1 && unlinkat(dir, path, 0) < 0)
+		return err_set_sys(err, ERR_CREATE, "cannot create '%s'", path);
+	return handed_create(dir, path, ret, err);
+}
+
+int
 handed_open_append(int dir, const char *path, int *ret, struct err *err)
 {
 	AUTO(file_close) int fd = -1;

@@ -20,6 +20,8 @@ void handing_set(const struct handing *h);
 mode_t handing_dir_mode(mode_t files);
 
 int handed_create(int dir, const char *path, int *ret, struct err *err) WARN_UNUSED;
+/* The same, but a file that has other names, too, loses this one, and is not written to. */
+int handed_create_new(int dir, const char *path, int *ret, struct err *err) WARN_UNUSED;
 int handed_open_append(int dir, const char *path, int *ret, struct err *err) WARN_UNUSED;
 int handed_make_dir(int dir, const char *path, struct err *err) WARN_UNUSED;
 /* The last of them alone is handed over. */

@@ -127,6 +127,8 @@ dest_end(struct sink *s, struct msg *final, struct err *err)
 	s->begun = false;
 	final->file_bytes = final->wire_bytes;
 	memcpy(s->now.sha256, final->sha256, SHA256_LEN);
+	memcpy(s->now.head, final->head, HEAD_LEN);
+	s->now.head_known = final->head_known;
 	s->now.wire_bytes = s->now.file_bytes = final->wire_bytes;
 	s->now.verdict = final->verdict;
 	s->now.rebuilt = final->rebuilt;
@@ -256,6 +258,21 @@ out:
 	buf_done(&b2);
 	arena_done(&a);
 	return rc;
+}
+
+/* The copy is where it is; only its flags may have to follow. */
+int
+dest_adopt(struct sink *s, struct folder_at *at, const struct folder_rec *old, const struct msg *was,
+    const struct msg *now, bool *ret_done, struct err *err)
+{
+	(void)old;
+	*ret_done = false;
+	if (was->dest_uid == 0)
+		return 0;
+	if (!flags_equal(&now->flags, &was->flags) && dest_amend(s, at, was, &now->flags, err) < 0)
+		return -1;
+	*ret_done = true;
+	return 0;
 }
 
 /* Nothing is ever removed from a server on its own account (rules.md 2.4). */

@@ -580,6 +580,8 @@ dest_stream_end(struct sink *s, struct folder_at *at, struct err *err)
 	struct resp r;
 
 	memcpy(f->msg.sha256, s->now.sha256, SHA256_LEN);
+	memcpy(f->msg.head, s->now.head, HEAD_LEN);
+	f->msg.head_known = s->now.head_known;
 	f->msg.wire_bytes = s->now.wire_bytes;
 	f->msg.verdict = s->now.verdict;
 	if (stream_write(s->s->in, "\r\n", 2, err) < 0)

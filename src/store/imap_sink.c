@@ -407,6 +407,23 @@ imap_holds(struct sink *s, const struct folder_rec *rec)
 	return true;
 }
 
+static bool
+imap_has_copies_of(const struct folder_at *at, const struct folder_rec *old)
+{
+	uint32_t validity, born;
+
+	read_mark(old->mark, &validity, &born);
+	return validity != 0 && validity == at->uidvalidity && strcmp(old->path, at->name) == 0;
+}
+
+static void
+imap_keep_for_adopting(struct folder_at *at, const struct uidset *copies)
+{
+	for (size_t i = 0; i < copies->len; i++)
+		uidset_add(&at->claimed, copies->range[i].lo, copies->range[i].hi);
+	uidset_sort(&at->claimed);
+}
+
 static void
 imap_head(const struct folder_at *at, struct dest_head *ret)
 {
@@ -561,6 +578,9 @@ const struct sink_ops sink_imap = {
 	.abandon = dest_abandon,
 	.amend = dest_amend,
 	.remove = dest_remove,
+	.adopt = dest_adopt,
+	.has_copies_of = imap_has_copies_of,
+	.keep_for_adopting = imap_keep_for_adopting,
 	.full = dest_full,
 	.seal = dest_seal,
 	.finish = dest_finish,

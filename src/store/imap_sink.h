@@ -207,6 +207,8 @@ int dest_end(struct sink *s, struct msg *final, struct err *err) WARN_UNUSED;
 void dest_abandon(struct sink *s);
 int dest_amend(struct sink *s, struct folder_at *at, const struct msg *was,
     const struct flags *now, struct err *err) WARN_UNUSED;
+int dest_adopt(struct sink *s, struct folder_at *at, const struct folder_rec *old,
+    const struct msg *was, const struct msg *now, bool *ret_done, struct err *err) WARN_UNUSED;
 int dest_remove(struct sink *s, struct folder_at *at, uint32_t uidvalidity,
     const struct msg *was, struct err *err) WARN_UNUSED;
 bool dest_full(const struct sink *s);

@@ -54,7 +54,7 @@ body_abandon(struct body *b)
 static int
 body_put(struct body *b, const char *data, size_t len, struct err *err)
 {
-	if (b->fd < 0 && handed_create(b->tmp, b->name, &b->fd, err) < 0)
+	if (b->fd < 0 && handed_create_new(b->tmp, b->name, &b->fd, err) < 0)
 		return err_wrap(err, "%s", b->where);
 	if (file_write(b->fd, data, len, err) < 0)
 		return err_wrap(err, "'%s/%s'", b->where, b->name);

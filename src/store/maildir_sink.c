@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "mail/names.h"
+#include "store/adopted.h"
 #include "store/dovecot.h"
 #include "store/handed.h"
 #include "store/keywords.h"
@@ -24,6 +25,7 @@
 #include "store/maildir_batch.h"
 #include "store/maildir_body.h"
 #include "store/maildir_recover.h"
+#include "store/name_index.h"
 #include "store/sidecar.h"
 #include "store/sink.h"
 #include "store/sink_root.h"
@@ -35,6 +37,7 @@ struct folder_open {
 	struct maildir_dirs *dirs;
 	struct sidecar sidecar;
 	struct keywords keywords;
+	struct name_index *older; /* files that are adopted; NULL: none was looked for */
 };
 
 struct folder_at {
@@ -121,6 +124,7 @@ folder_open_free(struct folder_open **o)
 	maildir_dirs_unref(&(*o)->dirs);
 	sidecar_done(&(*o)->sidecar);
 	keywords_done(&(*o)->keywords);
+	name_index_free(&(*o)->older);
 	free(*o);
 	*o = NULL;
 }
@@ -456,9 +460,10 @@ sink_date(int fd, const struct date *d, struct err *err)
 	return futimens(fd, times) < 0 ? err_set_sys(err, ERR_DISK, "set the date") : 0;
 }
 
-/* The line and the file of one message join the batch; takes *fd. */
+/* The line and the file of one message, tmp/from, join the batch; takes *fd. */
 static int
-sink_join(struct sink *s, struct folder_at *at, const struct msg *m, int *fd, struct err *err)
+sink_join(struct sink *s, struct folder_at *at, const struct msg *m, const char *from, int *fd,
+    struct err *err)
 {
 	char name[MAILDIR_NAME_MAX], base[MAILDIR_NAME_MAX];
 	struct sidecar *c = &at->open->sidecar;
@@ -471,7 +476,7 @@ sink_join(struct sink *s, struct folder_at *at, const struct msg *m, int *fd, st
 	s->lines_bytes += c->lines.len - before;
 	maildir_file(
 	    name, m, at->uidvalidity, m->flags.system, folder_letters(at, &m->flags, true));
-	maildir_batch_add(s->batch, at->slot, *fd, s->body.name, name, m->file_bytes);
+	maildir_batch_add(s->batch, at->slot, *fd, from, name, m->file_bytes);
 	*fd = -1;
 	return 0;
 }
@@ -489,7 +494,7 @@ maildir_end(struct sink *s, struct msg *final, struct err *err)
 		body_abandon(&s->body);
 		return -1;
 	}
-	if (sink_date(fd, &final->date, err) < 0 || sink_join(s, at, final, &fd, err) < 0) {
+	if (sink_date(fd, &final->date, err) < 0 || sink_join(s, at, final, s->body.name, &fd, err) < 0) {
 		(void)unlinkat(at->open->dirs->tmp, s->body.name, 0);
 		return err_wrap(err, "UID %" PRIu32 ", 'tmp/%s'", final->uid, s->body.name);
 	}
@@ -517,6 +522,56 @@ maildir_amend(struct sink *s, struct folder_at *at, const struct msg *was, const
 	    from, was, at->uidvalidity, was->flags.system, folder_letters(at, &was->flags, false));
 	maildir_file(to, was, at->uidvalidity, now->system, folder_letters(at, now, true));
 	maildir_batch_rename(s->batch, at->slot, from, to);
+	return 0;
+}
+
+/* A file of another UIDVALIDITY, which may carry other flags than its row, as tmp/to. *ret_fd -1: it
+ * cannot be had. */
+static int
+sink_adopt_file(struct folder_at *at, uint32_t uidvalidity, const struct msg *was, const char *to,
+    int *ret_fd, struct err *err)
+{
+	struct folder_open *o = at->open;
+	char name[MAILDIR_NAME_MAX], path[NAME_INDEX_PATH_MAX], identity[MAILDIR_IDENTITY_MAX];
+
+	maildir_file(
+	    name, was, uidvalidity, was->flags.system, folder_letters(at, &was->flags, false));
+	if (adopted_link(o->dirs->cur, name, o->dirs->tmp, to, was->file_bytes, ret_fd, err) < 0)
+		return -1;
+	if (*ret_fd >= 0)
+		return 0;
+	if (o->older != NULL && name_index_uidvalidity(o->older) != uidvalidity)
+		name_index_free(&o->older);
+	if (o->older == NULL)
+		o->older = name_index_new(o->dirs->folder, uidvalidity);
+	maildir_identity(identity, &was->date, uidvalidity, was->uid);
+	if (name_index_find(o->older, was->uid, slice_str(identity), path, err) < 0)
+		return -1;
+	return *path == '\0' ? 0
+			     : adopted_link(o->dirs->folder, path, o->dirs->tmp, to,
+				   was->file_bytes, ret_fd, err);
+}
+
+static int
+maildir_adopt(struct sink *s, struct folder_at *at, const struct folder_rec *old,
+    const struct msg *was, const struct msg *now, bool *ret_done, struct err *err)
+{
+	char identity[MAILDIR_IDENTITY_MAX];
+	AUTO(file_close) int fd = -1;
+
+	*ret_done = false;
+	if (sink_enter(s, at, err) < 0 || sink_touch(s, at, err) < 0)
+		return -1;
+	maildir_identity(identity, &now->date, at->uidvalidity, now->uid);
+	if (sink_adopt_file(at, old->uidvalidity, was, identity, &fd, err) < 0)
+		return folder_wrap(at, err);
+	if (fd < 0)
+		return 0;
+	if (sink_join(s, at, now, identity, &fd, err) < 0) {
+		(void)unlinkat(at->open->dirs->tmp, identity, 0);
+		return folder_wrap(at, err);
+	}
+	*ret_done = true;
 	return 0;
 }
 
@@ -648,6 +703,7 @@ const struct sink_ops sink_maildir = {
 	.abandon = maildir_abandon,
 	.amend = maildir_amend,
 	.remove = maildir_remove,
+	.adopt = maildir_adopt,
 	.full = maildir_full,
 	.seal = maildir_seal,
 	.finish = maildir_finish,

@@ -188,6 +188,12 @@ struct sink_ops {
 	 * is the copy's: an older one for a superseded copy. */
 	int (*remove)(struct sink *s, struct folder_at *at, uint32_t uidvalidity,
 	    const struct msg *was, struct err *err);
+	/* The message `was` of `old`, a record of the folder with another UIDVALIDITY and the same path,
+	 * is `now` here: its copy becomes that of `now` too, with the flags of now, and stays that of
+	 * `was` until that is removed, in a later batch. Of `now` only what the copy has (octets, digest)
+	 * is from `was`. *ret_done false: it cannot be, the message is to be stored anew. NULL: never. */
+	int (*adopt)(struct sink *s, struct folder_at *at, const struct folder_rec *old,
+	    const struct msg *was, const struct msg *now, bool *ret_done, struct err *err);
 	/* Is this batch as large as it should get? To be asked after each folder, end, amend and
 	 * finish. */
 	bool (*full)(const struct sink *s);
@@ -224,6 +230,11 @@ struct sink_ops {
 	/* Messages there from this UID on may be those in doubt: without `care` none is taken for
 	 * another one. 0: none are in doubt. */
 	void (*doubt_from)(struct folder_at *at, uint32_t uid);
+	/* Are the copies that the rows of this record name copies in the open folder? Of one of which
+	 * they are, each message with a copy can be adopted. */
+	bool (*has_copies_of)(const struct folder_at *at, const struct folder_rec *old);
+	/* These copies are for messages that will be adopted: no other one is given them. */
+	void (*keep_for_adopting)(struct folder_at *at, const struct uidset *copies);
 	/* How the messages that follow are given. Turning it on looks at what the folder holds. */
 	int (*care)(struct sink *s, struct folder_at *at, enum care how, struct err *err);
 	/* The next outcome, in any order. STEP_END in *ret_end: nothing is under way (wait), or

@@ -48,6 +48,12 @@ struct want {
 	uint64_t size;
 };
 
+struct header {
+	uint32_t uid;
+	bool known;
+	uint8_t head[HEAD_LEN]; /* mail/head.h */
+};
+
 /* One answer of next. */
 struct offer {
 	uint32_t uid;
@@ -108,8 +114,13 @@ struct source_ops {
 	 * nothing but UID, flags and modseq; len 0: no more, *what is complete and lives until
 	 * leave. NULL: this source never sets ret->since. */
 	int (*changes)(struct source *s, struct msg_page *ret, struct changed *what, struct err *err);
-	/* What changes told is not to be believed: list everything. Before the first list. */
+	/* List everything, from the first page on: what changes told is not to be believed, or the
+	 * listing was read to its end for `heads`. Nothing that was asked for is unread. */
 	int (*relist)(struct source *s, struct err *err);
+	/* Digests of the headers of n messages (ascending UIDs), in one flight and without a trace; of
+	 * one that does not come it is not known. Behind the end of the listing. NULL: a source that
+	 * has no UIDVALIDITY. */
+	int (*heads)(struct source *s, struct header *io, size_t n, struct err *err);
 	/* Why the search of the place leaves a listed message out; NULL: it does not. NULL: a source
 	 * that cannot search. */
 	const char *(*leaves_out)(const struct source *s, uint32_t uid);

@@ -114,8 +114,11 @@ source_imap_relist(struct source *s, struct err *err)
 			return -1;
 	for (size_t i = 0; i < 2; i++)
 		s->page_asked[i] = s->page_ready[i] = s->page_again[i] = false;
-	s->changes.on = s->pages_done = false;
+	s->changes.on = s->pages_done = s->listed_at_once = false;
 	s->page_from = 1;
+	s->holes = 0;
+	s->asks = s->ended = 0;
+	s->rest_asked = s->noop_sent = s->noop_done = s->bodies_asked = false;
 	uidset_clear(&s->fetched);
 	return 0;
 }

@@ -745,6 +745,7 @@ const struct source_ops source_imap = {
 	.number = source_imap_number,
 	.changes = source_imap_changes,
 	.relist = source_imap_relist,
+	.heads = source_imap_heads,
 	.leaves_out = source_imap_leaves_out,
 	.list = source_imap_list,
 	.ask = source_imap_ask,

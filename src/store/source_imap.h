@@ -1,5 +1,5 @@
 /* Insides of the IMAP source, shared by its files: source_imap.c (folders, proof), source_list.c
- * (the listing), source_changes.c (what has changed since an earlier run), source_search.c (SEARCH), source_window.c (what is sent ahead), source_body.c (answers and bodies),
+ * (the listing), source_changes.c (what has changed since an earlier run), source_heads.c (headers alone), source_search.c (SEARCH), source_window.c (what is sent ahead), source_body.c (answers and bodies),
  * source_rest.c (what was put aside), source_number.c (servers without UIDs). */
 #ifndef STORE_SOURCE_IMAP_H
 #define STORE_SOURCE_IMAP_H
@@ -19,6 +19,7 @@ enum asked_kind {
 	ASKED_NOOP,
 	ASKED_META,
 	ASKED_LOOK,
+	ASKED_HEADS,
 	ASKED_ALONE
 };
 
@@ -227,6 +228,9 @@ int source_take_change(
 void source_take_vanished(struct source *s);
 int source_changes_answered(
     struct source *s, const struct resp *r, const struct asked *a, struct err *err) WARN_UNUSED;
+
+/* source_heads.c */
+int source_imap_heads(struct source *s, struct header *io, size_t n, struct err *err) WARN_UNUSED;
 
 /* source_window.c */
 struct window *source_window_new(const struct wanted *want, size_t n, unsigned ask);

@@ -893,7 +893,7 @@ reader_learns_the_birth_from_an_older_state(void **state)
 	    "DROP TABLE process; DROP TABLE place; DROP TABLE bearing;"
 	    "ALTER TABLE account DROP COLUMN owner; ALTER TABLE account DROP COLUMN round;"
 	    "DROP TABLE intent; DROP TABLE numbered; ALTER TABLE message DROP COLUMN dest_uid;"
-	    "ALTER TABLE message DROP COLUMN dest_own;"
+	    "ALTER TABLE message DROP COLUMN dest_own; ALTER TABLE message DROP COLUMN head;"
 	    "ALTER TABLE account DROP COLUMN retry_at_ms; ALTER TABLE account DROP COLUMN attempts;"
 	    "ALTER TABLE account DROP COLUMN day; ALTER TABLE account DROP COLUMN bytes_day;"
 	    "ALTER TABLE account DROP COLUMN bytes_known; ALTER TABLE run DROP COLUMN who;"

@@ -93,6 +93,40 @@ def scene_uidvalidity_of_the_source(t):
     m.again()
 
 
+def scene_uidvalidity_of_the_source_and_flags(t):
+    """Copies stay with the messages they are of, and follow their flags; three bodies are read, and what is new."""
+    m = first(t, source=sample(("INBOX",), count=40))
+    inbox = m.source.store["INBOX"]
+    before = sorted(c.uid for c in m.dest.store["INBOX"])
+    inbox.renumber(inbox.uidvalidity + 1000, 501)
+    inbox.flag(504, "\\Answered", "$Forwarded")
+    inbox.add(letter("INBOX", 83))
+    m.before = m.source.store.snapshot()
+    marks = m.source.transcript.mark(), m.dest.transcript.mark()
+    m.warned(m.migrate())
+    m.arrived()
+    t.equal(len(re.findall(rb"BODY\[\] \{", m.source.transcript.since(marks[0]).sent())), 4, "bodies sent")
+    t.equal(m.dest.transcript.since(marks[1]).count("APPEND"), 1, "only what is new was sent")
+    t.ok(set(before) < set(c.uid for c in m.dest.store["INBOX"]), "the copies are the same")
+    m.again()
+    inbox.flag(505, "\\Seen", "\\Deleted")
+    m.before = m.source.store.snapshot()
+    m.warned(m.migrate())
+    m.arrived()
+
+
+def scene_uidvalidity_of_both(t):
+    """No copy is where a row says it is: each message is looked for, and none is sent."""
+    m = first(t, source=sample(("INBOX",), count=40))
+    for side in (m.source, m.dest):
+        side.store["INBOX"].renumber(side.store["INBOX"].uidvalidity + 1000, 501)
+    m.before, mark = m.source.store.snapshot(), m.dest.transcript.mark()
+    m.warned(m.migrate())
+    m.arrived()
+    t.never_sent(m.dest.transcript.since(mark), "APPEND")
+    m.again()
+
+
 def there_before(source, change=lambda raw: raw):
     """A destination where other programs and people left mail, some of it the same."""
     dest = Store()
