@@ -122,7 +122,7 @@ class Disk:
     def _do(self, call):
         does = {shim.CREATE: self._create, shim.TRUNCATE: self._data, shim.WRITE: self._data,
                 shim.TIMES: self._data, shim.RENAME: self._rename, shim.UNLINK: self._remove,
-                shim.RMDIR: self._remove, shim.MKDIR: self._mkdir, shim.SYNC: self._sync,
+                shim.RMDIR: self._remove, shim.LINK: self._link, shim.MKDIR: self._mkdir, shim.SYNC: self._sync,
                 shim.SYNC_ALL: lambda _: self._sync_all()}
         try:
             does[call.op](call)
@@ -161,6 +161,11 @@ class Disk:
         else:
             target.change(self.serial, new, node)
             source.change(self.serial, old, None)
+
+    def _link(self, call):
+        source, old = self._place(call.path)
+        target, new = self._place(call.other)
+        target.change(self.serial, new, source.now[old])
 
     def _remove(self, call):
         where, name = self._place(call.path)

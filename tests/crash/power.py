@@ -15,8 +15,9 @@ import lab as lib
 import shim
 from disk import Disk, Now
 from forms import EML, EXCHANGE, MAILDIR, MBOX, SOURCE
-from lab import Convert, Lab, change
+from lab import Convert, Lab, change, renumber
 from plan import each, few_syncs
+from renaming import rename
 
 FEW = 6
 _STATE = ("job/imex.db", "job/imex.db-wal", "job/imex.db-journal")
@@ -112,6 +113,20 @@ def cut(t, lab, copy, where, loss, fs, seen, begun):
     lab.resume(copy, job, what, fs=fs)
 
 
+def later(change, loss, fs, form=MAILDIR, most=None):
+    """Cuts in a run that finds a change that is a warning, and has names to change more than mail to store."""
+    def test(t):
+        lab = Lab(t, form)
+        lab.rng = random.Random(loss + fs)
+        copy = lab.undisturbed(change, 1, fs=fs)
+        seen, points = Seen(), syncs(copy.done.calls)
+        for index in each(len(points), loss, most):
+            cut(t, lab, copy, {"at": points[index - 1]}, loss, fs, seen, second)
+        t.note(str(seen))
+        t.ok(seen.cuts > 2 and seen.lost > 0, f"power was cut, and something was lost: {seen}")
+    return test
+
+
 def cuts(loss, fs, begun, make=Lab, most=None):
     """most: so many cuts by default."""
     def test(t):
@@ -179,6 +194,11 @@ def tests():
         for loss in losses:
             for fs, how in ((shim.EXT4, "one sync for all"), (shim.OVERLAY, "each file synced")):
                 found.append((f"{words}, {loss}, {how}", cuts(loss, fs, begun)))
+    for change, words in ((renumber, "UIDVALIDITY changes"), (rename, "folders renamed")):
+        for loss, fs in (("nothing after the sync", shim.EXT4), ("any mixture", shim.OVERLAY)):
+            found.append((f"power cut, {words}, {loss}", later(change, loss, fs)))
+    found.append(("eml: power cut, UIDVALIDITY changes, any mixture",
+                  later(renumber, "any mixture", shim.OVERLAY, EML, FEW)))
     return found + of_others()
 
 
