@@ -31,7 +31,7 @@ mail_below(const char *dir)
 	char *path;
 
 	if (asprintf(&path, "%s/mail", dir) < 0)
-		abort();
+		mem_out();
 	if (access(path, F_OK) < 0)
 		mem_free_str(&path);
 	return path;

@@ -151,7 +151,7 @@ metrics_open(struct metrics **ret, const char *path, const char *job, struct pro
 	m = mem_new(sizeof(*m));
 	m->path = mem_copy_str(path);
 	if (asprintf(&m->temporary, "%s.%ld", path, (long)getpid()) < 0)
-		abort();
+		mem_out();
 	m->job = job != NULL ? job : "";
 	m->progress = p;
 	m->started_ms = clock_wall_ms();

@@ -44,7 +44,7 @@ key_of_url(const struct imap_url *url)
 	char *key;
 
 	if (asprintf(&key, "%s%s@%s:%s", account_notes, url->user, url->host, url->port) < 0)
-		abort();
+		mem_out();
 	return key;
 }
 
@@ -54,7 +54,7 @@ key_of_path(const char *path)
 	char *key;
 
 	if (asprintf(&key, "%s%s", file_notes, path) < 0)
-		abort();
+		mem_out();
 	return key;
 }
 

@@ -109,6 +109,8 @@ textfile_utf16(struct textfile *t, const char *name, const char *from, struct er
 	char *in = t->data + 2, *to = utf8.data = mem_new(utf8.size);
 	size_t left = t->len - 2, space = utf8.size - 1;
 	iconv_t cd = iconv_open("UTF-8", from);
+	if (cd == (iconv_t)-1 && errno != EINVAL)
+		mem_out();
 	bool bad = cd == (iconv_t)-1 || iconv(cd, &in, &left, &to, &space) == (size_t)-1;
 
 	if (cd != (iconv_t)-1)

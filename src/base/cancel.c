@@ -39,10 +39,8 @@ cancel_new(void)
 	struct cancel *c = mem_new(sizeof(*c));
 
 	c->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (c->fd < 0) {
-		perror("imex: eventfd");
-		abort();
-	}
+	if (c->fd < 0)
+		mem_out();
 	pthread_mutex_init(&c->mutex, NULL);
 	return c;
 }

@@ -1,13 +1,19 @@
 /* See digest.h. The algorithm is fetched once a process: a look-up per message costs more than
  * hashing a small one. OpenSSL fails here only without memory or without its own default
- * provider, and then nothing that imex promises could be kept, so it ends the program like
- * mem.c. */
+ * provider, and then nothing that imex promises could be kept, so it ends the program: as mem.c does,
+ * or with 78. */
 #include "base/digest.h"
 
+#include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/mem.h"
 
 struct digest {
 	EVP_MD_CTX *ctx;
@@ -21,13 +27,18 @@ digest_need(int good)
 {
 	if (good == 1)
 		return;
+	unsigned long why = ERR_peek_error();
+	if (why == 0 || ERR_GET_REASON(why) == ERR_R_MALLOC_FAILURE)
+		mem_out();
 	fputs("imex: OpenSSL cannot compute SHA-256\n", stderr);
-	abort();
+	_exit(EX_CONFIG);
 }
 
 static void
 digest_fetch(void)
 {
+	/* Without it, all else in OpenSSL 3.0 runs into a null pointer. */
+	digest_need(OSSL_LIB_CTX_get0_global_default() != NULL);
 	digest_sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	digest_need(digest_sha256 != NULL);
 }

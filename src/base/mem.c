@@ -2,23 +2,29 @@
  * and a restart from there is simpler and better tested than a hundred half-handled failures. */
 #include "base/mem.h"
 
+#include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
 
-static _Noreturn void
-mem_abort(void)
+_Noreturn void
+mem_out(void)
 {
-	static const char line[] = "imex: out of memory; run the same command again to continue\n";
-	ssize_t n = write(STDERR_FILENO, line, sizeof(line) - 1);
+	const char *what = errno == EMFILE || errno == ENFILE ? "file descriptors" : "memory";
+	char line[96];
+	int len = snprintf(
+	    line, sizeof line, "imex: out of %s; run the same command again to continue\n", what);
+	ssize_t n = write(STDERR_FILENO, line, (size_t)len);
 
 	(void)n;
-	abort();
+	_exit(EX_TEMPFAIL);
 }
 
 void
@@ -42,7 +48,7 @@ mem_new(size_t bytes)
 	void *p = calloc(1, bytes > 0 ? bytes : 1);
 
 	if (p == NULL)
-		mem_abort();
+		mem_out();
 	return p;
 }
 
@@ -50,12 +56,12 @@ void *
 mem_resize(void *p, size_t count, size_t each)
 {
 	if (each != 0 && count > SIZE_MAX / each)
-		mem_abort();
+		mem_out();
 	size_t bytes = count * each;
 	void *now = realloc(p, bytes > 0 ? bytes : 1);
 
 	if (now == NULL)
-		mem_abort();
+		mem_out();
 	return now;
 }
 

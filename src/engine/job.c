@@ -356,7 +356,7 @@ claim(struct run *r, struct err *err)
 	if (rc == 0 && (asprintf(&r->mail_dir, "%s/mail/%s", r->job->dir, rec.dir) < 0 ||
 			   asprintf(&r->set_dir, "%s/mail", r->job->dir) < 0 ||
 			   asprintf(&r->quarantine, "%s/quarantine/%s", r->job->dir, rec.dir) < 0))
-		abort();
+		mem_out();
 	buf_done(&dir);
 	if (rc < 0)
 		return -1;

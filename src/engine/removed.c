@@ -32,7 +32,7 @@ removed_open(
 	folder_component(source->name, source->delim, source->prefix, &name);
 	if (asprintf(&r->sub, "removed/%s/%s", account_dir, name.data) < 0 ||
 	    asprintf(&path, "%s/%s", r->job_dir, r->sub) < 0)
-		abort();
+		mem_out();
 	buf_done(&name);
 	if (file_make_dirs(path, err) < 0)
 		return -1;

@@ -57,7 +57,7 @@ note_value(const char *path, const char *name)
 	char *value;
 
 	if (asprintf(&value, "%s\n%s", path, name) < 0)
-		abort();
+		mem_out();
 	return value;
 }
 

@@ -292,7 +292,7 @@ set_close(const struct job *job, struct err *err)
 	if (job->format != FORMAT_EXCHANGE)
 		return 0;
 	if (asprintf(&path, "%s/mail", job->dir) < 0)
-		abort();
+		mem_out();
 	if (file_open_dir(AT_FDCWD, path, &dir, err) < 0 || set_read(job, &note, err) < 0)
 		return -1;
 	json_t *accounts = json_object_get(note, "accounts");

@@ -276,7 +276,7 @@ verify_account(
 	if (state_folders(v->job->state, a->id, &v->arena, &v->rec, &v->n_recs, err) < 0)
 		return -1;
 	if (asprintf(&dir, "%s/mail/%s", v->job->dir, a->dir) < 0)
-		abort();
+		mem_out();
 	rc = verify_tree(v, dir, err);
 	if (rc == 0 && with_source)
 		rc = verify_server(v, deep, err);

@@ -76,7 +76,7 @@ sess_send(struct sess *s, int kind, uint32_t *ret_tag, struct err *err, const ch
 	int len = vasprintf(&text, fmt, ap);
 	va_end(ap);
 	if (len < 0)
-		abort();
+		mem_out();
 	/* The last slot is for the text lent by book_tagged. */
 	if (s->n_asked == SESS_COMMANDS_MAX - 1) {
 		free(text);
@@ -454,7 +454,7 @@ sess_run(struct sess *s, struct err *err, const char *fmt, ...)
 
 	va_start(ap, fmt);
 	if (vasprintf(&text, fmt, ap) < 0)
-		abort();
+		mem_out();
 	va_end(ap);
 
 	bool alone = s->n_asked == 0;

@@ -65,7 +65,7 @@ static void
 charset_make_key(void)
 {
 	if (pthread_key_create(&charset_key, charset_close_all) != 0)
-		abort();
+		mem_out();
 }
 
 /* NULL: this system has no such converter. */
@@ -78,7 +78,7 @@ charset_converter(const char *name)
 	if (open == NULL) {
 		open = mem_new(sizeof(*open));
 		if (pthread_setspecific(charset_key, open) != 0)
-			abort();
+			mem_out();
 	}
 	for (size_t i = 0; i < open->len; i++) {
 		if (strcmp(open->one[i].name, name) == 0) {
@@ -87,8 +87,11 @@ charset_converter(const char *name)
 		}
 	}
 	iconv_t converter = open->len < CHARSETS_OPEN_MAX ? iconv_open("UTF-8", name) : (iconv_t)-1;
-	if (converter == (iconv_t)-1)
+	if (converter == (iconv_t)-1) {
+		if (open->len < CHARSETS_OPEN_MAX && errno != EINVAL)
+			mem_out();
 		return NULL;
+	}
 	open->one[open->len].name = name;
 	open->one[open->len++].converter = converter;
 	return converter;

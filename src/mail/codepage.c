@@ -253,7 +253,10 @@ page_convert(struct codepage *c, struct err *err)
 	if (c->number > 28590 && c->number <= 28606)
 		snprintf(name, sizeof name, "ISO-8859-%u", c->number - 28590);
 	c->from = iconv_open("UTF-8", name);
-	c->to = iconv_open(name, "UTF-8");
+	if (c->from != (iconv_t)-1)
+		c->to = iconv_open(name, "UTF-8");
+	if ((c->from == (iconv_t)-1 || c->to == (iconv_t)-1) && errno != EINVAL)
+		mem_out();
 	if (c->from == (iconv_t)-1 || c->to == (iconv_t)-1)
 		return page_refuse(err, c->number, "this system has no such table");
 	if (page_survey(c, err) < 0)

@@ -90,7 +90,7 @@ job_lock_take(struct job_lock **ret, const char *job_dir, struct err *err)
 	AUTO(mem_free_str) char *path = NULL;
 
 	if (asprintf(&path, "%s/imex.lock", job_dir) < 0)
-		abort();
+		mem_out();
 	if (lock_open(path, LOCK_EX | LOCK_NB, &fd, err) < 0)
 		return fd >= 0 ? job_lock_busy(fd, job_dir, err) : -1;
 	if (job_lock_sign(fd, path, err) < 0)
@@ -107,7 +107,7 @@ process_path(const char *job_dir, int64_t number)
 	char *path;
 
 	if (asprintf(&path, "%s/imex.process.%lld", job_dir, (long long)number) < 0)
-		abort();
+		mem_out();
 	return path;
 }
 

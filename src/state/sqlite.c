@@ -39,7 +39,7 @@ db_size(const struct backend *b, const char *suffix, struct stat *st)
 	AUTO(mem_free_str) char *path = NULL;
 
 	if (asprintf(&path, "%s%s", b->path, suffix) < 0)
-		abort();
+		mem_out();
 	return lstat(path, st) < 0 ? -1 : st->st_size;
 }
 
@@ -321,7 +321,7 @@ sqlite_open(struct backend **ret, const char *job_dir, bool create, struct err *
 	b->writes = create;
 	b->dir = mem_copy_str(job_dir);
 	if (asprintf(&b->path, "%s/imex.db", job_dir) < 0)
-		abort();
+		mem_out();
 	int there = db_look(b, err);
 	if (there < 0)
 		return -1;

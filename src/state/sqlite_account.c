@@ -83,7 +83,7 @@ account_add(struct backend *b, const char *key, int64_t *ret, struct err *err)
 		int64_t taken;
 
 		if ((n == 1 ? asprintf(&dir, "%s", key) : asprintf(&dir, "%s~%d", key, n)) < 0)
-			abort();
+			mem_out();
 		if (account_find(b, STMT_ACCOUNT_DIR_TAKEN, dir, &taken, err) < 0)
 			return -1;
 		if (taken == 0)

@@ -98,7 +98,7 @@ sqlite_backup(struct backend *b, const char *path, struct err *err)
 	if (access(path, F_OK) == 0)
 		return err_set(err, ERR_CREATE, "'%s' is there already", path);
 	if (asprintf(&temporary, "%s.%ld.part", path, (long)getpid()) < 0)
-		abort();
+		mem_out();
 	fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return err_set_sys(err, ERR_CREATE, "create '%s'", temporary);

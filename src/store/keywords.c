@@ -30,7 +30,7 @@ keywords_line(struct keywords *k, struct slice line)
 		return;
 	k->name[number] = strndup(name.data, name.len);
 	if (k->name[number] == NULL)
-		abort();
+		mem_out();
 	if (k->used <= number)
 		k->used = (unsigned)number + 1;
 }
@@ -103,7 +103,7 @@ keywords_find(struct keywords *k, struct slice name, bool give)
 		return KEYWORD_LETTERS;
 	k->name[k->used] = strndup(name.data, name.len);
 	if (k->name[k->used] == NULL)
-		abort();
+		mem_out();
 	return k->used++;
 }
 

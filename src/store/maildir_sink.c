@@ -85,7 +85,7 @@ sink_account_name(const char *dir)
 		from--;
 	char *name = strndup(dir + from, len - from);
 	if (name == NULL)
-		abort();
+		mem_out();
 	return name;
 }
 

@@ -313,7 +313,7 @@ shelf_base_enter(struct shelf_base *b, const struct folder *f, struct err *err)
 		    err, ERR_FOLDER, "'%s' has no folder '%.*s'", b->path, SLICE_ARG(f->name));
 	b->at_name = strndup(f->name.data, f->name.len);
 	if (b->at_name == NULL)
-		abort();
+		mem_out();
 	return 0;
 }
 

@@ -66,7 +66,7 @@ owner_address(const char *login)
 	bool typed = strchr(login, ':') != NULL || strchr(login, '@') == NULL;
 
 	if (asprintf(&address, "%s%s", typed ? "" : "SMTP:", login) < 0)
-		abort();
+		mem_out();
 	return address;
 }
 

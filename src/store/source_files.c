@@ -141,7 +141,7 @@ files_enter(struct source *s, const struct folder *f, const struct since *since,
 		return -1;
 	s->folder = strndup(f->name.data, f->name.len);
 	if (s->folder == NULL)
-		abort();
+		mem_out();
 	*ret = s->head;
 	return 0;
 }

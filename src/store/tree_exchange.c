@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "store/tree_shelf.h"
 
 static int
@@ -17,7 +18,7 @@ tree_exchange_open(struct tree **ret, const char *account_dir, struct err *err)
 	while (len > 0 && account_dir[len - 1] != '/')
 		len--;
 	if (asprintf(&path, "%.*simex.PKL", (int)len, account_dir) < 0)
-		abort();
+		mem_out();
 	int done = tree_shelf_open(ret, account_dir, path, FORMAT_EXCHANGE, &shelf_exchange, err);
 	free(path);
 	return done;

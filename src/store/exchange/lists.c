@@ -62,7 +62,7 @@ open_all(struct exlists *l, char **names, size_t n, struct err *err)
 		char *path = NULL;
 
 		if (asprintf(&path, "%s/%s", l->dir, names[i]) < 0)
-			abort();
+			mem_out();
 		rc = open_one(l, path, err);
 		free(path);
 	}
