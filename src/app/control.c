@@ -150,7 +150,7 @@ static int
 control_thread(pthread_t *ret, void *(*body)(void *), struct control *c, struct err *err)
 {
 	errno = pthread_create(ret, NULL, body, c);
-	return errno == 0 ? 0 : err_set_sys(err, ERR_CONFIG, "start a thread");
+	return errno == 0 ? 0 : err_set_sys(err, ERR_SHORT, "start a thread");
 }
 
 int

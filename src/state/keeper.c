@@ -377,7 +377,7 @@ state_start_keeper(struct state *t, struct err *err)
 		return 0;
 	queue_free(t->queue);
 	t->queue = NULL;
-	return err_set(err, ERR_DISK, "start a thread for the state: %s", strerror(sys));
+	return err_set(err, ERR_SHORT, "start a thread for the state: %s", strerror(sys));
 }
 
 static struct state *

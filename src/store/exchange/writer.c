@@ -403,7 +403,7 @@ set_up(struct exwriter *w, int spools, const struct grown_mark *pri, const struc
 		return -1;
 	tell_marks(w);
 	w->started = pthread_create(&w->thread, NULL, composer, w) == 0;
-	return w->started ? 0 : err_set(err, ERR_CREATE, "cannot start a thread");
+	return w->started ? 0 : err_set(err, ERR_SHORT, "cannot start a thread");
 }
 
 int
