@@ -18,10 +18,18 @@ db_damaged(struct backend *b, struct err *err, const char *what)
 	    b->path, what, b->dir);
 }
 
-static int
-db_disk(struct backend *b, enum err_kind kind, struct err *err)
+/* What SQLite said with the code; of a call that is not its last one, the words of the code alone. */
+static const char *
+db_words(const struct backend *b, int rc)
 {
-	const char *words = sqlite3_errmsg(b->db);
+	return (sqlite3_errcode(b->db) & 0xff) == (rc & 0xff) ? sqlite3_errmsg(b->db)
+							      : sqlite3_errstr(rc);
+}
+
+static int
+db_disk(struct backend *b, int rc, enum err_kind kind, struct err *err)
+{
+	const char *words = db_words(b, rc);
 
 	errno = sqlite3_system_errno(b->db);
 	if (errno != 0)
@@ -29,12 +37,11 @@ db_disk(struct backend *b, enum err_kind kind, struct err *err)
 	return err_set(err, kind, "state '%s': %s", b->path, words);
 }
 
-int
-db_fail(struct backend *b, struct err *err)
+/* Of a call that returned rc, which need not be the last one. */
+static int
+db_fault(struct backend *b, int rc, struct err *err)
 {
-	if (b->db == NULL)
-		return err_set(err, ERR_DISK, "state '%s': out of memory", b->path);
-	switch (sqlite3_errcode(b->db) & 0xff) {
+	switch (rc & 0xff) {
 	case SQLITE_FULL:
 		return err_set(err, ERR_FULL, "no space left for state '%s'", b->path);
 	case SQLITE_BUSY:
@@ -44,19 +51,27 @@ db_fail(struct backend *b, struct err *err)
 	case SQLITE_IOERR:
 	case SQLITE_NOMEM:
 	case SQLITE_INTERRUPT:
-		return db_disk(b, ERR_DISK, err);
+		return db_disk(b, rc, ERR_DISK, err);
 	case SQLITE_CANTOPEN:
 	case SQLITE_READONLY:
 	case SQLITE_PERM:
-		return db_disk(b, b->writes ? ERR_CREATE : ERR_DISK, err);
+		return db_disk(b, rc, b->writes ? ERR_CREATE : ERR_DISK, err);
 	case SQLITE_ERROR:
 		if (b->older)
 			return err_set(err, ERR_CONFIG,
 			    "state '%s' is of an older imex: run the job once more first", b->path);
-		return db_damaged(b, err, sqlite3_errmsg(b->db));
+		return db_damaged(b, err, db_words(b, rc));
 	default: /* CORRUPT, NOTADB; a table or column that is not there, a broken constraint */
-		return db_damaged(b, err, sqlite3_errmsg(b->db));
+		return db_damaged(b, err, db_words(b, rc));
 	}
+}
+
+int
+db_fail(struct backend *b, struct err *err)
+{
+	if (b->db == NULL)
+		return err_set(err, ERR_DISK, "state '%s': out of memory", b->path);
+	return db_fault(b, sqlite3_errcode(b->db), err);
 }
 
 int
@@ -121,13 +136,13 @@ query_row(struct query *q, struct err *err)
 {
 	if (q->rc == SQLITE_OK)
 		q->rc = sqlite3_step(q->stmt);
-	else if (q->stmt != NULL) /* a text over the limit: bound by nobody else */
+	else if ((q->rc & 0xff) == SQLITE_TOOBIG)
 		return err_set(err, ERR_STATE, "a value is too long for state '%s'", q->b->path);
 	if (q->rc == SQLITE_ROW) {
 		q->rc = SQLITE_OK;
 		return 1;
 	}
-	return q->rc == SQLITE_DONE ? 0 : db_fail(q->b, err);
+	return q->rc == SQLITE_DONE ? 0 : db_fault(q->b, q->rc, err);
 }
 
 int
