@@ -38,26 +38,32 @@ name_is_harmless(const char *name)
 	return strncmp(name, "imex.db-", 8) == 0 || name_is_process(name) || strncmp(name, "report.", 7) == 0;
 }
 
-/* Calls see(name) until it says true; that name goes to found. False: none, or no such directory.
- */
+/* Calls see(name) until it says true; that name goes to found. False: none, or no such directory; or
+ * it could not be read, as errno tells then (0: it was read to its end). */
 static bool
 dir_find(int at, const char *path, bool (*see)(int dir, const char *name), char *found, size_t max)
 {
-	int fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	/* What the user named may be a link; what is found below is looked at as it is. */
+	int follow = at == AT_FDCWD ? 0 : O_NOFOLLOW;
+	int fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | follow);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
 	bool hit = false;
 
 	if (!d) {
+		int sys = errno;
 		file_close(&fd);
+		errno = sys;
 		return false;
 	}
-	while (!hit && (e = readdir(d)) != NULL) {
+	while (!hit && (errno = 0, e = readdir(d)) != NULL) {
 		hit = see(dirfd(d), e->d_name);
 		if (hit && found)
 			snprintf(found, max, "%s", e->d_name);
 	}
+	int sys = hit ? 0 : errno;
 	closedir(d);
+	errno = sys;
 	return hit;
 }
 
@@ -116,6 +122,13 @@ see_state(int dir, const char *name)
 	return strcmp(name, "imex.db") == 0;
 }
 
+/* Behind dir_find: was the directory not read although it is one? */
+static bool
+dir_unread(void)
+{
+	return errno != 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP;
+}
+
 static int
 jobdir_check(const char *dir, struct err *err)
 {
@@ -123,6 +136,8 @@ jobdir_check(const char *dir, struct err *err)
 
 	if (dir_find(AT_FDCWD, dir, see_state, NULL, 0))
 		return 0;
+	if (dir_unread())
+		return err_set_sys(err, ERR_DISK, "list job directory '%s'", dir);
 	if (dir_find(AT_FDCWD, dir, see_mail, NULL, 0))
 		return err_set(err, ERR_STATE,
 		    "'%s' holds mail that imex stored but not its state, imex.db; put imex.db back "
@@ -133,7 +148,7 @@ jobdir_check(const char *dir, struct err *err)
 		    "'%s' is no job directory of imex and not empty ('%s' is there); name another "
 		    "directory",
 		    dir, name);
-	return 0;
+	return dir_unread() ? err_set_sys(err, ERR_DISK, "list job directory '%s'", dir) : 0;
 }
 
 int
@@ -214,15 +229,17 @@ jobdir_require(const char *dir, struct err *err)
 	struct stat st;
 
 	if (stat(dir, &st) < 0)
-		return err_set(err, ERR_NO_INPUT, "job directory '%s': %s", dir, strerror(errno));
+		return err_set_sys(err, ERR_NO_INPUT, "job directory '%s'", dir);
 	if (!S_ISDIR(st.st_mode))
 		return err_set(err, ERR_NO_INPUT, "'%s' is a file, not a job directory", dir);
 	if (faccessat(AT_FDCWD, dir, R_OK | X_OK, AT_EACCESS) < 0)
-		return err_set(err, ERR_NO_INPUT, "job directory '%s': %s", dir, strerror(errno));
-	if (!dir_find(AT_FDCWD, dir, see_state, NULL, 0))
-		return err_set(
-		    err, ERR_NO_INPUT, "'%s' is no job directory: there is no imex.db in it", dir);
-	return 0;
+		return err_set_sys(err, ERR_NO_INPUT, "job directory '%s'", dir);
+	if (dir_find(AT_FDCWD, dir, see_state, NULL, 0))
+		return 0;
+	if (dir_unread())
+		return err_set_sys(err, ERR_DISK, "list job directory '%s'", dir);
+	return err_set(
+	    err, ERR_NO_INPUT, "'%s' is no job directory: there is no imex.db in it", dir);
 }
 
 /* The process that the lock file names. */

@@ -70,6 +70,16 @@ err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
 	return -1;
 }
 
+/* What is there and cannot be read now is no missing input; where there is no room, that is the word. */
+static enum err_kind
+kind_of_sys(enum err_kind kind, int sys)
+{
+	if (sys == ENOSPC || sys == EDQUOT)
+		return ERR_FULL;
+	bool there = sys == EIO || sys == EMFILE || sys == ENFILE || sys == ENOMEM;
+	return kind == ERR_NO_INPUT && there ? ERR_DISK : kind;
+}
+
 int
 err_set_sys(struct err *err, enum err_kind kind, const char *fmt, ...)
 {
@@ -77,7 +87,7 @@ err_set_sys(struct err *err, enum err_kind kind, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	err_fill(err, sys == ENOSPC || sys == EDQUOT ? ERR_FULL : kind, fmt, ap);
+	err_fill(err, kind_of_sys(kind, sys), fmt, ap);
 	va_end(ap);
 	err->sys = sys;
 	char words[128];

@@ -41,8 +41,8 @@ struct err {
 	char text[ERR_TEXT_MAX]; /* one line, cut at the limit */
 };
 
-/* Fill *err and return -1. err_set_sys appends ": strerror(errno)" and maps ENOSPC/EDQUOT to
- * ERR_FULL. */
+/* Fill *err and return -1. err_set_sys appends ": strerror(errno)", maps ENOSPC/EDQUOT to
+ * ERR_FULL, and ERR_NO_INPUT of what is there (EIO, EMFILE, ENFILE, ENOMEM) to ERR_DISK. */
 int err_set(struct err *err, enum err_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
 int err_set_sys(struct err *err, enum err_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Put "fmt: " before the text; returns -1. */

@@ -54,6 +54,23 @@ err_says_the_reason_of_the_system_and_knows_a_full_disk(void **state)
 }
 
 static void
+err_takes_nothing_for_missing_that_cannot_be_read_now(void **state)
+{
+	struct err e;
+
+	(void)state;
+	errno = ENOENT;
+	err_set_sys(&e, ERR_NO_INPUT, "open");
+	assert_int_equal(e.kind, ERR_NO_INPUT);
+	errno = EMFILE;
+	err_set_sys(&e, ERR_NO_INPUT, "open");
+	assert_int_equal(e.kind, ERR_DISK);
+	errno = EIO;
+	err_set_sys(&e, ERR_NO_INPUT, "open");
+	assert_int_equal(e.kind, ERR_DISK);
+}
+
+static void
 err_wraps_from_the_inside_out_and_keeps_the_kind(void **state)
 {
 	struct err e;
@@ -119,6 +136,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(err_takes_scope_and_retry_from_the_table),
 		cmocka_unit_test(err_says_the_reason_of_the_system_and_knows_a_full_disk),
+		cmocka_unit_test(err_takes_nothing_for_missing_that_cannot_be_read_now),
 		cmocka_unit_test(err_wraps_from_the_inside_out_and_keeps_the_kind),
 		cmocka_unit_test(err_is_one_line_whatever_is_quoted),
 		cmocka_unit_test(err_keeps_the_reason_behind_a_name_that_is_too_long),

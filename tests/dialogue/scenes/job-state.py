@@ -66,3 +66,15 @@ def scene_of_a_running_job(t):
     t.exits(run.wait(), 0)
     t.complete(job, server)
     t.exits(t.imex("verify", job), 0)
+
+
+def scene_of_a_job_behind_a_link(t):
+    server = t.server(sample(count=3))
+    job, run = t.extract(server)
+    t.exits(run, 0)
+    link = os.path.join(t.tmpdir("link"), "job")
+    os.symlink(job.path, link)
+    for command in ("status", "report", "verify"):
+        t.exits(t.imex(command, link), 0)
+    t.exits(t.imex("extract", server.url(), "--to", link, *t.options(server)), 0)
+    t.complete(job, server)
