@@ -70,14 +70,19 @@ err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
 	return -1;
 }
 
+bool
+err_sys_passes(int sys)
+{
+	return sys == EIO || sys == EMFILE || sys == ENFILE || sys == ENOMEM;
+}
+
 /* What is there and cannot be read now is no missing input; where there is no room, that is the word. */
 static enum err_kind
 kind_of_sys(enum err_kind kind, int sys)
 {
 	if (sys == ENOSPC || sys == EDQUOT)
 		return ERR_FULL;
-	bool there = sys == EIO || sys == EMFILE || sys == ENFILE || sys == ENOMEM;
-	return kind == ERR_NO_INPUT && there ? ERR_DISK : kind;
+	return kind == ERR_NO_INPUT && err_sys_passes(sys) ? ERR_DISK : kind;
 }
 
 int

@@ -42,9 +42,12 @@ struct err {
 };
 
 /* Fill *err and return -1. err_set_sys appends ": strerror(errno)", maps ENOSPC/EDQUOT to
- * ERR_FULL, and ERR_NO_INPUT of what is there (EIO, EMFILE, ENFILE, ENOMEM) to ERR_DISK. */
+ * ERR_FULL, and ERR_NO_INPUT of what is there (err_sys_passes) to ERR_DISK. */
 int err_set(struct err *err, enum err_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
 int err_set_sys(struct err *err, enum err_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* A fault of the machine, not of the file: what is there cannot be read now, so it must not be taken for missing
+ * or damaged. */
+bool err_sys_passes(int sys);
 /* Put "fmt: " before the text; returns -1. */
 int err_wrap(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void err_widen(struct err *err, enum err_scope scope);

@@ -101,9 +101,23 @@ shelf_note_mixed(struct shelf_base *b, const struct wire *w, const char *shown, 
 	    shown, wire_words(w));
 }
 
-int
-shelf_stopped(const struct shelf_base *b, struct err *err)
+bool
+shelf_unread(struct shelf_base *b, const struct err *why)
 {
+	if (!err_sys_passes(why->sys))
+		return false;
+	b->unread = *why;
+	return true;
+}
+
+int
+shelf_stopped(struct shelf_base *b, struct err *err)
+{
+	if (b->unread.kind != ERR_NONE) {
+		struct err why = b->unread;
+		b->unread.kind = ERR_NONE;
+		return err_set(err, ERR_FOLDER, "%s", why.text);
+	}
 	return cancel_raised(b->stop) ? err_set(err, ERR_INTERRUPTED, "interrupted") : 0;
 }
 
@@ -500,6 +514,8 @@ shelf_walk_into(struct shelf_base *b, const struct shelf_step *at, const char *c
 		return -1;
 	}
 	if (shelf_dir_open(at->dir, child, &dir, &why) < 0) {
+		if (err_sys_passes(why.sys))
+			return err_set(err, ERR_DISK, "%s", why.text);
 		shelf_note(
 		    b, EV_FILE_PASSED_OVER, LEVEL_WARNING, 0, "'%s': %s", path.data, why.text);
 		return 0;

@@ -28,6 +28,7 @@ struct shelf_base {
 	int root;
 	bool ours;
 	struct cancel *stop;
+	struct err unread; /* see shelf_unread; kind ERR_NONE: none */
 	struct notes notes;
 	struct arena arena;
 	struct shelf_folder *folder;
@@ -65,7 +66,10 @@ void shelf_note(struct shelf_base *b, enum event_no no, enum event_level level, 
     const char *fmt, ...) PRINTF_LIKE(5, 6);
 /* The message that `w` has read to its end had both kinds of line ends: told once a folder. */
 void shelf_note_mixed(struct shelf_base *b, const struct wire *w, const char *shown, bool *io_told);
-int shelf_stopped(const struct shelf_base *b, struct err *err) WARN_UNUSED; /* -1: interrupted */
+/* True: the machine's fault (err_sys_passes) kept something from being read. It is no damage to be noted: the next
+ * shelf_stopped fails with it, so that nothing is copied without what could not be read. */
+bool shelf_unread(struct shelf_base *b, const struct err *why);
+int shelf_stopped(struct shelf_base *b, struct err *err) WARN_UNUSED; /* -1: interrupted, or unread */
 
 /* ---- names ---- */
 

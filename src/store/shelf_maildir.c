@@ -247,7 +247,7 @@ item_msg(struct shelf *s, const struct maildir_item *it, struct arena *a, struct
 		told = line.msg.flags.keywords;
 	} else {
 		m->date = item_mtime(s, it);
-		if (e != NULL)
+		if (e != NULL && !shelf_unread(&s->base, &why))
 			shelf_note(&s->base, EV_FILE_DAMAGED, LEVEL_WARNING, it->uid,
 			    "%s; date and keywords are what the file tells", why.text);
 	}

@@ -120,7 +120,7 @@ levels_add(struct slice text, char delim, struct buf *name)
 
 /* The folder that a child stands for; false: it is none. */
 static bool
-child_name(const struct shelf_step *at, const char *child, struct buf *name)
+child_name(struct shelf_base *b, const struct shelf_step *at, const char *child, struct buf *name)
 {
 	char cur[NAME_MAX + 5];
 	struct stat st;
@@ -132,7 +132,11 @@ child_name(const struct shelf_step *at, const char *child, struct buf *name)
 		return true;
 	}
 	(void)snprintf(cur, sizeof cur, "%s/cur", child);
-	if (fstatat(at->dir, cur, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode)) {
+	if (fstatat(at->dir, cur, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		struct err why;
+		(void)err_set_sys(&why, ERR_FOLDER, "look at '%s/%s'", at->path, cur);
+		(void)shelf_unread(b, &why);
+	} else if (S_ISDIR(st.st_mode)) {
 		levels_add((struct slice){ child + 1, level.len - 1 }, '.', name);
 		return name->len > 0;
 	}
@@ -165,7 +169,12 @@ visit(struct shelf_base *b, const struct shelf_step *at, struct err *err)
 		if (kind == DIR_LINK)
 			shelf_note(b, EV_FILE_PASSED_OVER, LEVEL_WARNING, 0, "'%s%s%s': %s",
 			    at->path, *at->path != '\0' ? "/" : "", child, shelf_file_words(ELOOP));
-		if (kind != DIR_DIR || (maildir && is_part(child)) || !child_name(at, child, &name))
+		if (kind != DIR_DIR || (maildir && is_part(child)))
+			continue;
+		bool is_folder = child_name(b, at, child, &name);
+		if (shelf_stopped(b, err) < 0)
+			return -1;
+		if (!is_folder)
 			continue;
 		if (shelf_walk_into(b, at, child, buf_slice(&name), visit, err) < 0)
 			return -1;

@@ -67,7 +67,8 @@ told_msg(struct shelf_base *b, struct sidecar_index *x, const struct sidecar_ent
 
 	*m = (struct msg){ .uid = e->uid, .flags.keywords = "" };
 	if (sidecar_index_line(x, e, a, &line, &why) < 0) {
-		shelf_note(b, EV_FILE_DAMAGED, LEVEL_WARNING, e->uid, "%s", why.text);
+		if (!shelf_unread(b, &why))
+			shelf_note(b, EV_FILE_DAMAGED, LEVEL_WARNING, e->uid, "%s", why.text);
 		return;
 	}
 	*m = (struct msg){ .uid = e->uid,

@@ -117,9 +117,13 @@ index_open(struct sidecar_index *x, unsigned number, struct err *err)
 	x->window_len = 0;
 	sidecar_name(number, name);
 	x->fd = shelf_file_open(x->dir, name, &st);
-	if (x->fd < 0)
-		return err_set(err, ERR_MESSAGE, "cannot read '%s/%s': %s", x->shown, name,
-		    shelf_file_words(errno));
+	if (x->fd < 0) {
+		int sys = errno;
+		(void)err_set(err, ERR_MESSAGE, "cannot read '%s/%s': %s", x->shown, name,
+		    shelf_file_words(sys));
+		err->sys = sys;
+		return -1;
+	}
 	x->open_number = number;
 	return 0;
 }
