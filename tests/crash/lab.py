@@ -15,6 +15,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections import Counter
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "dialogue"), os.path.join(HERE, "..", "lib")]
@@ -101,12 +102,30 @@ def renumber(store):
     store["INBOX"].add(b"Subject: new\r\n\r\nnew mail\r\n", (), imap_date(1200000000))
 
 
+class Struck(Counter):
+    """What this test did to imex: what scripts/reliability adds up."""
+
+    _lock = threading.Lock()
+
+    def count(self, what):
+        with self._lock:
+            self[what] += 1
+
+    def __str__(self):
+        return "struck: " + ", ".join(f"{what} {self[what]}" for what in ("kills", "faults", "power cuts", "broken connections"))
+
+
+STRUCK = Struck()
+
+
 class Done:
     """imex, ended."""
 
     def __init__(self, argv, code, out, err, calls):
         self.argv, self.code, self.calls = argv, code, calls
         self.out, self.err = out.decode(errors="replace"), err.decode(errors="replace")
+        if self.killed or self.struck:
+            STRUCK.count("kills" if self.killed else "faults")
 
     def __str__(self):
         return f"$ {' '.join(self.argv)}\n[exit {self.code}]\n{self.out}{self.err}"

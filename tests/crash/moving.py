@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import cutter
 import imexrun
+import lab
 import shim
 from into import CAPS, DEST_PASSWORD, WORDS, Move, can, without
 from lab import TIME_LIMIT, Done
@@ -81,7 +82,7 @@ class Site(Move):
         if os.path.exists(log):
             os.unlink(log)
         if how:
-            env.update(shim.environment(self.job, log, net=True, **how))
+            env.update(shim.environment(self.job, log, also=(shim.SEND,), **how))
         argv = [*imexrun.program(), *self.words()]
         return argv, log, subprocess.Popen(argv, env=env, cwd=self.place, stdin=subprocess.DEVNULL,
                                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -337,6 +338,8 @@ def cut(side, way, make, caps, eager=False):
             try:
                 site.run()
                 struck.append(relay.struck)
+                if relay.struck:
+                    lab.STRUCK.count("broken connections")
                 site.judge(ground.tally, f"cut {way}, place {at} of {total}: {relay.struck}")
             finally:
                 relay.close()

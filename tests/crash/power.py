@@ -100,6 +100,7 @@ def cut(t, lab, copy, where, loss, fs, seen, begun):
     rows = durable_rows(begin, calls, lab.place)
     view = model.view(disk.LOSSES[loss](random.Random(number), model))
     seen.cuts += 1
+    lib.STRUCK.count("power cuts")
     seen.lost += {p: e and e[1] for p, e in view.items()} != \
         {p: e and e[1] for p, e in model.view(Now()).items()}
     seen.undecided += bool(lab.form.visible(job) - rows)

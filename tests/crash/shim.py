@@ -1,4 +1,4 @@
-"""What shim.c is told, and the log it writes."""
+"""What the shim is told, and the log it writes."""
 
 import atexit
 import functools
@@ -8,10 +8,11 @@ import struct
 import tempfile
 from dataclasses import dataclass
 
-CREATE, TRUNCATE, WRITE, RENAME, UNLINK, MKDIR, RMDIR, LINK, SYNC, SYNC_ALL, TIMES, OTHER, SEND = \
-    range(1, 14)
+CREATE, TRUNCATE, WRITE, RENAME, UNLINK, MKDIR, RMDIR, LINK, SYNC, SYNC_ALL, TIMES, OTHER, SEND, \
+    OPEN, READ, LOOK, RECV, CONNECT, WAIT, TLS, DATABASE, THREAD, ALLOC = range(1, 24)
 NAMES = ("", "create", "truncate", "write", "rename", "unlink", "mkdir", "rmdir", "link", "sync",
-         "sync-all", "times", "other", "send")
+         "sync-all", "times", "other", "send", "open", "read", "look", "receive", "connect", "wait", "TLS",
+         "database", "thread", "allocate")
 EXT4 = "ef53"           # imex makes batches durable by syncfs there,
 OVERLAY = "794c7630"    # and file by file there
 _ENTRY = struct.Struct("<IBBBBQQiIII")
@@ -19,7 +20,7 @@ _ENTRY = struct.Struct("<IBBBBQQiIII")
 
 @dataclass
 class Call:
-    """One file-changing call. path and other are relative to the root, '' is itself."""
+    """One call. path and other are relative to the root, '' is itself."""
     number: int
     op: int
     made: bool          # create: the name was not there before
@@ -49,14 +50,18 @@ def shim_path():
 
 
 def environment(root, log, do="", at=0, many=1, only=(), like=None, errno=0, fs=EXT4, data=False,
-                net=False):
-    """The variables that make imex run under the shim."""
-    more = {"CRASH_LIKE": like} if like else {}
+                also=()):
+    """The variables that make imex run under the shim. also: kinds from SEND on that are counted too;
+    like: counted alone are those of the kinds with this in a path, '' is in all."""
+    more = {} if like is None else {"CRASH_LIKE": like}
     return {**more, "LD_PRELOAD": shim_path(), "CRASH_ROOT": root, "CRASH_LOG": log,
             "CRASH_DO": do, "CRASH_AT": str(at), "CRASH_MANY": str(many),
-            "CRASH_ONLY": str(sum(1 << op for op in only)),
-            "CRASH_ERRNO": str(errno), "CRASH_FS": fs, "CRASH_DATA": "1" if data else "0",
-            "CRASH_NET": "1" if net else "0"}
+            "CRASH_ONLY": bits(only), "CRASH_ALSO": bits(also),
+            "CRASH_ERRNO": str(errno), "CRASH_FS": fs, "CRASH_DATA": "1" if data else "0"}
+
+
+def bits(ops):
+    return str(sum(1 << op for op in ops))
 
 
 def read_log(path, root):
