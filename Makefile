@@ -3,7 +3,7 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: all build check quick long demo bench fuzz install clean help
+.PHONY: all build check quick long faults reliability demo bench fuzz install clean help
 
 all: build
 
@@ -13,12 +13,14 @@ help:
 	@echo 'make check              all tests, and the fast ones under sanitizers'
 	@echo 'make quick              the fast tests alone, without sanitizers'
 	@echo 'make long [LONG=0.1]    what takes too long for check: a crowd, and a weekend of accidents'
+	@echo 'make faults [EVERY=1]   fail every call that can fail, in a small job of each kind; hours'
+	@echo 'make reliability        count scenes, faults, kills and fuzzing into docs/reliability.md'
 	@echo 'make fuzz [FUZZ_S=60]   each fuzz program for so many seconds'
 	@echo 'make bench              speed and memory against other programs'
 	@echo 'make install PREFIX=... program and manual (also DESTDIR=...)'
 	@echo 'make clean              remove what was built'
 	@echo
-	@echo 'demo, check, long and bench install the Debian packages they miss: scripts/deps --list'
+	@echo 'demo, check, long, reliability and bench install the Debian packages they miss: scripts/deps --list'
 
 build:
 	@scripts/build build
@@ -33,6 +35,16 @@ long:
 	@scripts/deps
 	@scripts/build build
 	@IMEX="$(CURDIR)/build/src/app/imex" LONG="$(LONG)" python3 tests/long/run.py
+
+faults:
+	@scripts/deps
+	@scripts/build build
+	@IMEX="$(CURDIR)/build/src/app/imex" CRASH_SHIM="$(CURDIR)/build/tests/crash/crashshim.so" \
+		CRASH_EVERY="$(or $(EVERY),1)" python3 tests/crash/run.py -j2 --times nth:
+
+reliability:
+	@scripts/deps
+	@scripts/reliability
 
 demo:
 	@KEEP="$(KEEP)" scripts/demo
