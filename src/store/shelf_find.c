@@ -319,22 +319,29 @@ find_accounts(struct shelf_found *f, const char *mail, const char *job, struct e
 	return done;
 }
 
+/* *io_sys becomes the errno of a look that failed though the name may be there. */
 static bool
-path_has(struct arena *a, const char *path, const char *name, mode_t kind)
+path_has(struct arena *a, const char *path, const char *name, mode_t kind, int *io_sys)
 {
 	char *full = arena_printf(a, "%s/%s", path, name);
 	struct stat st;
 
-	return full != NULL && lstat(full, &st) == 0 && (st.st_mode & S_IFMT) == kind;
+	if (full == NULL)
+		return false;
+	if (lstat(full, &st) == 0)
+		return (st.st_mode & S_IFMT) == kind;
+	if (err_sys_passes(errno))
+		*io_sys = errno;
+	return false;
 }
 
 static bool
-is_job(struct arena *a, const char *path)
+is_job(struct arena *a, const char *path, int *io_sys)
 {
-	return path_has(a, path, "mail", S_IFDIR) &&
-	       (path_has(a, path, "imex.db", S_IFREG) ||
-		   path_has(a, path, "events.jsonl", S_IFREG) ||
-		   path_has(a, path, "report.json", S_IFREG));
+	return path_has(a, path, "mail", S_IFDIR, io_sys) &&
+	       (path_has(a, path, "imex.db", S_IFREG, io_sys) ||
+		   path_has(a, path, "events.jsonl", S_IFREG, io_sys) ||
+		   path_has(a, path, "report.json", S_IFREG, io_sys));
 }
 
 static int
@@ -415,7 +422,7 @@ shelf_find(const char *path, struct shelf_found *ret, struct err *err)
 {
 	struct shelf_found f = { .len = 0 };
 	struct stat st;
-	int done;
+	int done, sys = 0;
 
 	if (stat(path, &st) < 0)
 		return err_set_sys(err, ERR_NO_INPUT, "'%s'", path);
@@ -428,8 +435,10 @@ shelf_find(const char *path, struct shelf_found *ret, struct err *err)
 		done = err_set(err, ERR_NO_INPUT, "the path is too long");
 	else if (S_ISREG(st.st_mode))
 		done = find_file(&f, whole, err);
-	else if (is_job(&f.arena, whole))
+	else if (is_job(&f.arena, whole, &sys))
 		done = find_accounts(&f, mail, whole, err);
+	else if (sys != 0)
+		done = err_set(err, ERR_DISK, "look at what is in '%s': %s", path, strerror(sys));
 	else
 		done = find_tree(&f, whole, err);
 	if (done == 0 && f.len == 0)

@@ -179,7 +179,9 @@ class Ground:
         if done.code is None:
             return ["it hung"]
         said = [line for line in done.err.splitlines() if line.startswith("imex: ")]
-        if done.code not in CODES:
+        # SQLite takes EIO in its file for a damaged file system, and says so.
+        damaged = done.code == 65 and done.struck.op == shim.READ and "imex.db" in done.struck.path
+        if done.code not in CODES and not damaged:
             return [f"exit code {done.code}"]
         if MEMORY in done.err and done.code not in (74, 75):
             return [f"out of memory, but exit code {done.code}"]
