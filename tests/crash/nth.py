@@ -158,7 +158,8 @@ class Ground:
         else:
             self.ended += 1
             again = self.finish(one)
-            if again.code != self.code:
+            # What has nothing left to be tried again has no warnings of its own either.
+            if again.code not in ({0, 1} if self.kind == "retry" else {self.code}):
                 problems.append(f"then the same command: {again}")
         # A message that failed alone comes later, and so stands elsewhere in a file of many.
         wanted = {k: v for k, v in self.wanted.items() if done.code != 2 or k != "files" or
