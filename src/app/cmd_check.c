@@ -4,6 +4,7 @@
 
 #include "app/birth.h"
 #include "app/check.h"
+#include "app/confined.h"
 #include "app/jobdir.h"
 #include "app/lists.h"
 #include "app/mapping_table.h"
@@ -397,6 +398,8 @@ check_account(struct options *o, const char *source, const char *to, struct err 
 	if (rc < 0)
 		return -1;
 	rc = run_open(&c.run, o, source, err);
+	if (rc == 0)
+		rc = confined(o, to, err);
 	if (rc == 0)
 		rc = run_log(&c.run, NULL, err);
 	if (rc == 0 && control_run(c.run.control, check_work, &c, err) < 0) {

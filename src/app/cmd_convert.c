@@ -96,7 +96,7 @@ convert_begin(struct convert *c, struct err *err)
 	struct run *r = &c->run;
 
 	if (jobdir_apart(c->source, c->dir, "--to", err) < 0 || jobdir_prepare(c->dir, err) < 0 ||
-	    confined(r->o, c->dir, false, err) < 0 || run_room(r, c->dir, err) < 0 ||
+	    confined(r->o, c->dir, err) < 0 || run_room(r, c->dir, err) < 0 ||
 	    run_state(r, c->dir, STATE_RUN, err) < 0 ||
 	    convert_birth(c, err) < 0 ||
 	    run_log(r, c->dir, err) < 0 || stored_write_files(r->state, c->source, r->o, NULL, err) < 0)

@@ -413,7 +413,7 @@ extract_account(struct options *o, const char *dir, const char *source, const st
 	if (!many && (birth_settle(o, dir, err) < 0 || handing_settle(o, err) < 0 || watch_fit(o, err) < 0))
 		return -1;
 	rc = extract_open(&x, o, err);
-	if (rc == 0 && !many && (jobdir_prepare(dir, err) < 0 || confined(o, dir, false, err) < 0))
+	if (rc == 0 && !many && (jobdir_prepare(dir, err) < 0 || confined(o, dir, err) < 0))
 		rc = -1;
 	if (rc == 0 && x.own_job)
 		rc = run_room(&x.run, dir, err);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "app/birth.h"
+#include "app/confined.h"
 #include "app/destination.h"
 #include "app/out.h"
 #include "app/placed.h"
@@ -350,6 +351,8 @@ cmd_undo(struct options *o, struct err *err)
 		    named ? " into that account" : "; of an import name DEST, too");
 	if (rc == 0)
 		rc = placed_choose(&p, named, false, &wanted, err);
+	if (rc == 0)
+		rc = confined_placed(&p, wanted, o, err);
 	if (rc == 0)
 		rc = undo_each(&p, o, wanted, err);
 	free(wanted);

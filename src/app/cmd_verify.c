@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "app/birth.h"
+#include "app/confined.h"
 #include "app/destination.h"
 #include "app/extract.h"
 #include "app/jobdir.h"
@@ -68,7 +69,7 @@ verify_begin(struct verify *v, const char *dir, struct err *err)
 	if (v->source && verify_options(v->run.o, dir, v->source, err) < 0)
 		return -1;
 	if (birth_settle(v->run.o, dir, err) < 0 || run_open(&v->run, v->run.o, v->source, err) < 0 ||
-	    run_state(&v->run, dir, STATE_READ, err) < 0)
+	    confined(v->run.o, dir, err) < 0 || run_state(&v->run, dir, STATE_READ, err) < 0)
 		return -1;
 	v->run.job.format = (enum format)v->run.o->format;
 	return verify_log(v, dir, err);
@@ -214,6 +215,8 @@ verify_dest(struct verify *v, struct options *o, int *ret_code, struct err *err)
 	}
 	if (rc == 0 && p.dest != NULL) {
 		rc = placed_choose(&p, v->source, true, &wanted, err);
+		if (rc == 0)
+			rc = confined_placed(&p, wanted, o, err);
 		if (rc == 0)
 			*ret_code = verify_all(v, &p, wanted, err);
 		if (rc == 0 && *ret_code < 0)

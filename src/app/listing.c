@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "app/birth.h"
+#include "app/confined.h"
 #include "app/jobdir.h"
 #include "app/out.h"
 #include "app/run.h"
@@ -340,7 +341,8 @@ listing_files(struct options *o, const char *path, struct err *err)
 		return -1;
 	if (shelf_find(path, &l.found, err) < 0)
 		return -1;
-	if (listing_place(path, o->job, err) == 0 && run_open(&l.run, o, NULL, err) == 0) {
+	if (listing_place(path, o->job, err) == 0 && run_open(&l.run, o, NULL, err) == 0 &&
+	    confined(o, o->job, err) == 0) {
 		origin_options(o, &l.run.job);
 		if (run_log(&l.run, o->job, err) == 0 &&
 		    (o->job == NULL || report_begin(&l, o->job, err) == 0))

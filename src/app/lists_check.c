@@ -9,7 +9,9 @@
 #include "app/ceilings.h"
 #include "app/check.h"
 #include "app/checked.h"
+#include "app/confined.h"
 #include "app/crowd.h"
+#include "app/errand.h"
 #include "app/jobdir.h"
 #include "app/lists.h"
 #include "app/out.h"
@@ -316,6 +318,39 @@ check_print(struct lists_check *c, struct err *err)
 	return out_close(&o, err);
 }
 
+/* What is wrong with the options of an account is told when it is its turn. */
+static int
+row_reaches(const struct lists_check *c, size_t at, struct reach *r, struct err *err)
+{
+	struct options o = *c->o;
+	struct err ignored;
+	int rc = 0;
+
+	arena_init(&o.arena, 1024 * 1024);
+	if (user_row_apply(&c->list.row[at], &o, &ignored) == 0)
+		rc = confined_add(r, &o, err);
+	arena_done(&o.arena);
+	return rc;
+}
+
+static int
+check_confined(const struct lists_check *c, const char *dir, struct err *err)
+{
+	struct reach r = { 0 };
+	int rc;
+
+	if (c->o->no_confine)
+		return 0;
+	rc = confined_add(&r, c->o, err);
+	for (size_t i = 0; rc == 0 && i < c->list.len; i++)
+		if (c->list.row[i].n_settings > 0)
+			rc = row_reaches(c, i, &r, err);
+	if (rc == 0)
+		rc = confined_many(c->o, dir, &r, err);
+	reach_done(&r);
+	return rc < 0 ? -1 : errands_seal(err);
+}
+
 /* Before anybody is contacted: another run may be at work there. */
 static int
 check_open(struct lists_check *c, struct err *err)
@@ -325,7 +360,8 @@ check_open(struct lists_check *c, struct err *err)
 	if (run_open(&c->run, c->o, NULL, err) < 0)
 		return -1;
 	origin_options(c->o, &c->run.job);
-	if (dir && (jobdir_prepare(dir, err) < 0 || run_state(&c->run, dir, STATE_RUN, err) < 0))
+	if ((dir && jobdir_prepare(dir, err) < 0) || check_confined(c, dir, err) < 0 ||
+	    (dir && run_state(&c->run, dir, STATE_RUN, err) < 0))
 		return -1;
 	return run_log(&c->run, NULL, err);
 }

@@ -5,6 +5,7 @@
 
 #include "app/cells.h"
 #include "app/config.h"
+#include "app/errand.h"
 #include "app/out.h"
 #include "app/run.h"
 #include "app/usage.h"
@@ -45,6 +46,12 @@ main_version(const struct command *c, struct buf *out)
 	buf_add_str(out, "imex " IMEX_VERSION "\n");
 }
 
+static bool
+main_needs_passwords(const struct command *c)
+{
+	return (c->bit & (CMD_ONLINE | CMD_DEST | CMD_WORKER)) != 0;
+}
+
 static int
 main_command(const struct command *c, int argc, char **argv)
 {
@@ -60,9 +67,10 @@ main_command(const struct command *c, int argc, char **argv)
 	else if (o.version)
 		rc = main_print(main_version, c);
 	else if (config_read(&o, &err) < 0 || options_check(&o, &err) < 0 ||
-		 (rc = c->run(&o, &err)) < 0)
+		 (main_needs_passwords(c) && errands_open(&err) < 0) || (rc = c->run(&o, &err)) < 0)
 		rc = main_fail(&err);
 	options_done(&o);
+	errands_close();
 	return rc;
 }
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "app/birth.h"
+#include "app/confined.h"
 #include "app/destination.h"
 #include "app/out.h"
 #include "app/run.h"
@@ -236,6 +237,8 @@ mapping_show(struct options *o, const char *source, const char *dest, struct err
 	rc = run_open(&s.run, o, source, err);
 	if (rc == 0)
 		rc = destination_open(&s.dest, o, dest, err);
+	if (rc == 0)
+		rc = confined(o, NULL, err);
 	if (rc == 0)
 		rc = run_log(&s.run, NULL, err);
 	s.run.job.dest = &s.dest.dest;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/confined.h"
+#include "app/errand.h"
 #include "app/destination.h"
 #include "app/enlist.h"
 #include "app/handing.h"
@@ -424,37 +425,36 @@ migration_last(void *arg, struct err *err)
 	return m->into ? 0 : set_close(&m->run.job, err);
 }
 
-/* The options that a job keeps of an account say so; what is wrong with them is told when it begins. */
-static bool
-kept_reaches_out(const struct migration *m, size_t at)
+/* What one account will yet do outside of the job's directory. What is wrong with its options is told when it
+ * begins. */
+static int
+row_reaches(const struct migration *m, size_t at, struct reach *r, struct err *err)
 {
 	struct options o = *m->o;
 	struct err ignored;
+	int rc = 0;
 
 	arena_init(&o.arena, 1024 * 1024);
-	bool out = migration_options(m, at, &o, &ignored) < 0 || o.way.command != NULL ||
-		   o.dest_way.command != NULL || o.spool != NULL;
+	if (migration_options(m, at, &o, &ignored) == 0)
+		rc = confined_add(r, &o, err);
 	arena_done(&o.arena);
-	return out;
+	return rc;
 }
 
-/* What the accounts will yet do outside of the job's directory: start programs for their passwords, and spool. */
-static bool
-reaches_out(const struct migration *m)
+static int
+migration_confined(const struct migration *m, struct err *err)
 {
-	static const char *const outside[] = { "password-command", "dest-password-command", "spool" };
+	bool kept = m->joined || m->stored;
+	struct reach r = { 0 };
+	int rc = m->o->no_confine ? 0 : confined_add(&r, m->o, err);
 
-	if (m->o->way.command != NULL || m->o->dest_way.command != NULL)
-		return true;
-	for (size_t i = 0; (m->joined || m->stored) && i < m->list->len; i++)
-		if (kept_reaches_out(m, i))
-			return true;
-	for (size_t i = 0; i < m->list->len; i++)
-		for (size_t k = 0; k < m->list->row[i].n_settings; k++)
-			for (size_t n = 0; n < COUNT_OF(outside); n++)
-				if (strcmp(m->list->row[i].setting[k].row->name, outside[n]) == 0)
-					return true;
-	return false;
+	for (size_t i = 0; rc == 0 && !m->o->no_confine && i < m->list->len; i++)
+		if (kept || m->list->row[i].n_settings > 0)
+			rc = row_reaches(m, i, &r, err);
+	if (rc == 0)
+		rc = confined_many(m->o, m->dir, &r, err);
+	reach_done(&r);
+	return rc;
 }
 
 static int
@@ -462,6 +462,13 @@ migration_join(struct migration *m, struct err *err)
 {
 	return run_state(&m->run, m->dir, STATE_JOIN, err) < 0 ? -1
 							      : run_log_beside(&m->run, m->dir, err);
+}
+
+/* Not before it is sure that no further try to join will bring more accounts. */
+static int
+migration_seal(const struct migration *m, struct err *err)
+{
+	return m->o->no_confine ? 0 : errands_seal(err);
 }
 
 int
@@ -472,13 +479,14 @@ migration_open(struct migration *m, const char *source, struct err *err)
 		return -1;
 	origin_options(m->o, &m->run.job);
 	if (m->found)
-		return run_log(&m->run, m->dir, err);
+		return migration_confined(m, err) < 0 || migration_seal(m, err) < 0 ? -1
+										  : run_log(&m->run, m->dir, err);
 	if ((!m->joined && jobdir_prepare(m->dir, err) < 0) ||
-	    confined(m->o, m->dir, reaches_out(m), err) < 0 ||
+	    migration_confined(m, err) < 0 ||
 	    (m->joined ? migration_join(m, err) : extract_begin_job(&m->run, m->dir, m->into, err)) < 0)
 		return -1;
 	state_set_workers(m->run.state, m->o->jobs);
-	if (enlist(m, err) < 0 || (!m->joined && share_keep_options(m->run.state, m->o, err) < 0) ||
+	if (migration_seal(m, err) < 0 || enlist(m, err) < 0 || (!m->joined && share_keep_options(m->run.state, m->o, err) < 0) ||
 	    history_begin(m->run.state, m->o, source, &m->number, err) < 0)
 		return -1;
 	return m->shares ? state_share(m->run.state, SHARING_WILLING, err) : 0;

@@ -13,6 +13,7 @@
 #include "app/when.h"
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/cancel.h"
 #include "base/err.h"
 #include "base/secret.h"
 #include "net/route.h"
@@ -95,6 +96,7 @@ struct options {
 	const struct secret *password, *dest_password;
 	const char *password_from;	/* for people */
 	bool unattended;		/* one of many: nobody is asked at a prompt */
+	struct cancel *stop;		/* ends a command that prints a password; NULL: none; borrowed */
 	const char *tls_ca, *tls_pin;
 	bool insecure_plaintext, insecure_tls;
 	int64_t timeout_ms;

@@ -3,24 +3,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include "app/errand.h"
 #include "app/netrc.h"
 #include "base/event.h"
 #include "base/file.h"
 #include "base/mem.h"
 
-extern char **environ;
-
-/* The first line of `text`, which is wiped; NULL when it is empty. */
-static struct secret *
+struct secret *
 password_first_line(struct buf *text)
 {
 	struct secret *s = NULL;
@@ -49,116 +45,6 @@ password_file(const char *path, struct secret **ret, struct err *err)
 	}
 	buf_done(&text);
 	return rc;
-}
-
-/* ---- --password-command ---- */
-
-/* Everything the command prints is read, so that it never dies of a closed pipe; what is over the
- * limit is dropped. */
-static int
-password_read_pipe(int fd, struct buf *out, struct err *err)
-{
-	char piece[512];
-	ssize_t n;
-
-	while ((n = read(fd, piece, sizeof(piece))) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_set_sys(err, ERR_DISK, "read from the command");
-		buf_add(out, piece, (size_t)n);
-	}
-	secret_wipe(piece, sizeof(piece));
-	return 0;
-}
-
-static int
-password_spawn(const char *command, int out_fd, pid_t *ret, struct err *err)
-{
-	char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, mem_copy_str(command), NULL };
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
-	sigset_t set;
-	int rc;
-
-	posix_spawn_file_actions_init(&files);
-	posix_spawn_file_actions_adddup2(&files, out_fd, STDOUT_FILENO);
-	posix_spawnattr_init(&attr);
-	sigemptyset(&set);
-	posix_spawnattr_setsigmask(&attr, &set);
-	sigaddset(&set, SIGPIPE);
-	posix_spawnattr_setsigdefault(&attr, &set);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	rc = posix_spawn(ret, "/bin/sh", &files, &attr, argv, environ);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&files);
-	mem_free_str(&argv[2]);
-	errno = rc;
-	return rc == 0 ? 0 : err_set_sys(err, ERR_CONFIG, "start /bin/sh");
-}
-
-static int
-password_wait(pid_t pid, struct err *err)
-{
-	int status;
-
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return err_set_sys(err, ERR_CONFIG, "wait for the command");
-	if (WIFSIGNALED(status))
-		return err_set(
-		    err, ERR_CONFIG, "the command was ended by signal %d", WTERMSIG(status));
-	if (WEXITSTATUS(status) != 0)
-		return err_set(
-		    err, ERR_CONFIG, "the command ended with exit code %d", WEXITSTATUS(status));
-	return 0;
-}
-
-static int
-password_output(const char *command, struct buf *out, struct err *err)
-{
-	int pipe_fds[2];
-	pid_t pid;
-	int rc;
-
-	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
-		return err_set_sys(err, ERR_CONFIG, "make a pipe");
-	rc = password_spawn(command, pipe_fds[1], &pid, err);
-	close(pipe_fds[1]);
-	if (rc == 0) {
-		struct err waited;
-		int rc_read = password_read_pipe(pipe_fds[0], out, err);
-
-		rc = password_wait(pid, rc_read < 0 ? &waited : err) < 0 || rc_read < 0 ? -1 : 0;
-	}
-	close(pipe_fds[0]);
-	return rc;
-}
-
-int
-password_run(const char *command, struct secret **ret, struct err *err)
-{
-	struct buf text;
-	int rc;
-
-	buf_init(&text, PASSWORD_MAX);
-	/* No growing, so that no piece of it is left behind in freed memory. */
-	if (!buf_reserve(&text, PASSWORD_MAX - 1))
-		rc = err_set(err, ERR_CONFIG, "no room");
-	else
-		rc = password_output(command, &text, err);
-	struct secret *s = password_first_line(&text);
-
-	if (rc == 0 && !s)
-		rc = err_set(err, ERR_CONFIG,
-		    text.full ? "the command printed too much" : "the command printed nothing");
-	buf_done(&text);
-	if (rc < 0) {
-		secret_free(s);
-		return -1;
-	}
-	*ret = s;
-	return 0;
 }
 
 /* ---- ~/.netrc ---- */
@@ -314,7 +200,7 @@ password_get(struct options *o, enum password_of which, const struct imap_url *u
 	}
 	if (way->command) {
 		*ret_from = ends[which].command;
-		return password_run(way->command, ret, err) < 0 ? err_wrap(err, "%s", *ret_from) : 0;
+		return errand_run(way->command, o->stop, ret, err) < 0 ? err_wrap(err, "%s", *ret_from) : 0;
 	}
 	if (env && *env) {
 		*ret_from = ends[which].env;

@@ -20,7 +20,10 @@ int password_get(struct options *o, enum password_of which, const struct imap_ur
 bool password_elsewhere(struct options *o, enum password_of which, const struct imap_url *url);
 /* One line on standard error when a file with passwords can be read by others. */
 void password_warn_mode(const char *path);
-/* The first line that /bin/sh -c COMMAND prints, at most PASSWORD_MAX bytes; its stderr is ours. */
-int password_run(const char *command, struct secret **ret, struct err *err) WARN_UNUSED;
+/* The first line that /bin/sh -c COMMAND prints, at most PASSWORD_MAX bytes; its stderr is ours. When `hangup` ends,
+ * or has something to read, the command is ended: ERR_INTERRUPTED. For errand.h, where commands are run. */
+int password_run(const char *command, int hangup, struct secret **ret, struct err *err) WARN_UNUSED;
+/* The first line of `text`, which is wiped; NULL when it is empty. */
+struct secret *password_first_line(struct buf *text);
 
 #endif

@@ -15,7 +15,7 @@ run_begin(struct run *r, struct run *above, struct options *o, const char *sourc
 		progress_all_init(&r->all);
 	progress_join(above ? &above->all : &r->all, &r->progress);
 	r->stop = above ? cancel_new_below(above->stop) : cancel_new();
-	r->job.stop = r->stop;
+	r->job.stop = o->stop = r->stop;
 	r->job.progress = &r->progress;
 	if (!source) {
 		arena_init(&r->origin.arena, 64 * 1024);
@@ -212,6 +212,8 @@ run_close(struct run *r)
 		room_close(&r->room);
 	cancel_free(r->stop);
 	r->stop = NULL;
+	if (r->o)
+		r->o->stop = NULL;
 	progress_leave(r->above ? &r->above->all : &r->all, &r->progress);
 	progress_done(&r->progress);
 	if (!r->above)

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/errand.h"
 #include "app/jobdir.h"
 #include "app/password.h"
 
@@ -226,12 +227,12 @@ a_command_must_succeed_and_print(void **state)
 	struct secret *s = NULL;
 
 	(void)state;
-	assert_int_equal(password_run("echo secret; exit 3", &s, &err), -1);
+	assert_int_equal(errand_run("echo secret; exit 3", NULL, &s, &err), -1);
 	assert_non_null(strstr(err.text, "exit code 3"));
 	assert_null(strstr(err.text, "secret"));
-	assert_int_equal(password_run("kill -9 $$", &s, &err), -1);
+	assert_int_equal(errand_run("kill -9 $$", NULL, &s, &err), -1);
 	assert_non_null(strstr(err.text, "signal 9"));
-	assert_int_equal(password_run("true", &s, &err), -1);
+	assert_int_equal(errand_run("true", NULL, &s, &err), -1);
 	assert_non_null(strstr(err.text, "printed nothing"));
 	assert_null(s);
 }
@@ -242,7 +243,7 @@ a_command_that_prints_without_end_is_bounded(void **state)
 	struct secret *s = NULL;
 
 	(void)state;
-	assert_int_equal(password_run("echo first; head -c 100000 /dev/zero", &s, &err), 0);
+	assert_int_equal(errand_run("echo first; head -c 100000 /dev/zero", NULL, &s, &err), 0);
 	assert_true(slice_eq(secret_value(s), "first"));
 	secret_free(s);
 }
@@ -267,5 +268,8 @@ main(void)
 		IN_A_DIRECTORY(a_command_that_prints_without_end_is_bounded),
 	};
 
+	/* In a directory that stays. */
+	if (errands_open(&err) < 0)
+		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

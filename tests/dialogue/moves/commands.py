@@ -3,6 +3,7 @@
 import json
 
 from scene import *
+from confinement import kernel_can_confine, keeps_to_itself
 from into import *
 from terminal import on_terminal
 
@@ -210,3 +211,16 @@ def scene_the_password_of_the_destination(t):
     m.warned(run)
     t.secret_free(m.job, run, PASSWORD, DEST_PASSWORD)
     m.arrived()
+
+
+def scene_each_command_is_confined(t):
+    """With the destination's password from a program."""
+    kernel_can_confine(t)
+    m = Move(t)
+    program = ["--dest-password-command", f"echo '{DEST_PASSWORD}'"]
+    keeps_to_itself(t, m.dest, "check", m.source.url(), m.dest.url(), *PLAIN, *program)
+    keeps_to_itself(t, m.dest, *m.words(*program), code=1)
+    m.arrived()
+    keeps_to_itself(t, m.dest, "verify", m.job, *program)
+    keeps_to_itself(t, m.dest, "undo", m.job, "--yes", *program)
+    t.ok(not any(f.messages for f in m.dest.store), "all of it was taken away again")
