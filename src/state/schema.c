@@ -104,6 +104,12 @@ static const char *const schema_steps[] = {
 
 const int schema_version = (int)COUNT_OF(schema_steps);
 
+const char *
+schema_sql(int to)
+{
+	return schema_steps[to - 1];
+}
+
 static int
 schema_step(struct backend *b, int to, struct err *err)
 {
@@ -111,7 +117,7 @@ schema_step(struct backend *b, int to, struct err *err)
 
 	(void)snprintf(version, sizeof version, "PRAGMA application_id=%d; PRAGMA user_version=%d",
 	    SCHEMA_ID, to);
-	if (db_exec(b, schema_steps[to - 1], err) < 0 || db_exec(b, version, err) < 0)
+	if (db_exec(b, schema_sql(to), err) < 0 || db_exec(b, version, err) < 0)
 		return err_wrap(err, "bring the state to version %d", to);
 	return 0;
 }

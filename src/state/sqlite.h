@@ -88,6 +88,8 @@ void rows_done(struct rows *r);
 /* ---- schema.c ---- */
 enum { SCHEMA_ID = 0x696d6578 }; /* "imex" */
 extern const int schema_version;
+/* The step from the version before `to`, 1 to schema_version; for tests, which make states of old. */
+const char *schema_sql(int to);
 int schema_migrate(struct backend *b, int from, struct err *err) WARN_UNUSED;
 
 /* ---- sqlite_batch.c ---- */
