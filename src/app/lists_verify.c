@@ -2,8 +2,10 @@
 #include <pthread.h>
 
 #include "app/birth.h"
+#include "app/confined.h"
 #include "app/crowd.h"
 #include "app/destination.h"
+#include "app/errand.h"
 #include "app/jobdir.h"
 #include "app/lists.h"
 #include "app/placed.h"
@@ -178,6 +180,38 @@ verify_all(struct lists_verify *v, struct err *err)
 	return verify_out_close(&v->out, &v->sum, verify_code_of_all(v), true, err);
 }
 
+/* What is wrong with the options of an account is told when it is its turn. */
+static int
+verify_reaches(struct lists_verify *v, size_t at, struct reach *r, struct err *err)
+{
+	struct options o = *v->o;
+	struct err ignored;
+	int rc = 0;
+
+	arena_init(&o.arena, 1024 * 1024);
+	if (verify_options(v, &v->list.row[at], &o, &ignored) == 0)
+		rc = confined_add(r, &o, err);
+	options_done(&o);
+	return rc;
+}
+
+static int
+verify_confined(struct lists_verify *v, struct err *err)
+{
+	struct reach r = { 0 };
+	int rc;
+
+	if (v->o->no_confine)
+		return 0;
+	rc = confined_add(&r, v->o, err);
+	for (size_t i = 0; rc == 0 && i < v->list.len; i++)
+		rc = verify_reaches(v, i, &r, err);
+	if (rc == 0)
+		rc = confined_many(v->o, v->dir, &r, err);
+	reach_done(&r);
+	return rc < 0 ? -1 : errands_seal(err);
+}
+
 /* The log of a run that goes on is that run's. */
 static int
 verify_open(struct lists_verify *v, struct err *err)
@@ -188,7 +222,7 @@ verify_open(struct lists_verify *v, struct err *err)
 	if (birth_settle(v->o, v->dir, err) < 0 || run_open(&v->run, v->o, NULL, err) < 0)
 		return -1;
 	origin_options(v->o, &v->run.job);
-	if (run_state(&v->run, v->dir, STATE_READ, err) < 0)
+	if (run_state(&v->run, v->dir, STATE_READ, err) < 0 || verify_confined(v, err) < 0)
 		return -1;
 	return dir != NULL && run_log(&v->run, dir, &ignored) == 0 ? 0 : run_log(&v->run, NULL, err);
 }

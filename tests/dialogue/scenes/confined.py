@@ -78,3 +78,11 @@ def scene_a_program_that_hangs_ends_with_a_run_that_is_killed(t):
     run.signal(9)
     run.wait()
     t.ok(t.until(lambda: not os.path.exists(f"/proc/{pid}")), "what the command started is gone")
+
+
+def scene_the_accounts_of_a_list_are_verified(t):
+    kernel_can_confine(t)
+    server = t.serve(house(people("a", 3)))
+    path, job, how = programs(t, server), Job(t), t.options(server)
+    t.exits(t.imex("extract", "--users", path, "--to", job, *how), 0)
+    keeps_to_itself(t, server, "verify", job, "--users", path, *how)
