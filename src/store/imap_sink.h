@@ -20,7 +20,7 @@
 
 enum {
 	SMALL_MAX = 256 * 1024,		/* octets of a message that is gathered, not streamed */
-	GROUP_OCTETS = 512 * 1024,
+	GROUP_OCTETS = 1024 * 1024,
 	GROUPS_SENT_MAX = 8,		/* without an answer */
 	SENT_OCTETS_MAX = 16 * 1024 * 1024,
 	READ_BACK_MSGS = 512,		/* read back in one FETCH, at the latest */
