@@ -71,13 +71,10 @@ def scene_list_of_nothing(t):
     flood(t, "LIST", b'* LIST (\\Noselect) "/" ""\r\n')
 
 
-MILLION = b"".join(b'* LIST () "/" "f%d"\r\n' % n for n in range(1000000))
-
-
 def scene_list(t):
     """A million folders: at 100,000 lines the account fails, with words that say so."""
     server = t.server()
-    server.on("LIST", MILLION)
+    server.on("LIST", b"".join(b'* LIST () "/" "f%d"\r\n' % n for n in range(1000000)))
     job, run = t.extract(server, timeout=120)
     t.within(run.code, (2, 69), "exit code")
     told(t, job, run, "more than 100000 folders")
