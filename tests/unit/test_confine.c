@@ -16,7 +16,20 @@
 #include "base/confine.h"
 #include "tempdir.h"
 
-enum { CANNOT_CONFINE = 77 };
+/* Older kernels do without. */
+static bool
+can_confine(void)
+{
+	static const char *const dirs[] = { "/", NULL };
+	struct err err;
+	bool is;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(confine_writes(dirs, 1, &is, &err) == 0 && !is);
+	return waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) == 0;
+}
 
 static bool
 makes(const char *path)
@@ -48,12 +61,10 @@ in_child(bool (*work)(void))
 	if (pid == 0) {
 		if (confine_writes(dirs, 2, &is, &err) < 0)
 			_exit(2);
-		_exit(is ? work() ? 0 : 1 : CANNOT_CONFINE);
+		_exit(is && work() ? 0 : 1);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) == CANNOT_CONFINE)
-		skip();
 	return WEXITSTATUS(status);
 }
 
@@ -112,8 +123,7 @@ a_directory_that_is_not_there_is_named(void **state)
 	bool is = false;
 
 	(void)state;
-	if (confine_writes(dirs, 1, &is, &err) == 0)
-		skip();
+	assert_int_equal(confine_writes(dirs, 1, &is, &err), -1);
 	assert_non_null(strstr(err.text, "no such directory"));
 }
 
@@ -129,5 +139,9 @@ main(void)
 		CONFINE_TEST(a_directory_that_is_not_there_is_named),
 	};
 
+	if (!can_confine()) {
+		puts("1..0 # SKIP this kernel confines nothing");
+		return 0;
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

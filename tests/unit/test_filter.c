@@ -33,7 +33,19 @@
 
 #ifdef __linux__
 
-enum { CANNOT_FILTER = 77, FAULTS_FROM = 100 };
+enum { FAULTS_FROM = 100 };
+
+/* Sanitizers and some systems do without. */
+static bool
+can_filter(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(filter_calls() ? 0 : 1);
+	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
 
 /* 0: all of it is so; else which one is not, counted from 1. */
 typedef int check(void);
@@ -48,15 +60,13 @@ in_child(check *work)
 		int fault;
 
 		if (!filter_calls())
-			_exit(CANNOT_FILTER);
+			_exit(1);
 		fault = work();
 		_exit(fault == 0 ? 0 : FAULTS_FROM + fault);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	code = WEXITSTATUS(status);
-	if (code == CANNOT_FILTER)
-		skip();
 	return code < FAULTS_FROM ? code : code - FAULTS_FROM;
 }
 
@@ -245,6 +255,10 @@ main(void)
 		cmocka_unit_test(threads_of_before_are_filtered_too),
 	};
 
+	if (!can_filter()) {
+		puts("1..0 # SKIP nothing is filtered here");
+		return 0;
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
 
