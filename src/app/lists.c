@@ -164,6 +164,9 @@ lists_import(struct options *o, const char *dir, const char *dest, struct err *e
 
 	if (rc == 0)
 		rc = lists_one_dest(o, dest, &list, err);
+	/* The zone is the process's, and set before it has threads. */
+	if (rc == 0)
+		rc = birth_settle(o, NULL, err);
 	if (rc == 0)
 		rc = shelf_find(dir, &found, err);
 	if (rc == 0) {
