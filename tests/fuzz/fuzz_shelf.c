@@ -33,6 +33,14 @@ place_path(const char *name)
 	return path;
 }
 
+/* The files of an input go with it. */
+static void
+place_remove(void)
+{
+	(void)rmdir(place_path("cur"));
+	(void)rmdir(place);
+}
+
 static void
 place_make(void)
 {
@@ -41,7 +49,7 @@ place_make(void)
 	if (place[0] != '\0')
 		return;
 	(void)snprintf(place, sizeof place, "%s/imex-fuzz-XXXXXX", base != NULL ? base : "/tmp");
-	if (mkdtemp(place) == NULL || mkdir(place_path("cur"), 0700) < 0)
+	if (mkdtemp(place) == NULL || mkdir(place_path("cur"), 0700) < 0 || atexit(place_remove) != 0)
 		abort();
 }
 
