@@ -149,23 +149,27 @@ live_find(struct lane *l, uint32_t uid, struct live **ret_live, size_t *ret_at)
 	return NULL;
 }
 
-/* Metadata and former verdict of the offered message. A message put aside has left its page: the
- * state knows it. */
+/* What is known of an offered message before it is read. */
+struct known {
+	struct msg msg;
+	enum verdict old; /* of its row; VERDICTS: none */
+	const struct live *page; /* NULL: put aside, it has left its page */
+};
+
 static int
-offered_message(struct lane *l, const struct offer *o, struct msg *ret, enum verdict *ret_old,
-    struct arena *a, struct err *err)
+offered_message(struct lane *l, const struct offer *o, struct known *ret, struct arena *a, struct err *err)
 {
-	struct live *v;
+	struct live *v = NULL;
 	size_t at;
 	struct msg *m = live_find(l, o->uid, &v, &at), row;
 	struct msg *care = m == NULL ? lane_careful_meta(l, o->uid) : NULL;
 	bool there = false;
 
-	*ret_old = VERDICTS;
-	*ret = m ? *m : care ? *care : o->has_meta ? o->msg : (struct msg){ .flags.keywords = "" };
-	ret->uid = o->uid;
+	*ret = (struct known){ .old = VERDICTS, .page = v };
+	ret->msg = m ? *m : care ? *care : o->has_meta ? o->msg : (struct msg){ .flags.keywords = "" };
+	ret->msg.uid = o->uid;
 	if (m != NULL) {
-		*ret_old = (enum verdict)v->old[at];
+		ret->old = (enum verdict)v->old[at];
 		return 0;
 	}
 	if (!l->has_rows)
@@ -173,7 +177,7 @@ offered_message(struct lane *l, const struct offer *o, struct msg *ret, enum ver
 	if (state_message(l->job->state, l->rec.id, o->uid, a, &row, &there, err) < 0)
 		return -1;
 	if (there)
-		*ret_old = row.expunged ? VERDICTS : row.verdict;
+		ret->old = row.expunged ? VERDICTS : row.verdict;
 	return 0;
 }
 
@@ -210,12 +214,13 @@ lane_keep_rate(const struct lane *l, size_t octets)
 
 /* Stream one body. 0: stored; 1: not to be used, the source offers it again; -1: error. */
 static int
-stream_body(struct lane *l, struct msg *m, struct buf *head, struct err *err)
+stream_body(struct lane *l, struct known *k, struct buf *head, struct err *err)
 {
+	struct msg *m = &k->msg;
 	struct progress *p = l->job->progress;
 	const struct part *brought = l->brought.part;
 
-	if (lane_intends(l) && lane_wait_intents(l, err) < 0)
+	if (lane_intends(l) && lane_wait_intents(l, k->page, err) < 0)
 		return -1;
 	if (day_left(l, err) < 0 || l->sink_ops->begin(l->sink, l->at, m, err) < 0)
 		return -1;
@@ -299,22 +304,22 @@ lane_take_body(struct lane *l, const struct offer *o, struct err *err)
 {
 	struct arena a;
 	struct buf head;
-	struct msg m;
-	enum verdict old;
+	struct known k;
+	struct msg *m = &k.msg;
 	int rc = -1;
 
 	arena_init(&a, LEX_STRING_MAX);
 	buf_init(&head, HEADER_MAX + 1);
-	if (offered_message(l, o, &m, &old, &a, err) < 0)
+	if (offered_message(l, o, &k, &a, err) < 0)
 		goto out;
-	m.verdict = o->good;
-	m.reason = o->good == VERDICT_STORED ? NULL : o->reason;
-	m.rebuilt = o->rebuilt;
-	m.wire_bytes = o->octets;
-	bool less = is_less(o->good, old);
+	m->verdict = o->good;
+	m->reason = o->good == VERDICT_STORED ? NULL : o->reason;
+	m->rebuilt = o->rebuilt;
+	m->wire_bytes = o->octets;
+	bool less = is_less(o->good, k.old);
 
 	rc = less ? drop_body(l, err)
-		  : stream_body(l, &m, o->good == VERDICT_STORED ? NULL : &head, err);
+		  : stream_body(l, &k, o->good == VERDICT_STORED ? NULL : &head, err);
 	if (rc == 1) {
 		*err = (struct err){ 0 };
 		rc = 0;
@@ -324,22 +329,22 @@ lane_take_body(struct lane *l, const struct offer *o, struct err *err)
 		goto out;
 	if (lane_intends(l)) {
 		if (rc == 0)
-			tell_origin(l, o, &m);
+			tell_origin(l, o, m);
 		rc = rc < 0 ? -1 : lane_outcomes(l, false, err);
 		goto out;
 	}
-	if (rc < 0 || replace_older(l, m.uid, old, err) < 0) {
+	if (rc < 0 || replace_older(l, m->uid, k.old, err) < 0) {
 		rc = -1;
 		goto out;
 	}
 	l->changed = true;
 	l->stored++;
-	lane_promise_kept(l, m.wire_bytes);
-	tell_origin(l, o, &m);
-	if (verdict_good(m.verdict))
-		lane_good(l, &m, old);
+	lane_promise_kept(l, m->wire_bytes);
+	tell_origin(l, o, m);
+	if (verdict_good(m->verdict))
+		lane_good(l, m, k.old);
 	else
-		lane_lost(l, &m, old, o->reply, buf_slice(&head));
+		lane_lost(l, m, k.old, o->reply, buf_slice(&head));
 	if (l->job->progress != NULL) {
 		atomic_fetch_add(&l->job->progress->messages_done, 1);
 		atomic_fetch_add(&l->job->progress->messages_new, 1);
@@ -355,23 +360,23 @@ static int
 take_verdict(struct lane *l, const struct offer *o, struct err *err)
 {
 	struct arena a;
-	struct msg m;
-	enum verdict old;
+	struct known k;
+	struct msg *m = &k.msg;
 	int rc = -1;
 
 	arena_init(&a, LEX_STRING_MAX);
-	if (offered_message(l, o, &m, &old, &a, err) < 0)
+	if (offered_message(l, o, &k, &a, err) < 0)
 		goto out;
-	m.verdict = o->verdict;
-	m.reason = o->reason;
+	m->verdict = o->verdict;
+	m->reason = o->reason;
 	/* A worse verdict than a file that is there already does not replace it. */
-	if (old == VERDICTS || !verdict_has_file(old)) {
-		if (verdict_good(m.verdict))
-			lane_good(l, &m, old);
+	if (k.old == VERDICTS || !verdict_has_file(k.old)) {
+		if (verdict_good(m->verdict))
+			lane_good(l, m, k.old);
 		else
-			lane_lost(l, &m, old, o->reply, o->header);
+			lane_lost(l, m, k.old, o->reply, o->header);
 	}
-	lane_settled(l, m.uid);
+	lane_settled(l, m->uid);
 	if (l->job->progress != NULL)
 		atomic_fetch_add(&l->job->progress->messages_done, 1);
 	rc = lane_flush_if_full(l, err);
@@ -593,8 +598,7 @@ count_cut(struct lane *l)
 	struct offer o = { .uid = uid };
 	struct arena a;
 	struct err ignored = { 0 };
-	struct msg m;
-	enum verdict old;
+	struct known k;
 
 	if (uid == 0)
 		return;
@@ -611,10 +615,10 @@ count_cut(struct lane *l)
 	uidset_sort(&l->skip);
 	arena_init(&a, LEX_STRING_MAX);
 	/* A state that fails here fails again at the next flush. */
-	if (offered_message(l, &o, &m, &old, &a, &ignored) == 0) {
-		m.verdict = VERDICT_FAILED;
-		m.reason = "the connection was lost three times while this message was read";
-		lane_lost(l, &m, old, NULL, (struct slice){ 0 });
+	if (offered_message(l, &o, &k, &a, &ignored) == 0) {
+		k.msg.verdict = VERDICT_FAILED;
+		k.msg.reason = "the connection was lost three times while this message was read";
+		lane_lost(l, &k.msg, k.old, NULL, (struct slice){ 0 });
 	}
 	arena_done(&a);
 }

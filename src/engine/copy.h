@@ -46,6 +46,7 @@ struct live {
 	bool wanted[PAGE_MSGS];
 	bool used;
 	bool lent; /* its bodies are on the board */
+	uint64_t intents; /* ticket of the batch that has them (state_wait) */
 };
 
 /* A message that a helper has brought, while it is stored; part NULL: none. */
@@ -110,7 +111,7 @@ struct lane {
 	struct numbering numbering; /* of a source without UIDs: what the state has for the folder */
 	/* a sink with SINK_INTENT (placing.c) */
 	struct uidset intended; /* messages of the folder that have an intent and no outcome */
-	uint64_t ticket; /* of the batch with the newest intents */
+	uint64_t intents; /* ticket of the batch with the newest */
 	struct uidset careful; /* to be offered again, looked for first; not listed yet: doubtful */
 	struct msg *care; /* those of them whose metadata are known, by UID when care_sorted */
 	size_t n_care;
@@ -237,9 +238,10 @@ int lane_carry_over(struct lane *l, const struct folder_rec *known, struct err *
 /* placing.c: messages whose end is known later, from the sink */
 bool lane_intends(const struct lane *l);
 bool lane_sink_broken(const struct lane *l); /* its session is gone */
-/* Intents for the wanted messages of a page: durable when lane_wait_intents returns. */
-int lane_intend(struct lane *l, const struct live *v, struct err *err) WARN_UNUSED;
-int lane_wait_intents(struct lane *l, struct err *err) WARN_UNUSED;
+/* Intents for the wanted messages of a page. They are durable when lane_wait_intents returns, and those of
+ * the page ahead need not be; NULL: a message that is in no page, all intents of the folder. */
+int lane_intend(struct lane *l, struct live *v, struct err *err) WARN_UNUSED;
+int lane_wait_intents(struct lane *l, const struct live *v, struct err *err) WARN_UNUSED;
 /* A folder of a server has been opened: what an earlier run left in doubt, and what of its rows is
  * void. */
 int lane_open_target(struct lane *l, struct err *err) WARN_UNUSED;

@@ -42,7 +42,7 @@ intend(struct lane *l, const struct msg *m, const struct dest_head *head, int64_
 }
 
 int
-lane_intend(struct lane *l, const struct live *v, struct err *err)
+lane_intend(struct lane *l, struct live *v, struct err *err)
 {
 	struct dest_head head;
 	int64_t now_ms = clock_wall_ms();
@@ -54,14 +54,14 @@ lane_intend(struct lane *l, const struct live *v, struct err *err)
 	uidset_sort(&l->intended);
 	if (lane_flush(l, false, err) < 0)
 		return -1;
-	l->ticket = state_ticket(l->job->state);
+	v->intents = l->intents = state_ticket(l->job->state);
 	return 0;
 }
 
 int
-lane_wait_intents(struct lane *l, struct err *err)
+lane_wait_intents(struct lane *l, const struct live *v, struct err *err)
 {
-	if (state_wait(l->job->state, l->ticket, err) < 0)
+	if (state_wait(l->job->state, v != NULL ? v->intents : l->intents, err) < 0)
 		return -1;
 	/* Another process has the account: nothing is sent for it any more. */
 	return state_holds(l->job->state, &l->lease, err);
