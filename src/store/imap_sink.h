@@ -183,15 +183,18 @@ void dest_note(struct sink *s, enum event_no no, uint32_t uid, const char *comma
 void dest_survey(struct sink *s, const struct folder *list, size_t n);
 int dest_name_folder(struct sink *s, const struct folder *f, struct buf *ret_path,
     bool *ret_mapped, struct err *err) WARN_UNUSED;
+/* Number of a folder of the source; n_source: unknown. */
+size_t dest_source_index(const struct sink *s, struct slice name);
+/* Name of a folder of the source there; "": it has none. */
+const char *dest_name(const struct sink *s, const struct folder *f);
+
+/* imap_make.c: likewise. */
 int dest_quota(
     struct sink *s, uint64_t *ret_used, uint64_t *ret_limit, struct err *err) WARN_UNUSED;
 int dest_prepare(struct sink *s, const struct folder *const *wanted, size_t n,
     struct err *err) WARN_UNUSED;
 int dest_finish_account(struct sink *s, const struct folder *list, size_t len,
     struct err *err) WARN_UNUSED;
-
-/* Name of a folder of the source there; "": it has none. */
-const char *dest_name(const struct sink *s, const struct folder *f);
 
 /* imap_extras.c: likewise. */
 int dest_raise_quota(struct sink *s, uint64_t limit, struct err *err) WARN_UNUSED;
