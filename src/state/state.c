@@ -57,16 +57,16 @@ static const struct {
 	{ "birth.codepage", "code page", offsetof(struct job_birth, codepage), 16 },
 };
 
+/* *ret_new: it is not known yet. */
 static int
-state_birth_fact(struct state *t, size_t i, const char *want, struct err *err)
+state_birth_fact(struct state *t, size_t i, const char *want, bool *ret_new, struct err *err)
 {
 	AUTO(mem_free_str) char *was = NULL;
 
 	if (state_note_get(t, birth_facts[i].key, &was, err) < 0)
 		return -1;
-	if (was == NULL)
-		return state_note_set(t, birth_facts[i].key, want, err);
-	if (strcmp(was, want) == 0)
+	*ret_new = was == NULL;
+	if (was == NULL || strcmp(was, want) == 0)
 		return 0;
 	return err_set(err, ERR_OTHER_JOB,
 	    "the job was begun with %s '%s', not '%s': use another directory", birth_facts[i].words,
@@ -76,11 +76,20 @@ state_birth_fact(struct state *t, size_t i, const char *want, struct err *err)
 int
 state_birth(struct state *t, const struct job_birth *want, struct err *err)
 {
+	struct job_note fact[COUNT_OF(birth_facts)];
+	size_t n = 0;
+
 	for (size_t i = 0; i < COUNT_OF(birth_facts); i++) {
-		if (state_birth_fact(t, i, (const char *)want + birth_facts[i].at, err) < 0)
+		const char *value = (const char *)want + birth_facts[i].at;
+		bool is_new;
+
+		if (state_birth_fact(t, i, value, &is_new, err) < 0)
 			return -1;
+		if (is_new)
+			fact[n++] = (struct job_note){ birth_facts[i].key, value };
 	}
-	return 0;
+	/* In one commit, so that a job is begun with all of them or with none. */
+	return n == 0 ? 0 : state_notes_set(t, fact, n, err);
 }
 
 int
