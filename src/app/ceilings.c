@@ -27,36 +27,50 @@ struct ceilings {
 	size_t n;
 };
 
-/* False: not one that this version has written. */
-static bool
-note_read(const struct job_note *note, unsigned *ret)
+/* What the state keeps of one server; the name is the arena's. */
+struct kept {
+	const char *server;
+	unsigned n;
+};
+
+/* Those that this version has written. */
+static int
+kept_read(struct state *t, struct arena *a, struct kept **ret, size_t *ret_len, struct err *err)
 {
+	struct job_note *note;
+	size_t len;
 	uint64_t n;
 
-	if (!value_number(note->value, CEILING_MAX, &n) || n == 0)
-		return false;
-	*ret = (unsigned)n;
-	return true;
+	*ret = NULL;
+	*ret_len = 0;
+	if (state_notes(t, CEILING, a, &note, &len, err) < 0)
+		return -1;
+	*ret = mem_resize(NULL, len + 1, sizeof(**ret));
+	for (size_t i = 0; i < len; i++)
+		if (value_number(note[i].value, CEILING_MAX, &n) && n > 0)
+			(*ret)[(*ret_len)++] = (struct kept){
+				.server = note[i].key + strlen(CEILING), .n = (unsigned)n
+			};
+	return 0;
 }
 
 static void
-take_notes(struct ceilings *c)
+take_kept(struct ceilings *c)
 {
-	struct job_note *note;
+	struct kept *kept;
 	struct arena a;
 	struct err ignored;
-	size_t len = 0;
+	size_t len;
 
 	arena_init(&a, CEILINGS_ARENA);
-	if (state_notes(c->state, CEILING, &a, &note, &len, &ignored) < 0)
-		len = 0;
+	(void)!kept_read(c->state, &a, &kept, &len, &ignored);
 	for (unsigned id = 0; id < c->n; id++)
 		for (size_t i = 0; i < len; i++)
-			if (strcmp(note[i].key + strlen(CEILING), hosts_name(c->hosts, id)) == 0 &&
-			    note_read(&note[i], &c->host[id].begun)) {
-				c->host[id].kept = c->host[id].begun;
-				hosts_begin_with(c->hosts, id, c->host[id].begun);
+			if (strcmp(kept[i].server, hosts_name(c->hosts, id)) == 0) {
+				c->host[id].begun = c->host[id].kept = kept[i].n;
+				hosts_begin_with(c->hosts, id, kept[i].n);
 			}
+	free(kept);
 	arena_done(&a);
 }
 
@@ -72,7 +86,7 @@ ceilings_begin(struct hosts *h, struct state *t, unsigned per_host)
 	c->n = hosts_count(h);
 	c->host = mem_new((c->n + 1) * sizeof(*c->host));
 	if (t)
-		take_notes(c);
+		take_kept(c);
 	return c;
 }
 
@@ -132,20 +146,18 @@ ceilings_end(struct ceilings **c)
 int
 ceilings_text(struct state *t, struct out *o, struct err *err)
 {
-	struct job_note *note;
+	struct kept *kept;
 	struct arena a;
 	size_t len;
-	unsigned n;
-	int rc;
 
 	arena_init(&a, CEILINGS_ARENA);
-	rc = state_notes(t, CEILING, &a, &note, &len, err);
-	for (size_t i = 0; rc == 0 && i < len; i++) {
-		if (!note_read(&note[i], &n))
-			continue;
-		out_visible(o, note[i].key + strlen(CEILING));
-		out_printf(o, " bears %u connection%s at once, as it seems\n", n, n == 1 ? "" : "s");
+	int rc = kept_read(t, &a, &kept, &len, err);
+	for (size_t i = 0; i < len; i++) {
+		out_visible(o, kept[i].server);
+		out_printf(o, " bears %u connection%s at once, as it seems\n", kept[i].n,
+		    kept[i].n == 1 ? "" : "s");
 	}
+	free(kept);
 	arena_done(&a);
 	return rc;
 }
@@ -153,24 +165,21 @@ ceilings_text(struct state *t, struct out *o, struct err *err)
 int
 ceilings_json(struct state *t, struct buf *b, struct err *err)
 {
-	struct job_note *note;
+	struct kept *kept;
 	struct arena a;
 	size_t len;
-	unsigned n;
-	int rc;
 
 	arena_init(&a, CEILINGS_ARENA);
-	rc = state_notes(t, CEILING, &a, &note, &len, err);
+	int rc = kept_read(t, &a, &kept, &len, err);
 	json_open_array(b, "servers");
-	for (size_t i = 0; rc == 0 && i < len; i++) {
-		if (!note_read(&note[i], &n))
-			continue;
+	for (size_t i = 0; i < len; i++) {
 		json_open(b, NULL);
-		json_put_text(b, "server", slice_str(note[i].key + strlen(CEILING)));
-		json_put_int(b, "connections", n);
+		json_put_text(b, "server", slice_str(kept[i].server));
+		json_put_int(b, "connections", kept[i].n);
 		json_close(b);
 	}
 	json_close_array(b);
+	free(kept);
 	arena_done(&a);
 	return rc;
 }

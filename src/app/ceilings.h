@@ -1,7 +1,8 @@
 /* How many connections servers bear, from run to run: a note "ceiling/host:port" of the job for each server
  * that has refused one. A run begins with that, opens no more until it has held for five minutes (hosts.h),
  * and leaves one more to the next run if it was reached and never refused; so a server is asked for one
- * too many at most once in two runs. */
+ * too many at most once in two runs. What holds now for processes that share a run is another thing, gone
+ * with them: struct bearing in state.h. */
 #ifndef APP_CEILINGS_H
 #define APP_CEILINGS_H
 

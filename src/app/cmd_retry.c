@@ -15,12 +15,11 @@
 #include "app/stored.h"
 #include "base/mem.h"
 
-enum { EXIT_BAD = 2, RETRY_ARENA = 256 * 1024 * 1024 };
+enum { EXIT_BAD = 2 };
 
 struct retry {
-	struct arena arena;
-	const char **source;
-	size_t len, done;	/* accounts to work on; accounts that need nothing */
+	struct retry_choice choice;	/* accounts to work on */
+	size_t done;		/* accounts that need nothing */
 	size_t unbegun;		/* queued, and never begun, in a run killed before their options were kept */
 };
 
@@ -52,10 +51,13 @@ retry_needs(const struct report *r, const struct by_login *l, const char *source
 }
 
 static int
-retry_choose(struct retry *t, const struct stored *s, const struct report *r,
-    const struct by_login *l, const char *only, struct err *err)
+retry_choose(struct retry *t, const struct report *r, const struct by_login *l, const char *only,
+    struct err *err)
 {
-	t->source = mem_resize(NULL, stored_len(s) + 1, sizeof(*t->source));
+	struct retry_choice *c = &t->choice;
+	const struct stored *s = c->stored;
+
+	c->entry = mem_resize(NULL, stored_len(s) + 1, sizeof(*c->entry));
 	for (size_t i = 0; i < stored_len(s); i++) {
 		bool needed;
 
@@ -63,13 +65,10 @@ retry_choose(struct retry *t, const struct stored *s, const struct report *r,
 			continue;
 		if (retry_needs(r, l, stored_source(s, i), &needed, err) < 0)
 			return -1;
-		if (!needed) {
+		if (needed)
+			c->entry[c->len++] = i;
+		else
 			t->done++;
-			continue;
-		}
-		t->source[t->len] = arena_copy(&t->arena, slice_str(stored_source(s, i)));
-		if (!t->source[t->len++])
-			return err_set(err, ERR_CONFIG, "too many accounts in one job");
 	}
 	return 0;
 }
@@ -92,28 +91,25 @@ static int
 retry_read(struct retry *t, const char *dir, const char *only, struct err *err)
 {
 	struct state *state = NULL;
-	struct stored *s = NULL;
 	struct report r;
 	int rc;
 
-	arena_init(&t->arena, RETRY_ARENA);
 	if (jobdir_require(dir, err) < 0 || state_open(&state, dir, STATE_READ, err) < 0)
 		return -1;
-	rc = stored_read(&s, state, err);
+	rc = stored_read(&t->choice.stored, state, err);
 	if (rc == 0 && (rc = report_open(&r, state, dir, false, err)) == 0) {
 		struct by_login l;
 
 		by_login_init(&l, r.account, r.n_accounts);
-		rc = retry_choose(t, s, &r, &l, only, err);
-		t->unbegun = only ? 0 : retry_unbegun(&r, s);
+		rc = retry_choose(t, &r, &l, only, err);
+		t->unbegun = only ? 0 : retry_unbegun(&r, t->choice.stored);
 		by_login_done(&l);
 		report_done(&r);
 	}
-	stored_free(&s);
 	state_close(&state);
-	if (rc == 0 && t->len + t->done == 0 && only)
+	if (rc == 0 && t->choice.len + t->done == 0 && only)
 		return err_set(err, ERR_NO_INPUT, "'%s' has no account '%s'", dir, only);
-	if (rc == 0 && t->len + t->done + t->unbegun == 0)
+	if (rc == 0 && t->choice.len + t->done + t->unbegun == 0)
 		return err_set(err, ERR_NO_INPUT,
 		    "'%s' keeps no source; run imex extract SOURCE --to %s", dir, dir);
 	return rc;
@@ -121,31 +117,17 @@ retry_read(struct retry *t, const char *dir, const char *only, struct err *err)
 
 /* What the command line said holds for each account, what the job keeps is the account's own. */
 static int
-retry_options(struct options *o, const char *dir, const char *source, struct err *err)
+retry_one(const struct options *given, const struct retry_choice *c, const struct into *into,
+    struct err *err)
 {
-	struct state *state = NULL;
-	struct imap_url url;
-	int rc;
-
-	if (imap_url_parse(source, &o->arena, &url, err) < 0 ||
-	    state_open(&state, dir, STATE_READ, err) < 0)
-		return -1;
-	rc = stored_apply(state, &url, o, err);
-	state_close(&state);
-	return rc;
-}
-
-static int
-retry_one(const struct options *given, const char *source, const struct into *into, struct err *err)
-{
+	const char *source = stored_source(c->stored, c->entry[0]);
 	struct options o = *given;
-	const char *dir = given->word[0];
 	int rc;
 
 	arena_init(&o.arena, 1024 * 1024);
-	rc = retry_options(&o, dir, source, err);
+	rc = stored_apply_at(c->stored, c->entry[0], &o, err);
 	if (rc == 0)
-		rc = extract_account(&o, dir, source, into, NULL, err);
+		rc = extract_account(&o, given->word[0], source, into, NULL, err);
 	arena_done(&o.arena);
 	return rc;
 }
@@ -212,17 +194,16 @@ cmd_retry(struct options *o, struct err *err)
 		return convert_files(o, source, o->word[0], err);
 	rc = retry_read(&t, o->word[0], o->account, err);
 
-	if (rc == 0 && t.len == 0 && t.unbegun == 0 && !o->quiet)
+	if (rc == 0 && t.choice.len == 0 && t.unbegun == 0 && !o->quiet)
 		printf("Nothing to retry: all is complete. For new mail: "
 		       "%s %s\n",
 		    dest ? "imex migrate SOURCE DEST --job" : "imex extract SOURCE --to", o->word[0]);
-	if (rc == 0 && t.len == 1 && !o->users)
-		rc = retry_one(o, t.source[0], dest != NULL ? &into : NULL, err);
-	else if (rc == 0 && t.len > 0)
-		rc = retry_list(o, o->word[0], t.source, t.len, dest != NULL, NULL, err);
+	if (rc == 0 && t.choice.len == 1 && !o->users)
+		rc = retry_one(o, &t.choice, dest != NULL ? &into : NULL, err);
+	else if (rc == 0 && t.choice.len > 0)
+		rc = retry_list(o, o->word[0], &t.choice, dest != NULL, NULL, err);
 	if (rc >= 0)
 		rc = retry_tell_unbegun(&t, rc);
-	free(t.source);
-	arena_done(&t.arena);
+	retry_choice_done(&t.choice);
 	return rc;
 }

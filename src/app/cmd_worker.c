@@ -8,7 +8,6 @@
 #include "app/jobdir.h"
 #include "app/retry_list.h"
 #include "app/share.h"
-#include "app/stored.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
@@ -18,10 +17,8 @@ enum { WORKER_ARENA = 512 * 1024 * 1024, BEGINS_MS = 5 * SEC, LOOK_MS = 500 };
 struct worker {
 	struct arena arena;
 	bool migrate;
-	struct account_rec *account; /* of the last list, in the order of `source` */
-	const char **source;
-	size_t len;
-	size_t unbegun; /* whose options were not kept before the run was killed */
+	struct retry_choice choice; /* of the last list */
+	struct account_rec *account; /* in the order of `choice` */
 };
 
 static int
@@ -46,48 +43,36 @@ worker_fits(struct state *t, const char *dir, bool *ret_migrate, struct err *err
 	return 0;
 }
 
-static int
-worker_add(struct worker *w, const struct account_rec *a, const char *source, struct err *err)
-{
-	const char *copy = arena_copy(&w->arena, slice_str(source));
-
-	if (copy == NULL)
-		return err_set(err, ERR_CONFIG, "too many accounts in one job");
-	w->source[w->len] = copy;
-	w->account[w->len++] = *a;
-	return 0;
-}
-
 /* In the order of the sources that are kept. */
 static int
-worker_choose(struct worker *w, const struct stored *s, const struct by_login *l, int64_t round,
-    struct err *err)
+worker_choose(struct worker *w, const struct by_login *l, int64_t round, struct err *err)
 {
+	struct retry_choice *c = &w->choice;
+	const struct stored *s = c->stored;
 	size_t of_round = 0;
 
 	for (size_t i = 0; i < l->len; i++)
 		of_round += l->account[i]->round == round;
-	w->source = mem_resize(NULL, of_round + 1, sizeof(*w->source));
+	c->entry = mem_resize(NULL, of_round + 1, sizeof(*c->entry));
 	w->account = mem_resize(NULL, of_round + 1, sizeof(*w->account));
-	for (size_t i = 0; i < stored_len(s) && w->len < of_round; i++) {
+	for (size_t i = 0; i < stored_len(s) && c->len < of_round; i++) {
 		const struct account_rec *found;
 		struct imap_url url;
 
 		if (imap_url_parse(stored_source(s, i), &w->arena, &url, err) < 0)
 			return -1;
 		found = by_login_find(l, &url);
-		if (found != NULL && found->round == round &&
-		    worker_add(w, found, stored_source(s, i), err) < 0)
-			return -1;
+		if (found == NULL || found->round != round)
+			continue;
+		w->account[c->len] = *found;
+		c->entry[c->len++] = i;
 	}
-	w->unbegun = of_round - w->len;
 	return 0;
 }
 
 static int
 worker_accounts(struct worker *w, struct state *t, const char *dir, struct err *err)
 {
-	struct stored *s = NULL;
 	struct account_rec *list;
 	struct by_login l;
 	int64_t round = 0;
@@ -102,10 +87,9 @@ worker_accounts(struct worker *w, struct state *t, const char *dir, struct err *
 		    "no list of accounts was begun in '%s': imex extract --users FILE --to %s does",
 		    dir, dir);
 	by_login_init(&l, list, n);
-	int rc = stored_read(&s, t, err);
+	int rc = stored_read(&w->choice.stored, t, err);
 	if (rc == 0)
-		rc = worker_choose(w, s, &l, round, err);
-	stored_free(&s);
+		rc = worker_choose(w, &l, round, err);
 	by_login_done(&l);
 	return rc;
 }
@@ -123,7 +107,7 @@ worker_read(struct worker *w, struct options *o, const char *dir, struct err *er
 	if (rc == 0)
 		rc = share_take_options(t, o, err);
 	state_close(&t);
-	if (rc == 0 && w->len == 0)
+	if (rc == 0 && w->choice.len == 0)
 		return err_set(err, ERR_NO_INPUT,
 		    "the run in '%s' was stopped before it kept its accounts: run its command "
 		    "again",
@@ -140,8 +124,8 @@ worker_once(struct options *o, struct err *err)
 	arena_init(&w.arena, WORKER_ARENA);
 	int rc = worker_read(&w, o, dir, err);
 	if (rc == 0)
-		rc = retry_list(o, dir, w.source, w.len, w.migrate, w.account, err);
-	free(w.source);
+		rc = retry_list(o, dir, &w.choice, w.migrate, w.account, err);
+	retry_choice_done(&w.choice);
 	free(w.account);
 	arena_done(&w.arena);
 	return rc;

@@ -372,6 +372,20 @@ crowd_host_name(const char *host, const char *port, char name[CROWD_HOST_MAX])
 	return n > 0 && n < CROWD_HOST_MAX;
 }
 
+bool
+crowd_host_of_url(const char *url, char name[CROWD_HOST_MAX])
+{
+	struct imap_url u;
+	struct err ignored;
+	struct arena a;
+
+	arena_init(&a, 64 * 1024);
+	bool ok = url != NULL && imap_url_parse(url, &a, &u, &ignored) == 0 &&
+		  crowd_host_name(u.host, u.port, name);
+	arena_done(&a);
+	return ok;
+}
+
 static void
 walk_item(struct walk *w, struct schedule_item *ret, size_t at)
 {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/option_value.h"
 #include "base/mem.h"
 
 enum { HISTORY_MAX = 64 * 1024 };

@@ -40,18 +40,12 @@ verify_host(void *arg, size_t at, size_t end, char name[CROWD_HOST_MAX])
 {
 	const struct lists_verify *v = arg;
 	const struct user_row *row = &v->list.row[at];
-	struct imap_url url;
-	struct err ignored;
 	struct arena a;
-	const char *dest;
-	bool ok;
 
 	if (end == 0)
 		return crowd_host_name(row->server, row->port, name);
 	arena_init(&a, 64 * 1024);
-	dest = verify_dest(v, row, &a);
-	ok = dest != NULL && imap_url_parse(dest, &a, &url, &ignored) == 0 &&
-	     crowd_host_name(url.host, url.port, name);
+	bool ok = crowd_host_of_url(verify_dest(v, row, &a), name);
 	arena_done(&a);
 	return ok;
 }

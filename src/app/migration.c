@@ -105,20 +105,15 @@ migration_host(void *arg, size_t at, size_t end, char name[CROWD_HOST_MAX])
 {
 	const struct migration *m = arg;
 	const struct user_row *row = &m->list->row[at];
-	struct imap_url url;
-	struct err ignored;
 	struct arena a;
-	const char *text;
-	bool ok;
 
 	if (end == 0)
 		return !m->found && crowd_host_name(row->server, row->port, name);
 	if (!m->into || (!row->dest && !m->into->dest))
 		return false;
 	arena_init(&a, 64 * 1024);
-	text = row->dest ? row->dest : destination_url(m->into->dest, row->login, &a);
-	ok = text && imap_url_parse(text, &a, &url, &ignored) == 0 &&
-	     crowd_host_name(url.host, url.port, name);
+	bool ok = crowd_host_of_url(
+	    row->dest ? row->dest : destination_url(m->into->dest, row->login, &a), name);
 	arena_done(&a);
 	return ok;
 }

@@ -179,9 +179,5 @@ const struct option_row *option_find(const char *name, unsigned command);
 const char *option_nearest(const char *name, unsigned commands);
 bool option_given(const struct options *o, const void *field);	/* from any level but the default */
 bool option_said(const struct options *o, const void *field);	/* on the command line */
-/* The value as text that options_set takes again; for lists, item `index`. False: no (more) value.
- */
-bool option_text(
-    const struct options *o, const struct option_row *row, size_t index, struct buf *ret);
 
 #endif

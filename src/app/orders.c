@@ -1,11 +1,9 @@
 #include "app/orders.h"
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,7 +15,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-enum { CANDIDATES_MAX = 8, NAME_MAX_TEXT = 512, EXIT_NONE = 66, EXIT_USAGE = 64 };
+enum { EXIT_NONE = 66, EXIT_USAGE = 64 };
 
 const char orders_note[] = "held", orders_held_words[] = "the run is held";
 
@@ -28,8 +26,7 @@ static const char words_skip[] = "passed over, by imex job skip";
 
 struct orders {
 	pthread_mutex_t mutex;	/* why, dropped, ended, seats, rate_own */
-	const struct order_name *name;
-	size_t n;
+	struct order_names accounts;
 	const char **dropped;	/* by account: why it is not worked on; NULL */
 	bool *ended;
 	struct seat *seat;
@@ -112,7 +109,7 @@ bool
 orders_held(struct orders *o)
 {
 	pthread_mutex_lock(&o->mutex);
-	bool held = o->why != WAITING_NOTHING && (o->n != 1 || !o->dropped[0]);
+	bool held = o->why != WAITING_NOTHING && (o->accounts.n != 1 || !o->dropped[0]);
 	pthread_mutex_unlock(&o->mutex);
 	return held;
 }
@@ -220,8 +217,7 @@ orders_new(const struct options *options, const struct order_name *name, size_t 
 	struct orders *o = mem_new(sizeof(*o));
 
 	pthread_mutex_init(&o->mutex, NULL);
-	o->name = name;
-	o->n = n;
+	o->accounts = (struct order_names){ .name = name, .n = n };
 	o->dropped = mem_new((n + 1) * sizeof(*o->dropped));
 	o->ended = mem_new((n + 1) * sizeof(*o->ended));
 	o->octets = options->rate;
@@ -283,84 +279,6 @@ orders_teller(struct orders *o, void (*tell)(void *arg, const char *word, const 
 {
 	o->tell = tell;
 	o->tell_arg = arg;
-}
-
-/* ---- which account ---- */
-
-static void
-account_name(const struct orders *o, size_t at, bool port, char ret[NAME_MAX_TEXT])
-{
-	const struct order_name *n = &o->name[at];
-
-	snprintf(ret, NAME_MAX_TEXT, "%s@%s%s%s", n->login, n->host, port ? ":" : "",
-	    port ? n->port : "");
-}
-
-/* "anna", "anna@host", "anna@host:port". */
-static bool
-account_is(const struct orders *o, size_t at, const char *text)
-{
-	const struct order_name *n = &o->name[at];
-	size_t len = strlen(n->login);
-	char name[NAME_MAX_TEXT];
-
-	if (strncmp(text, n->login, len) != 0)
-		return false;
-	if (text[len] == '\0' || (text[len] == '@' && strcasecmp(text + len + 1, n->host) == 0))
-		return true;
-	account_name(o, at, true, name);
-	return strcasecmp(text, name) == 0;
-}
-
-/* Several servers have the login. */
-static void
-account_ambiguous(const struct orders *o, const char *text, size_t found, struct order_answer *a)
-{
-	struct buf list;
-	size_t told = 0;
-
-	buf_init(&list, ORDER_TEXT_MAX / 2);
-	for (size_t i = 0; i < o->n && told < CANDIDATES_MAX; i++) {
-		char name[NAME_MAX_TEXT];
-
-		if (!account_is(o, i, text))
-			continue;
-		account_name(o, i, true, name);
-		(void)buf_printf(&list, "%s%s", told++ > 0 ? ", " : "", name);
-	}
-	a->code = EXIT_USAGE;
-	snprintf(a->text, sizeof(a->text), "'%.200s' may be %s%s: say which", text,
-	    list.len > 0 ? list.data : "several", found > told ? " and others" : "");
-	buf_done(&list);
-}
-
-static void
-account_unknown(const struct orders *o, const char *text, struct order_answer *a)
-{
-	struct nearest near;
-
-	nearest_init(&near, text);
-	for (size_t i = 0; i < o->n; i++)
-		nearest_try(&near, o->name[i].login);
-	a->code = EXIT_NONE;
-	snprintf(a->text, sizeof(a->text), "this run has no account '%.200s'; did you mean '%.200s'?",
-	    text, near.best ? near.best : "");
-}
-
-/* False: the answer says why not. */
-static bool
-account_find(const struct orders *o, const char *text, size_t *ret, struct order_answer *a)
-{
-	size_t found = 0;
-
-	for (size_t i = 0; i < o->n; i++)
-		if (account_is(o, i, text) && found++ == 0)
-			*ret = i;
-	if (found == 0)
-		account_unknown(o, text, a);
-	else if (found > 1)
-		account_ambiguous(o, text, found, a);
-	return found == 1;
 }
 
 /* ---- what may be asked for ---- */
@@ -455,13 +373,13 @@ order_rate_own(struct orders *o, const char *text, struct order_answer *a)
 static void
 order_drop(struct orders *o, const char *text, const char *words, struct order_answer *a)
 {
-	char name[NAME_MAX_TEXT];
+	char name[ORDER_NAME_MAX];
 	bool sits = false, ended;
 	size_t at = 0;
 
-	if (!account_find(o, text, &at, a))
+	if (!order_names_find(&o->accounts, text, &at, a))
 		return;
-	account_name(o, at, false, name);
+	order_name_text(&o->accounts.name[at], false, name);
 	pthread_mutex_lock(&o->mutex);
 	ended = o->ended[at];
 	if (!ended && !o->dropped[at])
@@ -520,18 +438,18 @@ show_accounts(struct orders *o, struct buf *b)
 	pthread_mutex_lock(&o->mutex);
 	for (const struct seat *s = o->seat; s; s = s->next)
 		at_work++;
-	for (size_t i = 0; i < o->n; i++)
+	for (size_t i = 0; i < o->accounts.n; i++)
 		ended += o->ended[i];
-	json_put_int(b, "accounts", (int64_t)o->n);
+	json_put_int(b, "accounts", (int64_t)o->accounts.n);
 	json_put_int(b, "at_work", (int64_t)at_work);
 	json_put_int(b, "ended", (int64_t)ended);
 	json_open_array(b, "dropped");
-	for (size_t i = 0, told = 0; i < o->n && told < CANDIDATES_MAX; i++) {
-		char name[NAME_MAX_TEXT];
+	for (size_t i = 0, told = 0; i < o->accounts.n && told < ORDER_NAMES_TOLD; i++) {
+		char name[ORDER_NAME_MAX];
 
 		if (!o->dropped[i])
 			continue;
-		account_name(o, i, false, name);
+		order_name_text(&o->accounts.name[i], false, name);
 		json_put_text(b, NULL, slice_str(name));
 		told++;
 	}

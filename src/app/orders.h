@@ -12,16 +12,13 @@
 #define APP_ORDERS_H
 
 #include "app/options.h"
+#include "app/order_names.h"
 #include "engine/progress.h"
 #include "engine/rate.h"
 #include "engine/schedule.h"
 #include "state/state.h"
 
 struct orders;
-
-struct order_name {
-	const char *login, *host, *port;
-};
 
 /* The accounts of the run by their numbers; names are borrowed. Rates and hours are those of `o`. */
 struct orders *orders_new(const struct options *o, const struct order_name *name, size_t n,

@@ -20,8 +20,6 @@ struct again {
 	struct userlist list;	/* one row for each source */
 	struct userlist given;	/* of --users */
 	struct user_row **by_login;	/* of given, sorted */
-	size_t *entry;		/* of the job's options, by row */
-	struct stored *stored;
 	struct destined to;
 };
 
@@ -107,22 +105,12 @@ row_make(struct again *g, const char *source, struct user_row *ret, struct err *
 	return 0;
 }
 
-/* Sources and entries are in the same order, and each source has an entry. */
 static int
-rows_make(struct again *g, const char *const *source, size_t n, struct err *err)
+rows_make(struct again *g, const struct retry_choice *c, struct err *err)
 {
-	size_t entry = 0;
-
-	g->list.row = mem_new((n + 1) * sizeof(*g->list.row));
-	g->entry = mem_new((n + 1) * sizeof(*g->entry));
-	for (size_t i = 0; i < n; i++, entry++) {
-		while (entry < stored_len(g->stored) &&
-		       strcmp(stored_source(g->stored, entry), source[i]) != 0)
-			entry++;
-		if (entry == stored_len(g->stored))
-			return err_set(err, ERR_STATE, "the options of '%s' are gone", source[i]);
-		g->entry[i] = entry;
-		if (row_make(g, source[i], &g->list.row[i], err) < 0)
+	g->list.row = mem_new((c->len + 1) * sizeof(*g->list.row));
+	for (size_t i = 0; i < c->len; i++) {
+		if (row_make(g, stored_source(c->stored, c->entry[i]), &g->list.row[i], err) < 0)
 			return -1;
 		g->list.len++;
 	}
@@ -137,8 +125,6 @@ again_read(struct again *g, struct err *err)
 	struct state *t = NULL;
 	int rc = state_open(&t, g->dir, STATE_READ, err);
 
-	if (rc == 0)
-		rc = stored_read(&g->stored, t, err);
 	if (rc == 0)
 		rc = destined_read(&g->to, t, &g->arena, err);
 	state_close(&t);
@@ -155,8 +141,16 @@ again_run(struct again *g, struct migration *m, struct err *err)
 	return migration_finish(m, migration_end(m, command, g->dir, err), err);
 }
 
+void
+retry_choice_done(struct retry_choice *c)
+{
+	stored_free(&c->stored);
+	free(c->entry);
+	*c = (struct retry_choice){ .len = 0 };
+}
+
 int
-retry_list(struct options *o, const char *dir, const char *const *source, size_t n, bool migrate,
+retry_list(struct options *o, const char *dir, const struct retry_choice *c, bool migrate,
     const struct account_rec *joined, struct err *err)
 {
 	struct again g = { .o = o, .dir = dir };
@@ -170,14 +164,14 @@ retry_list(struct options *o, const char *dir, const char *const *source, size_t
 	if (rc == 0)
 		rc = given_read(&g, err);
 	if (rc == 0)
-		rc = rows_make(&g, source, n, err);
+		rc = rows_make(&g, c, err);
 	if (rc == 0 && g.list.len > 0)
-		rc = stored_apply_job(g.stored, g.entry[0], o, err);
+		rc = stored_apply_job(c->stored, c->entry[0], o, err);
 	if (rc == 0)
 		rc = birth_settle(o, dir, err);
 	if (rc == 0) {
-		m.stored = g.stored;
-		m.entry = g.entry;
+		m.stored = c->stored;
+		m.entry = c->entry;
 		m.own_dests = g.to.dest && *g.to.dest == '\0';
 		into.dest = m.own_dests ? NULL : g.to.dest;
 		m.into = migrate ? &into : NULL;
@@ -187,8 +181,6 @@ retry_list(struct options *o, const char *dir, const char *const *source, size_t
 	userlist_done(&g.list);
 	userlist_done(&g.given);
 	free(g.by_login);
-	free(g.entry);
-	stored_free(&g.stored);
 	arena_done(&g.arena);
 	return rc;
 }

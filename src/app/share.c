@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/option_value.h"
 #include "app/order.h"
 #include "base/mem.h"
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/option_value.h"
 #include "base/mem.h"
 
 enum { STORED_VALUE_MAX = 64 * 1024, STORED_ARENA = 1024 * 1024 * 1024, URL_ARENA = 64 * 1024 };

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "engine/answer.h"
 #include "engine/copy.h"
 #include "engine/forecast.h"
 #include "mail/header.h"
@@ -422,11 +423,9 @@ int
 lane_take_answers(struct lane *l, struct err *err)
 {
 	for (;;) {
-		struct offer o = { 0 };
+		struct offer o;
 
-		if (cancel_raised(l->job->stop))
-			return err_set(err, ERR_INTERRUPTED, "interrupted");
-		switch (l->source_ops->next(l->source, &o, err)) {
+		switch (answer_next(l->source_ops, l->source, l->job->stop, &o, err)) {
 		case STEP_ERR:
 			return -1;
 		case STEP_END:

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "engine/answer.h"
 #include "engine/run.h"
 
 enum {
@@ -137,11 +138,9 @@ static int
 take_one(struct helper *h, struct err *err)
 {
 	struct lane *l = &h->u->lane;
-	struct offer o = { 0 };
+	struct offer o;
 
-	if (cancel_raised(l->job->stop))
-		return err_set(err, ERR_INTERRUPTED, "interrupted");
-	switch (l->source_ops->next(l->source, &o, err)) {
+	switch (answer_next(l->source_ops, l->source, l->job->stop, &o, err)) {
 	case STEP_ERR:
 		return -1;
 	case STEP_OWE:

@@ -6,6 +6,7 @@
 
 #include "base/digest.h"
 #include "base/mem.h"
+#include "engine/answer.h"
 #include "engine/select.h"
 #include "mail/names.h"
 #include "store/source.h"
@@ -76,11 +77,9 @@ static int
 take_answers(struct inventory *v, struct err *err)
 {
 	for (;;) {
-		struct offer o = { 0 };
+		struct offer o;
 
-		if (cancel_raised(v->job->stop))
-			return err_set(err, ERR_INTERRUPTED, "interrupted");
-		switch (source_files.next(v->source, &o, err)) {
+		switch (answer_next(&source_files, v->source, v->job->stop, &o, err)) {
 		case STEP_ERR:
 			return -1;
 		case STEP_END:

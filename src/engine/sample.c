@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "engine/answer.h"
+
 /* The one between is taken again whenever their number has doubled: then it is never near an end. */
 void
 sample_offer(struct sample *s, const struct want *want, bool seen, const uint8_t sha256[SHA256_LEN])
@@ -69,11 +71,9 @@ take_answers(struct sample *s, struct err *err)
 	struct lane *l = s->l;
 
 	for (;;) {
-		struct offer o = { 0 };
+		struct offer o;
 
-		if (cancel_raised(l->job->stop))
-			return err_set(err, ERR_INTERRUPTED, "interrupted");
-		switch (l->source_ops->next(l->source, &o, err)) {
+		switch (answer_next(l->source_ops, l->source, l->job->stop, &o, err)) {
 		case STEP_ERR:
 			return -1;
 		case STEP_END:

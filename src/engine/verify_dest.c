@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "engine/answer.h"
 #include "engine/verify_dest.h"
 #include "imap/body.h"
 #include "mail/names.h"
@@ -130,11 +131,9 @@ static int
 copy_bodies(struct dest_verify *d, struct err *err)
 {
 	for (;;) {
-		struct offer o = { 0 };
+		struct offer o;
 
-		if (cancel_raised(d->v.job->stop))
-			return err_set(err, ERR_INTERRUPTED, "interrupted");
-		switch (source_imap.next(d->target, &o, err)) {
+		switch (answer_next(&source_imap, d->target, d->v.job->stop, &o, err)) {
 		case STEP_ERR:
 			return -1;
 		case STEP_END:

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "engine/answer.h"
 #include "engine/verify.h"
 #include "imap/body.h"
 #include "mail/names.h"
@@ -250,11 +251,9 @@ static int
 deep_answers(struct verify *v, struct err *err)
 {
 	for (;;) {
-		struct offer o = { 0 };
+		struct offer o;
 
-		if (cancel_raised(v->job->stop))
-			return err_set(err, ERR_INTERRUPTED, "interrupted");
-		switch (v->ops->next(v->source, &o, err)) {
+		switch (answer_next(v->ops, v->source, v->job->stop, &o, err)) {
 		case STEP_ERR:
 			return -1;
 		case STEP_END:

@@ -177,26 +177,6 @@ extras_my_rights(struct sess *s, struct slice folder, uint32_t *ret, struct err 
 
 /* ---- setting ---- */
 
-/* A literal that is refused is a refusal like any other. */
-static int
-set(struct sess *s, const struct cmd_word *word, size_t n, struct err *err)
-{
-	struct err why = { 0 };
-	uint32_t tag;
-
-	if (sess_send_words(s, 0, &tag, word, n, &why) < 0) {
-		if (why.kind == ERR_FOLDER)
-			return 0;
-		*err = why;
-		return -1;
-	}
-	do {
-		if (sess_next(s, &s->last, NULL, err) < 0 || sess_drop(s, &s->last, err) < 0)
-			return -1;
-	} while (s->last.kind != RESP_TAGGED || s->last.tag != tag);
-	return 0;
-}
-
 int
 extras_set_acl(struct sess *s, struct slice folder, struct slice who, char sign, uint32_t rights,
     struct err *err)
@@ -204,7 +184,7 @@ extras_set_acl(struct sess *s, struct slice folder, struct slice who, char sign,
 	char text[RIGHTS_TEXT_MAX + 1] = { sign };
 
 	rights_text(rights, text + 1);
-	return set(s,
+	return sess_run_words(s,
 	    (struct cmd_word[]){ { .text = slice_str("SETACL"), .raw = true },
 		{ .text = folder },
 		{ .text = who },
@@ -216,7 +196,7 @@ int
 extras_set_metadata(struct sess *s, struct slice folder, struct slice entry, struct slice value,
     struct err *err)
 {
-	return set(s,
+	return sess_run_words(s,
 	    (struct cmd_word[]){ { .text = slice_str("SETMETADATA"), .raw = true },
 		{ .text = folder },
 		{ .text = slice_str("("), .raw = true },

@@ -108,6 +108,25 @@ sess_send_words(struct sess *s, int kind, uint32_t *ret_tag, const struct cmd_wo
 }
 
 int
+sess_run_words(struct sess *s, const struct cmd_word *word, size_t n, struct err *err)
+{
+	struct err why = { 0 };
+	uint32_t tag;
+
+	if (sess_send_words(s, 0, &tag, word, n, &why) < 0) {
+		if (why.kind == ERR_FOLDER)
+			return 0;
+		*err = why;
+		return -1;
+	}
+	do {
+		if (sess_next(s, &s->last, NULL, err) < 0 || sess_drop(s, &s->last, err) < 0)
+			return -1;
+	} while (s->last.kind != RESP_TAGGED || s->last.tag != tag);
+	return 0;
+}
+
+int
 sess_send_named(struct sess *s, int kind, uint32_t *ret_tag, const char *verb, struct slice name,
     const char *rest, struct err *err)
 {

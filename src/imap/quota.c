@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
+
 enum { UNIT = 1024 };
 
 static void
@@ -68,8 +70,6 @@ int
 quota_set(struct sess *s, const struct quota *q, uint64_t limit, struct err *err)
 {
 	char list[QUOTA_OTHERS_MAX * (QUOTA_NAME_MAX + 24) + 64];
-	struct err why = { 0 };
-	uint32_t tag;
 	int len = snprintf(list, sizeof(list), "(STORAGE %" PRIu64, limit / UNIT);
 
 	for (size_t i = 0; i < q->n_others; i++)
@@ -80,16 +80,5 @@ quota_set(struct sess *s, const struct quota *q, uint64_t limit, struct err *err
 	const struct cmd_word word[] = { { .text = slice_str("SETQUOTA"), .raw = true },
 		{ .text = slice_str(q->root) }, { .text = slice_str(list), .raw = true } };
 
-	/* A literal that is refused is a refusal like any other. */
-	if (sess_send_words(s, 0, &tag, word, 3, &why) < 0) {
-		if (why.kind == ERR_FOLDER)
-			return 0;
-		*err = why;
-		return -1;
-	}
-	do {
-		if (sess_next(s, &s->last, NULL, err) < 0 || sess_drop(s, &s->last, err) < 0)
-			return -1;
-	} while (s->last.kind != RESP_TAGGED || s->last.tag != tag);
-	return 0;
+	return sess_run_words(s, word, COUNT_OF(word), err);
 }

@@ -6,6 +6,10 @@
 
 int resp_no_room(struct err *err) WARN_UNUSED;
 int resp_uid_number(struct lex *l, uint32_t *ret, struct err *err) WARN_UNUSED;
+/* A word that is a state; a tagged response has OK, NO or BAD. */
+bool resp_state_word(struct slice word, bool tagged, enum resp_state *ret);
+/* The rest of the line: code and text. */
+int resp_status_text(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
 int resp_read_mailbox(struct lex *l, struct resp *ret, struct err *err);
 int resp_read_list(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
 int resp_read_counts(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;

@@ -135,6 +135,8 @@ struct cmd_word {
 enum { CMD_WORDS_MAX = 8, CMD_QUOTED_MAX = 1000 };
 int sess_send_words(struct sess *s, int kind, uint32_t *ret_tag, const struct cmd_word *word,
     size_t n, struct err *err) WARN_UNUSED;
+/* The same and its tagged response, as sess_run; a literal that is refused is a refusal like any other. */
+int sess_run_words(struct sess *s, const struct cmd_word *word, size_t n, struct err *err) WARN_UNUSED;
 bool sess_name_is_plain(struct slice name); /* no literal needed */
 /* Octets of a quoted string, quotes included. */
 void sess_quote(struct slice text, struct buf *out);

@@ -434,9 +434,8 @@ maildir_load(struct shelf *s, struct err *err)
 	if (f->is_older && s->index == NULL)
 		return err_set(err, ERR_FOLDER, "the sidecar in '%s' is gone", f->path);
 	s->nameless = 0;
-	if (!keyword_names_read(s->folder, &s->arena, s->keyword))
-		shelf_note(&s->base, EV_FILE_DAMAGED, LEVEL_WARNING, 0,
-		    "'dovecot-keywords' cannot be read; keywords of other programs are missing");
+	if (keyword_names_read(s->folder, &s->arena, s->keyword, err) < 0)
+		return -1;
 	if (load_names(s, err) < 0)
 		return -1;
 	if ((s->index != NULL ? load_ours(s, err) : load_others(s, err)) < 0)

@@ -211,25 +211,41 @@ subscription(struct shelf *s, struct slice line)
 		f->attrs |= FOLDER_SUBSCRIBED;
 }
 
-static void
-read_subscriptions(struct shelf *s, const char *file)
+/* Mail is worth more than its subscriptions: only a fault of the machine, which passes, fails the tree. */
+static int
+subscriptions_unread(struct shelf *s, const char *file, const char *why, int sys, struct err *err)
+{
+	if (err_sys_passes(sys))
+		return err_set(err, ERR_DISK, "cannot read '%s': %s", file, why);
+	shelf_note(&s->base, EV_FILE_PASSED_OVER, LEVEL_WARNING, 0,
+	    "'%s': %s; the folders that it names are not subscribed to", file, why);
+	return 0;
+}
+
+static int
+read_subscriptions(struct shelf *s, const char *file, struct err *err)
 {
 	struct line_reader r;
-	struct err ignored = { 0 };
+	struct err why = { 0 };
 	struct slice line;
 	struct stat st;
 	uint64_t at;
-	enum line_step step;
+	enum line_step step = LINE_END;
 
 	AUTO(file_close) int fd = shelf_file_open(s->base.root, file, &st);
-	if (fd < 0)
-		return;
+	if (fd < 0) {
+		int sys = errno;
+
+		return sys == ENOENT ? 0
+				     : subscriptions_unread(s, file, shelf_file_words(sys), sys, err);
+	}
 	line_reader_init(&r, fd, SUBSCRIPTION_MAX);
-	while (r.number < FOLDERS_MAX && (step = line_next(&r, &line, &at, &ignored)) > LINE_END) {
+	while (r.number < FOLDERS_MAX && (step = line_next(&r, &line, &at, &why)) > LINE_END) {
 		if (step == LINE_WHOLE && line.len > 0)
 			subscription(s, line);
 	}
 	line_reader_done(&r);
+	return step == LINE_ERR ? subscriptions_unread(s, file, why.text, why.sys, err) : 0;
 }
 
 int
@@ -238,7 +254,7 @@ maildir_find_folders(struct shelf *s, struct err *err)
 	shelf_base_clear(&s->base);
 	if (shelf_walk(&s->base, visit, s, err) < 0 || shelf_base_sort(&s->base, err) < 0)
 		return -1;
-	read_subscriptions(s, "subscriptions");
-	read_subscriptions(s, "courierimapsubscribed");
-	return 0;
+	if (read_subscriptions(s, "subscriptions", err) < 0)
+		return -1;
+	return read_subscriptions(s, "courierimapsubscribed", err);
 }

@@ -148,18 +148,31 @@ uidlist_lines(struct line_reader *r, struct uidlist *u,
 	return 0;
 }
 
+/* A file that says more of the messages of a folder. 0: *ret is it, or -1 when there is none. */
+static int
+aside_open(int folder, const char *name, int *ret, struct err *err)
+{
+	struct stat st;
+
+	*ret = shelf_file_open(folder, name, &st);
+	if (*ret >= 0 || errno == ENOENT)
+		return 0;
+	return err_set(err, ERR_FOLDER, "cannot read '%s': %s", name, shelf_file_words(errno));
+}
+
 int
 uidlist_read(int folder, struct uidlist *ret,
     void (*see)(void *arg, uint32_t uid, struct slice base), void *arg, struct err *err)
 {
 	static const char *const files[] = { "dovecot-uidlist", "courierimapuiddb" };
 	struct line_reader r;
-	struct stat st;
 
 	*ret = (struct uidlist){ .known = false };
 	for (size_t i = 0; i < COUNT_OF(files); i++) {
-		AUTO(file_close) int fd = shelf_file_open(folder, files[i], &st);
+		AUTO(file_close) int fd = -1;
 
+		if (aside_open(folder, files[i], &fd, err) < 0)
+			return -1;
 		if (fd < 0)
 			continue;
 		ret->file = files[i];
@@ -185,27 +198,27 @@ keyword_line(struct slice line, struct arena *a, const char *ret[KEYWORD_NAMES])
 	ret[n] = arena_copy(a, line);
 }
 
-bool
-keyword_names_read(int folder, struct arena *a, const char *ret[KEYWORD_NAMES])
+int
+keyword_names_read(
+    int folder, struct arena *a, const char *ret[KEYWORD_NAMES], struct err *err)
 {
+	AUTO(file_close) int fd = -1;
 	struct line_reader r;
-	struct err err = { 0 };
 	struct slice line;
-	struct stat st;
 	uint64_t at;
 	enum line_step step = LINE_END;
 
 	for (size_t i = 0; i < KEYWORD_NAMES; i++)
 		ret[i] = NULL;
-	AUTO(file_close) int fd = shelf_file_open(folder, KEYWORDS_FILE, &st);
+	if (aside_open(folder, KEYWORDS_FILE, &fd, err) < 0)
+		return -1;
 	if (fd < 0)
-		return errno == ENOENT;
+		return 0;
 	line_reader_init(&r, fd, UIDLIST_LINE_MAX);
-	while (
-	    r.number < KEYWORDS_LINES_MAX && (step = line_next(&r, &line, &at, &err)) > LINE_END) {
+	while (r.number < KEYWORDS_LINES_MAX && (step = line_next(&r, &line, &at, err)) > LINE_END) {
 		if (step != LINE_LONG)
 			keyword_line(line, a, ret);
 	}
 	line_reader_done(&r);
-	return step != LINE_ERR;
+	return step == LINE_ERR ? err_wrap(err, "'%s'", KEYWORDS_FILE) : 0;
 }

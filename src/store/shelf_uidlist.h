@@ -17,7 +17,7 @@ struct uidlist {
 };
 
 /* Calls see for each line; `base` is the name without flags. A list that is not known gives none.
- * ERR_FOLDER: it cannot be read. */
+ * ERR_FOLDER: it is there and cannot be read. */
 int uidlist_read(int folder, struct uidlist *ret,
     void (*see)(void *arg, uint32_t uid, struct slice base), void *arg,
     struct err *err) WARN_UNUSED;
@@ -28,8 +28,9 @@ const char *maildir_letters(const char *name); /* behind it; "" when there are n
 
 enum { KEYWORD_NAMES = 26 };
 
-/* Names of the letters a to z, in the arena; NULL: none. A file that cannot be read has none: false
- * then. */
-bool keyword_names_read(int folder, struct arena *a, const char *ret[KEYWORD_NAMES]);
+/* Names of the letters a to z, in the arena; NULL: none. ERR_FOLDER: the file is there and cannot be
+ * read; without it keywords would be lost unsaid. */
+int keyword_names_read(int folder, struct arena *a, const char *ret[KEYWORD_NAMES],
+    struct err *err) WARN_UNUSED;
 
 #endif

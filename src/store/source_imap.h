@@ -1,6 +1,8 @@
-/* Insides of the IMAP source, shared by its files: source_imap.c (folders, proof), source_list.c
- * (the listing), source_changes.c (what has changed since an earlier run), source_heads.c (headers alone), source_search.c (SEARCH), source_window.c (what is sent ahead), source_body.c (answers and bodies),
- * source_rest.c (what was put aside), source_number.c (servers without UIDs). */
+/* Insides of the IMAP source, shared by its files: source_imap.c (folders), source_proof.c (their end),
+ * source_note.c (what is told), source_list.c (the listing), source_changes.c (what has changed since an
+ * earlier run), source_heads.c (headers alone), source_search.c (SEARCH), source_window.c (what is sent
+ * ahead), source_body.c (answers), source_octets.c (the octets of a body), source_rest.c (what was put aside),
+ * source_number.c (servers without UIDs). */
 #ifndef STORE_SOURCE_IMAP_H
 #define STORE_SOURCE_IMAP_H
 
@@ -174,6 +176,8 @@ const char *source_listing_items(const struct source *s);
  */
 bool source_listing_step(struct source *s, const char *command);
 struct ladder source_ladder(const struct source *s);
+
+/* source_note.c */
 void source_note(struct source *s, enum event_no no, enum event_level level, uint32_t uid,
     const char *reply, bool standing, const char *text);
 /* Remember a refused form; told as a warning by source_recovered, as an error by
@@ -181,6 +185,10 @@ void source_note(struct source *s, enum event_no no, enum event_level level, uin
 void source_refusal(struct source *s, uint32_t uid, const char *command, const char *reply);
 void source_recovered(struct source *s, enum form by);
 void source_unrecovered(struct source *s);
+
+/* source_proof.c */
+int source_imap_settle(struct source *s, bool *ret_more, struct err *err) WARN_UNUSED;
+int source_imap_leave(struct source *s, struct folder_proof *ret, struct err *err) WARN_UNUSED;
 
 /* source_list.c */
 int source_ask_page(struct source *s, uint32_t lo, uint32_t hi, struct err *err) WARN_UNUSED;
@@ -237,6 +245,7 @@ struct window *source_window_new(const struct wanted *want, size_t n, unsigned a
 void source_window_queue(struct source *s, struct window *w);
 void source_window_drop(struct source *s, struct window *w);
 struct wanted *source_window_find(struct window *w, uint32_t uid);
+void source_window_took(struct window *w, struct wanted *want); /* it needs no more of it */
 struct window *source_first_unsent(const struct source *s);
 enum step source_send_ahead(struct source *s, struct offer *ret, struct err *err) WARN_UNUSED;
 
@@ -244,21 +253,23 @@ enum step source_send_ahead(struct source *s, struct offer *ret, struct err *err
 enum pumped { PUMP_ERR = -1, PUMP_AGAIN, PUMP_BODY };
 enum pumped source_pump(struct source *s, struct err *err) WARN_UNUSED;
 bool source_is_wait_code(enum resp_code c); /* the refusal says: later */
-/* Borrowed octets of the body item that is being read; len 0: it has ended. */
-int source_lend(struct source *s, struct slice *ret, struct err *err) WARN_UNUSED;
 int
 source_imap_ask(struct source *s, const struct want *want, size_t n, struct err *err) WARN_UNUSED;
 enum step source_imap_next(struct source *s, struct offer *ret, struct err *err) WARN_UNUSED;
-int source_imap_read(struct source *s, struct slice *ret, struct err *err) WARN_UNUSED;
 int source_send_body(struct source *s, int kind, uint32_t uid, enum form f, uint64_t origin,
     uint32_t *ret_tag, struct err *err) WARN_UNUSED;
-void source_slice_origin(struct fetch_data *f, enum form form, uint64_t asked);
 bool source_is_notice(struct source *s, const struct resp *r, enum form form,
     struct err *err) WARN_UNUSED; /* err->kind says whether reading failed */
 bool source_body_start(struct source *s, const struct resp *r, uint32_t uid, struct wanted *want,
     struct window *w, enum form form, const char **ret_fault, struct err *err) WARN_UNUSED;
 void source_windows_free(struct source *s);
 int source_skip_fetch(struct source *s, struct resp *r, struct err *err) WARN_UNUSED;
+
+/* source_octets.c */
+/* Borrowed octets of the body item that is being read; len 0: it has ended. */
+int source_lend(struct source *s, struct slice *ret, struct err *err) WARN_UNUSED;
+int source_imap_read(struct source *s, struct slice *ret, struct err *err) WARN_UNUSED;
+void source_slice_origin(struct fetch_data *f, enum form form, uint64_t asked);
 
 /* source_mime.c */
 /* Ask for structure and header of the message put aside. STEP_ITEM: source_mime_read gives it;

@@ -106,6 +106,13 @@ source_window_find(struct window *w, uint32_t uid)
 	return lo < w->n && w->want[lo].uid == uid ? &w->want[lo] : NULL;
 }
 
+void
+source_window_took(struct window *w, struct wanted *want)
+{
+	want->done = true;
+	w->left--;
+}
+
 /* The set of a window; neighbours in the listing are one range even where UIDs between them do not
  * exist. Returns how many of the window's messages fit into the text. */
 static size_t

@@ -5,15 +5,12 @@
 """
 
 import os
-import shutil
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
 import lab                                                          # noqa: E402
-import certs                                                        # noqa: E402
 import fault                                                        # noqa: E402
 import kill                                                         # noqa: E402
 import later                                                        # noqa: E402
@@ -26,7 +23,7 @@ import renaming                                                     # noqa: E402
 import sharing                                                      # noqa: E402
 import shim                                                         # noqa: E402
 import stop                                                         # noqa: E402
-import tap                                                          # noqa: E402
+import suite                                                        # noqa: E402
 
 # Seconds for one test, times IMEX_SCALE; with CRASH_EVERY it may take hours.
 TIME_LIMIT = 12 * 3600 if os.environ.get("CRASH_EVERY") else 600
@@ -42,24 +39,18 @@ def counted(function):
     return test
 
 
+def prepare(made):
+    lab.CERTS = made
+
+
 def main():
-    for name in ("IMEX", "CRASH_SHIM"):
-        if name not in os.environ and not {"-l", "-h", "--list", "--help"} & set(sys.argv):
-            print(f"Bail out! {name} is not set (see run.py)")
-            sys.exit(2)
     if "CRASH_SHIM" in os.environ:
         shim.shim_path()        # before the tests fork
     tests = kill.tests() + later.tests() + power.tests() + fault.tests() + stop.tests()
     tests += moving.tests() + removing.tests() + mirroring.tests() + renaming.tests()
     tests += sharing.tests() + nth.tests()
-    # One directory for all, so that a killed test leaves nothing behind either.
-    tempfile.tempdir = tempfile.mkdtemp(prefix="imex-crash-")
-    try:
-        lab.CERTS = certs.Certs(os.path.join(tempfile.tempdir, "certs")).make_all()
-        tap.main([(name, counted(function)) for name, function in tests], jobs=2, fork=True, timeout=TIME_LIMIT * lab.imexrun.SCALE)
-    finally:
-        if os.environ.get("KEEP") != "1":
-            shutil.rmtree(tempfile.tempdir, ignore_errors=True)
+    suite.main([(name, counted(function)) for name, function in tests], "crash", prepare,
+               needs=("IMEX", "CRASH_SHIM"), jobs=2, timeout=TIME_LIMIT * lab.imexrun.SCALE)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import time
 from forms import EML, EXCHANGE, MBOX
 from lab import Lab, committed
 from plan import each
-from wire import Gate
 
 
 def interrupted(number, make=Lab, most=10):
@@ -42,9 +41,7 @@ def held_message(t):
     """imex in the middle of a message that the server has stopped sending."""
     lab = Lab(t)
     copy = lab.undisturbed()
-    gate = Gate()
-    lab.server.fetch(uid=9, folder="INBOX", item=r"BODY",
-                     reply=lambda f: [f.value[:200000], gate, f.value[200000:]], times=1)
+    gate = lab.server.hold(uid=9, folder="INBOX", item=r"BODY", after=200000)
     job = lab.job()
     process, argv, log = lab.start(*lab.command(job), job=job)
     part = os.path.join(job, "mail", *os.listdir(os.path.join(copy.job, "mail")), "tmp",

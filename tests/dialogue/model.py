@@ -21,7 +21,7 @@ from idle import IdleCommands
 from messages import MessageCommands
 from session import Session
 from syntax import TAG, Cursor, SyntaxProblem
-from wire import Listener
+from wire import Gate, Listener
 
 DEFAULT_CAPS = "LITERAL+ ID NAMESPACE UIDPLUS ESEARCH ENABLE CONDSTORE LIST-EXTENDED " \
                "LIST-STATUS SPECIAL-USE CHILDREN UNSELECT STATUS=SIZE SASL-IR"
@@ -77,6 +77,12 @@ class Server(FolderCommands, ExtrasCommands, IdleCommands, MessageCommands, List
             return lambda function: self.fetch(uid, item, function, folder, times) or function
         self._rules.insert(0, FetchRule(uid, folder, item, reply, times))
         return None
+
+    def hold(self, uid, after=60, times=1, **which):
+        """Stop behind so many octets of a message (as of fetch) until the gate is opened, which is returned."""
+        gate = Gate()
+        self.fetch(uid, reply=lambda f: [f.value[:after], gate, f.value[after:]], times=times, **which)
+        return gate
 
     def clear(self):
         """Forget all hooks and rules: from here on the server is well."""

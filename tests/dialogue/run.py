@@ -8,19 +8,17 @@ show up late, so many run at once.
 
 import importlib.util
 import os
-import shutil
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
 import scene as library                                             # noqa: E402
-import certs                                                        # noqa: E402
 import rows                                                         # noqa: E402
 import selftest                                                     # noqa: E402
 import selftest_into                                                # noqa: E402
 import selftest_rows                                                # noqa: E402
+import suite                                                        # noqa: E402
 import tap                                                          # noqa: E402
 
 TIME_LIMIT = 90         # seconds for one scene, times IMEX_SCALE
@@ -62,17 +60,8 @@ def main():
     tests = [("selftest: " + name, in_scene(f)) for name, f in
              tap.discover(vars(checks)) + ([] if moves else tap.discover(vars(selftest_rows)))]
     tests += scenes(os.path.join(HERE, "moves" if moves else "scenes"))
-    if not os.environ.get("IMEX") and not {"-l", "--list", "-h", "--help"} & set(sys.argv):
-        print("Bail out! set IMEX to the imex program to be tested")
-        sys.exit(2)
-    # One directory for all, so that a killed scene leaves nothing behind either.
-    tempfile.tempdir = tempfile.mkdtemp(prefix="imex-dialogue-")
-    try:
-        library.ALL_CERTS = certs.Certs(os.path.join(tempfile.tempdir, "certs")).make_all()
-        tap.main(tests, jobs=8 if moves else 5, fork=True, timeout=TIME_LIMIT * library.imexrun.SCALE)
-    finally:
-        if os.environ.get("KEEP") != "1":
-            shutil.rmtree(tempfile.tempdir, ignore_errors=True)
+    suite.main(tests, "dialogue", library.use_certs, jobs=8 if moves else 5,
+               timeout=TIME_LIMIT * library.imexrun.SCALE)
 
 
 if __name__ == "__main__":

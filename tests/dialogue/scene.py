@@ -52,6 +52,11 @@ GOOD = ("stored", "excluded", "gone", "phantom")
 BAD = ("reconstructed", "header-only", "placeholder", "refused", "failed")
 
 
+def use_certs(made):
+    global ALL_CERTS
+    ALL_CERTS = made
+
+
 class Scene:
     """A test with everything a dialogue needs; unknown names are the Test's own."""
 
@@ -138,6 +143,13 @@ class Scene:
         job = job or Job(self)
         how = self.options(server) if options is None else options
         return job, imexrun.start(self, "extract", server.url(), "--to", job, *how, *args, **run)
+
+    def extract_held(self, server, *args, folder="INBOX", **run):
+        """As start_extract; imex stands in the third message of a folder. (gate, job, run)"""
+        gate = server.hold(uid=3, folder=folder)
+        job, started = self.start_extract(server, *args, **run)
+        gate.must_be_reached(self)
+        return gate, job, started
 
     def check(self, server, *args, options=None, **run):
         """Run `imex check`."""

@@ -81,6 +81,9 @@ class Gate(Action):
     def open(self):
         self.opened.set()
 
+    def must_be_reached(self, t, what="imex asks for the message", seconds=20):
+        t.must(self.reached.wait(seconds), what)
+
     def run(self, wire):
         self.reached.set()
         wire.wait(None, self.opened)

@@ -115,6 +115,25 @@ def test_a_maildir_with_rubbish(t):
     t.ok(set(letters) <= set(wires(content)), "the messages")
 
 
+def test_a_maildir_whose_keywords_cannot_be_read(t):
+    """The folder fails until they can be, so that no keyword is lost unsaid; others are converted."""
+    needs(t, "convert", "maildir")
+    lab, letters = Lab(t), others.letters(3)
+    place = lab.path("foreign")
+    others.maildirpp(place, {"": [(letters[0], "S")], "Sent": [(letters[1], "a"), (letters[2], "Sa")]})
+    words = os.path.join(place, ".Sent", "dovecot-keywords")
+    os.mkdir(words)
+    job, run = lab.run_convert(place, "maildir")
+    t.equal(run.code, 2, "exit code")
+    t.matches(run.text, "cannot read 'dovecot-keywords': it is no regular file", "why is told")
+    t.equal(wires(lab.content(job, "maildir")), [letters[0]], "what the other folder holds")
+    os.rmdir(words)
+    others.put(words, b"0 Project-X\n")
+    lab.convert(place, "maildir", job=job, codes=(0, 1))
+    told = {w: k.flags for w, k in by_wire(lab.content(job, "maildir")).items()}
+    t.equal(told, {letters[0]: {"\\Seen"}, letters[1]: {"Project-X"}, letters[2]: {"\\Seen", "Project-X"}}, "flags")
+
+
 def test_a_maildir_with_line_ends_of_the_wire(t):
     def build(path):
         others.maildir(path, [])

@@ -6,15 +6,13 @@
 import importlib
 import os
 import re
-import shutil
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
 import lab                                                          # noqa: E402
-import certs                                                        # noqa: E402
+import suite                                                        # noqa: E402
 import tap                                                          # noqa: E402
 
 TIME_LIMIT = 240        # seconds for one test, times IMEX_SCALE
@@ -33,20 +31,13 @@ def tests():
     return found
 
 
+def prepare(made):
+    lab.CERTS = made
+    tap.Test("probe").run(lab.probe)
+
+
 def main():
-    if not os.environ.get("IMEX") and not {"-l", "--list", "-h", "--help"} & set(sys.argv):
-        print("Bail out! set IMEX to the imex program to be tested")
-        sys.exit(2)
-    # One directory for all, so that a killed test leaves nothing behind either.
-    tempfile.tempdir = tempfile.mkdtemp(prefix="imex-formats-")
-    try:
-        if os.environ.get("IMEX"):
-            lab.CERTS = certs.Certs(os.path.join(tempfile.tempdir, "certs")).make_all()
-            tap.Test("probe").run(lab.probe)
-        tap.main(tests(), jobs=2, fork=True, timeout=TIME_LIMIT * lab.imexrun.SCALE)
-    finally:
-        if os.environ.get("KEEP") != "1":
-            shutil.rmtree(tempfile.tempdir, ignore_errors=True)
+    suite.main(tests(), "formats", prepare, jobs=2, timeout=TIME_LIMIT * lab.imexrun.SCALE)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ class Held:
 
     def given(self, run, word):
         """A line of the run's /proc/PID/status; "" when the kernel has none such."""
-        self.t.must(self.gate.reached.wait(20), "imex logs in")
+        self.gate.must_be_reached(self.t, "imex logs in")
         with open(f"/proc/{run.pid}/status", encoding="ascii") as status:
             return next((line.split()[1] for line in status if line.startswith(word + ":")), "")
 

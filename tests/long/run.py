@@ -5,18 +5,15 @@
 
 import os
 import random
-import shutil
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "dialogue")]
 
 import scene as library                                             # noqa: E402
-import certs                                                        # noqa: E402
 import crowd                                                        # noqa: E402
 import shared                                                       # noqa: E402
-import tap                                                          # noqa: E402
+import suite                                                        # noqa: E402
 import weekend                                                      # noqa: E402
 
 TIME_LIMIT = 3600       # seconds for one test
@@ -34,16 +31,7 @@ def tests(scale):
 
 
 def main():
-    if not os.environ.get("IMEX") and not {"-l", "--list", "-h", "--help"} & set(sys.argv):
-        print("Bail out! set IMEX to the imex program to be tested")
-        sys.exit(2)
-    tempfile.tempdir = tempfile.mkdtemp(prefix="imex-long-")
-    try:
-        library.ALL_CERTS = certs.Certs(os.path.join(tempfile.tempdir, "certs")).make_all()
-        tap.main(tests(float(os.environ.get("LONG") or 1)), jobs=1, fork=True, timeout=TIME_LIMIT)
-    finally:
-        if os.environ.get("KEEP") != "1":
-            shutil.rmtree(tempfile.tempdir, ignore_errors=True)
+    suite.main(tests(float(os.environ.get("LONG") or 1)), "long", library.use_certs, timeout=TIME_LIMIT)
 
 
 if __name__ == "__main__":

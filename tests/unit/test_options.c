@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "app/config.h"
+#include "app/option_value.h"
 #include "app/usage.h"
 
 static struct err err;

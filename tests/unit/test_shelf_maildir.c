@@ -381,15 +381,37 @@ links_and_special_files_are_not_opened(void **state)
 	assert_int_equal(symlink("../../away/cur/1:2,", temp_path("t/cur/9:2,")), 0);
 	assert_int_equal(mkfifo(temp_path("t/cur/8:2,"), 0600), 0);
 	put("t/cur/7:2,", "ok\n");
-	assert_int_equal(symlink("/dev/zero", temp_path("t/dovecot-uidlist")), 0);
-	assert_int_equal(mkfifo(temp_path("t/dovecot-keywords"), 0600), 0);
+	assert_int_equal(symlink("/dev/zero", temp_path("t/subscriptions")), 0);
 	assert_int_equal(read_open(&shelf_maildir, "t", false), 0);
 	assert_string_equal(read_names(), "INBOX");
 	assert_true(noted("'linked': it is a symbolic link"));
+	assert_true(noted("'subscriptions': it is a symbolic link, and those are not followed; the folders"));
 	assert_int_equal(read_enter("INBOX"), 0);
 	assert_int_equal(rd.page->len, 1);
 	assert_true(body_is(1, "ok\r\n"));
 	assert_true(noted("and 1 more are no regular files"));
+}
+
+/* Copied without it, the messages would have lost keywords or numbers, and nobody would ask again. */
+static void
+a_folder_fails_with_keywords_or_numbers_that_cannot_be_read(void **state)
+{
+	(void)state;
+	put_maildir("t/");
+	put("t/cur/7:2,a", "ok\n");
+	assert_int_equal(mkfifo(temp_path("t/dovecot-keywords"), 0600), 0);
+	assert_int_equal(read_open(&shelf_maildir, "t", false), 0);
+	assert_int_equal(read_enter("INBOX"), -1);
+	assert_int_equal(rd.err.kind, ERR_FOLDER);
+	assert_non_null(strstr(rd.err.text, "cannot read 'dovecot-keywords': it is no regular file"));
+	assert_int_equal(unlink(temp_path("t/dovecot-keywords")), 0);
+	assert_int_equal(symlink("/dev/zero", temp_path("t/dovecot-uidlist")), 0);
+	assert_int_equal(read_enter("INBOX"), -1);
+	assert_int_equal(rd.err.kind, ERR_FOLDER);
+	assert_non_null(strstr(rd.err.text, "cannot read 'dovecot-uidlist': it is a symbolic link"));
+	assert_int_equal(unlink(temp_path("t/dovecot-uidlist")), 0);
+	assert_int_equal(read_enter("INBOX"), 0);
+	assert_true(body_is(1, "ok\r\n"));
 }
 
 static void
@@ -488,6 +510,7 @@ main(void)
 		T(all_styles_of_folders_are_found),
 		T(inbox_is_known_in_any_case_and_twins_get_a_number),
 		T(links_and_special_files_are_not_opened),
+		T(a_folder_fails_with_keywords_or_numbers_that_cannot_be_read),
 		T(directories_deeper_than_the_limit_are_a_clear_error),
 		T(a_file_that_cannot_be_read_is_a_failed_message),
 		T(a_file_that_becomes_shorter_is_an_error_of_the_message),

@@ -148,6 +148,26 @@ def scene_foreign_messages(t):
     m.again()
 
 
+def scene_flags_of_what_is_there_already(t):
+    """What people made of it there stays, be it more or less than the source has; later changes follow."""
+    source = small()
+    dest = there_before(source)
+    inbox, there = source["INBOX"], dest["INBOX"]
+    inbox.flag(1, "\\Answered", "Mine")
+    there.flag(2, "\\Seen", "\\Flagged", "Theirs")
+    m = Move(t, source=source, dest=dest)
+    m.warned(m.migrate())
+    m.arrived()
+    t.never_sent(m.dest, "STORE")
+    m.again()
+    inbox.flag(1, "\\Answered", "\\Draft")
+    there[2].own = True         # from here on it may be changed
+    m.before = m.source.store.snapshot()
+    m.warned(m.migrate())
+    t.equal(set(there[2].flags), {"\\Seen", "\\Flagged", "Theirs", "\\Draft"},
+            "what the source gained is there, what it lost was never there, and the rest is theirs")
+
+
 def scene_foreign_messages_of_a_server_that_adds_headers(t):
     source = small()
     m = Move(t, source=source, dest=there_before(source, lambda raw: b"X-UID: 9\r\n" + raw), caps="")

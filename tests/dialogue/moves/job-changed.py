@@ -12,10 +12,9 @@ def say(m, *words):
 
 def scene_paused(t):
     m = Move(t)
-    gate = Gate()
-    m.source.fetch(uid=3, folder="INBOX", times=1, reply=lambda f: [f.value[:20], gate, f.value[20:]])
+    gate = m.source.hold(uid=3, folder="INBOX", after=20)
     m.start()
-    t.must(gate.reached.wait(20), "imex asks for the message")
+    gate.must_be_reached(t)
     t.says(say(m, "pause"), "^paused")
     gate.open()
     t.must(t.until(lambda: re.search(r"(?m)^\S+ to \S+: paused, [0-3]/", t.imex("status", m.job).text)), "it is paused")
@@ -33,10 +32,9 @@ def scene_paused(t):
 def scene_stopped(t):
     """The only account: it ends with 2, and retry goes on."""
     m = Move(t)
-    gate = Gate()
-    m.source.fetch(uid=3, folder="INBOX", times=1, reply=lambda f: [f.value[:20], gate, f.value[20:]])
+    gate = m.source.hold(uid=3, folder="INBOX", after=20)
     m.start()
-    t.must(gate.reached.wait(20), "imex asks for the message")
+    gate.must_be_reached(t)
     say(m, "stop", m.source.user)
     gate.open()
     t.exits(m.last.wait(), 2)

@@ -21,7 +21,7 @@ def scene_killed_in_an_append(t):
     tls = [*t.options(old), "--dest-tls-ca", t.certs().ca_file]
     owner = imexrun.start(t, "migrate", "--users", users, "--job", job, *ONE, "--doubt-wait", "2s", "--jobs", "1",
                           "--order", "list", *tls, password=None)
-    t.must(gate.reached.wait(20), "a1 stands at its gate")
+    gate.must_be_reached(t, "a1 stands at its gate")
     worker = imexrun.start(t, "worker", job, "--users", users, "--jobs", "1", password=None, timeout=60)
     t.must(t.until(lambda: {"a2", "a3"} <= set(old.logins)), "the worker is at work")
 

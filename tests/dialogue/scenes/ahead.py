@@ -42,7 +42,7 @@ def scene_interrupted_before_the_greeting(t):
     server = t.server()
     server.greeting = lambda session: gate
     job, run = t.start_extract(server)
-    t.must(gate.reached.wait(20), "imex has connected")
+    gate.must_be_reached(t, "imex has connected")
     run.signal(signal.SIGINT)
     t.exits(run.wait(), 75)
     server.greeting = None

@@ -89,7 +89,7 @@ def scene_killed(t):
     gate = Gate()
     server.fetch(uid=303, item=r"BODY\.PEEK", reply=[gate], times=1)
     _, process = t.start_extract(server, job=job)
-    t.must(gate.reached.wait(20), "imex asks for the message")
+    gate.must_be_reached(t)
     process.signal(signal.SIGKILL)
     process.wait()
     gate.open()

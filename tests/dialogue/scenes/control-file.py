@@ -230,12 +230,11 @@ def scene_a_list_that_others_can_read(t):
 def scene_interrupted(t):
     """Ctrl-C ends the account at hand and all behind it; the same command goes on."""
     server = t.server(sample(count=30))
-    gate = Gate()
-    server.fetch(uid=3, folder="INBOX", times=1, reply=lambda f: [f.value[:60], gate, f.value[60:]])
+    gate = server.hold(uid=3, folder="INBOX")
     files = Files(t, [row(server, USER, PASSWORD), row(server, "usuario2", PASSWORD)])
     run = imexrun.start(t, "control", files.path, "--format=maildir", "--jobs", "1", *t.options(server),
                         password=None)
-    t.must(gate.reached.wait(20), "imex asks for the message")
+    gate.must_be_reached(t)
     run.signal(signal.SIGINT)
     t.wait(0.3)
     gate.open()

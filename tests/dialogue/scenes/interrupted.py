@@ -3,15 +3,6 @@
 from scene import *
 
 
-def stopped_at_gate(t, server):
-    """imex running, the server standing at a gate in the third message of INBOX."""
-    gate = Gate()
-    server.fetch(uid=3, folder="INBOX", times=1, reply=lambda f: [f.value[:60], gate, f.value[60:]])
-    job, run = t.start_extract(server)
-    t.must(gate.reached.wait(20), "imex asks for the message")
-    return gate, job, run
-
-
 def undisturbed(t, server):
     job, run = t.extract(server)
     t.exits(run, 0)
@@ -21,7 +12,7 @@ def undisturbed(t, server):
 def scene_once(t):
     server = t.server(sample(count=30))
     tree = undisturbed(t, server)
-    gate, job, run = stopped_at_gate(t, server)
+    gate, job, run = t.extract_held(server)
     run.signal(signal.SIGINT)
     t.wait(0.3)
     gate.open()
@@ -34,7 +25,7 @@ def scene_once(t):
 
 def scene_sigterm(t):
     server = t.server(sample(count=30))
-    gate, job, run = stopped_at_gate(t, server)
+    gate, job, run = t.extract_held(server)
     run.signal(signal.SIGTERM)
     gate.open()
     t.exits(run.wait(), 75)
@@ -46,7 +37,7 @@ def scene_twice(t):
     """The second one stops at once, though a message is in flight."""
     server = t.server(sample(count=30))
     tree = undisturbed(t, server)
-    _, job, run = stopped_at_gate(t, server)
+    _, job, run = t.extract_held(server)
     run.signal(signal.SIGINT)
     t.wait(0.3)
     run.signal(signal.SIGINT)
@@ -59,7 +50,7 @@ def scene_twice(t):
 def scene_killed(t):
     server = t.server(sample(count=30))
     tree = undisturbed(t, server)
-    _, job, run = stopped_at_gate(t, server)
+    _, job, run = t.extract_held(server)
     run.signal(signal.SIGKILL)
     run.wait()
     t.retry_until_done(server, job=job, allowed=(0,))
@@ -70,7 +61,7 @@ def scene_killed(t):
 def scene_two_on_one_job(t):
     """The second process is told who works there, and changes nothing."""
     server = t.server(sample(count=30))
-    gate, job, first = stopped_at_gate(t, server)
+    gate, job, first = t.extract_held(server)
     mark = server.transcript.mark()
     _, second = t.extract(server, job=job)
     t.exits(second, 75)

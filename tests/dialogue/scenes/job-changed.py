@@ -16,7 +16,7 @@ class Changed:
         self.run = imexrun.start(t, "extract", *words, "--to", self.job, *t.options(server), **run)
 
     def at_gate(self):
-        self.t.must(self.gate.reached.wait(20), "imex asks for the message")
+        self.gate.must_be_reached(self.t)
         return self
 
     def say(self, *words, code=0):

@@ -55,10 +55,7 @@ def scene_of_a_job_that_does_not_run(t):
 
 def scene_of_a_running_job(t):
     server = t.server(sample(count=30))
-    gate = Gate()
-    server.fetch(uid=3, folder="Sent", times=1, reply=lambda f: [f.value[:60], gate, f.value[60:]])
-    job, run = t.start_extract(server)
-    t.must(gate.reached.wait(20), "imex asks for the message")
+    gate, job, run = t.extract_held(server, folder="Sent")
     backup(t, job, 0)
     t.exits(t.imex("job", job, "compact"), 0)
     t.one_event(job, 30212)

@@ -311,7 +311,7 @@ def half_way(t, *words, folders=("INBOX",), **options):
     path = listed(t, server)
     job, run = extract(t, path, "--jobs", "2", "--order", "list", *words, server=server, start=True, **options)
     for gate in gates.values():
-        t.must(gate.reached.wait(30 * imexrun.SCALE), "imex asks for the fifth message")
+        gate.must_be_reached(t, "imex asks for the fifth message", seconds=30 * imexrun.SCALE)
     return server, path, job, run, gates
 
 
@@ -380,7 +380,7 @@ def scene_status_of_a_run(t):
     server.fetch(uid=2, item=r"BODY\.PEEK\[\]", reply=lambda f: [f.value[:60], gate, f.value[60:]]
                  if f.session.user == "b2" else f.value)
     job, run = extract(t, listed(t, busy, server), "--jobs", "1", "--order", "list", server=server, start=True)
-    t.must(gate.reached.wait(30 * imexrun.SCALE), "imex asks for the mail of b2")
+    gate.must_be_reached(t, "imex asks for the mail of b2", seconds=30 * imexrun.SCALE)
     text = t.imex("status", job).text
     for says in (r"a1@\S+: waiting until 20\S+Z, .*Suggested Backoff Time", r"b1@\S+: complete, 3/3 messages",
                  rf"b2@\S+: running \(process {run.pid}\)", r"b3@\S+: queued"):

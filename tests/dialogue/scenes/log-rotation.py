@@ -16,14 +16,14 @@ def lines(path):
 def scene_the_terminal_is_gone(t):
     """That, too, is SIGHUP: the run ends in order, and the same command goes on."""
     server = t.server(sample(count=30))
-    gate, job = Gate(), Job(t)
-    server.fetch(uid=3, folder="INBOX", times=1, reply=lambda f: [f.value[:60], gate, f.value[60:]])
+    job = Job(t)
+    gate = server.hold(uid=3, folder="INBOX")
     words = [*imexrun.program(), "extract", server.url(), "--to", job.path, *t.options(server)]
     pid, master = pty.fork()
     if pid == 0:
         os.environ.update(IMEX_PASSWORD=imexrun.PASSWORD, TERM="dumb")
         os.execvp(words[0], words)
-    t.must(gate.reached.wait(20), "imex asks for the message")
+    gate.must_be_reached(t)
     os.close(master)
     gate.open()
     t.equal(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 75, "exit code")
@@ -34,10 +34,7 @@ def scene_the_terminal_is_gone(t):
 
 def scene_renamed(t):
     server = t.server(sample(count=30))
-    gate = Gate()
-    server.fetch(uid=3, folder="INBOX", times=1, reply=lambda f: [f.value[:60], gate, f.value[60:]])
-    job, run = t.start_extract(server)
-    t.must(gate.reached.wait(20), "imex asks for the message")
+    gate, job, run = t.extract_held(server)
     log, old = os.path.join(job.path, "events.jsonl"), os.path.join(job.path, "events.jsonl.1")
     os.rename(log, old)
     run.signal(signal.SIGHUP)

@@ -107,11 +107,11 @@ def scene_accounts_at_once_do_not_count_on_the_same_room(t):
     """Each of the two would fit alone. The first waits in the middle until the second was told so."""
     server = t.serve(house({"a1": heavy(6), "a2": heavy(6)}))
     disk = small_disk(t, "size=10m")
-    job, gate = disk.job(), Gate()
-    server.fetch(uid=1, item=r"BODY\.PEEK\[\]", times=1, reply=lambda f: [f.value[:80], gate, f.value[80:]])
+    job = disk.job()
+    gate = server.hold(uid=1, item=r"BODY\.PEEK\[\]", after=80)
     run = imexrun.start(t, "extract", "--users", listed(t, server), "--to", job, *ONE, "--jobs", "2",
                         *t.options(server), password=None)
-    t.must(gate.reached.wait(30 * imexrun.SCALE), "a body is on its way")
+    gate.must_be_reached(t, "a body is on its way", seconds=30 * imexrun.SCALE)
     t.must(t.until(lambda: any(e["level"] == "error" for e in job.events())), "the other one is not begun")
     gate.open()
     t.exits(run.wait(), 2)
@@ -133,12 +133,11 @@ def scene_min_free_is_reached(t):
     """Another program takes the room: the run stops in order, and goes on when there is room again."""
     server = t.server(sample())
     disk = small_disk(t, "size=16m")
-    job, gate = disk.job(), Gate()
-    server.fetch(uid=3, folder="INBOX", item=r"BODY\.PEEK\[\]", times=1,
-                 reply=lambda f: [f.value[:40], gate, f.value[40:]])
+    job = disk.job()
+    gate = server.hold(uid=3, folder="INBOX", item=r"BODY\.PEEK\[\]", after=40)
     words = ["--min-free", "4M", "--connections", "1"]
     job, run = t.start_extract(server, *words, job=job)
-    t.must(gate.reached.wait(30 * imexrun.SCALE), "a body is on its way")
+    gate.must_be_reached(t, "a body is on its way", seconds=30 * imexrun.SCALE)
     filler = disk.fill(leave=3 * 1024 * 1024)
     gate.open()
     run = run.wait()
@@ -236,11 +235,11 @@ def scene_the_largest_first_after_a_check(t):
 def scene_check_beside_a_run(t):
     """Its job is another process's: said before anybody is contacted."""
     server = t.serve(house(people("a", 1)))
-    job, gate = Job(t), Gate()
-    server.fetch(uid=2, item=r"BODY\.PEEK\[\]", times=1, reply=lambda f: [f.value[:40], gate, f.value[40:]])
+    job = Job(t)
+    gate = server.hold(uid=2, item=r"BODY\.PEEK\[\]", after=40)
     words = ["--users", listed(t, server), "--to", job, *t.options(server)]
     run = imexrun.start(t, "extract", *words, *ONE, password=None)
-    t.must(gate.reached.wait(30 * imexrun.SCALE), "a body is on its way")
+    gate.must_be_reached(t, "a body is on its way", seconds=30 * imexrun.SCALE)
     check = t.imex("check", *words, password=None)
     t.exits(check, 75)
     t.says(check, str(run.pid))

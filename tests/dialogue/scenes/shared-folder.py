@@ -339,7 +339,7 @@ def scene_interrupted(t):
     gate = Gate()
     on_a_helper(server, lambda call: [gate])
     job, run = t.start_extract(server, "--connections", "3")
-    t.must(gate.reached.wait(20), "a helper waits for the server")
+    gate.must_be_reached(t, "a helper waits for the server")
     run.signal(signal.SIGINT)
     t.exits(run.wait(), 75)
     gate.open()

@@ -7,21 +7,12 @@ import imexrun
 import terminal
 
 
-def at_gate(t):
-    server = t.server(sample(count=5))
-    gate = Gate()
-    server.fetch(uid=3, folder="INBOX", times=1, reply=lambda f: [f.value[:60], gate, f.value[60:]])
-    job, run = t.start_extract(server)
-    t.must(gate.reached.wait(20), "imex asks for the message")
-    return gate, job, run
-
-
 def watch(t, job, *words):
     return imexrun.start(t, "status", job, "--watch=100ms", *words, password=None)
 
 
 def scene_until_the_end(t):
-    gate, job, run = at_gate(t)
+    gate, job, run = t.extract_held(t.server(sample(count=5)))
     plain, lines = watch(t, job), watch(t, job, "--json")
     t.must(t.until(lambda: plain.out.count(b" at ") >= 3 and lines.out.count(b"\n") >= 3), "several blocks")
     gate.open()
@@ -38,7 +29,7 @@ def scene_until_the_end(t):
 
 
 def scene_ctrl_c(t):
-    gate, job, run = at_gate(t)
+    gate, job, run = t.extract_held(t.server(sample(count=5)))
     for words, code in (((), 0), (("--ready", "24h"), 2)):
         seen = watch(t, job, *words)
         t.must(t.until(lambda: seen.out.count(b" at ") >= 2), "two blocks")
@@ -50,7 +41,7 @@ def scene_ctrl_c(t):
 
 def scene_on_a_terminal(t):
     """Each time in the place of the last; and Ctrl-C is typed."""
-    gate, job, run = at_gate(t)
+    gate, job, run = t.extract_held(t.server(sample(count=5)))
     code, drawn = terminal.on_terminal([*imexrun.program(), "status", job.path, "--watch=2s"],
                                        {"TERM": "xterm"}, [b"", b"\x03"])
     t.equal(code, 0, "exit code")

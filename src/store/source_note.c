@@ -1,0 +1,69 @@
+/* What the source tells of itself. A form that is refused is told only when it is known whether
+ * another one works in its place: that makes it a warning or an error. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "store/source_imap.h"
+
+void
+source_note(struct source *s, enum event_no no, enum event_level level, uint32_t uid,
+    const char *reply, bool standing, const char *text)
+{
+	struct event e = {
+		.no = no, .level = level, .folder = s->folder, .uid = uid, .reply = slice_str(reply)
+	};
+
+	if (reply == NULL)
+		e.reply = (struct slice){ 0 };
+	notes_add(&s->notes, &e, standing, "%s", text);
+}
+
+void
+source_refusal(struct source *s, uint32_t uid, const char *command, const char *reply)
+{
+	if (s->n_refusals == REFUSALS_MAX)
+		return;
+	s->refusal[s->n_refusals++] = (struct refusal){ .command = mem_copy_str(command),
+		.reply = mem_copy_str(reply),
+		.folder = mem_copy_str(s->folder),
+		.uid = uid };
+}
+
+static void
+tell_refusals(struct source *s, enum event_level level, const char *text)
+{
+	for (size_t i = 0; i < s->n_refusals; i++) {
+		struct refusal *r = &s->refusal[i];
+		struct event e = { .no = EV_REFUSED,
+			.level = level,
+			.folder = r->folder,
+			.uid = r->uid,
+			.command = r->command,
+			.reply = slice_str(r->reply) };
+
+		notes_add(&s->notes, &e, true, "%s", text);
+		free(r->command);
+		free(r->reply);
+		free(r->folder);
+	}
+	s->n_refusals = 0;
+}
+
+void
+source_recovered(struct source *s, enum form by)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text),
+	    "the server refuses this form; %s works and is used instead, for all messages",
+	    form_items(by));
+	tell_refusals(s, LEVEL_WARNING, text);
+}
+
+void
+source_unrecovered(struct source *s)
+{
+	tell_refusals(
+	    s, LEVEL_ERROR, "the server refuses this form, and no other one has worked yet");
+}
