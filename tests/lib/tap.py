@@ -22,6 +22,7 @@ hung or crashed test cannot take the others along. TAP comes out in order.
 """
 
 import argparse
+import gc
 import inspect
 import multiprocessing
 import multiprocessing.connection
@@ -239,6 +240,9 @@ def _forked(tests, jobs, timeout):
     context = multiprocessing.get_context("fork")
     waiting = list(enumerate(tests))
     running, done = {}, {}
+    # Else the collector of each child writes to, and so copies, every object that was there before it.
+    gc.collect()
+    gc.freeze()
     for number in range(len(tests)):
         while number not in done:
             while waiting and len(running) < max(jobs, 1):
