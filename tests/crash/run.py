@@ -56,7 +56,7 @@ def main():
     tempfile.tempdir = tempfile.mkdtemp(prefix="imex-crash-")
     try:
         lab.CERTS = certs.Certs(os.path.join(tempfile.tempdir, "certs")).make_all()
-        tap.main([(name, counted(function)) for name, function in tests], jobs=2, fork=True, timeout=TIME_LIMIT * lab.imexrun.SCALE)
+        tap.main([(name, counted(function)) for name, function in tests], jobs=4, fork=True, timeout=TIME_LIMIT * lab.imexrun.SCALE)
     finally:
         if os.environ.get("KEEP") != "1":
             shutil.rmtree(tempfile.tempdir, ignore_errors=True)
