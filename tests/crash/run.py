@@ -50,7 +50,7 @@ def main():
     tests += moving.tests() + removing.tests() + mirroring.tests() + renaming.tests()
     tests += sharing.tests() + nth.tests()
     suite.main([(name, counted(function)) for name, function in tests], "crash", prepare,
-               needs=("IMEX", "CRASH_SHIM"), jobs=2, timeout=TIME_LIMIT * lab.imexrun.SCALE)
+               needs=("IMEX", "CRASH_SHIM"), jobs=4, timeout=TIME_LIMIT * lab.imexrun.SCALE)
 
 
 if __name__ == "__main__":
