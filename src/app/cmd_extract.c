@@ -66,7 +66,8 @@ extract_watched_done(void *arg, size_t at)
 }
 
 static int
-extract_watched_pass(void *arg, size_t at, uint64_t *ret_came, struct err *err)
+extract_watched_pass(
+    void *arg, size_t at, struct cancel *stop, uint64_t *ret_came, struct err *err)
 {
 	struct extract *x = arg;
 	struct progress *p = &x->run.progress;
@@ -74,8 +75,9 @@ extract_watched_pass(void *arg, size_t at, uint64_t *ret_came, struct err *err)
 	int rc;
 
 	(void)at;
+	(void)stop; /* what is to end it ends the seat of its work as well */
 	progress_again(p);
-	rc = alone_copy(&x->alone, err);
+	rc = alone_pass(&x->alone, err);
 	*ret_came = atomic_load(&p->messages_new) - before;
 	return rc;
 }
@@ -84,9 +86,13 @@ static void
 extract_watched_lost(void *arg, size_t at, const struct err *why)
 {
 	struct extract *x = arg;
+	struct err ignored;
 
 	(void)at;
 	x->lost = *why;
+	if (why->kind == ERR_STOPPED)
+		(void)!state_account_end(x->run.state, &x->alone.lease, ACCOUNT_STOPPED, why->text,
+		    err_exit_code(ERR_INTERRUPTED), &ignored);
 }
 
 /* Until it ends; then all once more. */
@@ -95,7 +101,8 @@ extract_watch(struct extract *x, struct err *err)
 {
 	static const struct watch_ops ops = { .account = extract_watched, .source = extract_watched_source,
 		.done = extract_watched_done, .pass = extract_watched_pass, .lost = extract_watched_lost };
-	struct watch w = { .ops = &ops, .arg = x, .o = x->run.o, .run = &x->run, .n = 1 };
+	struct watch w = { .ops = &ops, .arg = x, .o = x->run.o, .run = &x->run,
+		.orders = x->alone.orders, .n = 1 };
 
 	/* Its session is used up. */
 	sess_ahead_close(&x->run.job.ahead);
