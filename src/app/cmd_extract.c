@@ -47,6 +47,15 @@ extract_watched(void *arg, size_t at)
 	return x->alone.lease.account;
 }
 
+static const char *
+extract_watched_login(void *arg, size_t at)
+{
+	const struct extract *x = arg;
+
+	(void)at;
+	return x->alone.name.login;
+}
+
 static int
 extract_watched_source(void *arg, size_t at, const struct job **ret, struct err *err)
 {
@@ -99,8 +108,9 @@ extract_watched_lost(void *arg, size_t at, const struct err *why)
 static int
 extract_watch(struct extract *x, struct err *err)
 {
-	static const struct watch_ops ops = { .account = extract_watched, .source = extract_watched_source,
-		.done = extract_watched_done, .pass = extract_watched_pass, .lost = extract_watched_lost };
+	static const struct watch_ops ops = { .account = extract_watched, .login = extract_watched_login,
+		.source = extract_watched_source, .done = extract_watched_done, .pass = extract_watched_pass,
+		.lost = extract_watched_lost };
 	struct watch w = { .ops = &ops, .arg = x, .o = x->run.o, .run = &x->run,
 		.orders = x->alone.orders, .n = 1 };
 

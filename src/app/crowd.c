@@ -225,6 +225,8 @@ settle(struct walk *w, size_t at, int code, const struct err *why)
 	if (w->c->ops->waits)
 		w->c->ops->waits(w->c->arg, at, why, clock_wall_ms() + ms);
 	schedule_again(w->schedule, at, ms);
+	if (orders_dropped(w->orders, at))
+		schedule_hurry(w->schedule, at);
 	return 0;
 }
 
@@ -454,6 +456,14 @@ walk_account(void *arg, size_t at)
 	return w->attempt[at].refused ? 0 : w->c->ops->account(w->c->arg, at);
 }
 
+static const char *
+walk_login(void *arg, size_t at)
+{
+	const struct walk *w = arg;
+
+	return w->c->list->row[at].login;
+}
+
 static int
 walk_source(void *arg, size_t at, const struct job **ret, struct err *err)
 {
@@ -521,7 +531,7 @@ walk_again(struct walk *w)
 static void
 walk_watch(struct walk *w)
 {
-	static const struct watch_ops ops = { .account = walk_account, .source = walk_source,
+	static const struct watch_ops ops = { .account = walk_account, .login = walk_login, .source = walk_source,
 		.done = walk_source_done, .pass = walk_pass, .lost = walk_lost };
 	struct watch watch = { .ops = &ops, .arg = w, .o = w->c->o, .run = w->c->run,
 		.orders = w->orders, .n = w->c->list->len, .hosts = w->hosts, .item = w->item };

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { SAMPLES_MAX = 1024, KEEP_MS = 60 * SEC, HELD_LOOK_MS = 200 };
+enum { SAMPLES_MAX = 1024, KEEP_MS = 60 * SEC, HELD_LOOK_MS = 500 };
 
 /* ---- what is told and kept ---- */
 
@@ -59,7 +59,7 @@ static void PRINTF_LIKE(5, 6)
 guard_event(const struct post *p, const struct guard *g, enum event_no no, enum event_level level,
     const char *fmt, ...)
 {
-	struct event e = { .no = no, .level = level, .account = g->job ? g->job->source.account : NULL };
+	struct event e = { .no = no, .level = level, .account = p->w->ops->login(p->w->arg, g->at) };
 	char text[ERR_TEXT_MAX + 200];
 	va_list ap;
 
@@ -244,7 +244,8 @@ post_end(struct post *p, const struct err *why)
 static void
 guard_lost(struct post *p, struct guard *g, const struct err *why)
 {
-	guard_event(p, g, EV_WATCH_LOST, LEVEL_ERROR, "%s; the account is not watched any more", why->text);
+	guard_event(p, g, EV_WATCH_LOST, why->kind == ERR_STOPPED ? LEVEL_INFO : LEVEL_ERROR,
+	    "%s; the account is not watched any more", why->text);
 	g->lag.now = false;
 	guard_keep(p, g);
 	p->w->ops->lost(p->w->arg, g->at, why);

@@ -137,6 +137,15 @@ orders_hold_account(struct orders *o, size_t at)
 	return held;
 }
 
+bool
+orders_dropped(struct orders *o, size_t at)
+{
+	pthread_mutex_lock(&o->mutex);
+	bool dropped = o->dropped[at] != NULL;
+	pthread_mutex_unlock(&o->mutex);
+	return dropped;
+}
+
 void
 orders_again(struct orders *o)
 {

@@ -44,6 +44,8 @@ void orders_schedule(struct orders *o, struct schedule *s);
 void orders_tick(void *orders);
 /* Has the account to wait, since the run is paused or outside of --hours? One that is to end has not. */
 bool orders_hold_account(struct orders *o, size_t at);
+/* Is it to end? Asked when it was laid aside: told before that, nobody hurried it. */
+bool orders_dropped(struct orders *o, size_t at);
 /* All accounts are gone through once more: none has come to its end. */
 void orders_again(struct orders *o);
 /* Told of each account that is to end: true, it is about to. It asks orders nothing. NULL: nobody is told. */

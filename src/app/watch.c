@@ -115,6 +115,8 @@ poll_thread(void *arg)
 			give_back_places(p, g);
 		if (poll_turn(p, g, &ms)) {
 			schedule_again(p->polled, i, ms);
+			if (orders_dropped(p->w->orders, g->at))
+				schedule_hurry(p->polled, i);
 			continue;
 		}
 		guard_end(p, g);

@@ -21,6 +21,7 @@
 struct watch_ops {
 	/* Is it to be watched, and as which account of the state? 0: no. */
 	int64_t (*account)(void *arg, size_t at);
+	const char *(*login)(void *arg, size_t at); /* for events */
 	/* Where its mail comes from; *ret is good until `done`. */
 	int (*source)(void *arg, size_t at, const struct job **ret, struct err *err);
 	void (*done)(void *arg, size_t at);
