@@ -36,7 +36,7 @@ alone_begin(struct alone *a, struct run *r, const struct order_name *name)
 	a->name = *name;
 	a->orders = orders_new(r->o, &a->name, 1, r->stop, &r->all);
 	r->job.ret_lease = &a->lease;
-	if (!orders_held(a->orders))
+	if (!orders_hold_account(a->orders, 0))
 		alone_sit(a);
 	return a->seated;
 }
@@ -65,28 +65,51 @@ alone_put_by(struct alone *a, struct err *err)
 	return state_account_wait(a->run->state, &a->lease, 0, orders_held_words, err);
 }
 
+/* *ret_end SEAT_HELD: it is to be gone on with. */
+static int
+alone_try(struct alone *a, enum seat_end *ret_end, struct err *err)
+{
+	struct err why = { 0 };
+	int rc;
+
+	if (!a->seated)
+		alone_sit(a);
+	rc = job_copy(&a->run->job, &why);
+	*ret_end = alone_rise(a, &why);
+	if (*ret_end == SEAT_HELD && alone_put_by(a, &why) < 0)
+		*ret_end = SEAT_KEPT;
+	if (rc < 0)
+		*err = why;
+	return rc;
+}
+
 int
 alone_copy(struct alone *a, struct err *err)
 {
 	for (;;) {
 		struct err why = { 0 };
+		enum seat_end end;
 
-		while (orders_held(a->orders))
+		while (orders_hold_account(a->orders, 0))
 			if (cancel_sleep(a->run->stop, LOOK_MS, err) < 0)
 				return -1;
-		if (!a->seated)
-			alone_sit(a);
 
-		int rc = job_copy(&a->run->job, &why);
+		int rc = alone_try(a, &end, &why);
 
-		if (alone_rise(a, &why) != SEAT_HELD) {
-			if (rc < 0)
-				*err = why;
-			return rc;
-		}
-		if (alone_put_by(a, err) < 0)
-			return -1;
+		if (end == SEAT_HELD)
+			continue;
+		if (rc < 0)
+			*err = why;
+		return rc;
 	}
+}
+
+int
+alone_pass(struct alone *a, struct err *err)
+{
+	enum seat_end ignored;
+
+	return alone_try(a, &ignored, err);
 }
 
 void

@@ -22,6 +22,8 @@ bool alone_begin(struct alone *a, struct run *r, const struct order_name *name);
 int alone_listen(struct alone *a, const char *dir, struct err *err) WARN_UNUSED;
 /* job_copy, as often as it takes. */
 int alone_copy(struct alone *a, struct err *err) WARN_UNUSED;
+/* The same once; ERR_INTERRUPTED also when the run is held. */
+int alone_pass(struct alone *a, struct err *err) WARN_UNUSED;
 void alone_done(struct alone *a); /* before run_close */
 
 #endif

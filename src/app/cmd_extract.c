@@ -47,6 +47,15 @@ extract_watched(void *arg, size_t at)
 	return x->alone.lease.account;
 }
 
+static const char *
+extract_watched_login(void *arg, size_t at)
+{
+	const struct extract *x = arg;
+
+	(void)at;
+	return x->alone.name.login;
+}
+
 static int
 extract_watched_source(void *arg, size_t at, const struct job **ret, struct err *err)
 {
@@ -66,7 +75,8 @@ extract_watched_done(void *arg, size_t at)
 }
 
 static int
-extract_watched_pass(void *arg, size_t at, uint64_t *ret_came, struct err *err)
+extract_watched_pass(
+    void *arg, size_t at, struct cancel *stop, uint64_t *ret_came, struct err *err)
 {
 	struct extract *x = arg;
 	struct progress *p = &x->run.progress;
@@ -74,8 +84,9 @@ extract_watched_pass(void *arg, size_t at, uint64_t *ret_came, struct err *err)
 	int rc;
 
 	(void)at;
+	(void)stop; /* what is to end it ends the seat of its work as well */
 	progress_again(p);
-	rc = alone_copy(&x->alone, err);
+	rc = alone_pass(&x->alone, err);
 	*ret_came = atomic_load(&p->messages_new) - before;
 	return rc;
 }
@@ -84,18 +95,24 @@ static void
 extract_watched_lost(void *arg, size_t at, const struct err *why)
 {
 	struct extract *x = arg;
+	struct err ignored;
 
 	(void)at;
 	x->lost = *why;
+	if (why->kind == ERR_STOPPED)
+		(void)!state_account_end(x->run.state, &x->alone.lease, ACCOUNT_STOPPED, why->text,
+		    err_exit_code(ERR_INTERRUPTED), &ignored);
 }
 
 /* Until it ends; then all once more. */
 static int
 extract_watch(struct extract *x, struct err *err)
 {
-	static const struct watch_ops ops = { .account = extract_watched, .source = extract_watched_source,
-		.done = extract_watched_done, .pass = extract_watched_pass, .lost = extract_watched_lost };
-	struct watch w = { .ops = &ops, .arg = x, .o = x->run.o, .run = &x->run, .n = 1 };
+	static const struct watch_ops ops = { .account = extract_watched, .login = extract_watched_login,
+		.source = extract_watched_source, .done = extract_watched_done, .pass = extract_watched_pass,
+		.lost = extract_watched_lost };
+	struct watch w = { .ops = &ops, .arg = x, .o = x->run.o, .run = &x->run,
+		.orders = x->alone.orders, .n = 1 };
 
 	/* Its session is used up. */
 	sess_ahead_close(&x->run.job.ahead);

@@ -43,12 +43,13 @@ status_held(struct report *r, struct runner_said *said, struct err *err)
 	return 0;
 }
 
-/* One that has still to be worked on, and no wait of its own. */
+/* One that is watched or has still to be worked on, and no wait of its own. */
 static bool
-status_is_held(const struct account_rec *a, const struct runner_said *said)
+status_is_held(const struct account_rec *a, const struct runner_said *said, const char *watching)
 {
-	return said->held[0] != '\0' && (a->status == ACCOUNT_QUEUED || a->status == ACCOUNT_NEW ||
-					       (a->status == ACCOUNT_WAITING && a->retry_at_ms == 0));
+	return said->held[0] != '\0' &&
+	       (watching || a->status == ACCOUNT_QUEUED || a->status == ACCOUNT_NEW ||
+		   (a->status == ACCOUNT_WAITING && a->retry_at_ms == 0));
 }
 
 /* The process that runs the job watches this account; NULL: no. */
@@ -68,6 +69,7 @@ status_text(const struct account_rec *a, const struct tally *sum, const char *de
 {
 	char listed[HUMAN_MAX], stored[HUMAN_MAX], bytes[HUMAN_MAX];
 	uint64_t bad = tally_not_good(sum);
+	bool held = status_is_held(a, said, watching);
 
 	human_count(sum->listed, listed);
 	human_count(sum->verdicts[VERDICT_STORED], stored);
@@ -77,7 +79,7 @@ status_text(const struct account_rec *a, const struct tally *sum, const char *de
 		out_str(o, " to ");
 		out_visible(o, dest);
 	}
-	if (status_is_held(a, said)) {
+	if (held) {
 		out_str(o, ": ");
 		out_visible(o, said->held);
 	} else if (a->status == ACCOUNT_WAITING && a->retry_at_ms > 0) {
@@ -103,7 +105,7 @@ status_text(const struct account_rec *a, const struct tally *sum, const char *de
 		out_printf(o, ", %" PRIu64 " not good", bad);
 	if (a->warnings > 0)
 		out_printf(o, ", %" PRIu64 " warning%s", a->warnings, a->warnings == 1 ? "" : "s");
-	if (*a->error && !status_is_held(a, said)) {
+	if (*a->error && !held) {
 		out_str(o, ": ");
 		out_visible(o, a->error);
 	}
@@ -112,16 +114,17 @@ status_text(const struct account_rec *a, const struct tally *sum, const char *de
 
 static void
 status_json(const struct account_rec *a, const struct tally *sum, const char *dest,
-    const char *watching, struct out *o)
+    const struct runner_said *said, const char *watching, struct out *o)
 {
 	struct buf *b = &o->buf;
+	const char *now = watching && said->held[0] ? account_status_name(ACCOUNT_WAITING) : watching;
 	char at[ISO_MAX];
 
 	json_open(b, NULL);
 	json_put_text(b, "account", slice_str(a->name));
 	json_put_text(b, "dir", slice_str(a->dir));
 	json_put_str(b, "dest", dest);
-	json_put_str(b, "status", watching ? watching : account_status_name(a->status));
+	json_put_str(b, "status", now ? now : account_status_name(a->status));
 	json_put_str(b, "words", account_words(a, sum));
 	json_put_int(b, "folders", (int64_t)sum->folders);
 	json_put_int(b, "proved", (int64_t)sum->proved);
@@ -154,7 +157,7 @@ status_accounts(struct report *r, bool json, const struct runner_said *said, str
 		const char *watching = status_watching(r, &r->account[i], said->pid);
 
 		if (json)
-			status_json(&r->account[i], &r->sum[i], dest, watching, o);
+			status_json(&r->account[i], &r->sum[i], dest, said, watching, o);
 		else
 			status_text(&r->account[i], &r->sum[i], dest, said, watching, o);
 		arena_reset(&a);

@@ -24,7 +24,7 @@ struct control {
 	pthread_mutex_t mutex;
 	pthread_cond_t cond;
 	/* under the mutex */
-	bool done, resized, told, told_end, reopen;
+	bool done, resized, told, reopen;
 	struct cancel *soft;	/* what the first signal raises instead; NULL: nothing */
 	int stops;		/* signals that ask to end */
 	/* of the worker */
@@ -39,7 +39,6 @@ control_stop(struct control *c)
 {
 	if (c->soft && !cancel_raised(c->soft)) {
 		cancel_raise(c->soft);
-		c->told_end = true;
 		return;
 	}
 	if (++c->stops > 1)
@@ -237,14 +236,11 @@ control_wait(struct control *c)
 static void
 control_show(struct control *c)
 {
-	bool tell = c->stops > 0 && !c->told, resized = c->resized, reopen = c->reopen, end = c->told_end;
+	bool tell = c->stops > 0 && !c->told, resized = c->resized, reopen = c->reopen;
 
-	c->resized = c->reopen = c->told_end = false;
+	c->resized = c->reopen = false;
 	c->told |= tell;
 	pthread_mutex_unlock(&c->mutex);
-	if (end)
-		screen_say(c->screen,
-		    "imex: the watch ends, a last pass over all accounts follows; Ctrl-C interrupts it");
 	if (tell)
 		screen_say(c->screen,
 		    "imex: finishing the current batch; press Ctrl-C again to stop at once");

@@ -225,6 +225,8 @@ settle(struct walk *w, size_t at, int code, const struct err *why)
 	if (w->c->ops->waits)
 		w->c->ops->waits(w->c->arg, at, why, clock_wall_ms() + ms);
 	schedule_again(w->schedule, at, ms);
+	if (orders_dropped(w->orders, at))
+		schedule_hurry(w->schedule, at);
 	return 0;
 }
 
@@ -468,6 +470,14 @@ walk_account(void *arg, size_t at)
 	return w->attempt[at].refused ? 0 : w->c->ops->account(w->c->arg, at);
 }
 
+static const char *
+walk_login(void *arg, size_t at)
+{
+	const struct walk *w = arg;
+
+	return w->c->list->row[at].login;
+}
+
 static int
 walk_source(void *arg, size_t at, const struct job **ret, struct err *err)
 {
@@ -484,26 +494,21 @@ walk_source_done(void *arg, size_t at)
 	w->c->ops->done(w->c->arg, at);
 }
 
-/* A run that is paused waits here, too, and goes on afterwards. */
+/* One that is held is gone on with by a later pass. */
 static int
-walk_pass(void *arg, size_t at, uint64_t *ret_came, struct err *err)
+walk_pass(void *arg, size_t at, struct cancel *stop, uint64_t *ret_came, struct err *err)
 {
-	enum { LOOK_MS = 500 };
 	struct walk *w = arg;
 	const struct schedule_item *i = &w->item[at];
+	struct err why = { 0 };
 	enum seat_end end;
-	struct err why;
 
-	do {
-		while (orders_held(w->orders))
-			if (cancel_sleep(w->c->run->stop, LOOK_MS, err) < 0)
-				return -1;
-		why = (struct err){ 0 };
-		if (hosts_enter(w->hosts, i->host, i->n_hosts, w->c->run->stop, err) < 0)
-			return -1;
-		(void)copy_one(w, at, &end, &why);
-		*ret_came += w->c->ops->came(w->c->arg, at);
-	} while (end == SEAT_HELD);
+	if (hosts_enter(w->hosts, i->host, i->n_hosts, stop, err) < 0)
+		return -1;
+	(void)copy_one(w, at, &end, &why);
+	*ret_came += w->c->ops->came(w->c->arg, at);
+	if (end == SEAT_HELD)
+		w->c->ops->waits(w->c->arg, at, &why, 0);
 	if (why.kind == ERR_NONE)
 		return 0;
 	*err = why;
@@ -516,6 +521,8 @@ walk_lost(void *arg, size_t at, const struct err *why)
 	struct walk *w = arg;
 
 	w->attempt[at].refused |= why->kind == ERR_LOGIN;
+	if (why->kind == ERR_STOPPED)
+		w->c->ops->stopped(w->c->arg, at, why);
 }
 
 /* Nothing of what the accounts have come to counts any more. */
@@ -538,15 +545,16 @@ walk_again(struct walk *w)
 static void
 walk_watch(struct walk *w)
 {
-	static const struct watch_ops ops = { .account = walk_account, .source = walk_source,
+	static const struct watch_ops ops = { .account = walk_account, .login = walk_login, .source = walk_source,
 		.done = walk_source_done, .pass = walk_pass, .lost = walk_lost };
 	struct watch watch = { .ops = &ops, .arg = w, .o = w->c->o, .run = w->c->run,
-		.n = w->c->list->len, .hosts = w->hosts, .item = w->item };
+		.orders = w->orders, .n = w->c->list->len, .hosts = w->hosts, .item = w->item };
 
 	/* The hosts tell one schedule of their places. */
 	orders_schedule(w->orders, NULL);
 	schedule_free(w->schedule);
 	w->schedule = NULL;
+	orders_again(w->orders);
 	watch_run(&watch);
 	if (watch.ended.kind != ERR_NONE) {
 		w->c->ended = watch.ended;

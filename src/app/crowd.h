@@ -28,6 +28,8 @@ struct crowd_ops {
 	void (*done)(void *arg, size_t at);
 	uint64_t (*came)(void *arg, size_t at);
 	void (*again)(void *arg);
+	/* It was watched, and is not any more: the state is to tell that it was stopped. */
+	void (*stopped)(void *arg, size_t at, const struct err *why);
 	/* Of a job that is shared: whose is it? TAKEN_ENDED: by another process; its exit code, and *why
 	 * (zeroed) as of `work`. */
 	enum taken (*take)(void *arg, size_t at, int *ret_code, struct err *why);

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { SAMPLES_MAX = 1024, KEEP_MS = 60 * SEC };
+enum { SAMPLES_MAX = 1024, KEEP_MS = 60 * SEC, HELD_LOOK_MS = 500 };
 
 /* ---- what is told and kept ---- */
 
@@ -59,7 +59,7 @@ static void PRINTF_LIKE(5, 6)
 guard_event(const struct post *p, const struct guard *g, enum event_no no, enum event_level level,
     const char *fmt, ...)
 {
-	struct event e = { .no = no, .level = level, .account = g->job ? g->job->source.account : NULL };
+	struct event e = { .no = no, .level = level, .account = p->w->ops->login(p->w->arg, g->at) };
 	char text[ERR_TEXT_MAX + 200];
 	va_list ap;
 
@@ -103,7 +103,7 @@ guard_take_place(struct post *p, struct guard *g, bool *io_stay, struct err *err
 	if (hosts_closed(p->w->hosts, *host))
 		return err_set(err, ERR_LOGIN, "%s refuses logins", hosts_name(p->w->hosts, *host));
 	*io_stay = *io_stay && hosts_try_stay(p->w->hosts, *host);
-	if (!*io_stay && hosts_enter(p->w->hosts, host, 1, p->end, err) < 0)
+	if (!*io_stay && hosts_enter(p->w->hosts, host, 1, g->seat.stop, err) < 0)
 		return -1;
 	g->placed = true;
 	return 0;
@@ -140,7 +140,7 @@ guard_open(struct post *p, struct guard *g, bool *io_stay, struct err *err)
 		return -1;
 	if (guard_take_place(p, g, io_stay, err) < 0)
 		return -1;
-	rc = watching_open(&g->session, g->job, *io_stay, p->end, err);
+	rc = watching_open(&g->session, g->job, *io_stay, g->seat.stop, err);
 	guard_tell_login(p, g, rc, err);
 	if (rc < 0)
 		guard_leave_place(p, g);
@@ -150,17 +150,19 @@ guard_open(struct post *p, struct guard *g, bool *io_stay, struct err *err)
 /* ---- the pass ---- */
 
 static int
-pass_begin(struct post *p, struct err *err)
+pass_begin(struct post *p, struct guard *g, struct err *err)
 {
 	bool over;
 
+	cancel_watch(g->seat.stop, &p->mutex, &p->changed);
 	pthread_mutex_lock(&p->mutex);
-	while (p->passes >= p->w->o->jobs && !cancel_raised(p->end))
+	while (p->passes >= p->w->o->jobs && !cancel_raised(g->seat.stop))
 		pthread_cond_wait(&p->changed, &p->mutex);
-	over = cancel_raised(p->end);
+	over = cancel_raised(g->seat.stop);
 	p->passes += !over;
 	pthread_mutex_unlock(&p->mutex);
-	/* The last pass of all will do it. */
+	cancel_unwatch(g->seat.stop, &p->changed);
+	/* A later pass will do it, at the latest the last one of all. */
 	return over ? err_set(err, ERR_INTERRUPTED, "interrupted") : 0;
 }
 
@@ -196,11 +198,11 @@ guard_pass(struct post *p, struct guard *g, int64_t looked_ms, uint64_t *ret_cam
 	*ret_came = 0;
 	if (host != NULL && g->placed && hosts_full(p->w->hosts, *host, p->w->item[g->at].n_hosts))
 		guard_close(p, g);
-	if (pass_begin(p, err) < 0) {
+	if (pass_begin(p, g, err) < 0) {
 		g->mark.known = false;
 		return -1;
 	}
-	rc = p->w->ops->pass(p->w->arg, g->at, ret_came, err);
+	rc = p->w->ops->pass(p->w->arg, g->at, g->seat.stop, ret_came, err);
 	pass_end(p);
 	guard_stored(p, g, *ret_came);
 	if (rc < 0) {
@@ -239,6 +241,16 @@ post_end(struct post *p, const struct err *why)
 	cancel_raise(p->end);
 }
 
+static void
+guard_lost(struct post *p, struct guard *g, const struct err *why)
+{
+	guard_event(p, g, EV_WATCH_LOST, why->kind == ERR_STOPPED ? LEVEL_INFO : LEVEL_ERROR,
+	    "%s; the account is not watched any more", why->text);
+	g->lag.now = false;
+	guard_keep(p, g);
+	p->w->ops->lost(p->w->arg, g->at, why);
+}
+
 bool
 guard_failed(struct post *p, struct guard *g, const struct err *why, int64_t *ret_ms)
 {
@@ -247,9 +259,13 @@ guard_failed(struct post *p, struct guard *g, const struct err *why, int64_t *re
 	guard_close(p, g);
 	if (cancel_raised(p->end))
 		return false;
-	if (why->kind == ERR_LOGIN || why->kind == ERR_STOPPED) {
-		guard_event(p, g, EV_WATCH_LOST, LEVEL_ERROR, "%s; the account is not watched any more", why->text);
-		p->w->ops->lost(p->w->arg, g->at, why);
+	/* guard_sit tells whether it goes on. */
+	if (cancel_raised(g->seat.stop)) {
+		*ret_ms = 0;
+		return true;
+	}
+	if (why->kind == ERR_LOGIN) {
+		guard_lost(p, g, why);
 		return false;
 	}
 	if (failure_ends_all(why)) {
@@ -359,6 +375,53 @@ guard_make_room(struct post *p, struct guard *g)
 /* ---- begin and end ---- */
 
 void
+guard_rise(struct post *p, struct guard *g)
+{
+	struct err why = { 0 };
+
+	guard_close(p, g);
+	if (g->seated)
+		(void)orders_rise(p->w->orders, &g->seat, &why);
+	g->seated = false;
+}
+
+/* What was told before is found by the look that follows: nobody could copy it meanwhile. */
+static bool
+guard_await(struct post *p, struct guard *g)
+{
+	struct err ended;
+
+	g->told_ms = 0;
+	while (orders_hold_account(p->w->orders, g->at))
+		if (cancel_sleep(p->end, HELD_LOOK_MS, &ended) < 0)
+			return false;
+	return true;
+}
+
+bool
+guard_sit(struct post *p, struct guard *g)
+{
+	struct err why;
+	enum seat_end end;
+
+	for (;;) {
+		if (!g->seated)
+			orders_sit_watching(p->w->orders, &g->seat, g->at, p->end);
+		g->seated = true;
+		if (!cancel_raised(g->seat.stop))
+			return true;
+		guard_close(p, g);
+		(void)err_set(&why, ERR_INTERRUPTED, "interrupted");
+		end = orders_rise(p->w->orders, &g->seat, &why);
+		g->seated = false;
+		if (end == SEAT_STOPPED)
+			guard_lost(p, g, &why);
+		if (end != SEAT_HELD || !guard_await(p, g))
+			return false;
+	}
+}
+
+void
 guard_begin(struct post *p, struct guard *g)
 {
 	if (g->lag.now)
@@ -373,7 +436,7 @@ guard_end(struct post *p, struct guard *g)
 {
 	bool last;
 
-	guard_close(p, g);
+	guard_rise(p, g);
 	if (g->job != NULL)
 		p->w->ops->done(p->w->arg, g->at);
 	g->job = NULL;

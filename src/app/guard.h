@@ -14,6 +14,8 @@ struct guard {
 	size_t at;
 	int64_t account;
 	const struct job *job; /* NULL: its source is not open */
+	struct seat seat; /* of orders.h; all that is waited for ends with it */
+	bool seated;
 	struct watching *session;
 	bool placed; /* the session has its place */
 	struct watching_mark mark;
@@ -44,6 +46,11 @@ struct post {
 void post_end(struct post *p, const struct err *why);
 
 void guard_begin(struct post *p, struct guard *g);
+/* Before each turn: has it a seat that was not raised? What was is left, its connection closed, and while the run is
+ * held it waits here. False: the watch is over, or that of the account. */
+bool guard_sit(struct post *p, struct guard *g);
+/* It neither has nor makes a connection. */
+void guard_rise(struct post *p, struct guard *g);
 /* It is not watched any more; when none is, the watch is over. */
 void guard_end(struct post *p, struct guard *g);
 /* Look, and copy when something has changed. *io_stay: it keeps its connection when there is a place; *ret_again: look

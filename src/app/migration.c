@@ -409,6 +409,16 @@ migration_again(void *arg)
 	m->warnings = 0;
 }
 
+static void
+migration_stopped(void *arg, size_t at, const struct err *why)
+{
+	struct migration *m = arg;
+	struct err ignored;
+
+	(void)!state_account_end(m->run.state, &m->row[at].lease, ACCOUNT_STOPPED, why->text,
+	    err_exit_code(ERR_INTERRUPTED), &ignored);
+}
+
 /* ---- all of them ---- */
 
 /* Stopped in between, the next run goes on with the same files. */
@@ -508,6 +518,7 @@ migration_run(struct migration *m)
 		.done = migration_source_done,
 		.came = migration_came,
 		.again = migration_again,
+		.stopped = migration_stopped,
 		.take = migration_take,
 		.ended = migration_ended };
 

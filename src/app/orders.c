@@ -25,7 +25,7 @@ static const char words_stop[] = "stopped by imex job stop";
 static const char words_skip[] = "passed over, by imex job skip";
 
 struct orders {
-	pthread_mutex_t mutex;	/* why, dropped, ended, seats, rate_own */
+	pthread_mutex_t mutex;	/* why, dropped, ended, seats, rate_own, schedule, drops */
 	struct order_names accounts;
 	const char **dropped;	/* by account: why it is not worked on; NULL */
 	bool *ended;
@@ -36,6 +36,9 @@ struct orders {
 	void (*tell)(void *arg, const char *word, const char *text);
 	void *tell_arg;
 	enum waiting why;	/* WAITING_NOTHING: it is not held */
+	struct schedule *schedule;
+	bool (*drops)(void *arg, size_t at);
+	void *drops_arg;
 	/* of the thread that ticks */
 	bool paused;
 	struct hours hours;
@@ -43,7 +46,6 @@ struct orders {
 	char until[8];		/* "20:00" */
 	struct cancel *stop;
 	struct progress_all *all;
-	struct schedule *schedule;
 	struct order_desk *desk;
 	struct state *state;
 	struct evlog *log;
@@ -60,18 +62,36 @@ seat_end(struct seat *s, enum seat_end end, const char *words)
 	cancel_raise_because(s->stop, words);
 }
 
+/* Mutex held. */
+static void
+seat_add(struct orders *o, struct seat *s)
+{
+	s->next = o->seat;
+	o->seat = s;
+	if (o->dropped[s->at])
+		seat_end(s, SEAT_STOPPED, o->dropped[s->at]);
+	else if (o->why != WAITING_NOTHING)
+		seat_end(s, SEAT_HELD, o->why == WAITING_PAUSED ? words_paused : words_hours);
+}
+
 void
 orders_sit(struct orders *o, struct seat *s, size_t at)
 {
-	*s = (struct seat){ .at = at, .stop = cancel_new_below(o->stop), .rate = o->rate };
+	*s = (struct seat){
+		.at = at, .stop = cancel_new_below(o->stop), .rate = o->rate, .above = o->stop
+	};
 	pthread_mutex_lock(&o->mutex);
 	s->rate_own = rate_new(o->octets_own);
-	s->next = o->seat;
-	o->seat = s;
-	if (o->dropped[at])
-		seat_end(s, SEAT_STOPPED, o->dropped[at]);
-	else if (o->why != WAITING_NOTHING)
-		seat_end(s, SEAT_HELD, o->why == WAITING_PAUSED ? words_paused : words_hours);
+	seat_add(o, s);
+	pthread_mutex_unlock(&o->mutex);
+}
+
+void
+orders_sit_watching(struct orders *o, struct seat *s, size_t at, struct cancel *above)
+{
+	*s = (struct seat){ .at = at, .stop = cancel_new_below(above), .above = above };
+	pthread_mutex_lock(&o->mutex);
+	seat_add(o, s);
 	pthread_mutex_unlock(&o->mutex);
 }
 
@@ -88,7 +108,7 @@ orders_rise(struct orders *o, struct seat *s, struct err *err)
 	/* Stopped while it was coming to a pause. */
 	end = s->end == SEAT_HELD && o->dropped[s->at] ? SEAT_STOPPED : s->end;
 	pthread_mutex_unlock(&o->mutex);
-	if (err->kind != ERR_INTERRUPTED || cancel_raised(o->stop))
+	if (err->kind != ERR_INTERRUPTED || cancel_raised(s->above))
 		end = SEAT_KEPT;
 	if (end == SEAT_STOPPED)
 		(void)err_set(err, ERR_STOPPED, "%s", o->dropped[s->at]);
@@ -106,12 +126,38 @@ orders_ended(struct orders *o, size_t at)
 }
 
 bool
-orders_held(struct orders *o)
+orders_hold_account(struct orders *o, size_t at)
 {
 	pthread_mutex_lock(&o->mutex);
-	bool held = o->why != WAITING_NOTHING && (o->accounts.n != 1 || !o->dropped[0]);
+	bool held = o->why != WAITING_NOTHING && !o->dropped[at];
 	pthread_mutex_unlock(&o->mutex);
 	return held;
+}
+
+bool
+orders_dropped(struct orders *o, size_t at)
+{
+	pthread_mutex_lock(&o->mutex);
+	bool dropped = o->dropped[at] != NULL;
+	pthread_mutex_unlock(&o->mutex);
+	return dropped;
+}
+
+void
+orders_again(struct orders *o)
+{
+	pthread_mutex_lock(&o->mutex);
+	memset(o->ended, 0, o->n * sizeof(*o->ended));
+	pthread_mutex_unlock(&o->mutex);
+}
+
+void
+orders_drops(struct orders *o, bool (*told)(void *arg, size_t at), void *arg)
+{
+	pthread_mutex_lock(&o->mutex);
+	o->drops = told;
+	o->drops_arg = arg;
+	pthread_mutex_unlock(&o->mutex);
 }
 
 /* ---- held, or not ---- */
@@ -179,10 +225,10 @@ orders_hold(struct orders *o, enum waiting why)
 	o->why = why;
 	for (struct seat *s = o->seat; s && why != WAITING_NOTHING; s = s->next)
 		seat_end(s, SEAT_HELD, words);
-	pthread_mutex_unlock(&o->mutex);
-	atomic_store(&o->all->held, (int)why);
 	if (o->schedule)
 		schedule_hold(o->schedule, why != WAITING_NOTHING);
+	pthread_mutex_unlock(&o->mutex);
+	atomic_store(&o->all->held, (int)why);
 }
 
 /* Looked at by wall time each second: clocks may be changed. */
@@ -205,9 +251,11 @@ orders_settle(struct orders *o)
 void
 orders_schedule(struct orders *o, struct schedule *s)
 {
+	pthread_mutex_lock(&o->mutex);
 	o->schedule = s;
 	if (s)
 		schedule_hold(s, o->why != WAITING_NOTHING);
+	pthread_mutex_unlock(&o->mutex);
 }
 
 struct orders *
@@ -366,15 +414,35 @@ order_rate_own(struct orders *o, const char *text, struct order_answer *a)
 	pthread_mutex_lock(&o->mutex);
 	o->octets_own = octets;
 	for (struct seat *s = o->seat; s; s = s->next)
-		rate_set(s->rate_own, octets);
+		if (s->rate_own)
+			rate_set(s->rate_own, octets);
 	pthread_mutex_unlock(&o->mutex);
+}
+
+/* Mutex held. Is it about to end now? */
+static bool
+drop_one(struct orders *o, size_t at, const char *words)
+{
+	bool sits = false;
+
+	if (!o->dropped[at])
+		o->dropped[at] = words;
+	for (struct seat *s = o->seat; s; s = s->next) {
+		if (s->at != at)
+			continue;
+		seat_end(s, SEAT_STOPPED, words);
+		sits = true;
+	}
+	if (o->schedule)
+		schedule_hurry(o->schedule, at);
+	return (o->drops && o->drops(o->drops_arg, at)) || sits;
 }
 
 static void
 order_drop(struct orders *o, const char *text, const char *words, struct order_answer *a)
 {
 	char name[ORDER_NAME_MAX];
-	bool sits = false, ended;
+	bool sits, ended;
 	size_t at = 0;
 
 	if (!order_names_find(&o->accounts, text, &at, a))
@@ -382,17 +450,8 @@ order_drop(struct orders *o, const char *text, const char *words, struct order_a
 	order_name_text(&o->accounts.name[at], false, name);
 	pthread_mutex_lock(&o->mutex);
 	ended = o->ended[at];
-	if (!ended && !o->dropped[at])
-		o->dropped[at] = words;
-	for (struct seat *s = o->seat; s && !ended; s = s->next) {
-		if (s->at != at)
-			continue;
-		seat_end(s, SEAT_STOPPED, words);
-		sits = true;
-	}
+	sits = !ended && drop_one(o, at, words);
 	pthread_mutex_unlock(&o->mutex);
-	if (o->schedule && !ended)
-		schedule_hurry(o->schedule, at);
 	a->code = ended ? EXIT_NONE : 0;
 	snprintf(a->text, sizeof(a->text), ended  ? "'%.400s' has come to its end already"
 					   : sits ? "'%.400s' is being stopped"
@@ -437,7 +496,7 @@ show_accounts(struct orders *o, struct buf *b)
 
 	pthread_mutex_lock(&o->mutex);
 	for (const struct seat *s = o->seat; s; s = s->next)
-		at_work++;
+		at_work += s->rate != NULL;
 	for (size_t i = 0; i < o->accounts.n; i++)
 		ended += o->ended[i];
 	json_put_int(b, "accounts", (int64_t)o->accounts.n);

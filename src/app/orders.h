@@ -5,7 +5,8 @@
  * end one account, is to raise it: the account comes to its end as after Ctrl-C, between messages,
  * with all that it brought durable and its connections closed, and later goes on as a further run
  * would. So there is one way to stop, used every day, and none to stand still with a session that a
- * server closes after half an hour.
+ * server closes after half an hour. An account that is being watched has a seat, too, as long as it may
+ * have a connection.
  *
  * orders_tick is called by the thread that draws; seats by any. */
 #ifndef APP_ORDERS_H
@@ -38,8 +39,14 @@ void orders_split(struct orders *o, unsigned processes);
 /* It gives out nothing while the run is held. NULL: none any more. */
 void orders_schedule(struct orders *o, struct schedule *s);
 void orders_tick(void *orders);
-/* Is the run paused, or outside of --hours? Of a single account: one that is to end is not held. */
-bool orders_held(struct orders *o);
+/* Has the account to wait, since the run is paused or outside of --hours? One that is to end has not. */
+bool orders_hold_account(struct orders *o, size_t at);
+/* Is it to end? Asked when it was laid aside: told before that, nobody hurried it. */
+bool orders_dropped(struct orders *o, size_t at);
+/* All accounts are gone through once more: none has come to its end. */
+void orders_again(struct orders *o);
+/* Told of each account that is to end: true, it is about to. It asks orders nothing. NULL: nobody is told. */
+void orders_drops(struct orders *o, bool (*told)(void *arg, size_t at), void *arg);
 
 enum seat_end {
 	SEAT_KEPT,	/* it came to its end by itself */
@@ -50,13 +57,16 @@ enum seat_end {
 struct seat {
 	size_t at;
 	struct cancel *stop;
-	struct rate *rate, *rate_own;
+	struct rate *rate, *rate_own;	/* NULL of one that is watched */
 	enum seat_end end;
+	struct cancel *above;
 	struct seat *next;
 };
 
 /* Its cancel is raised already when the run is held or the account is not to be worked on. */
 void orders_sit(struct orders *o, struct seat *s, size_t at);
+/* The same for one that is watched, and so not at work; its cancel is below `above`, as that is below the run's. */
+void orders_sit_watching(struct orders *o, struct seat *s, size_t at, struct cancel *above);
 /* Why it was ended, if that is why *err, the error of its work, is ERR_INTERRUPTED: then of SEAT_STOPPED
  * *err becomes ERR_STOPPED. */
 enum seat_end orders_rise(struct orders *o, struct seat *s, struct err *err);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "app/guard.h"
+#include "app/hours.h"
 #include "app/out.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -11,6 +12,15 @@
 enum { TICK_MS = SEC };
 
 /* ---- those that stay ---- */
+
+/* Nothing is waited for when the seat is raised. */
+static void
+guard_sleep(const struct guard *g, int64_t ms)
+{
+	struct err ended;
+
+	(void)!cancel_sleep(g->seat.stop, ms, &ended);
+}
 
 static bool
 guard_stay(struct post *p, struct guard *g)
@@ -21,18 +31,20 @@ guard_stay(struct post *p, struct guard *g)
 
 	if (!guard_turn(p, g, &stay, &again, &ms))
 		return false;
-	if (g->session == NULL)
-		return again || cancel_sleep(p->end, ms, &why) == 0;
-	if (cancel_sleep(p->end, guard_alarm_delay(p, g), &why) < 0)
-		return false;
+	if (g->session == NULL) {
+		guard_sleep(g, again ? 0 : ms);
+		return true;
+	}
+	guard_sleep(g, guard_alarm_delay(p, g));
 	if (again)
 		return true;
 	guard_make_room(p, g);
 	if (g->session == NULL || guard_listen(p, g, &why))
-		return !cancel_raised(p->end);
+		return true;
 	if (!guard_failed(p, g, &why, &ms))
 		return false;
-	return cancel_sleep(p->end, ms, &why) == 0;
+	guard_sleep(g, ms);
+	return true;
 }
 
 struct stay {
@@ -47,7 +59,7 @@ stay_thread(void *arg)
 	struct stay *s = arg;
 
 	guard_begin(s->post, s->guard);
-	while (!cancel_raised(s->post->end) && guard_stay(s->post, s->guard))
+	while (guard_sit(s->post, s->guard) && guard_stay(s->post, s->guard))
 		;
 	guard_end(s->post, s->guard);
 	return NULL;
@@ -72,7 +84,14 @@ poll_turn(struct post *p, struct guard *g, int64_t *ret_ms)
 	bool stay = false, again, goes_on;
 
 	guard_begin(p, g);
-	goes_on = guard_turn(p, g, &stay, &again, ret_ms);
+	/* Its next look is at its time, or when it is to end. */
+	if (orders_hold_account(p->w->orders, g->at)) {
+		*ret_ms = p->w->o->watch_poll_ms;
+		return true;
+	}
+	goes_on = guard_sit(p, g) && guard_turn(p, g, &stay, &again, ret_ms);
+	if (goes_on)
+		guard_rise(p, g);
 	/* Thousands of them have neither connection nor password in memory. */
 	if (goes_on && g->job != NULL) {
 		p->w->ops->done(p->w->arg, g->at);
@@ -96,12 +115,29 @@ poll_thread(void *arg)
 			give_back_places(p, g);
 		if (poll_turn(p, g, &ms)) {
 			schedule_again(p->polled, i, ms);
+			if (orders_dropped(p->w->orders, g->at))
+				schedule_hurry(p->polled, i);
 			continue;
 		}
 		guard_end(p, g);
 		schedule_done(p->polled, i);
 	}
 	return NULL;
+}
+
+/* One that is to end takes its turn now. */
+static bool
+polled_hurry(void *arg, size_t at)
+{
+	struct post *p = arg;
+
+	for (size_t i = p->n_stay; i < p->n_guards; i++) {
+		if (p->guard[i].at != at)
+			continue;
+		schedule_hurry(p->polled, i - p->n_stay);
+		return true;
+	}
+	return false;
 }
 
 static void
@@ -113,6 +149,7 @@ polled_new(struct post *p)
 	for (size_t i = 0; i < n; i++)
 		item[i] = p->w->item[p->guard[p->n_stay + i].at];
 	p->polled = schedule_new(item, n, SCHEDULE_LIST, n, p->w->hosts, p->end);
+	orders_drops(p->w->orders, polled_hurry, p);
 	free(item);
 }
 
@@ -140,8 +177,9 @@ post_init(struct post *p, struct watch *w)
 static void
 post_done(struct post *p)
 {
+	orders_drops(p->w->orders, NULL, NULL);
 	for (size_t i = 0; i < p->n_guards; i++) {
-		if (p->guard[i].lag.since_ms > 0) {
+		if (p->guard[i].lag.now) {
 			p->guard[i].lag.now = false;
 			guard_keep(p, &p->guard[i]);
 		}
@@ -178,25 +216,63 @@ post_say(const struct post *p)
 	screen_show(r->screen);
 }
 
+/* Nothing may be contacted now, but for accounts that are to end anyway. */
+static bool
+post_held(const struct post *p)
+{
+	for (size_t i = 0; i < p->w->n; i++)
+		if (orders_hold_account(p->w->orders, i))
+			return true;
+	return false;
+}
+
+/* What forbids a last pass is told by what it makes of the run. */
+static void
+post_say_end(const struct post *p, bool in_time)
+{
+	struct event e = { .no = EV_WATCH_ENDS, .level = LEVEL_INFO };
+	const char *why = in_time ? ", as --until says" : "";
+
+	if (p->w->ended.kind != ERR_NONE || cancel_raised(p->w->run->stop)) {
+		evlog_put(p->w->run->log, &e, "the watch ends%s", why);
+		return;
+	}
+	evlog_put(p->w->run->log, &e, "the watch ends%s; a last pass over all accounts follows", why);
+	if (p->w->o->quiet)
+		return;
+	screen_hide(p->w->run->screen);
+	fprintf(stderr, "imex: the watch ends%s; a last pass over all accounts follows; Ctrl-C interrupts it\n", why);
+	screen_show(p->w->run->screen);
+}
+
+/* Also by a signal, or by what ends all. */
+static void
+post_end_held(struct post *p)
+{
+	struct watch *w = p->w;
+	bool held = post_held(p);
+
+	pthread_mutex_lock(&p->mutex);
+	if (w->ended.kind == ERR_NONE && !cancel_raised(w->run->stop) && held)
+		(void)err_set(&w->ended, ERR_INTERRUPTED,
+		    "the watch has ended while the run was held (paused, or outside of --hours), so without a last "
+		    "pass: what nobody copied yet the same command copies later");
+	pthread_mutex_unlock(&p->mutex);
+}
+
 /* The wall clock may be set: so it is asked again and again. */
 static void
 post_wait(struct post *p)
 {
 	const struct when *until = &p->w->o->until;
 	int64_t until_s = until->given ? when_next(until, clock_wall_ms() / SEC) : INT64_MAX;
-	struct event e = { .no = EV_WATCH_ENDS, .level = LEVEL_INFO };
 	struct err ended;
 	bool in_time = false;
 
 	while (!in_time && cancel_sleep(p->end, TICK_MS, &ended) == 0)
 		in_time = clock_wall_ms() / SEC >= until_s;
-	evlog_put(p->w->run->log, &e, "the watch ends%s; a last pass over all accounts follows",
-	    in_time ? ", as --until says" : "");
-	if (in_time && !p->w->o->quiet) {
-		screen_hide(p->w->run->screen);
-		fprintf(stderr, "imex: it is the time of --until: a last pass over all accounts follows\n");
-		screen_show(p->w->run->screen);
-	}
+	post_end_held(p);
+	post_say_end(p, in_time);
 	cancel_raise(p->end);
 }
 
@@ -254,6 +330,23 @@ watch_run(struct watch *w)
 	post_done(&p);
 }
 
+/* The last pass is to be within the hours, too. */
+static int
+watch_fit_until(const struct options *o, struct err *err)
+{
+	int64_t now_s = clock_wall_ms() / SEC, until_s = when_next(&o->until, now_s);
+	struct hours hours = { 0 };
+
+	if (until_s <= now_s)
+		return err_set(err, ERR_USAGE, "--until names a time that is over");
+	if (o->hours != NULL && hours_parse(o->hours, &hours) && !hours_open(&hours, until_s * SEC))
+		return err_set(err, ERR_USAGE,
+		    "--until names a time outside of --hours %s: then there could be no last pass; one "
+		    "before their end is needed",
+		    o->hours);
+	return 0;
+}
+
 int
 watch_fit(const struct options *o, struct err *err)
 {
@@ -264,9 +357,5 @@ watch_fit(const struct options *o, struct err *err)
 	if (o->command->bit == CMD_EXTRACT && o->format == FORMAT_EXCHANGE)
 		return err_set(err, ERR_USAGE,
 		    "--watch does not go with --format exchange, whose set is closed at the end of a run");
-	if (o->hours)
-		return err_set(err, ERR_USAGE, "--watch does not go with --hours: it stays connected");
-	if (o->until.given && when_next(&o->until, clock_wall_ms() / SEC) <= clock_wall_ms() / SEC)
-		return err_set(err, ERR_USAGE, "--until names a time that is over");
-	return 0;
+	return o->until.given ? watch_fit_until(o, err) : 0;
 }

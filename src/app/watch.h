@@ -7,22 +7,28 @@
  * since the account's run is caught up with.
  *
  * A connection that is lost is made again, later each time. A server that tells of changes that are none is listened
- * to later each time, too. A refused login is the end of an account's watch. */
+ * to later each time, too. A refused login is the end of an account's watch, and so is imex job stop or skip.
+ *
+ * While the run is held (orders.h) no account has a connection; when it goes on they look again. A watch that ends
+ * then has no last pass, since nothing may be contacted. */
 #ifndef APP_WATCH_H
 #define APP_WATCH_H
 
+#include "app/orders.h"
 #include "app/run.h"
 #include "engine/schedule.h"
 
 struct watch_ops {
 	/* Is it to be watched, and as which account of the state? 0: no. */
 	int64_t (*account)(void *arg, size_t at);
+	const char *(*login)(void *arg, size_t at); /* for events */
 	/* Where its mail comes from; *ret is good until `done`. */
 	int (*source)(void *arg, size_t at, const struct job **ret, struct err *err);
 	void (*done)(void *arg, size_t at);
-	/* Copy what is missing; *ret_came: messages stored by that, also after a failure. */
-	int (*pass)(void *arg, size_t at, uint64_t *ret_came, struct err *err);
-	/* Its login was refused: it is not watched any more. */
+	/* Copy what is missing; *ret_came: messages stored by that, also after a failure. It waits for nothing when
+	 * `stop` is raised. ERR_INTERRUPTED also when the run is held. */
+	int (*pass)(void *arg, size_t at, struct cancel *stop, uint64_t *ret_came, struct err *err);
+	/* Its login was refused, or it was stopped (ERR_STOPPED): it is not watched any more. */
 	void (*lost)(void *arg, size_t at, const struct err *why);
 };
 
@@ -31,6 +37,7 @@ struct watch {
 	void *arg;
 	const struct options *o;
 	struct run *run;
+	struct orders *orders;
 	size_t n; /* accounts */
 	/* NULL, or the limits of the servers, and those of each account. */
 	struct hosts *hosts;

@@ -524,7 +524,8 @@ open_folder(struct lane *l, struct err *err)
 
 	bool known_well = lane_since(l, f, known, &l->since);
 
-	if (l->source_ops->enter(l->source, f, known_well ? &l->since : NULL, &l->head, err) < 0)
+	if (l->source_ops->enter(l->source, f, known_well ? &l->since : NULL, &l->head, err) < 0 ||
+	    lane_search_taken(l, err) < 0)
 		return -1;
 	if (count_validity(l, l->plan, l->head.uidvalidity, err) < 0)
 		return -1;

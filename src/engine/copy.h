@@ -32,6 +32,7 @@ struct shared {
 	struct server_facts facts;
 	const char *host_port;
 	bool settled; /* the first lane has ended */
+	bool search_taken; /* the server has answered --search with OK, now or in an earlier run */
 	struct pool *pool; /* there are several lanes; NULL: one */
 	/* forecast.h */
 	struct room *quota; /* what that of the destination leaves; NULL: no limit is known */
@@ -234,6 +235,10 @@ void lane_take_id(struct lane *l);
 bool lane_unchanged(
     const struct lane *l, const struct folder *f, const struct folder_rec *r);
 int lane_carry_over(struct lane *l, const struct folder_rec *known, struct err *err) WARN_UNUSED;
+
+/* searched.c: must no folder be entered just to ask --search? And: the open folder was asked, with success. */
+bool lane_search_settled(const struct lane *l);
+int lane_search_taken(struct lane *l, struct err *err) WARN_UNUSED;
 
 /* placing.c: messages whose end is known later, from the sink */
 bool lane_intends(const struct lane *l);

@@ -480,7 +480,7 @@ job_copy(const struct job *job, struct err *err)
 	buf_init(&r.no_folder, NO_FOLDER_MAX);
 	if (claim(&r, err) < 0 ||
 	    (job->from == NULL &&
-		state_server_get(job->state, host_port, &r.shared.facts, err) < 0))
+		(state_server_get(job->state, host_port, &r.shared.facts, err) < 0 || run_search(&r, err) < 0)))
 		goto out;
 	evlog_put(job->log, &e, "%s", job->dir);
 	rc = copy_claimed(&r, &u, err);

@@ -152,7 +152,8 @@ lane_all_good(const struct folder_rec *r)
 }
 
 /* Nothing to do by the counts alone (rules.md 1.6): the same UIDVALIDITY, UIDNEXT, MESSAGES and
- * HIGHESTMODSEQ. Messages that a selection left out are looked at again: this one may be wider. */
+ * HIGHESTMODSEQ. Messages that a selection left out are looked at again: this one may be wider; and a folder is,
+ * when nobody has asked the server for what is to be searched. */
 bool
 lane_unchanged(const struct lane *l, const struct folder *f, const struct folder_rec *r)
 {
@@ -163,7 +164,7 @@ lane_unchanged(const struct lane *l, const struct folder *f, const struct folder
 	       c->uidvalidity != 0 &&
 	       c->uidvalidity == r->uidvalidity && c->uidnext != 0 && c->uidnext == r->uidnext &&
 	       c->messages == r->messages && c->highestmodseq != 0 &&
-	       c->highestmodseq == r->highestmodseq &&
+	       c->highestmodseq == r->highestmodseq && (c->messages == 0 || lane_search_settled(l)) &&
 	       (l->sink_ops->holds == NULL || l->sink_ops->holds(l->sink, r));
 }
 

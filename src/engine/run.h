@@ -64,6 +64,10 @@ int runner_reconnect(struct runner *u, struct err *why) WARN_UNUSED;
  * to do. -1: the account cannot go on. */
 int runner_help(struct runner *u, struct err *err) WARN_UNUSED;
 
+/* ---- searched.c ---- */
+/* Has the server taken the search of the selection in an earlier run? */
+int run_search(struct run *r, struct err *err) WARN_UNUSED;
+
 /* ---- lanes.c ---- */
 int runner_make_lane(struct runner *u, struct err *err) WARN_UNUSED;
 /* All folders of the plan, by as many connections as pay. */

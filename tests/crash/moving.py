@@ -21,7 +21,7 @@ from into import CAPS, DEST_PASSWORD, WORDS, Move, can, without
 from lab import TIME_LIMIT, Done
 from model import PASSWORD, Server
 from plan import each
-from store import Store, fill
+from store import Store, fill, imap_date
 from target import Target
 
 LAZY = 1.2
@@ -31,6 +31,7 @@ KILLS = int(os.environ.get("CRASH_KILLS", "12"))        # random ones
 POINTS = int(os.environ.get("CRASH_POINTS", "16"))      # places of each other test
 TURNS = "kill-before", "kill-half", "kill-after"
 SENDS = shim.SEND, shim.SYNC, shim.SYNC_ALL
+SHARED = "--connections", "4"
 
 
 def one():
@@ -47,6 +48,16 @@ def many():
     return mailbox(70, 15, 4)
 
 
+def large():
+    """One folder that several connections read (engine/pool.h), with messages of any size between small ones."""
+    store = mailbox(70)
+    big = b"From: a@example.org\r\nSubject: big\r\n\r\n" + b"0123456789 abcdefghijklmnopqrstuvwxyz\r\n" * 9000
+    for number, size in enumerate((len(big), 40000, 300)):
+        store["INBOX"].add(big[:size] + b"%d\r\n" % number, ("\\Seen",), imap_date(1000000000 + number, 0))
+        fill(store["INBOX"], 40, f"more {number}")
+    return store
+
+
 def mailbox(*counts):
     store = Store()
     for number, count in enumerate(counts):
@@ -57,8 +68,8 @@ def mailbox(*counts):
 class Site(Move):
     """A destination and a job of its own; the source is shared."""
 
-    def __init__(self, t, source, place, caps=CAPS, eager=False):
-        self.t, self.source = t, source
+    def __init__(self, t, source, place, caps=CAPS, eager=False, more=()):
+        self.t, self.source, self.more = t, source, more
         self.dest = Target(Store(), tls=None, password=DEST_PASSWORD, caps=caps, lazy=LAZY,
                            eager=eager)
         self.dest.start()
@@ -73,7 +84,7 @@ class Site(Move):
         return server.url().replace(str(server.port), str(self.ports.get(server, server.port)))
 
     def words(self):
-        return ["migrate", self.url(self.source), self.url(self.dest), "--job", self.job, *WORDS]
+        return ["migrate", self.url(self.source), self.url(self.dest), "--job", self.job, *WORDS, *self.more]
 
     def popen(self, **how):
         env = {"PATH": os.environ["PATH"], "HOME": self.place, "LANG": "C.UTF-8", "TZ": "UTC",
@@ -164,10 +175,10 @@ class Tally:
 class Ground:
     """One source for all sites of a test."""
 
-    def __init__(self, t, make, caps=CAPS, eager=False):
+    def __init__(self, t, make, caps=CAPS, eager=False, more=()):
         if not can("migrate"):
             t.skip("imex has no command migrate")
-        self.t, self.caps, self.eager = t, caps, eager
+        self.t, self.caps, self.eager, self.more = t, caps, eager, more
         self.place = t.tmpdir("moving")
         self.source = Server(make(), tls=None, user="alice")
         self.source.start()
@@ -179,7 +190,7 @@ class Ground:
     def site(self):
         self._number += 1
         return Site(self.t, self.source, os.path.join(self.place, str(self._number)), self.caps,
-                    self.eager)
+                    self.eager, self.more)
 
     def undisturbed(self, **how):
         """(seconds, calls) of a move that nothing disturbs."""
@@ -191,7 +202,14 @@ class Ground:
                     site.dest.transcript.text()[-4000:])
         self.t.must(site.counts(exact=True) == ([], []), "and moves all of it", site.counts(exact=True))
         site.close()
+        if self.more:
+            self.t.must(self.readers() > 1, "several connections have read the folder", self.readers())
         return seconds, done.calls
+
+    def readers(self):
+        """Connections of all runs so far that have asked the source for bodies."""
+        return len({e.connection for e in list(self.source.transcript.entries)
+                    if e.direction == "C" and re.search(rb" UID FETCH .*BODY", e.data)})
 
     def all(self, work, points):
         """work(site, point) for each point, several at the same time."""
@@ -223,10 +241,10 @@ def killing_places(calls, kind):
     return list(dict.fromkeys(places))
 
 
-def killed_at_calls(make, caps, eager=False):
+def killed_at_calls(make, caps, eager=False, more=()):
     """At each call that sends or syncs: before it, in the middle, behind it."""
     def test(t):
-        ground = Ground(t, make, caps, eager)
+        ground = Ground(t, make, caps, eager, more)
         _, calls = ground.undisturbed(do="count", data=True)
         calls = [c for c in calls if c.op in SENDS]
         total = len(calls)
@@ -297,27 +315,29 @@ def killed_when_renumbered(t):
     t.ok(tally.kills >= len(points) * 0.7 > 2, "it was killed", tally)
 
 
-def killed_at_random(t):
+def killed_at_random(make, caps, more=()):
     """CRASH_KILLS times, some of them several times in a row."""
-    ground = Ground(t, many)
-    usual, _ = ground.undisturbed()
-    rng = random.Random(int(os.environ.get("CRASH_SEED", "3")))
-    plans = []
-    while sum(map(len, plans)) < KILLS:
-        plans.append([rng.random() * usual for _ in range(rng.choice((1, 1, 2, 3)))])
+    def test(t):
+        ground = Ground(t, make, caps, more=more)
+        usual, _ = ground.undisturbed()
+        rng = random.Random(int(os.environ.get("CRASH_SEED", "3")))
+        plans = []
+        while sum(map(len, plans)) < KILLS:
+            plans.append([rng.random() * usual for _ in range(rng.choice((1, 1, 2, 3)))])
 
-    def work(site, plan):
-        for seconds in plan:
-            site.run(kill_after=seconds)
-        site.judge(ground.tally, f"killed after {[round(s, 3) for s in plan]} s")
-    ground.all(work, plans)
-    t.ok(ground.tally.kills >= KILLS // 2, "it was killed", ground.tally)
+        def work(site, plan):
+            for seconds in plan:
+                site.run(kill_after=seconds)
+            site.judge(ground.tally, f"killed after {[round(s, 3) for s in plan]} s")
+        ground.all(work, plans)
+        t.ok(ground.tally.kills >= KILLS // 2, "it was killed", ground.tally)
+    return test
 
 
-def cut(side, way, make, caps, eager=False):
+def cut(side, way, make, caps, eager=False, more=()):
     """The stream ends behind each line, and at four places of each literal."""
     def test(t):
-        ground = Ground(t, make, caps, eager)
+        ground = Ground(t, make, caps, eager, more)
 
         def relayed(site, at):
             server = site.dest if side == "destination" else site.source
@@ -363,7 +383,7 @@ def tests():
                   killed_at_calls(many, without("UIDPLUS"))))
     found.append(("move: killed while the job is made", killed_at_the_start))
     found.append(("move: UIDVALIDITY of the source changes, killed", killed_when_renumbered))
-    found.append(("move: killed at random times", killed_at_random))
+    found.append(("move: killed at random times", killed_at_random(many, CAPS)))
     for side in ("source", "destination"):
         for way in (cutter.UP, cutter.DOWN):
             found.append((f"move: {side} cut off {way}", cut(side, way, many, CAPS)))
@@ -375,4 +395,9 @@ def tests():
     for way in (cutter.UP, cutter.DOWN):
         found.append((f"move: destination without UIDPLUS cut off {way}",
                       cut("destination", way, lambda: mailbox(5, 3), PLAIN)))
+    for caps, words in ((CAPS, "UIDPLUS"), (PLAIN, "no UIDPLUS")):
+        what = f"move: one folder, several connections, {words}"
+        found.append((f"{what}, killed where it sends or syncs", killed_at_calls(large, caps, more=SHARED)))
+        found.append((f"{what}, killed at random times", killed_at_random(large, caps, SHARED)))
+    found.append(("move: one folder, several connections, source cut off", cut("source", cutter.DOWN, large, CAPS, more=SHARED)))
     return found

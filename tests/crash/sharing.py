@@ -2,7 +2,7 @@
 connection had read it undisturbed."""
 
 import shim
-from forms import EML, MAILDIR, MBOX
+from forms import EML, EXCHANGE, MAILDIR, MBOX
 from kill import first_run, second_run, twice
 from lab import Lab
 from model import Server
@@ -96,7 +96,7 @@ def after_lines(t):
 
 def tests():
     found = []
-    for form, fs in ((MAILDIR, shim.EXT4), (EML, shim.OVERLAY), (MBOX, shim.EXT4)):
+    for form, fs in ((MAILDIR, shim.EXT4), (EML, shim.OVERLAY), (MBOX, shim.EXT4), (EXCHANGE, shim.EXT4)):
         words = f"{form}: one folder, several connections"
         found.append((f"{words}, first run", first_run(of(form), at(f"shared {form}"), fs)))
         found.append((f"{words}, second run", second_run(of(form), at(f"shared {form} 2"), fs, change)))

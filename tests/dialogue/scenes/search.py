@@ -3,6 +3,7 @@
 import json
 
 from scene import *
+from people import *
 
 
 def mailbox():
@@ -129,6 +130,58 @@ def scene_check(t):
     run = t.check(server, "--search", "FLAGGED", "--json")
     t.exits(run, 0, 1)
     t.equal(json.loads(run.out)["messages"], 2, "messages that would be copied")
+
+
+def looked_into(server, mark):
+    """Folders that were opened since then."""
+    return server.transcript.since(mark).count("EXAMINE")
+
+
+def settled_mailbox():
+    """Three folders, of which the first is empty; all is found by ALL."""
+    return sample(("Work", "Sent"), count=3)
+
+
+def scene_a_bad_key_is_found_where_nothing_is_new(t):
+    """One folder is asked; and when the server has taken the key, none is in later runs."""
+    server = t.server(settled_mailbox())
+    job, run = t.extract(server)
+    t.exits(run, 0)
+    for key, opened in ((None, 0), ("ALL", 1), ("ALL", 0), ("NOT DRAFT", 1), ("ALL", 0), ("NOT DRAFT", 0)):
+        mark = server.transcript.mark()
+        _, run = t.extract(server, *(["--search", key] if key else []), job=job)
+        t.exits(run, 0)
+        t.equal(looked_into(server, mark), opened, f"folders that were opened for {key}")
+    server.on(r"UID SEARCH RETURN \(ALL\) KEYWURD", "$TAG BAD Unknown key KEYWURD\r\n")
+    _, run = t.extract(server, "--search", "KEYWURD x", job=job)
+    t.exits(run, 2)
+    t.says(run, "the server refuses --search 'KEYWURD x'")
+    _, run = t.extract(server, "--search", "ALL", job=job)
+    t.exits(run, 0)
+    t.no_doubles(job)
+    mark = server.transcript.mark()
+    t.exits(t.extract(server, "--search", "ALL", job=job)[1], 0)
+    t.equal(looked_into(server, mark), 0, "folders that were opened when all was well again")
+
+
+def scene_nothing_but_empty_folders(t):
+    """There is nothing to be searched: they are not opened again and again for that."""
+    server = t.server(sample(("Work", "Sent"), count=0))
+    job, run = t.extract(server, "--search", "ALL")
+    t.exits(run, 0)
+    mark = server.transcript.mark()
+    t.exits(t.extract(server, "--search", "ALL", job=job)[1], 0)
+    t.equal(looked_into(server, mark), 0, "folders that were opened")
+
+
+def scene_one_account_asks_for_all(t):
+    server, job = t.serve(house(people("a", 2))), Job(t)
+    words = "extract", "--users", listed(t, server), "--to", job, *ONE, *t.options(server), "--jobs", "1"
+    t.exits(t.imex(*words, password=None), 0)
+    for opened in (1, 0):
+        mark = server.transcript.mark()
+        t.exits(t.imex(*words, "--search", "ALL", password=None), 0)
+        t.equal(looked_into(server, mark), opened, "folders that were opened")
 
 
 def scene_a_key_that_cannot_be_one(t):
