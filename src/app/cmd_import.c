@@ -1,5 +1,6 @@
 /* From files into a server; and, without one, a list of what the files hold. */
 #include <string.h>
+#include <unistd.h>
 
 #include "app/command.h"
 #include "app/destination.h"
@@ -122,6 +123,8 @@ cmd_import(struct options *o, struct err *err)
 		if (destination_import_dir(&o->arena, path, o->word[1], &dir, err) < 0)
 			return -1;
 	} else if (!dir) {
+		if (access(path, F_OK) < 0)
+			return err_set_sys(err, ERR_NO_INPUT, "'%s'", path);
 		return err_set(err, ERR_USAGE,
 		    "'%s' is no job directory of imex: give --job DIR2 for state and reports", path);
 	} else if (jobdir_apart(path, dir, "--job", err) < 0) {

@@ -176,6 +176,19 @@ lane_tell(struct lane *l, struct err *err)
 	return 0;
 }
 
+/* What a server makes of a date before 1970 is seen when it is read back. */
+static void
+bad_date(struct lane *l, const struct msg *m)
+{
+	lane_warn(l, EV_BAD_DATE, m->uid, "the internal date %s%s%s %s", m->raw_date ? "'" : "",
+	    m->raw_date	    ? m->raw_date
+	    : m->date.known ? "before 1970"
+			    : "is missing and",
+	    m->raw_date ? "'" : "",
+	    lane_intends(l) ? "cannot be given; the copy has that of its header, or the time it was stored"
+			    : "cannot be a file's date; the name begins with 0");
+}
+
 void
 lane_good(struct lane *l, const struct msg *m, enum verdict old)
 {
@@ -195,14 +208,8 @@ lane_good(struct lane *l, const struct msg *m, enum verdict old)
 		    "%s states %llu octets, the message has %llu; stored as it came",
 		    l->job->from != NULL ? "the sidecar" : "the server",
 		    (unsigned long long)m->size, (unsigned long long)m->wire_bytes);
-	if (!m->date.known || m->date.epoch < 0)
-		lane_warn(l, EV_BAD_DATE, m->uid,
-		    "the internal date %s%s%s cannot be a file's date; the name begins with 0",
-		    m->raw_date ? "'" : "",
-		    m->raw_date     ? m->raw_date
-		    : m->date.known ? "before 1970"
-				    : "is missing and",
-		    m->raw_date ? "'" : "");
+	if (lane_intends(l) ? !m->date.known : !m->date.known || m->date.epoch < 0)
+		bad_date(l, m);
 }
 
 void

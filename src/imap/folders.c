@@ -44,7 +44,7 @@ folder_list_find(struct folder_list *l, struct slice name)
 static int
 list_over(struct err *err)
 {
-	err_set(err, ERR_PROTOCOL, "the server lists more than %d folders, or longer names than fit",
+	err_set(err, ERR_PROTOCOL, "the server lists more than %d folders, or longer names than fit; imex takes no more",
 	    FOLDERS_MAX);
 	err->scope = SCOPE_ACCOUNT;
 	err->retry = RETRY_LATER;

@@ -200,6 +200,24 @@ look_for(struct placing *p, uint32_t *ret, struct err *err)
 	return dest_match(p->s, p->at, &id, ret, err);
 }
 
+/* The server said that it stored it: some servers show it a moment later. Where that was waited for in
+ * vain once it is not waited for again, until one is seen. */
+static int
+look_late(struct placing *p, uint32_t *ret, struct err *err)
+{
+	for (;;) {
+		if (look_for(p, ret, err) < 0)
+			return -1;
+		if (*ret != 0)
+			p->at->waited_ms = 0;
+		if (*ret != 0 || p->at->waited_ms >= LATE_MS)
+			return 0;
+		if (cancel_sleep(p->s->stop, LATE_LOOK_MS, err) < 0)
+			return -1;
+		p->at->waited_ms += LATE_LOOK_MS;
+	}
+}
+
 static int
 say_repaired(struct placing *p, const struct way *w, struct err *err)
 {
@@ -233,6 +251,14 @@ stored(struct placing *p, const struct way *w, uint32_t uid, struct err *err)
 	f->own = true;
 	if (dest_read_one(p->s, f, &p->g->arena, err) < 0)
 		return -1;
+	if (!f->there) {
+		uidset_remove(&p->at->claimed, uid);
+		if (look_late(p, &uid, err) < 0)
+			return -1;
+		f->msg.dest_uid = uid;
+		if (uid != 0 && dest_read_one(p->s, f, &p->g->arena, err) < 0)
+			return -1;
+	}
 	if (!f->there)
 		return vanished(p, err);
 	if (!dest_harmless(p->s, (int64_t)f->size - (int64_t)f->octets)) {
@@ -292,7 +318,8 @@ try_way(struct placing *p, const struct way *w, struct err *err)
 		}
 		/* Some servers say NO and store it all the same (servers.md 2.1). */
 	}
-	if (uid == 0 && look_for(p, &uid, err) < 0)
+	if (uid == 0 &&
+	    (r.state == STATE_OK ? look_late(p, &uid, err) : look_for(p, &uid, err)) < 0)
 		return -1;
 	if (uid != 0)
 		return stored(p, w, uid, err) < 0 ? -1 : 1;
@@ -375,15 +402,22 @@ send_ways(struct placing *p, struct err *err)
 	return aside(p, "the destination refuses the message, also repaired", err);
 }
 
-/* A copy that is not what was sent: the same message but for what the server adds, or another one? */
+/* A copy that is not what was sent: the same message but for what the server adds, or another one? One
+ * that is nowhere to be seen may come a little later. */
 static int
 settle_odd(struct placing *p, const struct odd *o, struct err *err)
 {
 	struct identity there;
+	uint32_t uid;
 	bool got;
 
-	if (o->dest_uid == 0)
-		return vanished(p, err);
+	if (o->kind != ODD_SIZE) {
+		if (look_late(p, &uid, err) < 0)
+			return -1;
+		if (uid != 0)
+			return found(p, uid, err);
+		return o->kind == ODD_WHERE ? send_ways(p, err) : vanished(p, err);
+	}
 	if (dest_identity(p->s, o->dest_uid, &there, &got, err) < 0)
 		return -1;
 	if (got && memcmp(there.whole, p->id.whole, SHA256_LEN) == 0)
@@ -413,11 +447,11 @@ dest_place(struct sink *s, struct folder_at *at, struct err *err)
 		return err_set(err, ERR_MESSAGE, "UID %u: its keywords do not fit", s->now.uid);
 	if (s->care == CARE_NONE)
 		return found(&p, uid, err);
-	if (odd != NULL)
-		return settle_odd(&p, odd, err);
 	if (dest_match(s, at, &p.id, &uid, err) < 0)
 		return -1;
 	if (uid != 0)
 		return found(&p, uid, err);
-	return s->care == CARE_SEND ? send_ways(&p, err) : 0;
+	if (s->care != CARE_SEND)
+		return 0;
+	return odd != NULL ? settle_odd(&p, odd, err) : send_ways(&p, err);
 }

@@ -20,12 +20,13 @@ dest_harmless(const struct sink *s, int64_t delta)
 	return delta == 0;
 }
 
-static void
-odd_add(struct folder_at *at, const struct flight *f, uint32_t dest_uid)
+void
+dest_odd(struct folder_at *at, const struct flight *f, enum odd_kind kind)
 {
 	at->odd = mem_resize(at->odd, at->n_odd + 1, sizeof(*at->odd));
-	at->odd[at->n_odd++] =
-	    (struct odd){ .uid = f->msg.uid, .dest_uid = dest_uid, .size = f->size };
+	at->odd[at->n_odd++] = (struct odd){
+		.uid = f->msg.uid, .kind = kind, .dest_uid = f->msg.dest_uid, .size = f->size
+	};
 }
 
 void
@@ -34,14 +35,11 @@ dest_judge(struct sink *s, struct group *g, struct flight *f)
 	(void)g;
 	f->own = true;
 	f->kind = OUTCOME_STORED;
-	if (!f->there) {
-		odd_add(s->at, f, 0);
-		f->kind = OUTCOME_CAREFUL;
-	} else if (!dest_harmless(s, (int64_t)f->size - (int64_t)f->octets)) {
-		odd_add(s->at, f, f->msg.dest_uid);
-		uidset_remove(&s->at->claimed, f->msg.dest_uid);
-		f->kind = OUTCOME_CAREFUL;
-	}
+	if (f->there && dest_harmless(s, (int64_t)f->size - (int64_t)f->octets))
+		return;
+	dest_odd(s->at, f, f->there ? ODD_SIZE : ODD_NOT_THERE);
+	uidset_remove(&s->at->claimed, f->msg.dest_uid);
+	f->kind = OUTCOME_CAREFUL;
 }
 
 /* ---- flags ---- */

@@ -8,11 +8,14 @@
 
 enum { SET_TEXT = 900 };
 
-/* Servers without UIDPLUS: the UIDs that are new since, in order, are those of the messages in their
- * order, if sizes agree. */
+/* Servers without UIDPLUS: when as many messages are new as were stored, those are they, in their order.
+ * When there are more (somebody else's, or one that was refused and kept all the same) or fewer, nothing but
+ * their octets tells which is which. */
 struct fresh {
 	uint32_t uid;
 	uint64_t size;
+	struct date date;
+	uint8_t system;
 };
 
 static int
@@ -28,8 +31,8 @@ fresh_list(struct sink *s, struct fresh **ret, size_t *ret_n, struct err *err)
 	*ret = NULL;
 	*ret_n = 0;
 	if (sess_send(s->s, DEST_OTHER, NULL, err, "NOOP") < 0 ||
-	    sess_send(s->s, DEST_OTHER, &tag, err, "UID FETCH %u:* (UID RFC822.SIZE)",
-		at->uidnext) < 0)
+	    sess_send(s->s, DEST_OTHER, &tag, err,
+		"UID FETCH %u:* (UID FLAGS INTERNALDATE RFC822.SIZE)", at->uidnext) < 0)
 		return dest_failed(s, err);
 	do {
 		if (dest_pump(s, &r, &a, err) < 0 || sess_drop(s->s, &r, err) < 0) {
@@ -43,7 +46,10 @@ fresh_list(struct sink *s, struct fresh **ret, size_t *ret_n, struct err *err)
 			cap = cap ? 2 * cap : 64;
 			list = mem_resize(list, cap, sizeof(*list));
 		}
-		list[n++] = (struct fresh){ r.fetch.uid, r.fetch.size };
+		list[n++] = (struct fresh){ .uid = r.fetch.uid,
+			.size = r.fetch.size,
+			.date = r.fetch.has_date ? r.fetch.date : (struct date){ .known = false },
+			.system = r.fetch.has_flags ? r.fetch.flags.system & FLAGS_STORED : 0 };
 	} while (r.kind != RESP_TAGGED || r.tag != tag);
 	*ret = list;
 	*ret_n = n;
@@ -58,41 +64,63 @@ fresh_order(const void *a, const void *b)
 	return x->uid < y->uid ? -1 : x->uid > y->uid;
 }
 
-static int
-find_uids(struct sink *s, struct err *err)
+static bool
+looks_like(const struct fresh *x, const struct flight *f)
 {
-	struct fresh *fresh;
-	size_t n, at = 0, missing = 0;
+	return x->size == f->octets &&
+	       (!x->date.known || !f->given.known || x->date.epoch == f->given.epoch) &&
+	       x->system == (f->sent.system & FLAGS_STORED);
+}
+
+/* Are they in another order? Then one looks like the message of another. A server that changes what it
+ * takes gives none that does. */
+static bool
+shuffled(const struct fresh *fresh, struct flight *const *f, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; !looks_like(&fresh[i], f[i]) && k < n; k++)
+			if (looks_like(&fresh[k], f[i]) && !looks_like(&fresh[k], f[k]))
+				return true;
+	return false;
+}
+
+/* Flights whose UID was not told, in the order in which they were sent. */
+static size_t
+untold(struct sink *s, struct flight **list)
+{
+	size_t n = 0;
 
 	for (struct group *g = s->first; g != NULL; g = g->next)
 		for (size_t i = 0; g->state == GROUP_STORED && i < g->n; i++)
-			missing += g->flight[i].msg.dest_uid == 0;
-	if (missing == 0)
-		return 0;
-	if (fresh_list(s, &fresh, &n, err) < 0)
-		return -1;
+			if (g->flight[i].msg.dest_uid == 0 && n++ < s->n_stored)
+				list[n - 1] = &g->flight[i];
+	return n;
+}
+
+static int
+find_uids(struct sink *s, struct err *err)
+{
+	struct flight **list = mem_resize(NULL, s->n_stored + 1, sizeof(struct flight *));
+	size_t missing = untold(s, list), n;
+	struct fresh *fresh;
+	int rc = missing > 0 ? fresh_list(s, &fresh, &n, err) : 0;
+
+	if (missing == 0 || rc < 0) {
+		free(list);
+		return rc;
+	}
 	if (n > 0)
 		qsort(fresh, n, sizeof(*fresh), fresh_order);
-	for (struct group *g = s->first; g != NULL; g = g->next) {
-		for (size_t i = 0; g->state == GROUP_STORED && i < g->n; i++) {
-			struct flight *f = &g->flight[i];
-			size_t k = at;
-
-			if (f->msg.dest_uid != 0)
-				continue;
-			/* As many as there are messages: the order alone tells them. */
-			while (n != missing && k < n && fresh[k].size != f->octets)
-				k++;
-			if (k >= n)
-				continue;
-			f->msg.dest_uid = fresh[k].uid;
-			dest_claim(s->at, fresh[k].uid);
-			at = k + 1;
+	if (n == missing && !shuffled(fresh, list, n)) {
+		for (size_t i = 0; i < n; i++) {
+			list[i]->msg.dest_uid = fresh[i].uid;
+			dest_claim(s->at, fresh[i].uid);
 		}
 	}
 	if (n > 0 && fresh[n - 1].uid >= s->at->uidnext && fresh[n - 1].uid < UINT32_MAX)
 		s->at->uidnext = fresh[n - 1].uid + 1;
 	free(fresh);
+	free(list);
 	return 0;
 }
 
@@ -125,8 +153,10 @@ read_back(struct sink *s, struct err *err)
 		if (g->state != GROUP_STORED)
 			continue;
 		if (!in_order(g)) {
-			for (size_t i = 0; i < g->n; i++)
+			for (size_t i = 0; i < g->n; i++) {
 				uidset_remove(&s->at->claimed, g->flight[i].msg.dest_uid);
+				dest_odd(s->at, &g->flight[i], ODD_WHERE);
+			}
 			dest_group_done(g, OUTCOME_CAREFUL);
 			continue;
 		}

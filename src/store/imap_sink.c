@@ -315,6 +315,7 @@ open_at(struct sink *s, struct folder_at *at, const struct folder_rec *rec, stru
 	at->looked = at->accepted = false;
 	at->n_cands = 0;
 	at->n_odd = 0;
+	at->waited_ms = 0;
 	at->full[0] = '\0';
 	at->moved_at = at->uidnext;
 	at->begun_with = at->exists;

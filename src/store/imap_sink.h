@@ -27,7 +27,9 @@ enum {
 	SPOOL_MEMORY = 1024 * 1024,
 	KEYWORDS_MAX = 1024,		/* accepted ones that are remembered */
 	ALIVE_MS = 120 * 1000,		/* a session that did nothing for so long gets a NOOP */
-	GRACE_MS = 10 * 1000		/* for answers, after the first signal (rules.md 4.4) */
+	GRACE_MS = 10 * 1000,		/* for answers, after the first signal (rules.md 4.4) */
+	LATE_MS = 5 * 1000,		/* for what the server said it stored to be seen */
+	LATE_LOOK_MS = 500
 };
 
 enum dest_asked { DEST_OTHER = 1, DEST_APPEND, DEST_READ };
@@ -71,6 +73,13 @@ struct group {
 	struct arena arena;
 };
 
+/* What is odd about a message that was answered OK. */
+enum odd_kind {
+	ODD_SIZE,			/* its copy has another size */
+	ODD_NOT_THERE,			/* nothing has the UID that was told: it is never sent again */
+	ODD_WHERE			/* nobody knows its UID, or whether it was taken (MULTIAPPEND) */
+};
+
 /* A message of the target that no row names: perhaps one that is looked for. */
 struct cand {
 	uint8_t head[16], whole[16];	/* beginnings of its identity; whole: when whole_known */
@@ -110,13 +119,16 @@ struct folder_at {
 	uint32_t moved_at;		/* UIDNEXT when `moved` was last asked */
 	struct buf mark;
 	char full[256];			/* answer that told that it is full; "" */
-	/* UIDs of the source whose copy is not what was sent: the server shows another size there,
-	 * or nothing (dest_uid 0) though it said OK. */
+	/* UIDs of the source that the server answered OK for. They are looked for, and waited for a
+	 * little, before anything else becomes of them. */
 	struct odd {
-		uint32_t uid, dest_uid;
+		uint32_t uid;
+		enum odd_kind kind;
+		uint32_t dest_uid;
 		uint64_t size;
 	} *odd;
 	size_t n_odd;
+	int64_t waited_ms;		/* in vain, for what may show late */
 };
 
 struct sink {
@@ -267,6 +279,7 @@ int dest_read_one(struct sink *s, struct flight *f, struct arena *a, struct err 
 /* Flags that are not shown are set once more. */
 int dest_mend_flags(struct sink *s, struct group *g, struct flight *f, struct err *err) WARN_UNUSED;
 void dest_judge(struct sink *s, struct group *g, struct flight *f); /* its kind */
+void dest_odd(struct folder_at *at, const struct flight *f, enum odd_kind kind);
 bool dest_date_plain(const struct date *d); /* every server can hold it (rules.md 2.7) */
 bool dest_harmless(const struct sink *s, int64_t delta); /* a difference of size */
 void dest_remarks(const struct flight *f, struct arena *a, struct outcome *o);

@@ -79,3 +79,5 @@ def test_nothing_there(t):
     lab = Lab(t)
     run = lab.imex("import", lab.path("nothing"), "--dry-run")
     t.equal(run.code, 66, "exit code")
+    run = lab.imex("import", lab.path("nothing"), "imaps://u@localhost/")
+    t.equal(run.code, 66, "exit code with a destination and no --job")

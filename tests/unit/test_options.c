@@ -443,6 +443,22 @@ every_command_has_its_help(void **state)
 	buf_done(&text);
 }
 
+static void
+a_password_in_a_url_is_refused_and_not_shown(void **state)
+{
+	int rc;
+
+	(void)state;
+	refused("check", WORDS("imaps://anna:secret@h/"), "%3A");
+	assert_null(strstr(err.text, "secret"));
+	refused("migrate", WORDS("imap://u@h/", "imap://b:c@d@h:143/"), "--password-file");
+
+	struct options o = parsed("check", WORDS("imaps://an%3Ana@h:1143/", "imaps://u@[::1]/"), &rc);
+
+	assert_int_equal(rc, 0);
+	options_done(&o);
+}
+
 int
 main(void)
 {
@@ -466,6 +482,7 @@ main(void)
 		cmocka_unit_test(config_faults_name_file_and_line),
 		cmocka_unit_test(help_fits_a_screen_and_shows_an_example),
 		cmocka_unit_test(every_command_has_its_help),
+		cmocka_unit_test(a_password_in_a_url_is_refused_and_not_shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -186,7 +186,8 @@ def scene_words_that_are_wrong(t):
             (64, m.words("--map", "=B"), "--map: '=B' is not accepted"),
             (64, m.words("--doubt-wait", "x"), "--doubt-wait: 'x' is not accepted"),
             (64, m.words("--dest-tls-pin", "md5:1"), "--dest-tls-pin"),
-            (64, ["import", m.job, m.dest.url()], "give --job DIR2"),
+            (64, ["import", t.tmpdir("mail"), m.dest.url()], "give --job DIR2"),
+            (66, ["import", m.job, m.dest.url()], "No such file or directory"),
             (64, ["import", m.job], "needs DEST"),
             (66, ["undo", m.job], "no job directory|not the directory of a migration"),
             (64, ["undo"], "needs DIR")):

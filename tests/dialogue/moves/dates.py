@@ -71,3 +71,13 @@ def scene_one_digit_days(t):
     m = Move(t, source=source)
     m.clean(m.migrate())
     m.arrived()
+
+
+def scene_a_date_that_is_none(t):
+    """The warning speaks of the copy there, not of a file."""
+    m = Move(t, source=dated("31-Feb-2003 25:61:61 +9900", ODD[1]))
+    m.warned(m.migrate())
+    m.arrived(dates=False)
+    told = [e["text"] for e in m.job.events() if "internal date" in e["text"]]
+    t.equal(len(told), 1, f"events about dates: {told}")
+    t.matches(told[0], "31-Feb-2003.*of its header", "what is told")
