@@ -147,7 +147,7 @@ void
 orders_again(struct orders *o)
 {
 	pthread_mutex_lock(&o->mutex);
-	memset(o->ended, 0, o->n * sizeof(*o->ended));
+	memset(o->ended, 0, o->accounts.n * sizeof(*o->ended));
 	pthread_mutex_unlock(&o->mutex);
 }
 
