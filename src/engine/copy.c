@@ -541,6 +541,7 @@ open_folder(struct lane *l, struct err *err)
 	l->rec.excluded = l->rec.vanished = false;
 	if (l->sink_ops->folder(l->sink, &l->rec, &feed, &aside, &l->at, err) < 0)
 		return -1;
+	lane_rec_begin_again(l);
 	if (aside > 0)
 		lane_event(l, EV_RECOVERED,
 		    "%llu files without a committed row were set aside in tmp/",

@@ -227,6 +227,9 @@ bool lane_all_good(const struct folder_rec *r); /* no verdict of it is bad */
  * NULL: none. */
 const struct folder_rec *
 lane_known(const struct lane *l, struct slice name, const uint32_t *uidvalidity);
+/* What is tried again changes a folder that the record calls proved: until it is closed it is not, so that a run
+ * that ends before does not leave it without its last steps. With the next batch. */
+void lane_rec_begin_again(struct lane *l);
 int lane_rec_start(
     struct lane *l, const struct planned *f, uint32_t uidvalidity, struct err *err) WARN_UNUSED;
 /* The record gets the id of the folder that was entered (OBJECTID), if it has one. */

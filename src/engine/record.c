@@ -151,6 +151,19 @@ lane_all_good(const struct folder_rec *r)
 	return true;
 }
 
+void
+lane_rec_begin_again(struct lane *l)
+{
+	struct folder_rec begun = l->rec;
+
+	if (!begun.proof.proved || lane_all_good(&begun))
+		return;
+	begun.proof.proved = begun.proof.carried = false;
+	begun.proof.why = "messages of it were tried again by a run that did not end";
+	begun.mark = NULL;
+	batch_folder(l->batch, &begun);
+}
+
 /* Nothing to do by the counts alone (rules.md 1.6): the same UIDVALIDITY, UIDNEXT, MESSAGES and
  * HIGHESTMODSEQ. Messages that a selection left out are looked at again: this one may be wider; and a folder is,
  * when nobody has asked the server for what is to be searched. */

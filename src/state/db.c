@@ -8,9 +8,29 @@
 
 /* ---- errors ---- */
 
+/* EIO in reading the file or its log is damage to SQLite; only the open file itself keeps what it was. */
+static bool
+db_unreadable(struct backend *b)
+{
+	sqlite3_file *wal = NULL;
+	int last = 0;
+
+	if (b->db == NULL)
+		return false;
+	(void)sqlite3_file_control(b->db, "main", SQLITE_FCNTL_LAST_ERRNO, &last);
+	if (last != EIO && sqlite3_file_control(b->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) == SQLITE_OK &&
+	    wal != NULL && wal->pMethods != NULL)
+		(void)wal->pMethods->xFileControl(wal, SQLITE_FCNTL_LAST_ERRNO, &last);
+	return last == EIO;
+}
+
 int
 db_damaged(struct backend *b, struct err *err, const char *what)
 {
+	if (db_unreadable(b)) {
+		errno = EIO;
+		return err_set_sys(err, ERR_DISK, "read state '%s'", b->path);
+	}
 	return err_set(err, ERR_STATE,
 	    "state '%s' is damaged (%s); the mail in '%s/mail' is untouched: put back a copy of "
 	    "imex.db, or "

@@ -36,7 +36,7 @@ struct backend {
 
 /* Turn the fault of the last call into *err; -1. */
 int db_fail(struct backend *b, struct err *err);
-/* A row that cannot be: *err is ERR_STATE; -1. */
+/* A row that cannot be: *err is ERR_STATE, or ERR_DISK where it could not be read; -1. */
 int db_damaged(struct backend *b, struct err *err, const char *what);
 int db_exec(struct backend *b, const char *sql, struct err *err) WARN_UNUSED;
 /* A transaction that writes, within a group a savepoint; its end commits when rc is 0, else rolls back and keeps *err. Gives

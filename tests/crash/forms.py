@@ -31,6 +31,7 @@ class Form:
 
     code = 0
     made = shim.WRITE, "folder.jsonl"
+    apart = False       # each message is a file of its own: in what order they came does not show
 
     def __init__(self, name, *args):
         self.name = name
@@ -58,6 +59,12 @@ class Form:
     def entry(self, path):
         dated = path.endswith(".eml")
         return hashlib.sha256(octets(path)).hexdigest(), os.stat(path).st_mtime_ns if dated else None
+
+    def messages(self, job):
+        """folder -> what it holds, wherever in its files that stands (rules.md 4.6)."""
+        return {name: (folder.shown, {uid: (kept.shown, kept.wire and hashlib.sha256(kept.wire).hexdigest())
+                                      for uid, kept in folder.messages.items()})
+                for name, folder in trees.read(os.path.join(job, "mail"), self.name).items()}
 
     # -- at any moment: nothing here may assume that a run has ended -----------------
 
@@ -96,6 +103,7 @@ class Maildir(Form):
     """visible goes by the names alone: they are what the next run judges by."""
 
     made = shim.RENAME, "/cur/"
+    apart = True
 
     def tree(self, job):
         return maildir.tree(os.path.join(job, "mail"))
@@ -123,6 +131,7 @@ class Mbox(Form):
 
 class Eml(Form):
     made = shim.RENAME, ".eml"
+    apart = True
 
     def holds(self, directory, line):
         return os.path.exists(self.path(directory, line))

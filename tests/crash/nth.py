@@ -13,7 +13,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import forms
 import imexrun
 import lab as lib
 import plan
@@ -161,9 +160,8 @@ class Ground:
             # What has nothing left to be tried again has no warnings of its own either.
             if again.code not in ({0, 1} if self.kind == "retry" else {self.code}):
                 problems.append(f"then the same command: {again}")
-        # A message that failed alone comes later, and so stands elsewhere in a file of many.
-        wanted = {k: v for k, v in self.wanted.items() if done.code != 2 or k != "files" or
-                  self.job.form in (forms.MAILDIR, forms.EML)}
+        # A message that failed alone comes later, and so stands elsewhere in a file of many, or in a further set.
+        wanted = {k: v for k, v in self.wanted.items() if done.code != 2 or k != "files" or self.job.form.apart}
         problems += self.spilt(one, done) + self.job.odd(one, wanted)
         t.ok(not problems, what, done, *problems[:8])
 
@@ -180,9 +178,7 @@ class Ground:
         if done.code is None:
             return ["it hung"]
         said = [line for line in done.err.splitlines() if line.startswith("imex: ")]
-        # SQLite takes EIO in its file for a damaged file system, and says so.
-        damaged = done.code == 65 and done.struck.op == shim.READ and "imex.db" in done.struck.path
-        if done.code not in CODES and not damaged:
+        if done.code not in CODES:
             return [f"exit code {done.code}"]
         if MEMORY in done.err and done.code not in (74, 75):
             return [f"out of memory, but exit code {done.code}"]
