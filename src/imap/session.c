@@ -93,12 +93,6 @@ sess_send(struct sess *s, int kind, uint32_t *ret_tag, struct err *err, const ch
 	return stream_write(s->in, "\r\n", 2, err);
 }
 
-int
-sess_flush(struct sess *s, struct err *err)
-{
-	return stream_flush(s->in, err);
-}
-
 /* ---- the books ---- */
 
 static void

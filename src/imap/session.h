@@ -101,8 +101,6 @@ void sess_progress(struct sess *s);
 void sess_ask(struct sess *s, int kind, size_t octets, char *text);
 /* So many octets more belong to the last one. */
 void sess_ask_more(struct sess *s, size_t octets);
-/* Send what is queued. sess_next does it by itself. */
-int sess_flush(struct sess *s, struct err *err) WARN_UNUSED;
 /* One command, its tagged response in s->last and s->reply; everything untagged but the books is
  * dropped. 0 also for NO and BAD: look at s->last.state. */
 int sess_run(struct sess *s, struct err *err, const char *fmt, ...) WARN_UNUSED PRINTF_LIKE(3, 4);

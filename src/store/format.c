@@ -1,6 +1,5 @@
 #include "store/format.h"
 
-#include <string.h>
 
 #include "store/shelf.h"
 #include "store/sink.h"
@@ -22,18 +21,6 @@ const char *
 format_name(enum format f)
 {
 	return formats[f].name;
-}
-
-bool
-format_find(const char *name, enum format *ret)
-{
-	for (int f = 0; f < FORMATS; f++) {
-		if (strcmp(formats[f].name, name) == 0) {
-			*ret = (enum format)f;
-			return true;
-		}
-	}
-	return false;
 }
 
 const struct sink_ops *

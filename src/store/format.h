@@ -2,7 +2,6 @@
 #ifndef STORE_FORMAT_H
 #define STORE_FORMAT_H
 
-#include <stdbool.h>
 
 enum format { FORMAT_MAILDIR, FORMAT_MBOX, FORMAT_EML, FORMAT_EXCHANGE, FORMATS };
 
@@ -11,7 +10,6 @@ struct shelf_ops;
 struct tree_ops;
 
 const char *format_name(enum format f);		/* "maildir", as --format takes it */
-bool format_find(const char *name, enum format *ret);
 const struct sink_ops *format_sink(enum format f);
 const struct shelf_ops *format_shelf(enum format f);
 const struct tree_ops *format_tree(enum format f);
