@@ -169,7 +169,10 @@ create_missing(struct sink *s, const struct folder *const *wanted, size_t n, boo
 
 		if (plain && (use == NULL || s->refused[i] == NULL))
 			continue;
-		snprintf(rest, sizeof(rest), use != NULL && !plain ? "(USE (%s))" : "", use);
+		if (use == NULL || plain)
+			rest[0] = '\0';
+		else
+			snprintf(rest, sizeof(rest), "(USE (%s))", use);
 		if (wave_send(&w, i, rest, err) < 0)
 			return -1;
 		(*ret_asked)++;
