@@ -64,23 +64,35 @@ hours_open(const struct hours *h, int64_t wall_ms)
 	return now >= h->from || now < h->to;
 }
 
-/* mktime knows the days on which clocks are changed. */
+/* When the hours begin on that day, by summer time or not (dst 1, 0) or as mktime has it (-1). -1: they do not. */
+static int64_t
+begin_ms(const struct hours *h, struct tm day, int dst)
+{
+	day.tm_hour = h->from / 60;
+	day.tm_min = h->from % 60;
+	day.tm_sec = 0;
+	day.tm_isdst = dst;
+
+	int64_t ms = (int64_t)mktime(&day) * SEC;
+
+	return dst >= 0 && 60 * day.tm_hour + day.tm_min != h->from ? -1 : ms;
+}
+
+/* mktime knows the days on which clocks are changed. When they are put back a time comes twice. */
 int64_t
 hours_next_ms(const struct hours *h, int64_t wall_ms)
 {
+	int64_t next_ms = wall_ms;
 	struct tm tm;
 
 	for (int day = 0; day < 2 && local_time(wall_ms, &tm); day++) {
 		tm.tm_mday += day;
-		tm.tm_hour = h->from / 60;
-		tm.tm_min = h->from % 60;
-		tm.tm_sec = 0;
-		tm.tm_isdst = -1;
+		for (int dst = -1; dst <= 1; dst++) {
+			int64_t ms = begin_ms(h, tm, dst);
 
-		int64_t next_ms = (int64_t)mktime(&tm) * SEC;
-
-		if (next_ms > wall_ms)
-			return next_ms;
+			if (ms > wall_ms && (next_ms == wall_ms || ms < next_ms))
+				next_ms = ms;
+		}
 	}
-	return wall_ms;
+	return next_ms;
 }

@@ -101,6 +101,22 @@ hours_are_those_of_the_zone(void **state)
 	assert_false(hours_open(&h, night));
 }
 
+/* Where they are put back from 03:00 to 02:00, 02:30 comes twice. */
+static void
+hours_begin_at_the_next_of_two(void **state)
+{
+	const int64_t night = INT64_C(1792886400) * SEC; /* 2026-10-25T00:00Z: 02:00 in Berlin */
+	struct hours h;
+
+	(void)state;
+	zone("Europe/Berlin");
+	assert_true(hours_parse("02:30-02:40", &h));
+	assert_true(hours_next_ms(&h, night) == night + 30 * 60 * SEC);
+	assert_true(hours_next_ms(&h, night + 50 * 60 * SEC) == night + 90 * 60 * SEC);
+	assert_true(hours_next_ms(&h, night + 70 * 60 * SEC) == night + 90 * 60 * SEC);
+	assert_true(hours_next_ms(&h, night + 110 * 60 * SEC) == night + (25 * 60 + 30) * 60 * SEC);
+}
+
 int
 main(void)
 {
@@ -109,6 +125,7 @@ main(void)
 		cmocka_unit_test(hours_are_open_from_the_first_minute_up_to_the_last),
 		cmocka_unit_test(hours_begin_again_today_or_tomorrow),
 		cmocka_unit_test(hours_are_those_of_the_zone),
+		cmocka_unit_test(hours_begin_at_the_next_of_two),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
