@@ -9,7 +9,7 @@
 #include "base/err.h"
 
 /* From here on this thread and those that it starts write only below dirs[0..n), which are there (NULL entries are
- * passed over), and to devices; files that are open stay open. No program is started any more.
+ * passed over), and to /dev/null and /dev/tty; files that are open stay open. No program is started any more.
  * *ret: it is so; false: the kernel cannot do it. An error names the directory. */
 int confine_writes(const char *const *dirs, size_t n, bool *ret, struct err *err) WARN_UNUSED;
 
