@@ -46,7 +46,7 @@ class Stage:
         server = self.servers[name] = servers.ALL[name]()
         server.start()
         # The files of users are written by the script without a lock: before tests fork.
-        for user in (USER, *(f"{kind}-{other}" for kind in ("step", "files", "extras", "mirror", "copy", "oracle1", "oracle2")
+        for user in (USER, *(f"{kind}-{other}" for kind in ("step", "files", "extras", "given", "mirror", "copy", "oracle1", "oracle2")
                              for other in servers.ALL if other not in self.missing)):
             server.add_user(user, PASSWORD)
         with server.client(USER, PASSWORD) as client:
@@ -130,11 +130,11 @@ def extras(stage, one, other):
     def test(t):
         source, dest = stage.pair(t, one, other)
         comment = f'"came from {one}"'.encode()
-        with source.client(f"extras-{other}", PASSWORD) as client:
+        with source.client(f"given-{other}", PASSWORD) as client:
             client.command(b"SETACL", b"INBOX", USER.encode(), b"lr")
             client.command(b"SETMETADATA", b"INBOX", b"(/private/comment " + comment + b")")
         with Proxy(dest.port) as proxy:
-            words = ["migrate", source.url(f"extras-{other}"), dest.url(f"extras-{one}", port=proxy.port), "--job",
+            words = ["migrate", source.url(f"given-{other}"), dest.url(f"extras-{one}", port=proxy.port), "--job",
                      os.path.join(t.tmpdir("extras"), "job"), "--acl", "--metadata", *PLAIN]
             for what in ("first", "second"):
                 proxy.reset()
