@@ -450,8 +450,10 @@ copy_claimed(struct run *r, struct runner *u, struct err *err)
 		rc = run_account(r, u, err);
 	if (rc < 0 && u->lane.batch != NULL && lane_intends(&u->lane))
 		lane_put_down(&u->lane);
-	if (rc < 0 && u->lane.batch != NULL && err->kind != ERR_DISK && err->kind != ERR_FULL &&
-	    lane_flush(&u->lane, true, &flush) < 0 && err->kind == ERR_INTERRUPTED)
+	/* Also when the disk failed: what was whole before is whole, and files that have grown without a commit would
+	 * seem to be another's in the next run. */
+	if (rc < 0 && u->lane.batch != NULL && lane_flush(&u->lane, true, &flush) < 0 &&
+	    err->kind == ERR_INTERRUPTED)
 		*err = flush;
 	lane_done(&u->lane);
 	sess_ahead_close(&u->ahead);
