@@ -268,10 +268,7 @@ ask_list(struct sess *s, bool extended, bool sizes, struct err *err)
 static int
 ask_first_flight(struct sess *s, bool extended, bool sizes, struct err *err)
 {
-	/* ID only where it is offered: others have answered BAD (quirks row 22). */
-	if (caps_has(&s->caps, CAP_ID) && s->product == NULL &&
-	    sess_send(s, ASK_ID, NULL, err,
-		"ID (\"name\" \"imex\" \"version\" \"" IMEX_VERSION "\")") < 0)
+	if (sess_tell_id(s, ASK_ID, err) < 0)
 		return -1;
 	if (caps_has(&s->caps, CAP_NAMESPACE) && !s->ns_known &&
 	    sess_send(s, ASK_NAMESPACE, NULL, err, "NAMESPACE") < 0)

@@ -155,6 +155,20 @@ head_code(const struct resp *r, struct folder_head *h)
 		snprintf(h->mailbox_id, sizeof(h->mailbox_id), "%.*s", SLICE_ARG(r->code_text));
 }
 
+int
+sess_tell_id_before(struct sess *s, struct slice folder, struct err *err)
+{
+	if (sess_tell_id(s, 0, err) < 0)
+		return -1;
+	while (!sess_name_is_plain(folder) && s->n_asked > 0) {
+		struct resp r;
+
+		if (sess_next(s, &r, NULL, err) < 0 || sess_drop(s, &r, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 sess_open_folder(
     struct sess *s, const char *verb, struct slice folder, struct folder_head *ret, struct err *err)
@@ -163,7 +177,7 @@ sess_open_folder(
 	bool again = s->open && s->open_name != NULL && slice_eq(folder, s->open_name);
 	uint32_t tag, before = s->exists;
 
-	if (sess_send_named(s, 0, &tag, verb, folder, "", err) < 0)
+	if (sess_tell_id_before(s, folder, err) < 0 || sess_send_named(s, 0, &tag, verb, folder, "", err) < 0)
 		return -1;
 	s->open = false;
 	s->grew = false;

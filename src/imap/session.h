@@ -42,6 +42,7 @@ struct sess {
 	uint64_t seen; /* bits of enum quirk: what this session came across; may be set from what earlier ones did */
 	struct tls_facts tls;
 	bool tls_on, preauth, said_bye;
+	bool id_told;
 	struct ns_entry *ns; /* from NAMESPACE; in ns_arena */
 	struct arena ns_arena;
 	bool ns_known;
@@ -80,6 +81,10 @@ int sess_open(
 int sess_reach(
     struct sess **ret, const struct endpoint *at, struct cancel *stop, struct err *err) WARN_UNUSED;
 int sess_begin(struct sess *s, struct err *err) WARN_UNUSED;
+/* ID (RFC 2971) without waiting for the answer, once a session and where it is offered: some servers open no
+ * folder for who has not told a name (quirks row 22). The second waits where the name needs a literal. */
+int sess_tell_id(struct sess *s, int kind, struct err *err) WARN_UNUSED;
+int sess_tell_id_before(struct sess *s, struct slice folder, struct err *err) WARN_UNUSED;
 void sess_close(struct sess **s); /* says LOGOUT when all is well, does not wait for the answer */
 
 /* Queue a command. kind is handed back with its tagged response. */

@@ -177,6 +177,16 @@ sess_reach(struct sess **ret, const struct endpoint *at, struct cancel *stop, st
 	return 0;
 }
 
+/* Only where it is offered: others have answered BAD (quirks row 22). */
+int
+sess_tell_id(struct sess *s, int kind, struct err *err)
+{
+	if (s->id_told || !caps_has(&s->caps, CAP_ID))
+		return 0;
+	s->id_told = true;
+	return sess_send(s, kind, NULL, err, "ID (\"name\" \"imex\" \"version\" \"" IMEX_VERSION "\")");
+}
+
 int
 sess_begin(struct sess *s, struct err *err)
 {

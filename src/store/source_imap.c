@@ -368,7 +368,8 @@ source_imap_enter(struct source *s, const struct folder *f, const struct since *
 		return -1;
 	if (s->s->numbered)
 		return source_enter_numbered(s, f, ret, err) < 0 ? folder_refused(s, err) : 0;
-	if (sess_send_named(s->s, ASKED_EXAMINE, NULL, "EXAMINE", f->name, "", err) < 0)
+	if (sess_tell_id_before(s->s, f->name, err) < 0 ||
+	    sess_send_named(s->s, ASKED_EXAMINE, NULL, "EXAMINE", f->name, "", err) < 0)
 		return -1;
 	flight_begin(s->s);
 	/* The user's search comes before the listing, which so has all that it could find. Behind a
@@ -421,7 +422,8 @@ source_imap_visit(struct source *s, const struct folder *f, uint32_t uidvalidity
 		return -1;
 	if (s->s->numbered || (s->facts.quirks & LEARNT_NO_SEARCH))
 		return err_set(err, ERR_FOLDER, "the server has no UIDs, or cannot search");
-	if (sess_send_named(s->s, ASKED_EXAMINE, NULL, "EXAMINE", f->name, "", err) < 0)
+	if (sess_tell_id_before(s->s, f->name, err) < 0 ||
+	    sess_send_named(s->s, ASKED_EXAMINE, NULL, "EXAMINE", f->name, "", err) < 0)
 		return -1;
 	flight_begin(s->s);
 	if (!sess_room(s->s, RIDERS_OCTETS) && read_flight(s, &opened, err) < 0)

@@ -107,6 +107,10 @@ def scene_id_wanted(t):
     server.on(r"EXAMINE|STATUS|SELECT", lambda call: None if call.wire.number in told
               else "$TAG NO EXAMINE Unsafe Login. Please contact kefu@188.com for help\r\n")
     complete(t, server, 0)
+    # Each connection has to, also one that lists nothing.
+    job, run = t.extract(server, "--connections", "3")
+    t.exits(run, 0)
+    t.complete(job, server)
 
 
 @quirk(22)
