@@ -105,5 +105,8 @@ migration_end(struct migration *m, const char *command, const char *what, struct
 		run_complain(&why, NULL);
 	if (!m->o->quiet && !m->o->json && end_summary(m, command, what, reports, err) < 0)
 		return -1;
-	return !reports && m->crowd.failed == 0 ? 2 : end_code(m);
+	/* All is complete, but nobody can read it: as for one account. */
+	if (!reports && m->crowd.failed == 0 && m->crowd.ended.kind == ERR_NONE)
+		return err_exit_code(why.kind);
+	return end_code(m);
 }
