@@ -201,9 +201,12 @@ def scene_beyond_watch_idle(t):
     server = t.serve(house(people("a", 2), caps=IDLE))
     job, run = listed_watch(t, server, *OFTEN, "--watch-idle", "1")
     t.must(server.transcript.wait_for("IDLE", 30), "one idles")
+    until(t, lambda: {a["status"] for a in json.loads(t.imex("status", job, "--json", password=None).out)["accounts"]}
+          == {"watching"}, "both are watched")
     for number, user in enumerate(server.accounts, 1):
         deliver(server, number=number, store=server.accounts[user])
         arrives(t, job, server, number)
+        until(t, lambda n=number: len(job.events(30221)) >= n, "the pass that brought it has ended")
     run.signal(signal.SIGTERM)
     t.exits(run.wait(), 0)
     t.equal(len(idlers(server)), 1, f"accounts that idle: {idlers(server)}")
