@@ -1,6 +1,7 @@
 """imex control: the Migration Wizard's control file and list, two accounts, one with a wrong password."""
 
 from scene import *
+import base64
 import imexrun
 import json
 
@@ -52,7 +53,8 @@ def scene_one_wrong_password(t):
     t.says(run, r"\[2/2\] usuario on 127.0.0.1: complete, 2\d of 24 messages stored")
     t.says(run, r"2 accounts: 1 complete, 0 complete with warnings, 1 failed")
     t.read_only(server)
-    t.sent_times(server, "LOGIN|AUTHENTICATE", 2)
+    # The other account may have several connections, when the server is slow.
+    t.sent_once(server, "AUTHENTICATE PLAIN " + base64.b64encode(b"\0usuario2").decode())
     begun = t.one_event(files.job, 10002)
     ended = t.one_event(files.job, 10068)
     t.matches(begun.get("text", ""), "function EXTRACT of source IMAP, 2 accounts", "event 10002")
