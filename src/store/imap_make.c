@@ -307,10 +307,13 @@ mend_names(struct sink *s, const struct folder *const *wanted, size_t n, struct 
 
 		if (i == s->n_source)
 			continue;
-		if (is_listed(s, s->mapped[i].name))
+
+		bool there = is_there(s, i);
+
+		if (there)
 			s->refused[i] = NULL;
 		note_refused(s, i);
-		if (is_there(s, i) || take_listed(s, i))
+		if (there || take_listed(s, i))
 			continue;
 		if (create_stricter(s, i, err) < 0)
 			return -1;
