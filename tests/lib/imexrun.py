@@ -18,6 +18,7 @@ import time
 
 TAP_HELPER = True
 PASSWORD = "pA55-wd&9"
+SIGINT = signal.SIGINT
 SCALE = float(os.environ.get("IMEX_SCALE", "1"))
 _KEPT = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS", "LD_LIBRARY_PATH")
 # A sanitizer's own exit code would be taken for one of ours.
@@ -82,8 +83,15 @@ class Run:
         self._check_health()
         return self
 
-    def signal(self, number=signal.SIGINT):
+    def signal(self, number=SIGINT):
         self.process.send_signal(number)
+        return self
+
+    def interrupt(self, number=SIGINT):
+        """Send the signal and wait until the program says that it has seen it: only then may a server that
+        holds it back go on, else a fast one ends the run first."""
+        self.signal(number)
+        self.t.must(self.t.until(lambda: b"press Ctrl-C again" in self.err, 30 * SCALE), "imex has seen the signal")
         return self
 
     def describe(self):

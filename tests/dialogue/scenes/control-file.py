@@ -237,8 +237,7 @@ def scene_interrupted(t):
     run = imexrun.start(t, "control", files.path, "--format=maildir", "--jobs", "1", *t.options(server),
                         password=None)
     gate.must_be_reached(t)
-    run.signal(signal.SIGINT)
-    t.wait(0.3)
+    run.interrupt()
     gate.open()
     t.exits(run.wait(), 2)
     t.says(run, r"2 failed \(1 of them not tried\)")

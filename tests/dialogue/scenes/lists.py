@@ -318,8 +318,7 @@ def half_way(t, *words, folders=("INBOX",), **options):
 def scene_interrupted(t):
     """The running accounts come to their end in order; the same command goes on."""
     server, path, job, run, gates = half_way(t)
-    run.signal(signal.SIGINT)
-    t.wait(0.3)
+    run.interrupt()
     for gate in gates.values():
         gate.open()
     t.exits(run.wait(), 75)
@@ -334,7 +333,7 @@ def scene_interrupted(t):
 def scene_retry_of_an_interrupted_list(t):
     """It works on the accounts that began and on those whose turn never came; passwords are the list's."""
     server, path, job, run, gates = half_way(t, "--exclude", "Archive", folders=("INBOX", "Archive"))
-    run.signal(signal.SIGINT)
+    run.interrupt()
     for gate in gates.values():
         gate.open()
     t.exits(run.wait(), 75)

@@ -148,7 +148,7 @@ def scene_worker_is_interrupted(t):
     s = Shared(t, 4, held=("a1", "a2"))
     worker = s.worker("--jobs", "1")
     s.at_gate("a2")
-    worker.signal(signal.SIGINT)
+    worker.interrupt()
     s.open("a2")
     s.wait(worker, code=75)
     s.open()
@@ -161,7 +161,7 @@ def scene_run_is_interrupted(t):
     s = Shared(t, 4, held=("a1", "a2"))
     worker = s.worker("--jobs", "1")
     s.at_gate("a2")
-    s.owner.signal(signal.SIGINT)
+    s.owner.interrupt()
     s.open("a1")
     s.wait(s.owner, code=75)
     def leads():
