@@ -271,7 +271,8 @@ desk_is_ours(const struct order_desk *d, const char *name)
 	return order_read(d->dir, name, &b) && order_parse(b.data, b.len, d->lock, &ignored);
 }
 
-/* A request that is being made is there for an instant, unless its maker was killed. */
+/* A request that is being made is there for an instant, and the asker waits for an answer: of the process that led
+ * before us, too. What has stayed is of an asker that was killed. */
 static bool
 desk_is_old(const struct order_desk *d, const char *name)
 {
@@ -289,8 +290,8 @@ desk_sweep(const struct order_desk *d)
 
 	while (list && (e = readdir(list)) != NULL)
 		if ((name_begins(e->d_name, ask_prefix) && !desk_is_ours(d, e->d_name)) ||
-		    name_begins(e->d_name, answer_prefix) ||
-		    (name_begins(e->d_name, temporary_prefix) && desk_is_old(d, e->d_name)))
+		    ((name_begins(e->d_name, answer_prefix) || name_begins(e->d_name, temporary_prefix)) &&
+			desk_is_old(d, e->d_name)))
 			unlinkat(d->dir, e->d_name, 0);
 	if (list)
 		closedir(list);

@@ -38,7 +38,8 @@ int order_send(const char *dir, const struct order *o, int64_t wait_ms, struct o
 /* ---- the process that runs the job ---- */
 struct order_desk;
 
-/* The job is locked by this process. What is left of requests to others is removed. */
+/* The job is locked by this process. What is left of requests to others is removed, answers
+ * when nobody can wait for them any more. */
 int order_desk_open(struct order_desk **ret, const char *dir, struct err *err) WARN_UNUSED;
 void order_desk_close(struct order_desk **d);
 /* The next request, taken away. False: none now. */
