@@ -100,6 +100,18 @@ queue_get(struct queue *q, int timeout_ms)
 	return item;
 }
 
+bool
+queue_await(struct queue *q)
+{
+	pthread_mutex_lock(&q->mutex);
+	while (q->len == 0 && !q->closed)
+		pthread_cond_wait(&q->filled, &q->mutex);
+	bool filled = q->len > 0;
+
+	pthread_mutex_unlock(&q->mutex);
+	return filled;
+}
+
 void
 queue_close(struct queue *q)
 {

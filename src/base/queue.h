@@ -14,6 +14,7 @@ void queue_free(struct queue *q);
 bool queue_put(struct queue *q, void *item); /* false: closed, the item stays the caller's */
 void *queue_get(
     struct queue *q, int timeout_ms); /* NULL: closed and empty, or timeout; -1 waits for ever */
+bool queue_await(struct queue *q); /* until there is something to get; false: closed and empty */
 void queue_close(struct queue *q);
 size_t queue_len(struct queue *q);
 

@@ -68,16 +68,24 @@ dial_lookup_leave(struct dial_lookup **l)
 	free(x);
 }
 
+static int
+dial_getaddrinfo(const char *host, const char *port, int family, int flags, struct addrinfo **ret)
+{
+	const struct addrinfo want = { .ai_family = family,
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_NUMERICSERV | flags };
+
+	*ret = NULL;
+	return getaddrinfo(host, port, &want, ret);
+}
+
 static void *
 dial_lookup_run(void *arg)
 {
 	struct dial_lookup *l = arg;
-	struct addrinfo want = { .ai_family = l->family,
-		.ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_NUMERICSERV };
-	struct addrinfo *list = NULL;
+	struct addrinfo *list;
 	uint64_t one = 1;
-	int fault = getaddrinfo(l->host, l->port, &want, &list);
+	int fault = dial_getaddrinfo(l->host, l->port, l->family, 0, &list);
 	int sys = errno;
 
 	pthread_mutex_lock(&l->mutex);
@@ -179,6 +187,19 @@ dial_interleave(const struct addrinfo *list, struct route_address *ret)
 	return len;
 }
 
+/* An address needs no look-up, and so no thread. */
+static bool
+dial_is_address(const struct dial *d, int family, struct route_address *ret, size_t *ret_len)
+{
+	struct addrinfo *list;
+
+	if (dial_getaddrinfo(d->host, d->port, family, AI_NUMERICHOST, &list) != 0)
+		return false;
+	*ret_len = dial_interleave(list, ret);
+	freeaddrinfo(list);
+	return true;
+}
+
 static int
 dial_look_up(
     const struct dial *d, struct route_address *ret, size_t *ret_len, struct err *err)
@@ -189,6 +210,8 @@ dial_look_up(
 	AUTO(dial_lookup_leave) struct dial_lookup *l = NULL;
 	struct err fault;
 
+	if (dial_is_address(d, family, ret, ret_len))
+		return 0;
 	if (dial_lookup_new(d->host, d->port, family, &l, err) < 0)
 		return -1;
 	if (socket_wait(l->done_fd, POLLIN, &d->wait, &fault) < 0) {

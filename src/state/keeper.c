@@ -1,8 +1,9 @@
-/* The keeper: one thread that owns the database handle and serves a bounded queue in groups.
+/* The keeper: one thread that serves a bounded queue in groups.
  *
- * A call is a request on the caller's stack that waits to be answered; a batch is a request of
- * its own that nobody waits for, at most ACCOUNT_BATCHES of one account and batches_max of all, so
- * that descriptors and memory stay bounded while the disk syncs.
+ * A call is a request on the caller's stack that waits to be answered. Where nothing is being served and
+ * nothing stands in the queue, the caller serves it itself: two switches between threads cost more than
+ * most calls. A batch is a request of its own that nobody waits for, at most ACCOUNT_BATCHES of one account
+ * and batches_max of all, so that descriptors and memory stay bounded while the disk syncs.
  *
  * A commit costs a sync, and many accounts commit at once: so the keeper takes all that is in the
  * queue as one group. The files of its batches are synced first (settle.h), then the event log that
@@ -46,8 +47,9 @@ struct state {
 	struct job_lock *lock;
 	struct settle_system system;
 	char *dir;
-	struct queue *queue; /* NULL: reading only */
+	struct queue *queue; /* NULL: reading only. Taken from by the keeper, under `serving` */
 	pthread_t keeper;
+	pthread_mutex_t serving; /* the backend, when not reading only */
 	pthread_mutex_t mutex; /* all below; when reading, the backend too */
 	pthread_cond_t batches_ended;
 	size_t batches_max, under_way;
@@ -175,8 +177,8 @@ group_end_batches(struct state *t, struct group *g)
 	pthread_cond_broadcast(&t->batches_ended);
 }
 
-/* A request that was answered may be gone. Each asker has a semaphore of its own: with one condition
- * for all, every answer would wake every worker. */
+/* A request that was answered may be gone. Each asker that waits has a semaphore of its own: with one
+ * condition for all, every answer would wake every worker. */
 static void
 group_answer(struct state *t, struct group *g)
 {
@@ -184,7 +186,7 @@ group_answer(struct state *t, struct group *g)
 	for (size_t i = 0; i < g->len; i++) {
 		if (g->request[i]->kind == REQUEST_BATCH)
 			free(g->request[i]);
-		else
+		else if (g->request[i]->answered != NULL)
 			sem_post(g->request[i]->answered);
 	}
 	g->len = 0;
@@ -314,27 +316,54 @@ group_write(struct state *t, struct group *writers)
 	group_answer(t, writers);
 }
 
+/* All that is in the queue; `serving` held. */
+static void
+state_round(struct state *t)
+{
+	struct group writers = { .len = 0 }, first = { .len = 0 }, after = { .len = 0 };
+	struct request *r;
+
+	for (size_t n = 0; n < GROUP_MAX && (r = queue_get(t->queue, 0)) != NULL; n++) {
+		struct group *g = !request_reads(r)	   ? &writers
+				  : group_waits(t, &writers, r) ? &after
+								: &first;
+
+		g->request[g->len++] = r;
+	}
+	group_read(t, &first);
+	group_write(t, &writers);
+	group_read(t, &after);
+}
+
 static void *
 state_keep(void *arg)
 {
-	struct group writers = { .len = 0 }, first = { .len = 0 }, after = { .len = 0 };
 	struct state *t = arg;
-	struct request *r;
 
-	while ((r = queue_get(t->queue, -1)) != NULL) {
-		for (size_t n = 1; r != NULL; n++) {
-			struct group *g = !request_reads(r)	   ? &writers
-			    : group_waits(t, &writers, r) ? &after
-							  : &first;
-
-			g->request[g->len++] = r;
-			r = n < GROUP_MAX ? queue_get(t->queue, 0) : NULL;
-		}
-		group_read(t, &first);
-		group_write(t, &writers);
-		group_read(t, &after);
+	while (queue_await(t->queue)) {
+		pthread_mutex_lock(&t->serving);
+		state_round(t);
+		pthread_mutex_unlock(&t->serving);
 	}
 	return NULL;
+}
+
+/* Nothing may stand in front of it, nor must it wait: what comes meanwhile is one group. */
+static bool
+serve_here(struct state *t, struct request *r)
+{
+	struct group g = { .request = { r }, .len = 1 };
+
+	if (pthread_mutex_trylock(&t->serving) != 0)
+		return false;
+	bool alone = queue_len(t->queue) == 0;
+
+	if (alone && request_reads(r))
+		group_read(t, &g);
+	else if (alone)
+		group_write(t, &g);
+	pthread_mutex_unlock(&t->serving);
+	return alone;
 }
 
 static void
@@ -355,7 +384,8 @@ int
 state_ask(struct state *t, struct request *r, struct err *err)
 {
 	if (t->queue != NULL) {
-		ask_keeper(t, r);
+		if (!serve_here(t, r))
+			ask_keeper(t, r);
 	} else {
 		pthread_mutex_lock(&t->mutex);
 		r->rc = request_serve(r, t->ops, t->backend, &r->err);
@@ -390,6 +420,7 @@ state_new(void)
 	pthread_mutex_init(&t->mutex, NULL);
 	pthread_cond_init(&t->batches_ended, NULL);
 	pthread_mutex_init(&t->order, NULL);
+	pthread_mutex_init(&t->serving, NULL);
 	state_set_workers(t, 1);
 	return t;
 }
@@ -435,6 +466,7 @@ state_close(struct state **ret)
 	job_lock_free(&t->lock);
 	file_close(&t->system.fd);
 	pthread_mutex_destroy(&t->order);
+	pthread_mutex_destroy(&t->serving);
 	pthread_cond_destroy(&t->batches_ended);
 	pthread_mutex_destroy(&t->mutex);
 	free(t->flying);

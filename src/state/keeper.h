@@ -52,7 +52,7 @@ struct request {
 	enum request_kind kind;
 	int rc;
 	struct err err; /* filled when rc < 0 */
-	sem_t *answered; /* whoever asked waits for it; NULL: a batch */
+	sem_t *answered; /* whoever asked waits for it; NULL: nobody waits */
 	struct lease lease;
 	struct arena *arena;
 	int64_t id, id2; /* row ids; uid, run, exit code and a number of records where they belong */
