@@ -405,7 +405,7 @@ tell_watcher(struct hosts *h)
 	if (h->watch_cond == NULL)
 		return;
 	pthread_mutex_lock(h->watch_mutex);
-	pthread_cond_broadcast(h->watch_cond);
+	pthread_cond_signal(h->watch_cond);
 	pthread_mutex_unlock(h->watch_mutex);
 }
 

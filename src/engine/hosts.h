@@ -57,8 +57,8 @@ void hosts_hold(struct hosts *h, unsigned id, int64_t ms);
 enum login_end { LOGIN_TAKEN, LOGIN_REFUSED, LOGIN_NONE /* the connection did not come to it */ };
 bool hosts_login(struct hosts *h, unsigned id, enum login_end how);
 bool hosts_closed(struct hosts *h, unsigned id);
-/* Broadcast when a place is given back or a login is told; nobody holds the mutex while calling one of
- * the above. */
+/* Signalled when a place is given back or a login is told: who wakes and finds more than one thing to do wakes
+ * the next. Nobody holds the mutex while calling one of the above. */
 void hosts_watch(struct hosts *h, pthread_mutex_t *mutex, pthread_cond_t *cond);
 
 #endif

@@ -257,6 +257,15 @@ wait_until(struct schedule *s, int64_t due_ms)
 	pthread_cond_timedwait(&s->changed, &s->mutex, &until);
 }
 
+/* There may be one to give out: to any of those who wait, for all look for the same. Who takes it wakes the
+ * next, should there be more; to wake all each time would cost more than many accounts do. */
+static void
+wake_one(struct schedule *s)
+{
+	if (s->queued > 0 && s->busy < s->jobs)
+		pthread_cond_signal(&s->changed);
+}
+
 enum schedule_next
 schedule_next(struct schedule *s, size_t *ret_item)
 {
@@ -266,8 +275,10 @@ schedule_next(struct schedule *s, size_t *ret_item)
 	while (!s->stopped && !cancel_raised(s->stop)) {
 		int64_t due_ms = take_back_due(s);
 
-		if (give_out(s, ret_item, &next))
+		if (give_out(s, ret_item, &next)) {
+			wake_one(s);
 			break;
+		}
 		next = SCHEDULE_END;
 		/* One that runs may come back to be tried again. */
 		if (s->queued == 0 && s->n_aside == 0 && s->running == 0)
@@ -291,7 +302,7 @@ schedule_leaves(struct schedule *s, size_t item)
 {
 	pthread_mutex_lock(&s->mutex);
 	leave_servers(s, item);
-	pthread_cond_broadcast(&s->changed);
+	wake_one(s);
 	pthread_mutex_unlock(&s->mutex);
 }
 
@@ -302,7 +313,10 @@ schedule_done(struct schedule *s, size_t item)
 	leave_servers(s, item);
 	s->running--;
 	s->done++;
-	pthread_cond_broadcast(&s->changed);
+	/* All of them end. */
+	if (s->queued == 0 && s->n_aside == 0 && s->running == 0)
+		pthread_cond_broadcast(&s->changed);
+	wake_one(s);
 	pthread_mutex_unlock(&s->mutex);
 }
 

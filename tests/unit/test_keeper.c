@@ -188,6 +188,7 @@ log_is_synced_for_what_was_done_and_not_for_intents(void **state)
 struct gate {
 	struct pending pending;
 	pthread_mutex_t *mutex;
+	atomic_bool *reached; /* NULL: nobody asks */
 };
 
 static int
@@ -196,6 +197,8 @@ gate_sync(struct pending *p, struct err *err)
 	struct gate *g = (struct gate *)p;
 
 	(void)err;
+	if (g->reached != NULL)
+		atomic_store(g->reached, true);
 	pthread_mutex_lock(g->mutex);
 	pthread_mutex_unlock(g->mutex);
 	return 0;
@@ -253,16 +256,35 @@ another_account(struct job *job, const char *dir)
 	return other;
 }
 
-/* A batch that is not durable before the gate is open. */
 static void
-put_gate(struct job *job, pthread_mutex_t *gate)
+put_gate_telling(struct job *job, pthread_mutex_t *gate, atomic_bool *reached)
 {
 	struct gate *g = mem_new(sizeof(*g));
 	struct batch *b = batch_new();
 
-	*g = (struct gate){ .pending = { .sync = gate_sync, .free = gate_free }, .mutex = gate };
+	*g = (struct gate){
+		.pending = { .sync = gate_sync, .free = gate_free }, .mutex = gate, .reached = reached
+	};
 	batch_set_pending(b, &g->pending);
 	job_put(job, b);
+}
+
+/* A batch that is not durable before the gate is open. */
+static void
+put_gate(struct job *job, pthread_mutex_t *gate)
+{
+	put_gate_telling(job, gate, NULL);
+}
+
+/* And it is a group of its own: what is put next is another. */
+static void
+put_gate_alone(struct job *job, pthread_mutex_t *gate)
+{
+	atomic_bool reached = false;
+
+	put_gate_telling(job, gate, &reached);
+	while (!atomic_load(&reached))
+		usleep(1000);
 }
 
 static void
@@ -273,7 +295,7 @@ batches_in_the_queue_are_synced_before_one_commit_for_all(void **state)
 	int synced = 0, freed = 0;
 
 	pthread_mutex_lock(&gate);
-	put_gate(job, &gate);
+	put_gate_alone(job, &gate);
 	/* Synced alone, the second would find the row of the first. */
 	job_put(job, fake_batch(job, 1, &synced, &freed, false));
 	job_put(job, fake_batch_behind(job, 2, &synced, &freed, 1));
@@ -293,7 +315,7 @@ batch_that_is_refused_ends_its_group_in_front_of_it(void **state)
 	state_set_workers(job->state, 2);
 	other = another_account(job, "v@h");
 	pthread_mutex_lock(&gate);
-	put_gate(job, &gate);
+	put_gate_alone(job, &gate);
 	put_messages(job, job->inbox.id, 1, 1);
 	put_messages(job, job->inbox.id + 1000, 2, 1);
 	put_messages(&other, other.inbox.id, 1, 1);
@@ -379,8 +401,7 @@ read_passes(struct job *job, struct job *other)
 
 	pthread_mutex_lock(&gate[0]);
 	pthread_mutex_lock(&gate[1]);
-	put_gate(job, &gate[0]);
-	usleep(20000);
+	put_gate_alone(job, &gate[0]);
 	put_gate(job, &gate[1]);
 	assert_int_equal(pthread_create(&a.thread, NULL, asker_looks, &a), 0);
 	usleep(20000);
