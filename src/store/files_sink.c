@@ -18,7 +18,6 @@
 #include "store/sink_root.h"
 
 enum {
-	HEAD_MAX = 64 * 1024,
 	MARK_MAX = 256 * 1024,
 	LINES_MAX = 4 * 1024 * 1024
 };
@@ -186,20 +185,18 @@ static int
 folder_at_new(
     struct sink *s, const struct folder_rec *rec, struct folder_at **ret, struct err *err)
 {
-	AUTO(buf_done) struct buf head;
 	size_t key;
+	char *head;
 
-	buf_init(&head, HEAD_MAX);
-	sidecar_head(rec, &head, &key);
-	if (head.full)
-		return err_set(err, ERR_FOLDER, "the folder's name is too long");
+	if (sidecar_head(rec, &head, &key, err) < 0)
+		return -1;
 	struct folder_at *at = mem_new(sizeof *at);
 	at->id = rec->id;
 	at->uidvalidity = rec->uidvalidity;
 	at->delim = rec->delim;
 	at->name = mem_copy_str(rec->name);
 	at->special_use = mem_copy_str(rec->special_use);
-	at->head = mem_copy_str(head.data);
+	at->head = head;
 	at->head_key = key;
 	at->mark = mem_copy_str(rec->mark != NULL ? rec->mark : "");
 	if (folder_losses(at, at->mark, err) < 0) {

@@ -15,8 +15,6 @@
 #include "store/maildir_recover.h"
 #include "store/maildir_sink.h"
 
-enum { HEAD_MAX = 64 * 1024 };
-
 static void
 folder_open_free(struct folder_open **o)
 {
@@ -173,19 +171,17 @@ sink_knows_path(const struct sink *s, const char *path)
 static int
 folder_at_new(const struct folder_rec *rec, struct folder_at **ret, struct err *err)
 {
-	AUTO(buf_done) struct buf head;
 	size_t key;
+	char *head;
 
-	buf_init(&head, HEAD_MAX);
-	sidecar_head(rec, &head, &key);
-	if (head.full)
-		return err_set(err, ERR_FOLDER, "the folder's name is too long");
 	if (strlen(rec->mark) >= SIDECAR_MARK_MAX)
 		return err_set(err, ERR_STATE, "the mark of a folder cannot be read");
+	if (sidecar_head(rec, &head, &key, err) < 0)
+		return -1;
 	struct folder_at *at = mem_new(sizeof *at);
 	at->id = rec->id;
 	at->path = mem_copy_str(rec->path);
-	at->head = mem_copy_str(head.data);
+	at->head = head;
 	at->head_key = key;
 	at->uidvalidity = rec->uidvalidity;
 	memcpy(at->mark, rec->mark, strlen(rec->mark) + 1);

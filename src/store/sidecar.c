@@ -59,8 +59,8 @@ sidecar_name(unsigned number, char ret[SIDECAR_NAME_MAX])
 	grown_name("folder.jsonl", number, ret);
 }
 
-void
-sidecar_head(const struct folder_rec *rec, struct buf *out, size_t *ret_key)
+static void
+head_line(const struct folder_rec *rec, struct buf *out, size_t *ret_key)
 {
 	struct slice wire = slice_str(rec->name);
 	struct slice use = slice_str(rec->special_use);
@@ -84,6 +84,19 @@ sidecar_head(const struct folder_rec *rec, struct buf *out, size_t *ret_key)
 	json_put_bool(out, "subscribed", rec->subscribed);
 	json_close(out);
 	(void)buf_add_byte(out, '\n');
+}
+
+int
+sidecar_head(const struct folder_rec *rec, char **ret, size_t *ret_key, struct err *err)
+{
+	AUTO(buf_done) struct buf line;
+
+	buf_init(&line, KEY_MAX);
+	head_line(rec, &line, ret_key);
+	if (line.full)
+		return err_set(err, ERR_FOLDER, "the folder's name is too long");
+	*ret = mem_copy_str(line.data);
+	return 0;
 }
 
 /* ---- opening ---- */

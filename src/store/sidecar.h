@@ -52,8 +52,9 @@ void sidecar_done(struct sidecar *c);
 /* Queue another folder line when it differs from the last one: folders that follow one another in
  * one directory (UIDVALIDITY changed). */
 void sidecar_describe(struct sidecar *c, struct slice head);
-/* The folder line of a record; *ret_key for sidecar_open. */
-void sidecar_head(const struct folder_rec *rec, struct buf *out, size_t *ret_key);
+/* The folder line of a record, to be freed by the caller; *ret_key for sidecar_open. ERR_FOLDER: the name is
+ * too long for a line. */
+int sidecar_head(const struct folder_rec *rec, char **ret, size_t *ret_key, struct err *err) WARN_UNUSED;
 /* Where a message lies: "file", and in a file of many "at" and "eol" or "stored_sha256". */
 struct sidecar_at {
 	const char *file;	/* its name, without what changes with the flags */

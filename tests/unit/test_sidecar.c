@@ -53,13 +53,12 @@ static int
 enter(const struct folder_rec *rec, bool unclean)
 {
 	struct err err = { 0 };
-	struct buf head;
 	size_t key;
+	char *head;
 
-	buf_init(&head, 4096);
-	sidecar_head(rec, &head, &key);
-	int done = sidecar_open(&car, dir, mark, buf_slice(&head), key, unclean, &fd, &found, &err);
-	buf_done(&head);
+	assert_int_equal(sidecar_head(rec, &head, &key, &err), 0);
+	int done = sidecar_open(&car, dir, mark, slice_str(head), key, unclean, &fd, &found, &err);
+	free(head);
 	return done;
 }
 
