@@ -90,6 +90,19 @@ file_create(int dir, const char *path, int *ret, struct err *err)
 }
 
 int
+file_create_exclusive(int dir, const char *path, int *ret, struct err *err)
+{
+	int fd = file_open(dir, path, O_WRONLY | O_CREAT | O_EXCL);
+
+	if (fd < 0 && errno == EEXIST)
+		return 1;
+	if (fd < 0)
+		return err_set_sys(err, ERR_CREATE, "cannot create '%s'", path);
+	*ret = fd;
+	return 0;
+}
+
+int
 file_open_append(int dir, const char *path, int *ret, struct err *err)
 {
 	int fd = file_open(dir, path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW);

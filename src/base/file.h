@@ -20,6 +20,8 @@ int file_make_dirs(const char *path, struct err *err) WARN_UNUSED; /* and parent
 int file_have_dirs(const char *path, struct err *err) WARN_UNUSED;
 int file_open_dir(int dir, const char *path, int *ret, struct err *err) WARN_UNUSED;
 int file_create(int dir, const char *path, int *ret, struct err *err) WARN_UNUSED; /* O_TRUNC */
+/* Nothing may have the name; 1: something has it. */
+int file_create_exclusive(int dir, const char *path, int *ret, struct err *err) WARN_UNUSED;
 int file_open_append(int dir, const char *path, int *ret,
     struct err *err) WARN_UNUSED; /* O_CREAT|O_RDWR, at the end */
 int file_write(int fd, const void *data, size_t len, struct err *err) WARN_UNUSED;

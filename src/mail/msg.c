@@ -68,6 +68,25 @@ msg_page_reset(struct msg_page *p)
 	arena_reset(&p->arena);
 }
 
+void
+msg_page_swap(struct msg_page *a, struct msg_page *b)
+{
+	size_t len = a->len, max = len > b->len ? len : b->len;
+	struct arena arena = a->arena;
+
+	/* A page has room for 2048, and most hold a few. */
+	for (size_t i = 0; i < max; i++) {
+		struct msg m = a->msg[i];
+
+		a->msg[i] = b->msg[i];
+		b->msg[i] = m;
+	}
+	a->len = b->len;
+	a->arena = b->arena;
+	b->len = len;
+	b->arena = arena;
+}
+
 /* Copy *text into a; NULL stays NULL. */
 static bool
 msg_copy_text(const char **text, struct arena *a)

@@ -54,6 +54,7 @@ struct msg_page {
 struct msg_page *msg_page_new(void);	/* arena limit 8 MiB; msg[] is as the allocator gave it */
 void msg_page_free(struct msg_page *p);
 void msg_page_reset(struct msg_page *p);
+void msg_page_swap(struct msg_page *a, struct msg_page *b);	/* moves no more than they hold */
 /* Copy with texts into `a`; false: arena limit. */
 bool msg_copy(const struct msg *from, struct arena *a, struct msg *ret);
 

@@ -64,8 +64,9 @@ handed_create(int dir, const char *path, int *ret, struct err *err)
 	return 0;
 }
 
-int
-handed_create_new(int dir, const char *path, int *ret, struct err *err)
+/* Something has the name. */
+static int
+handed_create_over(int dir, const char *path, int *ret, struct err *err)
 {
 	struct stat st;
 
@@ -73,6 +74,21 @@ handed_create_new(int dir, const char *path, int *ret, struct err *err)
 	    st.st_nlink > 1 && unlinkat(dir, path, 0) < 0)
 		return err_set_sys(err, ERR_CREATE, "cannot create '%s'", path);
 	return handed_create(dir, path, ret, err);
+}
+
+int
+handed_create_new(int dir, const char *path, int *ret, struct err *err)
+{
+	AUTO(file_close) int fd = -1;
+	int rc = file_create_exclusive(dir, path, &fd, err);
+
+	if (rc > 0)
+		return handed_create_over(dir, path, ret, err);
+	if (rc < 0 || hand_over(fd, path, err) < 0)
+		return -1;
+	*ret = fd;
+	fd = -1;
+	return 0;
 }
 
 int

@@ -392,10 +392,7 @@ source_imap_list(struct source *s, struct msg_page *ret, struct err *err)
 		if (!s->singles && count_holes(s, err) < 0)
 			return -1;
 
-		struct msg_page swap = *ret;
-
-		*ret = *s->page[0];
-		*s->page[0] = swap;
+		msg_page_swap(ret, s->page[0]);
 		shift_pages(s);
 		if (ret->len > 0)
 			return 0;

@@ -56,6 +56,8 @@ file_is_never_written_through_a_symbolic_link(void **state)
 	assert_int_equal(symlink("victim", temp_path("link")), 0);
 	assert_int_equal(file_create(AT_FDCWD, temp_path("link"), &fd, &err), -1);
 	assert_int_equal(err.kind, ERR_CREATE);
+	assert_int_equal(file_create_exclusive(AT_FDCWD, temp_path("link"), &fd, &err), 1);
+	assert_int_equal(file_create_exclusive(AT_FDCWD, temp_path("victim"), &fd, &err), 1);
 	assert_int_equal(file_open_append(AT_FDCWD, temp_path("link"), &fd, &err), -1);
 	assert_true(temp_holds("victim", "precious"));
 	assert_int_equal(file_replace(AT_FDCWD, temp_path("link"), slice_str("new"), &err), 0);
