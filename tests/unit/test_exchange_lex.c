@@ -307,23 +307,6 @@ truth_is_read_in_any_case(void **state)
 	assert_false(exlex_truth(slice_str(""), &t));
 }
 
-/* A.7 */
-static void
-switches_of_the_user_list_are_read_in_any_case(void **state)
-{
-	static const char *const on[] = { "True", "T", "yes", "Y", "\tTRUE " };
-	static const char *const off[] = { " no ", "N", "false", "f" };
-	bool t = false;
-
-	(void)state;
-	for (size_t i = 0; i < COUNT_OF(on); i++)
-		assert_true(exlex_switch(slice_str(on[i]), &t) && t);
-	for (size_t i = 0; i < COUNT_OF(off); i++)
-		assert_true(exlex_switch(slice_str(off[i]), &t) && !t);
-	assert_false(exlex_switch(slice_str("0"), &t));
-	assert_false(exlex_switch(slice_str(""), &t));
-}
-
 int
 main(void)
 {
@@ -341,7 +324,6 @@ main(void)
 		T(a_pointer_is_one_only_without_quotes_and_within_bounds),
 		T(em_28_backslashes_of_a_directory_value_are_read_back),
 		T(truth_is_read_in_any_case),
-		T(switches_of_the_user_list_are_read_in_any_case),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

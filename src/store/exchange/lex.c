@@ -412,18 +412,3 @@ exlex_truth(struct slice raw, bool *ret)
 	*ret = word.len == 4;
 	return true;
 }
-
-bool
-exlex_switch(struct slice raw, bool *ret)
-{
-	static const char *const words[] = { "Y", "Yes", "T", "True", "N", "No", "F", "False" };
-	struct slice word = exlex_trim(raw);
-
-	for (size_t i = 0; i < COUNT_OF(words); i++) {
-		if (slice_eq_nocase(word, words[i])) {
-			*ret = i < COUNT_OF(words) / 2;
-			return true;
-		}
-	}
-	return false;
-}

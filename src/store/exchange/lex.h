@@ -86,9 +86,6 @@ bool exlex_name_ok(struct slice name);
 bool exlex_directory(struct slice value, struct buf *out, size_t *ret_bad);
 /* TRUE, FALSE, case-insensitive, blanks around; false: something else. */
 bool exlex_truth(struct slice raw, bool *ret);
-/* The user list's spelling of the same (6): Y, Yes, T, True; N, No, F, False. An empty field is the
- * caller's to judge. */
-bool exlex_switch(struct slice raw, bool *ret);
 /* Without blanks (space, tab) at both ends. */
 struct slice exlex_trim(struct slice text);
 

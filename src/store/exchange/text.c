@@ -300,14 +300,6 @@ expri_comment(struct codepage *page, int64_t time, const char *host, const char 
 	return buf_add_str(out, "\r\n");
 }
 
-bool
-expri_empty(struct codepage *page, struct slice folder, struct buf *out, struct exnotes *io)
-{
-	buf_add_str(out, "! folder ");
-	text_plain(page, folder, out, io);
-	return buf_add_str(out, " empty\r\n");
-}
-
 /* An owner is quoted only where a reader would stumble: samples leave its dots alone. */
 bool
 expri_heading(struct codepage *page, struct slice owner, struct buf *out, struct exnotes *io)

@@ -78,8 +78,6 @@ bool expri_line(const struct expri *l, struct buf *out);
  * "" a second line "! times are in the zone ZONE". */
 bool expri_comment(struct codepage *page, int64_t time, const char *host, const char *login,
     const char *zone, struct buf *out, struct exnotes *io);
-/* "! folder NAME empty": a folder without messages has no line (10.8). */
-bool expri_empty(struct codepage *page, struct slice folder, struct buf *out, struct exnotes *io);
 /* "MAILMESSAGE,OWNER" and the row of column names. Owner: exowner_name; the reader refuses one over
  * EXOWNER_MAX octets. */
 bool expri_heading(struct codepage *page, struct slice owner, struct buf *out, struct exnotes *io);
