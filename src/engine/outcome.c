@@ -58,6 +58,18 @@ note_alike(const struct note *a, const struct note *b)
 		   b->event.folder ? b->event.folder : "") == 0;
 }
 
+/* Three forms that are refused are three notes, and say one thing. */
+static bool
+note_says_again(const struct notes *notes, size_t from, size_t at)
+{
+	const struct note *n = &notes->note[at];
+
+	for (size_t i = from; i < at; i++)
+		if (note_alike(n, &notes->note[i]) && strcmp(n->text, notes->note[i].text) == 0)
+			return true;
+	return false;
+}
+
 /* The state keeps one warning per event, folder and message: notes that share these are one
  * warning with all their texts, as far as there is room. Told with the first of them. */
 static void
@@ -74,7 +86,7 @@ keep_note(const struct notes *notes, size_t at, const char *display, struct batc
 	buf_init(&text, ROOM + ERR_TEXT_MAX + 64);
 	buf_add_str(&text, n->text);
 	for (size_t i = at + 1; i < notes->len; i++) {
-		if (!note_alike(n, &notes->note[i]))
+		if (!note_alike(n, &notes->note[i]) || note_says_again(notes, at, i))
 			continue;
 		if (left > 0 || text.len + strlen(notes->note[i].text) > ROOM)
 			left++;

@@ -56,6 +56,9 @@ def scene_events(t):
               "the reply")
     t.equal(story.get("folder"), "INBOX", "the folder of the event")
     t.ok(str(story.get("uid")) in story.get("command", ""), "the UID of the event", story)
+    told = [w["text"] for w in job.report()["accounts"][0]["warnings"] if w["event"] == 14002]
+    t.ok(len(told) == 1 and told[0].count("RFC822 works and is used instead") == 1,
+         "the report says once what replaced all of them", told)
 
 
 def scene_second_run(t):
