@@ -457,10 +457,12 @@ port_is_default(const char *port)
 void
 account_dir(struct slice user, const char *host, const char *port, struct buf *out)
 {
+	/* These two are directories of their own. */
+	bool dots = *host == '\0' && (slice_eq(user, ".") || slice_eq(user, ".."));
 	AUTO(buf_done) struct buf name;
 
 	buf_init(&name, 64 * 1024);
-	account_add(user, "@._+-", &name);
+	account_add(user, dots ? "" : "@._+-", &name);
 	if (*host != '\0') {
 		(void)buf_add_byte(&name, '@');
 		account_host(host, &name);

@@ -59,6 +59,7 @@ exshelf_close(struct shelf **ref)
 	*ref = NULL;
 }
 
+/* The inverse of exlists_login. */
 static char *
 owner_address(const char *login)
 {

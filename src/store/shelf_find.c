@@ -72,7 +72,7 @@ name_of(struct arena *a, const char *path)
 		if (shelf_name_ends(name, endings[i]) && strlen(name) > strlen(endings[i]))
 			name[strlen(name) - strlen(endings[i])] = '\0';
 	}
-	return name != NULL && *name != '\0' && strcmp(name, ".") != 0 ? name : "mail";
+	return name != NULL && *name != '\0' && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 ? name : "mail";
 }
 
 /* ---- accounts of imex ---- */

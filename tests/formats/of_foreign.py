@@ -311,3 +311,13 @@ def test_EM_11_the_number_alone_decides_the_decoding(t):
         told = "".join((p.get_payload(decode=True) or b"").decode(p.get_content_charset() or "ascii", "replace")
                        for w in wires(content) for p in email.message_from_bytes(w).walk() if not p.is_multipart())
         t.ok(text in told, f"{page}: {text}", told)
+
+
+def test_an_owner_of_any_form_has_its_mail(t):
+    """The directory of an account lies below mail/ whatever the account is called, and nobody's mail is passed by."""
+    for owner in (b"SMTP:ana", b"SMTP:..", b"..", b".", b"SMTP:", b"NOTES:ana@x", b"SMTP:a:b@x", b"../../x"):
+        files = example.changed("00000001.PRI", b"MAILMESSAGE,SMTP:usuario1@example.com", b"MAILMESSAGE," + owner)
+        _, job, content = converted(t, lambda path, files=files: example.write(path, files))
+        t.equal(len(wires(content)), 3, f"messages of {owner}")
+        t.equal(len(os.listdir(os.path.join(job, "mail"))), 1, f"directories of {owner}")
+        t.ok("cur" not in os.listdir(job), f"the job directory of {owner} is no Maildir", os.listdir(job))

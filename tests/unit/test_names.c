@@ -394,6 +394,10 @@ account_is_one_safe_directory(void **state)
 	assert_string_equal(account("../x", "h", ""), "..%2Fx@h");
 	assert_string_equal(account("a~b c\xc3\xbc", "h", ""), "a%7Eb%20c%C3%BC@h");
 	assert_string_equal(account("", "..", ""), "@..");
+	/* Files of another program have no host. */
+	assert_string_equal(account("a.b", "", ""), "a.b");
+	assert_string_equal(account(".", "", ""), "%2E");
+	assert_string_equal(account("..", "", ""), "%2E%2E");
 }
 
 static void

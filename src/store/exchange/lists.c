@@ -167,5 +167,7 @@ exlists_owner(const struct exread *r, const char *address)
 const char *
 exlists_login(const char *owner)
 {
-	return strncasecmp(owner, "SMTP:", 5) == 0 ? owner + 5 : owner;
+	bool known = strncasecmp(owner, "SMTP:", 5) == 0;
+
+	return known && strchr(owner + 5, '@') != NULL && strchr(owner + 5, ':') == NULL ? owner + 5 : owner;
 }

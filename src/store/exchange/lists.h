@@ -22,7 +22,8 @@ void exlists_close(struct exlists *l);	/* zeroed: nothing */
 bool exlists_find(const struct exlists *l, const char *name, size_t *ret_set, uint32_t *ret_file);
 /* The owner of this address in one list: -1 when it is not in it. */
 int64_t exlists_owner(const struct exread *r, const char *address);
-/* "ana@example.org" of "SMTP:ana@example.org"; other types keep theirs. */
+/* "ana@example.org" of "SMTP:ana@example.org"; other types keep theirs, and so does what would not come out
+ * again (shelf_exchange.c): of "SMTP:ana" and "ana" each has mail of its own. */
 const char *exlists_login(const char *owner);
 
 #endif
