@@ -28,6 +28,11 @@ _ALARMS = ("ERROR: AddressSanitizer", "WARNING: ThreadSanitizer", "ERROR: LeakSa
            ": runtime error: ", "UndefinedBehaviorSanitizer")
 
 
+# For a run that ends at once, with all that its threads have in hand.
+ABRUPT = {"TSAN_OPTIONS": ":".join(filter(None, [_SANITIZERS["TSAN_OPTIONS"], os.environ.get("TSAN_OPTIONS"),
+                                                 "report_thread_leaks=0"]))}
+
+
 def program():
     """The words that start imex; an error if IMEX is unset."""
     path = os.environ.get("IMEX")

@@ -1,6 +1,7 @@
 """Ctrl-C ends the run in order, exit 75; the same command goes on where it was."""
 
 from scene import *
+import imexrun
 
 
 def undisturbed(t, server):
@@ -36,7 +37,7 @@ def scene_twice(t):
     """The second one stops at once, though a message is in flight."""
     server = t.server(sample(count=30))
     tree = undisturbed(t, server)
-    _, job, run = t.extract_held(server)
+    _, job, run = t.extract_held(server, env=imexrun.ABRUPT)
     run.interrupt()
     run.signal(signal.SIGINT)
     t.exits(run.wait(), 75)
