@@ -1,6 +1,6 @@
 /* What stands behind the state: one struct of functions per kind of database. Each function is
- * one short piece of work on the handle, called by one thread at a time (the keeper's, or any
- * under the state's mutex when reading); what writes is durable on return, or at the end of the
+ * one short piece of work on the handle, called by one thread at a time (under one of the keeper's
+ * mutexes); what writes is durable on return, or at the end of the
  * group it is in. Meaning of arguments and results: state.h. */
 #ifndef STATE_BACKEND_H
 #define STATE_BACKEND_H

@@ -1,7 +1,7 @@
 /* The state of a job: what is known, proved and durable. One contract for SQLite and later
  * PostgreSQL.
  *
- * Any thread may call; a single keeper thread owns the database handle and serves a queue.
+ * Any thread may call; a keeper serves a queue of what is asked (keeper.c).
  * Writes come in batches: state_put gives a batch away, the keeper first makes the files of the
  * batch durable (batch->pending), then commits its rows in one transaction, which writes of others
  * may share: one that is refused fails alone. That order is the barrier of design.md 6.2. What only
