@@ -61,6 +61,7 @@ struct sess {
 	bool open;
 	uint32_t exists;
 	bool exists_known, grew;
+	uint32_t held_uidvalidity; /* another one while the folder is open ends the session; 0: any may come */
 	struct uidset *map; /* sequence map: kept up to date by EXPUNGE and VANISHED; NULL: none */
 	uint64_t expunged; /* removed from the map since EXAMINE */
 	/* A server without UIDs (imap/number.h): what stands for the UID of each message that has a
