@@ -166,6 +166,7 @@ struct folder_list {
 	unsigned
 	    unparsed; /* lines of the listing that did not parse: so many folders may be missing */
 	bool silent; /* no folder was named in any way, yet INBOX has mail: others may be there */
+	bool refused; /* listing all was refused, and so was a part of it: others may be there */
 };
 void folder_list_done(struct folder_list *l);
 /* A copy, with its texts in `a`. */
