@@ -69,6 +69,7 @@ folder_forget(struct source *s)
 	    false;
 	s->passes = 0;
 	s->doubts_over = false;
+	s->phantoms = 0;
 	s->holes = 0;
 	s->page_from = 1;
 	s->asks = s->ended = 0;
