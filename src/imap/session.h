@@ -34,6 +34,7 @@ struct sess {
 	struct stream *in;
 	struct reader reader;
 	struct caps caps;
+	bool caps_refused; /* CAPABILITY was BAD */
 	enum level level;
 	struct notes notes;
 	struct secret *sasl; /* what wrapped the password in AUTHENTICATE: masked as well */

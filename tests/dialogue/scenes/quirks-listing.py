@@ -130,6 +130,15 @@ def scene_list_is_refused_behind_some(t):
     t.complete(job, server)
 
 
+def scene_capability_tells_nothing(t):
+    """OK, and no list that can be read: a server that has CAPABILITY is none from before LIST."""
+    for told in ("", "* CAPABILITY\r\n", "* CAPABILITY " + "X " * 20000 + "\r\n"):
+        server = t.server()
+        server.on(r"CAPABILITY", lambda call, told=told: [told, call.tagged("OK done")])
+        server.forgiven = [r"RFC822\.PEEK", "LOGIN"]
+        complete(t, server, 1)
+
+
 def scene_inbox_that_cannot_be_opened(t):
     """LIST calls INBOX \\Noselect, and STATUS counts its mail: it is copied, and told."""
     server = t.server(caps="NAMESPACE")
