@@ -388,6 +388,11 @@ verify_rec(struct verify *v, struct slice name)
 void
 verify_source_missing(struct verify *v, const struct plan *plan)
 {
+	if (v->part_listed) {
+		verify_display(v, slice_str(""));
+		verify_differ(v, DIFF_FOLDER_MISSING, false, 0,
+		    "the server does not list all its folders, or not in a way that can be read");
+	}
 	for (size_t i = 0; i < plan->len; i++) {
 		const struct planned *f = &plan->folder[i];
 
@@ -431,9 +436,10 @@ verify_source_open(struct verify *v, struct plan *plan, struct err *err)
 	if (place.facts.works_form >= 0 && form_sets_seen((enum form)place.facts.works_form))
 		place.facts.works_form = -1;
 	if (v->ops->open(&v->source, &place, v->job->stop, err) == 0 &&
-	    v->ops->folders(v->source, &plan->arena, &list, err) == 0 &&
-	    plan_make(plan, &v->job->selection, &list, err) == 0)
-		rc = 0;
+	    v->ops->folders(v->source, &plan->arena, &list, err) == 0) {
+		v->part_listed = list.unparsed > 0 || list.silent || list.refused;
+		rc = plan_make(plan, &v->job->selection, &list, err);
+	}
 	folder_list_done(&list);
 	return rc;
 }

@@ -120,7 +120,10 @@ restore(struct sess *s, const struct debt *d, const struct uidset *seen, struct 
 	}
 	if (number_owed(s, d, err) < 0 || take_seen_away(s, seen, ret, err) < 0 || read_flags(s, seen, &still, &there, err) < 0)
 		goto out;
+	/* Of one that is not told any more nobody knows; the next payment finds it gone, or as it is. */
 	uidset_copy(&still, &ret->unpaid);
+	uidset_minus(seen, &there, &ret->unpaid);
+	uidset_sort(&ret->unpaid);
 	rc = sess_examine(s, d->folder, &head, err);
 out:
 	uidset_done(&still);

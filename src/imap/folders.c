@@ -155,6 +155,7 @@ struct flight {
 	struct folder_list lsub, counts; /* matched by name once the list is in order */
 	struct arena *arena;
 	bool list_refused, status_refused;
+	char refusal[256]; /* of LIST; LSUB may have been answered since */
 };
 
 static int
@@ -204,8 +205,10 @@ take_answer(struct sess *s, struct flight *f, const struct resp *r, const struct
 {
 	if (r->state == STATE_OK)
 		return;
-	if (a->kind == ASK_LIST)
+	if (a->kind == ASK_LIST) {
 		f->list_refused = true;
+		snprintf(f->refusal, sizeof(f->refusal), "%.200s", s->reply);
+	}
 	if (a->kind == ASK_STATUS && r->state == STATE_BAD && !f->status_refused) {
 		f->status_refused = true;
 		quirk_add(&s->seen, QUIRK_NO_STATUS);
@@ -396,6 +399,18 @@ has_mail(const struct folder_list *l)
 	return false;
 }
 
+/* One broken mount point can empty the whole answer, or make it a refusal (quirks row 29). */
+static int
+list_by_level(struct sess *s, struct flight *f, struct err *err)
+{
+	quirk_add(&s->seen, QUIRK_LIST_EMPTY);
+	if (unlisted_by_level(s, f->list, f->arena, err) < 0)
+		return -1;
+	if (f->list_refused && f->list->len == 0)
+		return err_set(err, ERR_FOLDER, "the server refuses to list its folders: %s", f->refusal);
+	return 0;
+}
+
 static int
 folders_flight(struct sess *s, struct flight *f, bool want_sizes, struct err *err)
 {
@@ -415,22 +430,16 @@ folders_flight(struct sess *s, struct flight *f, bool want_sizes, struct err *er
 		if (ask_list(s, false, want_sizes, err) < 0 || land(s, f, err) < 0)
 			return -1;
 	}
-	if (f->list_refused)
-		return err_set(
-		    err, ERR_FOLDER, "the server refuses to list its folders: %s", s->reply);
-	if (f->list->len == 0) {
-		/* One broken mount point can empty the whole answer (quirks row 29). */
-		quirk_add(&s->seen, QUIRK_LIST_EMPTY);
-		if (unlisted_by_level(s, f->list, f->arena, err) < 0)
-			return -1;
-	}
+	if ((f->list_refused || f->list->len == 0) && list_by_level(s, f, err) < 0)
+		return -1;
 	nothing = f->list->len == 0;
 	if (ensure_inbox(s, f, err) < 0)
 		return -1;
 	list_order(f->list);
 	s->quirks = quirks_of(s->greeting, s->product, s->at->host);
 	if (s->level != LEVEL_IMAP4 && !quirk_in(s->seen, QUIRK_NO_STATUS)) {
-		if (unlisted_find(s, &f->lsub, f->list, f->arena, err) < 0)
+		if (unlisted_inbox(s, f->list, err) < 0 ||
+		    unlisted_find(s, &f->lsub, f->list, f->arena, err) < 0)
 			return -1;
 		list_order(f->list);
 	}

@@ -2,6 +2,7 @@
  * windows) is driven by the caller through sess_send and sess_next; nothing here calls back. */
 #include "imap/session_parts.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,6 +191,10 @@ book_status(struct sess *s, const struct resp *r, struct err *err)
 		sess_secret_reply(s);
 		return sess_bye(s, r, err);
 	}
+	/* From here on a UID may be another message's. */
+	if (r->code == CODE_UIDVALIDITY && s->held_uidvalidity != 0 && r->code_num != s->held_uidvalidity)
+		return err_set(err, ERR_PROTOCOL, "the UIDVALIDITY of the open folder changed from %" PRIu32 " to %" PRIu64,
+		    s->held_uidvalidity, r->code_num);
 	return 0;
 }
 

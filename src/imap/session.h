@@ -34,6 +34,7 @@ struct sess {
 	struct stream *in;
 	struct reader reader;
 	struct caps caps;
+	bool caps_refused; /* CAPABILITY was BAD */
 	enum level level;
 	struct notes notes;
 	struct secret *sasl; /* what wrapped the password in AUTHENTICATE: masked as well */
@@ -61,6 +62,7 @@ struct sess {
 	bool open;
 	uint32_t exists;
 	bool exists_known, grew;
+	uint32_t held_uidvalidity; /* another one while the folder is open ends the session; 0: any may come */
 	struct uidset *map; /* sequence map: kept up to date by EXPUNGE and VANISHED; NULL: none */
 	uint64_t expunged; /* removed from the map since EXAMINE */
 	/* A server without UIDs (imap/number.h): what stands for the UID of each message that has a
@@ -165,6 +167,7 @@ struct folder_list {
 	unsigned
 	    unparsed; /* lines of the listing that did not parse: so many folders may be missing */
 	bool silent; /* no folder was named in any way, yet INBOX has mail: others may be there */
+	bool refused; /* listing all was refused, and so was a part of it: others may be there */
 };
 void folder_list_done(struct folder_list *l);
 /* A copy, with its texts in `a`. */

@@ -47,13 +47,12 @@ sess_capability(struct sess *s, struct err *err)
 	caps_clear(&s->caps);
 	if (sess_run(s, err, "CAPABILITY") < 0)
 		return -1;
-	/* IMAP2bis and older have no such command: then nothing beyond it can be had. */
-	if (s->last.state == STATE_BAD) {
-		s->caps.known = true;
-		return 0;
-	}
-	if (s->last.state != STATE_OK)
+	/* IMAP2bis and older have no such command: then nothing beyond it can be had. OK with nothing that
+	 * could be read is the answer of a server that has it. */
+	s->caps_refused = s->last.state == STATE_BAD;
+	if (s->last.state == STATE_NO)
 		return sess_refused(s, &s->last, "CAPABILITY", err);
+	s->caps.known = true;
 	return 0;
 }
 
@@ -122,7 +121,7 @@ sess_enter(struct sess *s, struct err *err)
 	/* Some answer BAD only because nobody is logged in yet: they are asked again. */
 	if ((!s->caps.known || s->caps.text.len == 0) && sess_capability(s, err) < 0)
 		return -1;
-	s->level = s->caps.text.len == 0 ? LEVEL_IMAP2BIS : caps_level(&s->caps);
+	s->level = s->caps_refused ? LEVEL_IMAP2BIS : caps_level(&s->caps);
 	s->numbered = !level_has_uids(s->level);
 	if (s->numbered && s->at->needs_uids)
 		return err_set(err, ERR_NOT_IMAP,

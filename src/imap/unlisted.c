@@ -52,11 +52,12 @@ list_level(struct sess *s, struct slice parent, struct folder_list *io, struct a
 		if (sess_drop(s, &r, err) < 0)
 			return -1;
 	} while (r.kind != RESP_TAGGED || r.tag != tag);
+	io->refused |= r.state != STATE_OK;
 	return 0;
 }
 
-int
-unlisted_by_level(struct sess *s, struct folder_list *io, struct arena *a, struct err *err)
+static int
+list_levels(struct sess *s, struct folder_list *io, struct arena *a, struct err *err)
 {
 	unsigned lists = 0;
 
@@ -78,10 +79,26 @@ unlisted_by_level(struct sess *s, struct folder_list *io, struct arena *a, struc
 			return -1;
 		lists++;
 	}
-	if (io->len > 0)
-		note(s, (struct slice){ 0 },
-		    "LIST of all folders names none; they were asked for level by level");
+	io->refused |= lists == LISTS_MAX;
 	return 0;
+}
+
+int
+unlisted_by_level(struct sess *s, struct folder_list *io, struct arena *a, struct err *err)
+{
+	/* Aside meanwhile: each name would be asked for twice. */
+	struct folder_list came = *io;
+	int rc;
+
+	*io = (struct folder_list){ 0 };
+	rc = list_levels(s, io, a, err);
+	for (size_t i = 0; i < came.len && rc == 0; i++)
+		rc = folder_list_add(io, a, &came.folder[i], err);
+	folder_list_done(&came);
+	if (rc == 0 && io->len > 0)
+		note(s, (struct slice){ 0 },
+		    "LIST of all folders is refused or names none; they were asked for level by level");
+	return rc;
 }
 
 /* ---- those that may be there all the same ---- */
@@ -95,27 +112,55 @@ struct probe {
 
 /* STATUS says whether it is there, and how much is in it. */
 static int
-probe_one(struct probe *p, struct slice name, struct err *err)
+ask_status(struct sess *s, struct folder *io, bool *ret_there, struct err *err)
 {
-	struct folder f = { .name = name, .delim = p->delim };
 	struct resp r;
 	uint32_t tag;
 
-	if (folder_list_find(p->list, name) != NULL || !sess_name_is_plain(name))
-		return 0;
-	if (sess_send_named(p->s, 0, &tag, "STATUS", name, "(MESSAGES UIDNEXT UIDVALIDITY)", err) < 0)
+	if (sess_send_named(s, 0, &tag, "STATUS", io->name, "(MESSAGES UIDNEXT UIDVALIDITY)", err) < 0)
 		return -1;
 	do {
-		if (sess_next(p->s, &r, NULL, err) < 0)
+		if (sess_next(s, &r, NULL, err) < 0)
 			return -1;
-		if (r.kind == RESP_COUNTS && slice_cmp(r.folder.name, name) == 0) {
-			f.counts = r.folder.counts;
-			f.attrs |= r.folder.attrs & FOLDER_COUNTED;
+		if (r.kind == RESP_COUNTS && slice_cmp(r.folder.name, io->name) == 0) {
+			io->counts = r.folder.counts;
+			io->attrs |= r.folder.attrs & FOLDER_COUNTED;
 		}
-		if (sess_drop(p->s, &r, err) < 0)
+		if (sess_drop(s, &r, err) < 0)
 			return -1;
 	} while (r.kind != RESP_TAGGED || r.tag != tag);
-	if (r.state != STATE_OK)
+	*ret_there = r.state == STATE_OK;
+	return 0;
+}
+
+int
+unlisted_inbox(struct sess *s, struct folder_list *io, struct err *err)
+{
+	struct folder *inbox = folder_list_find(io, slice_str("INBOX"));
+	bool there;
+
+	if (inbox == NULL || !(inbox->attrs & FOLDER_NOSELECT))
+		return 0;
+	if (ask_status(s, inbox, &there, err) < 0)
+		return -1;
+	if (!there)
+		return 0;
+	inbox->attrs &= ~(unsigned)FOLDER_NOSELECT;
+	note(s, inbox->name, "the server says that it cannot be opened, and counts its mail; it is copied, too");
+	return 0;
+}
+
+static int
+probe_one(struct probe *p, struct slice name, struct err *err)
+{
+	struct folder f = { .name = name, .delim = p->delim };
+	bool there;
+
+	if (folder_list_find(p->list, name) != NULL || !sess_name_is_plain(name))
+		return 0;
+	if (ask_status(p->s, &f, &there, err) < 0)
+		return -1;
+	if (!there)
 		return 0;
 	note(p->s, name, "the server does not list this folder, and has it; it is copied, too");
 	return folder_list_add(&p->found, p->a, &f, err);

@@ -6,9 +6,12 @@
 
 #include "imap/session.h"
 
-/* LIST "" "%", then below each name. \HasNoChildren is not believed (row 41). */
+/* LIST "" "%", then below each name; what is in the list stays. \HasNoChildren is not believed (row 41).
+ * io->refused is set if a level was refused, or there are too many. */
 int unlisted_by_level(
     struct sess *s, struct folder_list *io, struct arena *a, struct err *err) WARN_UNUSED;
+/* INBOX that LIST calls \Noselect, and that STATUS knows: it can be opened. */
+int unlisted_inbox(struct sess *s, struct folder_list *io, struct err *err) WARN_UNUSED;
 /* Of the subscribed names, and on servers that are known for it of the usual ones, those that STATUS
  * knows; `io` in order. */
 int unlisted_find(struct sess *s, const struct folder_list *lsub, struct folder_list *io,

@@ -69,6 +69,7 @@ folder_forget(struct source *s)
 	    false;
 	s->passes = 0;
 	s->doubts_over = false;
+	s->phantoms = 0;
 	s->holes = 0;
 	s->page_from = 1;
 	s->asks = s->ended = 0;
@@ -216,6 +217,7 @@ static void
 flight_begin(struct sess *x)
 {
 	x->open = false;
+	x->held_uidvalidity = 0;
 	x->grew = false;
 	x->exists = 0;
 	x->expunged = 0;
@@ -253,6 +255,7 @@ read_flight(struct source *s, bool *ret_opened, struct err *err)
 			head_take(s, &r);
 			opened = r.state == STATE_OK;
 			x->open = opened;
+			x->held_uidvalidity = s->head.uidvalidity;
 			s->head.exists = x->exists;
 			if (!opened)
 				sess_refused(x, &r, "EXAMINE", err);

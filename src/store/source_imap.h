@@ -152,6 +152,7 @@ struct source {
 	struct doubt *doubt;
 	size_t n_doubts, doubts_cap, doubt_at;
 	bool doubts_over; /* there were more than DOUBTS_MAX: the others have no verdict */
+	uint32_t phantoms; /* of the folder */
 	uint64_t holes; /* named by SEARCH, absent from the pages so far */
 	struct mime *mime; /* NULL: none; kept until the next one, since its reason is lent */
 	bool alone; /* a command for one message is in flight */

@@ -39,6 +39,25 @@ size_is_stated(const struct source *s)
 	return s->alone && s->doubt[s->doubt_at].size_known && s->doubt[s->doubt_at].size > 0;
 }
 
+/* What comes behind the octets is no end of a response: they may be more than the message, or fewer. The size
+ * tells; without it another form does, and at last they are taken all the same. */
+static bool
+ends_oddly(struct source *s)
+{
+	const struct reading *n = &s->now;
+	struct doubt *d = n->want == NULL && s->alone ? &s->doubt[s->doubt_at] : NULL;
+
+	if (n->resp.kind != RESP_GARBAGE || (n->want == NULL && (d == NULL || d->accept)))
+		return false;
+	if (d == NULL)
+		return !n->want->size_known || n->total != n->want->size;
+	if (d->size_known && n->total == d->size)
+		return false;
+	if (d->best == FORM_NONE)
+		d->best = n->form;
+	return true;
+}
+
 /* The whole response has been read: is it what it said? */
 static int
 body_whole(struct source *s, struct slice *ret, struct err *err)
@@ -63,6 +82,8 @@ body_whole(struct source *s, struct slice *ret, struct err *err)
 	s->try_good = s->trying;
 	if (too_short(s))
 		return body_bad(s, SHORT_FAULT, err);
+	if (ends_oddly(s))
+		return body_bad(s, "the response does not end where the message does", err);
 	n->active = false;
 	s->at_uid = 0;
 	if (n->want != NULL)

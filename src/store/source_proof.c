@@ -123,6 +123,8 @@ source_imap_leave(struct source *s, struct folder_proof *ret, struct err *err)
 {
 	uint64_t known = uidset_count(&s->map), late;
 	uint32_t exists = s->s->exists;
+	/* A few phantoms may be; a server that counts them and gives hardly anything else is not well. */
+	bool few;
 	struct folder_proof p = {
 		.uidnext = s->u0, .at_ms = clock_wall_ms(), .searched_known = s->search_known
 	};
@@ -136,11 +138,14 @@ source_imap_leave(struct source *s, struct folder_proof *ret, struct err *err)
 	late = known - uidset_count_below(&s->map, s->u0);
 	p.late = (uint32_t)late;
 	p.exists = exists >= late ? exists - (uint32_t)late : 0;
-	p.proved = exists <= known && !s->doubts_over;
+	few = s->phantoms > known / 2 && exists > known - s->phantoms;
+	p.proved = exists <= known && !s->doubts_over && !few;
 	if (s->doubts_over)
 		p.why = "more messages than can be looked at one by one are listed, but not given";
 	else if (exists > known)
 		p.why = "the server counts more messages than it lists";
+	else if (few)
+		p.why = "the server counts messages, and gives less than half of them";
 	else if (exists < known)
 		p.why = "the server counts fewer messages than it lists";
 	else if (s->s->numbered)

@@ -313,6 +313,7 @@ doubt_step(struct source *s, struct doubt *d, struct offer *ret, struct err *err
 			return STEP_ERR;
 		if (look == LOOK_PHANTOM || look == LOOK_GONE) {
 			s->doubt_at++;
+			s->phantoms += look == LOOK_PHANTOM;
 			if (look == LOOK_GONE)
 				uidset_remove(&s->map, d->uid);
 			offer_lost(s, d, look == LOOK_GONE ? VERDICT_GONE : VERDICT_PHANTOM,

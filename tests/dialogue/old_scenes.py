@@ -221,3 +221,28 @@ def learnt(t, level):
     mark = server.transcript.mark()
     t.extract(server, job=job)
     t.never_sent(server.transcript.since(mark), "FIND", "EXAMINE")
+
+
+def fetch_gives_nothing(t, level):
+    """EXISTS counts six, and FETCH answers OK to everything: not complete."""
+    server = t.serve(Old(folders_of(level), level))
+    server.on("FETCH", "$TAG OK done\r\n")
+    job, run = t.extract(server)
+    t.exits(run, 2)
+    server.clear()
+    job, run = t.extract(server, job=job)
+    t.exits(run, 1)
+    t.equal(sorted(m.wire for m in t.mails(job)), sorted(m.raw for f in server.store for m in f), "what is stored")
+
+
+def numbers_fewer_while_paying(t, level):
+    """EXISTS shrinks untold while \\Seen is taken away: of the others nobody knows, and they are looked at again."""
+    server = t.serve(Old(folders_of(level), level))
+    before = kept(server)
+    server.on("FETCH", lambda call: ["* 2 EXISTS\r\n", *call.normal()])
+    job, _ = t.extract(server)
+    t.ok(kept(server) != before, "not all could be taken away")
+    server.clear()
+    t.extract(server, job=job)
+    t.complete(job, server)
+    t.equal(kept(server), before, "the flags on the source")

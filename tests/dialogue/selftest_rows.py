@@ -46,5 +46,9 @@ def test_every_quirk_of_the_code_has_its_scene_and_its_rows(t):
         entries = re.findall(r'^QUIRK\(.*?"([\d b]*)", "((?:scenes|moves)/[^"]+)"\)$', file.read(), re.M | re.S)
     known = all_scenes()
     t.ok(len(entries) > 40, "entries are found", len(entries))
+    told = {row for text, _ in entries for row in text.split()}
+    t.equal([row for row in rows.ROWS if row not in told and row not in rows.WITHOUT], [],
+            "rows that no quirk of the code has")
+    t.equal(sorted(set(rows.PARTLY) - set(rows.ROWS)), [], "rows done in part that are none")
     t.equal(sorted({scene for _, scene in entries} - set(known)), [], "scenes of quirks.def that are none")
     t.equal(sorted({row for told, _ in entries for row in told.split()} - set(rows.ROWS)), [], "rows that are none")

@@ -72,6 +72,19 @@ def scene_status_alone_tells(t):
         t.equal(job.report()["exit_code"], 1, "a later look at the report says so, too")
 
 
+def scene_fetch_gives_nothing(t):
+    """EXISTS and SEARCH know six, and FETCH answers OK to everything: not a folder of six phantoms that is complete."""
+    server = t.server(sample(["INBOX"], 6))
+    server.on("(UID )?FETCH", "$TAG OK done\r\n")
+    job, run = t.extract(server)
+    t.exits(run, 2)
+    t.counts(job, "INBOX", stored=0, phantom=6)
+    t.matches(job.folder("INBOX")["proof"]["why"], "gives less than half", "the proof")
+    server.clear()
+    job, run = t.extract(server, job=job)
+    t.complete(job, server)
+
+
 def scene_no_body_in_any_form(t):
     """OK and nothing, NIL, or no octet, for all messages in all forms: none is stored, each is named."""
     for reply in (NO_MESSAGE, b"NIL", b"{0}\r\n"):

@@ -179,6 +179,25 @@ def scene_uidvalidity_another_each_time(t):
     t.matches(run.text + str(job.events()), "UIDVALIDITY has changed 4 times in this run", "told")
 
 
+def scene_uidvalidity_another_one_in_the_open_folder(t):
+    """Between two bodies the UIDs become other messages', of the same sizes: none gets the name of another."""
+    store = Store()
+    for n in range(8):
+        store["INBOX"].add(b"From: a@example.org\r\nSubject: number %d\r\n\r\nbody\r\n" % n)
+    server = t.server(store)
+
+    @server.on("UID FETCH .*BODY", times=1)
+    def _(call):
+        first = store["INBOX"].messages.pop(0)
+        store["INBOX"].messages.append(first)
+        store["INBOX"].renumber(1800000000, 1)
+        return [b"* OK [UIDVALIDITY 1800000000] renumbered\r\n", *call.normal()]
+    job, run = t.extract(server, *BRIEF)
+    t.exits(run, 0, 1)
+    t.complete(job, server)
+    t.matches(str(job.events()), "UIDVALIDITY of the open folder changed", "told")
+
+
 def scene_a_tagged_ok_from_the_future(t):
     """All tags to come are answered in the greeting's packet; what comes is the real answer's."""
     for greeting in (b"".join(b"%04d OK yes\r\n" % n for n in range(1, 40)), b"0001 OK yes\r\n" * 3):

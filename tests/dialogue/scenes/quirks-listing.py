@@ -97,6 +97,65 @@ def scene_nothing_is_listed_and_nothing_is_there(t):
     t.exits(run, 0)
 
 
+@quirk(29)
+def scene_list_is_refused(t):
+    """One broken mount point makes a refusal of the whole answer: level by level all come."""
+    server = t.server(sample(["INBOX", "Archive", "Archive/2003", "Sent"], 3), caps="NAMESPACE")
+    server.on(r'LIST "" "?\*', "$TAG NO cannot open a mount point\r\n")
+    job, _ = complete(t, server, 1)
+    t.one_event(job, 30079, level="warning")
+
+
+@quirk(29)
+def scene_list_is_refused_behind_some(t):
+    """What lies below the mount point is refused by itself, too: what came is copied, and never called complete."""
+    server = t.server(sample(["INBOX", "Archive", "Archive/2003", "Shared", "Shared/x"], 3), caps="NAMESPACE")
+    refusal = "$TAG NO cannot open a mount point\r\n"
+    server.on(r'LIST "" "?\*', lambda call: ['* LIST () "/" "Shared/x"\r\n', refusal])
+    server.on(r'LIST "" "?Shared/%', refusal)
+    job, run = t.extract(server)
+    t.exits(run, 2)
+    t.complete(job, server)
+    t.says(run, "refuses to list a part of its folders")
+    # None of those that are not listed has vanished.
+    server.clear()
+    server.on(r"LIST", "$TAG NO cannot open a mount point\r\n")
+    job, run = t.extract(server, job=job)
+    t.exits(run, 2, 69)
+    t.says(run, "refuses to list its folders: .*cannot open a mount point")
+    t.equal([f["name"] for f in job.report()["accounts"][0]["folders"] if f.get("vanished")], [], "folders called vanished")
+    server.clear()
+    job, run = t.extract(server, job=job)
+    t.exits(run, 0, 1)
+    t.complete(job, server)
+
+
+def scene_capability_tells_nothing(t):
+    """OK, and no list that can be read: a server that has CAPABILITY is none from before LIST."""
+    for told in ("", "* CAPABILITY\r\n", "* CAPABILITY " + "X " * 20000 + "\r\n"):
+        server = t.server()
+        server.on(r"CAPABILITY", lambda call, told=told: [told, call.tagged("OK done")])
+        server.forgiven = [r"RFC822\.PEEK", "LOGIN"]
+        complete(t, server, 1)
+
+
+def scene_inbox_that_cannot_be_opened(t):
+    """LIST calls INBOX \\Noselect, and STATUS counts its mail: it is copied, and told."""
+    server = t.server(caps="NAMESPACE")
+    closed = b'* LIST (\\Noselect) "/" "INBOX"'
+    server.on(r"LIST", lambda call: b"".join(p if isinstance(p, bytes) else p.encode() for p in call.normal())
+              .replace(b'* LIST () "/" "INBOX"', closed))
+    job, _ = complete(t, server, 1)
+    t.one_event(job, 30079, level="warning", folder="INBOX")
+    # And where it is none, nobody misses it.
+    server = t.server(sample(["Archive"], 3), caps="NAMESPACE")
+    server.on(r'(STATUS|EXAMINE) "?INBOX', "$TAG NO it is not there\r\n")
+    server.on(r"LIST", lambda call: [closed + b"\r\n", *(p for p in call.normal() if b'"INBOX"' not in (p if isinstance(p, bytes) else p.encode()))])
+    job, run = t.extract(server)
+    t.exits(run, 0)
+    t.equal(len(t.mails(job, ".Archive")), 3, "messages in the other")
+
+
 def scene_list_without_inbox(t):
     server = t.server(caps="NAMESPACE")
     server.on(r"LIST", lambda call: lacking(call, b'"INBOX"'))

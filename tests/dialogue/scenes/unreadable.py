@@ -47,6 +47,23 @@ def scene_a_folder_whose_line_is_garbled(t):
     t.complete(job, server)
 
 
+def scene_verify_of_a_list_that_is_not_whole(t):
+    """What is listed is equal; of the rest nobody knows, and it is not called equal."""
+    server = t.server(caps="NAMESPACE")
+    job = t.first_run(server)
+    words = ["verify", job, server.url(), *t.options(server)]
+    t.exits(t.imex(*words), 0)
+    server.on("LIST", lambda call: ['* LIST () "/" "a\rb"\r\n', *call.normal()])
+    run = t.imex(*words)
+    t.exits(run, 2)
+    t.says(run, "does not list all its folders")
+    server.clear()
+    server.on('LIST "" "?(\\*|Sent/)', "$TAG NO cannot open a mount point\r\n")
+    t.exits(t.imex(*words), 2)
+    server.clear()
+    t.exits(t.imex(*words), 0)
+
+
 def scene_a_folder_is_not_gone_because_its_line_is_garbled(t):
     server = t.server(sample(["INBOX", "Lost"], 3))
     job, run = t.extract(server)
