@@ -5,7 +5,7 @@
 #include "app/options.h"
 
 /* Prints what the server is and what a run would do; `to` not NULL: and whether there is room where it would write. Exit
- * code, 1 when there is not; or -1. */
+ * code, 1 when there is not or folders may be missing in the list; or -1. */
 int check_account(
     struct options *o, const char *source, const char *to, struct err *err) WARN_UNUSED;
 

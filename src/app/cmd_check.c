@@ -201,6 +201,7 @@ check_text(const struct check *c, struct out *o)
 		snprintf(bytes, sizeof(bytes), "?");
 	out_printf(o, "  %-40s %10s %9s%s\n\n", "to be extracted", count, bytes,
 	    r->bytes_estimated ? "  estimated" : "");
+	check_line(o, "List", r->list_trouble);
 	check_plan(r, o);
 	room_check_text(&c->room, o);
 	check_window(&c->run.job.selection, o);
@@ -315,6 +316,7 @@ check_json(const struct check *c, struct out *o)
 	json_put_str(b, "delimiter", r->delim ? delim : NULL);
 	json_put_str(b, "namespaces", r->namespaces);
 	check_json_tls(b, r);
+	json_put_str(b, "list_trouble", r->list_trouble);
 	check_json_folders(r, o);
 	json_put_str(b, "form", r->form);
 	json_put_str(b, "form_refused", r->form_refused);
@@ -359,7 +361,7 @@ check_room(struct check *c, const struct options *o, struct err *err)
 	return room_check(&c->room, o, &c->run.job, c->to, err);
 }
 
-/* 1: it does not fit. */
+/* 1: it does not fit, or there may be more. */
 static int
 check_print(struct check *c, const struct options *o, struct err *err)
 {
@@ -376,7 +378,7 @@ check_print(struct check *c, const struct options *o, struct err *err)
 		check_text(c, &out);
 	if (out_close(&out, err) < 0)
 		return -1;
-	return room_check_fits(&c->room) ? 0 : 1;
+	return room_check_fits(&c->room) && c->result.list_trouble == NULL ? 0 : 1;
 }
 
 size_t

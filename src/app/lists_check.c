@@ -109,6 +109,7 @@ take_result(struct found *f, const struct check_result *r)
 	f->bytes_known = r->bytes > 0 || r->messages == 0;
 	f->folders = check_folders(r);
 	f->estimate_s = r->estimate_s;
+	f->why = mem_copy_str(r->list_trouble);
 }
 
 static int
@@ -149,7 +150,7 @@ check_work(void *arg, size_t at, struct shares *s, const struct seat *seat, stru
 	arena_done(&o.arena);
 	shares_leave(s, rc == 0 ? LOGIN_TAKEN : why->kind == ERR_LOGIN ? LOGIN_REFUSED : LOGIN_NONE);
 	if (rc == 0)
-		return 0;
+		return f->why == NULL ? 0 : 1;
 	f->what = finding_of(why);
 	return err_exit_code(why->kind);
 }
@@ -161,7 +162,8 @@ check_ended(void *arg, size_t at, size_t n, int code, const struct err *why)
 	struct found *f = &c->found[at];
 
 	(void)n;
-	if (code == 0)
+	(void)code;
+	if (why->kind == ERR_NONE)
 		return;
 	free(f->why);
 	f->why = mem_copy_str(why->text);

@@ -137,6 +137,7 @@ struct check_result {
 	const char *missing; /* those that would help */
 	char delim;
 	const char *namespaces; /* as text for people */
+	const char *list_trouble; /* why folders may be missing; NULL: the list is whole */
 	struct check_folder *folder;
 	size_t n_folders;
 	uint64_t messages, bytes; /* sums over selected folders; bytes 0 when unknown */

@@ -1,5 +1,8 @@
 """What cannot be read is no reason to call mail gone: answers without UIDs, garbled lines, slices of the server's own size."""
 
+import json
+
+from people import *
 from scene import *
 
 
@@ -45,6 +48,31 @@ def scene_a_folder_whose_line_is_garbled(t):
     job, run = t.extract(server, job=job)
     t.within(run.code, (0, 1), "exit code")
     t.complete(job, server)
+
+
+def scene_check_of_a_list_that_is_not_whole(t):
+    """What is listed is shown, and that there may be more."""
+    server = t.server(caps="NAMESPACE")
+    run = t.check(server)
+    t.exits(run, 0)
+    t.ok("may be missing" not in run.text, "nothing is missing", run.text)
+    server.on("LIST", lambda call: ['* LIST () "/" "a\rb"\r\n', *call.normal()])
+    run = t.check(server)
+    t.exits(run, 1)
+    t.says(run, r"List +1 lines of the folder list could not be read: folders may be\s+missing")
+    told = t.check(server, "--json")
+    t.exits(told, 1)
+    t.matches(json.loads(told.out)["list_trouble"], "may be missing", "list_trouble")
+
+
+def scene_check_of_a_list_of_accounts(t):
+    server = t.serve(house(people("a", 3)))
+    server.on("LIST", lambda call: ['* LIST () "/" "a\rb"\r\n', *call.normal()] if call.session.user == "a2"
+              else call.normal())
+    run = t.imex("check", "--users", listed(t, server), *t.options(server), password=None)
+    t.exits(run, 1)
+    t.says(run, r"a2@127\.0\.0\.1 +ok .*\n +1 lines of the folder list could not be read: folders may be\s+missing\n")
+    t.says(run, "3 accounts: 3 ok")
 
 
 def scene_verify_of_a_list_that_is_not_whole(t):
