@@ -366,19 +366,6 @@ estimate(struct check_result *r)
 				  folders * 3 * r->rtt_us / 1000000 + 1;
 }
 
-static const char *
-list_trouble(const struct folder_list *list, struct check_result *r)
-{
-	if (list->unparsed > 0)
-		return arena_printf(&r->arena, "%u lines of the folder list could not be read: folders may be missing",
-		    list->unparsed);
-	if (list->refused)
-		return "the server refuses to list a part of its folders, or has too many levels: folders may be missing";
-	if (list->silent)
-		return "the server lists no folder at all, not even INBOX, which has mail: folders may be missing";
-	return NULL;
-}
-
 int
 job_check(const struct job *job, struct check_result *ret, struct err *err)
 {
@@ -386,6 +373,7 @@ job_check(const struct job *job, struct check_result *ret, struct err *err)
 	struct probe p = { .ret = &r, .not_tried = FORM_NONE };
 	struct folder_list list = { 0 };
 	struct plan plan;
+	struct err trouble;
 	int rc = -1;
 
 	arena_init(&r.arena, CHECK_ARENA);
@@ -396,7 +384,7 @@ job_check(const struct job *job, struct check_result *ret, struct err *err)
 	    plan_make(&plan, &job->selection, &list, err) < 0 || measure_rtt(p.s, &r, err) < 0)
 		goto out;
 	describe_server(p.s, &plan, &r);
-	r.list_trouble = list_trouble(&plan.list, &r);
+	r.list_trouble = plan_whole(&plan, &trouble) < 0 ? keep(&r, trouble.text) : NULL;
 	if (describe_folders(&p, job, &plan, err) < 0)
 		goto out;
 	if (r.form == NULL)

@@ -127,9 +127,6 @@ make_plan(struct run *r, struct lane *l, struct err *err)
 	snprintf(product, sizeof(product), "%s", r->shared.facts.product);
 	if (l->source_ops->folders(l->source, &r->plan.arena, &list, err) < 0)
 		return -1;
-	r->unparsed = list.unparsed;
-	r->silent = list.silent;
-	r->refused = list.refused;
 	if (plan_make(&r->plan, &r->job->selection, &list, err) < 0 ||
 	    check_source(r, l, product, err) < 0)
 		return -1;
@@ -147,7 +144,7 @@ prepare_plan(struct run *r, struct lane *l, struct err *err)
 	if (prepare_sink(l, &r->plan, err) < 0)
 		return -1;
 	/* A folder that seems to be gone may be one whose line was garbled. */
-	if (run_lists_all(r))
+	if (plan_lists_all(&r->plan))
 		record_vanished(r, l);
 	for (size_t i = 0; i < r->plan.len; i++)
 		if (r->plan.folder[i].excluded && lane_record(l, &r->plan.folder[i], NULL, err) < 0)
@@ -233,26 +230,6 @@ copy_extras(struct runner *u, struct err *err)
 	    "access rights and annotations are not copied further", err);
 }
 
-/* What was listed is copied; was that all? */
-static int
-check_list(const struct run *r, struct err *err)
-{
-	if (r->unparsed > 0)
-		return err_set(err, ERR_FOLDER,
-		    "%u lines of the folder list could not be read: folders may be missing; "
-		    "what was listed is copied",
-		    r->unparsed);
-	if (r->refused)
-		return err_set(err, ERR_FOLDER,
-		    "the server refuses to list a part of its folders, or has too many levels: folders may be "
-		    "missing; what was listed is copied");
-	if (r->silent)
-		return err_set(err, ERR_FOLDER,
-		    "the server lists no folder at all, not even INBOX, which has mail: folders may be "
-		    "missing; INBOX is copied");
-	return 0;
-}
-
 static int
 run_account(struct run *r, struct runner *u, struct err *err)
 {
@@ -298,7 +275,7 @@ run_account(struct run *r, struct runner *u, struct err *err)
 	if (l->sink_ops->finish_account(l->sink, r->plan.list.folder, r->plan.list.len, err) < 0 ||
 	    lane_flush(l, true, err) < 0)
 		return -1;
-	return check_list(r, err);
+	return plan_whole(&r->plan, err);
 }
 
 /* Waiting costs no try. */

@@ -412,7 +412,7 @@ run_renamed(struct run *r, struct lane *l, struct err *err)
 		return 0;
 	if (finish_moves(r, l, err) < 0)
 		return -1;
-	if (!run_lists_all(r))
+	if (!plan_lists_all(&r->plan))
 		return 0;
 	lost = mem_resize(NULL, r->n_known + 1, sizeof(*lost));
 	for (size_t i = 0; i < r->n_known; i++)

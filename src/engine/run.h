@@ -21,20 +21,10 @@ struct run {
 	struct arena arena;
 	struct buf no_folder; /* plan_unmatched, mapping_unmatched */
 	bool address_made; /* nobody told the account's address */
-	unsigned unparsed; /* lines of the folder list that could not be read */
-	bool silent; /* the server named no folder at all */
-	bool refused; /* it refused to list a part of them */
 	size_t next; /* folder to take; shared.mutex */
 	bool one_lane; /* nobody but the first connection reads */
 	struct err err; /* first that ends the account; kind NONE: none; shared.mutex */
 };
-
-/* Does the list have all folders, as far as can be seen? */
-static inline bool
-run_lists_all(const struct run *r)
-{
-	return r->unparsed == 0 && !r->silent && !r->refused;
-}
 
 struct runner {
 	struct run *run;

@@ -136,6 +136,22 @@ out:
 	return rc;
 }
 
+int
+plan_whole(const struct plan *p, struct err *err)
+{
+	if (p->list.unparsed > 0)
+		return err_set(err, ERR_FOLDER,
+		    "%u lines of the folder list could not be read: folders may be missing", p->list.unparsed);
+	if (p->list.refused)
+		return err_set(err, ERR_FOLDER,
+		    "the server refuses to list a part of its folders, or has too many levels: folders may be "
+		    "missing");
+	if (p->list.silent)
+		return err_set(err, ERR_FOLDER,
+		    "the server lists no folder at all, not even INBOX, which has mail: folders may be missing");
+	return 0;
+}
+
 bool
 plan_unmatched(const struct plan *p, const struct selection *sel, struct buf *out)
 {

@@ -33,6 +33,15 @@ void plan_done(struct plan *p);
 /* Takes over *list (its names are in p->arena already). */
 int plan_make(struct plan *p, const struct selection *sel, struct folder_list *list,
     struct err *err) WARN_UNUSED;
+/* Does the list have all folders, as far as can be seen? */
+static inline bool
+plan_lists_all(const struct plan *p)
+{
+	return p->list.unparsed == 0 && !p->list.silent && !p->list.refused;
+}
+
+/* -1: it has not, and *err says why folders may be missing. */
+int plan_whole(const struct plan *p, struct err *err) WARN_UNUSED;
 /* Patterns of --folder that no folder of the plan has, as one sentence; false: none. A mistyped name
  * must not look like an account without mail. */
 bool plan_unmatched(const struct plan *p, const struct selection *sel, struct buf *out);

@@ -48,7 +48,6 @@ struct verify {
 	struct folder_rec *now; /* the folder at hand */
 	struct buf display; /* its name for people */
 	struct msg_page *rows, *listed;
-	bool part_listed; /* the server did not list all its folders, as far as can be seen */
 	const struct source_ops *ops; /* of `source` */
 	struct source *source;
 	struct digest *digest;

@@ -388,7 +388,7 @@ verify_rec(struct verify *v, struct slice name)
 void
 verify_source_missing(struct verify *v, const struct plan *plan)
 {
-	if (v->part_listed) {
+	if (!plan_lists_all(plan)) {
 		verify_display(v, slice_str(""));
 		verify_differ(v, DIFF_FOLDER_MISSING, false, 0,
 		    "the server does not list all its folders, or not in a way that can be read");
@@ -436,10 +436,8 @@ verify_source_open(struct verify *v, struct plan *plan, struct err *err)
 	if (place.facts.works_form >= 0 && form_sets_seen((enum form)place.facts.works_form))
 		place.facts.works_form = -1;
 	if (v->ops->open(&v->source, &place, v->job->stop, err) == 0 &&
-	    v->ops->folders(v->source, &plan->arena, &list, err) == 0) {
-		v->part_listed = list.unparsed > 0 || list.silent || list.refused;
+	    v->ops->folders(v->source, &plan->arena, &list, err) == 0)
 		rc = plan_make(plan, &v->job->selection, &list, err);
-	}
 	folder_list_done(&list);
 	return rc;
 }
