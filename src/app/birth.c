@@ -55,7 +55,7 @@ birth_read(struct options *o, const char *dir, struct err *err)
 	struct err why;
 	int rc = 0;
 
-	if (state_open(&t, dir, STATE_READ, &why) < 0) {
+	if (state_open(&t, dir, STATE_GLANCE, &why) < 0) {
 		/* What is wrong is told when the run opens it, unless the run could mend it. */
 		if (why.kind == ERR_NO_INPUT)
 			return 0;

@@ -12,8 +12,8 @@ struct backend;
 
 struct state_backend_ops {
 	const char *name;
-	/* create: make it when absent; else read only. Checks version and health. */
-	int (*open)(struct backend **ret, const char *job_dir, bool create, struct err *err);
+	/* Checks version and, but for a glance, health. */
+	int (*open)(struct backend **ret, const char *job_dir, enum state_mode mode, struct err *err);
 	void (*close)(struct backend **b);
 	int (*unclean)(struct backend *b, bool *ret, struct err *err);
 	/* Be known as a process at work, until it is closed; beside: others may share the job. */

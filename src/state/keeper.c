@@ -429,7 +429,7 @@ int
 state_open(struct state **ret, const char *job_dir, enum state_mode mode, struct err *err)
 {
 	AUTO(state_close) struct state *t = state_new();
-	bool writes = mode != STATE_READ;
+	bool writes = mode == STATE_RUN || mode == STATE_JOIN;
 
 	t->dir = mem_copy_str(job_dir);
 	if (mode == STATE_RUN &&
@@ -437,7 +437,7 @@ state_open(struct state **ret, const char *job_dir, enum state_mode mode, struct
 		return -1;
 	if (writes && settle_system_open(&t->system, job_dir, err) < 0)
 		return -1;
-	if (t->ops->open(&t->backend, job_dir, writes, err) < 0)
+	if (t->ops->open(&t->backend, job_dir, mode, err) < 0)
 		return -1;
 	if (t->ops->unclean(t->backend, &t->unclean, err) < 0)
 		return -1;

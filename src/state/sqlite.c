@@ -228,7 +228,7 @@ db_ready(struct backend *b, struct err *err)
 		return err_set(err, ERR_NO_INPUT, "no job was begun in '%s'", b->dir);
 	b->version = b->writes ? schema_version : (int)version;
 	b->older = !b->writes && version < schema_version;
-	if (version > 0 && db_check(b, version, err) < 0)
+	if (version > 0 && !b->glances && db_check(b, version, err) < 0)
 		return -1;
 	if (!b->writes)
 		return 0;
@@ -313,19 +313,20 @@ sqlite_close(struct backend **ret)
 }
 
 static int
-sqlite_open(struct backend **ret, const char *job_dir, bool create, struct err *err)
+sqlite_open(struct backend **ret, const char *job_dir, enum state_mode mode, struct err *err)
 {
 	AUTO(sqlite_close) struct backend *b = mem_new(sizeof *b);
 	AUTO(file_close) int dir = -1;
 
-	b->writes = create;
+	b->writes = mode == STATE_RUN || mode == STATE_JOIN;
+	b->glances = mode == STATE_GLANCE;
 	b->dir = mem_copy_str(job_dir);
 	if (asprintf(&b->path, "%s/imex.db", job_dir) < 0)
 		mem_out();
 	int there = db_look(b, err);
 	if (there < 0)
 		return -1;
-	if (there == 0 && !create)
+	if (there == 0 && !b->writes)
 		return err_set(err, ERR_NO_INPUT, "no imex job in '%s' (no imex.db)", job_dir);
 	if (file_open_dir(AT_FDCWD, job_dir, &dir, err) < 0 ||
 	    db_refuse_network(dir, job_dir, err) < 0)
@@ -333,7 +334,7 @@ sqlite_open(struct backend **ret, const char *job_dir, bool create, struct err *
 	if (there == 0 && db_create(b, err) < 0)
 		return -1;
 	if (there > 0 && db_never_synced(b, dir)) {
-		if (!create)
+		if (!b->writes)
 			return err_set(err, ERR_NO_INPUT, "no job was begun in '%s'", job_dir);
 		if (db_begin_anew(b, err) < 0)
 			return -1;
