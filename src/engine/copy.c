@@ -494,6 +494,15 @@ mark_before(const struct lane *l)
 	return found != NULL ? found->mark : "";
 }
 
+static void
+take_mark_before(struct lane *l)
+{
+	l->rec.mark = mark_before(l);
+	/* A file that goes on gets a line, and the mark with it; nothing need change on a server. */
+	if (lane_intends(l) && l->rec.mark[0] != '\0')
+		batch_mark(l->batch, l->rec.id, l->rec.mark);
+}
+
 /* A source that says another one each time would have all its mail copied each time. */
 static int
 count_validity(struct lane *l, struct planned *f, uint32_t now, struct err *err)
@@ -537,7 +546,7 @@ open_folder(struct lane *l, struct err *err)
 	l->plan->rec = NULL;
 	lane_take_id(l);
 	if (l->rec.mark[0] == '\0')
-		l->rec.mark = mark_before(l);
+		take_mark_before(l);
 	l->rec.excluded = l->rec.vanished = false;
 	if (l->sink_ops->folder(l->sink, &l->rec, &feed, &aside, &l->at, err) < 0)
 		return -1;

@@ -51,13 +51,19 @@ path_is_others(const struct lane *l, struct slice name, const char *path)
 static int
 path_of(struct lane *l, const struct folder *f, struct buf *path, bool *ret_mapped, struct err *err)
 {
+	const struct folder_rec *known = lane_known(l, f->name, NULL);
 	struct buf own;
 
 	if (l->sink_ops->name_folder(l->sink, f, path, ret_mapped, err) < 0)
 		return -1;
 	/* Names on a server are apart already, and INBOX is where it is. */
-	if (lane_intends(l) || path->len == 0 || lane_known(l, f->name, NULL) != NULL)
+	if (lane_intends(l) || path->len == 0)
 		return 0;
+	/* It may have kept the directory of a name that it had before. */
+	if (known != NULL) {
+		buf_reset(path);
+		return buf_add_str(path, known->path) ? 0 : err_set(err, ERR_FOLDER, "the folder's name is too long");
+	}
 	buf_init(&own, path->max);
 	(void)buf_add(&own, path->data, path->len);
 	for (unsigned n = 2; !path->full && path_is_others(l, f->name, path->data); n++) {
