@@ -1,19 +1,16 @@
 /* See digest.h. The algorithm is fetched once a process: a look-up per message costs more than
  * hashing a small one. OpenSSL fails here only without memory or without its own default
- * provider, and then nothing that imex promises could be kept, so it ends the program: as mem.c does,
- * or with 78. */
+ * provider, and then nothing that imex promises could be kept, so it ends the program, as mem.c does. What it
+ * says does not tell the two apart: of a provider that it had no memory to load it says "unsupported" for ever. */
 #include "base/digest.h"
 
 #include <openssl/crypto.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
-
-#include "base/mem.h"
 
 struct digest {
 	EVP_MD_CTX *ctx;
@@ -27,11 +24,9 @@ digest_need(int good)
 {
 	if (good == 1)
 		return;
-	unsigned long why = ERR_peek_error();
-	if (why == 0 || ERR_GET_REASON(why) == ERR_R_MALLOC_FAILURE)
-		mem_out();
-	fputs("imex: OpenSSL cannot compute SHA-256\n", stderr);
-	_exit(EX_CONFIG);
+	fputs("imex: OpenSSL cannot compute SHA-256: it is out of memory, or its default provider is missing; run the same "
+	      "command again to continue\n", stderr);
+	_exit(EX_TEMPFAIL);
 }
 
 static void
