@@ -138,7 +138,10 @@ child_name(struct shelf_base *b, const struct shelf_step *at, const char *child,
 		(void)shelf_unread(b, &why);
 	} else if (S_ISDIR(st.st_mode)) {
 		levels_add((struct slice){ child + 1, level.len - 1 }, '.', name);
-		return name->len > 0;
+		/* Of dots alone. */
+		if (name->len == at->name.len)
+			shelf_level_mutf7((struct slice){ child + 1, level.len - 1 }, name);
+		return true;
 	}
 	if (!is_kmail(child))
 		return false;

@@ -115,6 +115,20 @@ def test_a_maildir_with_rubbish(t):
     t.ok(set(letters) <= set(wires(content)), "the messages")
 
 
+def test_folders_of_dots(t):
+    """A name that has no level, and one with an empty one, hold mail all the same."""
+    letters = others.letters(4)
+
+    def build(path):
+        others.maildir(path, [(letters[0], "S")])
+        for name, letter in (("....", letters[1]), (".A..B", letters[2]), (".A.B", letters[3])):
+            others.maildir(os.path.join(path, name), [(letter, "S")])
+    for form in ("maildir", "mbox", "eml"):
+        _, _, content = converted(t, build, form)
+        t.equal(wires(content), sorted(letters), f"the messages, as {form}")
+        t.equal(len(content), 4, f"folders, as {form}")
+
+
 def test_a_maildir_whose_keywords_cannot_be_read(t):
     """The folder fails until they can be, so that no keyword is lost unsaid; others are converted."""
     needs(t, "convert", "maildir")
