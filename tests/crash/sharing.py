@@ -10,6 +10,7 @@ from plan import each, few
 from store import Store, fill, imap_date
 
 CONNECTIONS = "3"
+TRIES = 4
 
 
 def mailbox():
@@ -51,6 +52,16 @@ class Shared(Lab):
         self.alone = True
         copy = super().undisturbed(change, code, **how)
         self.alone = False
+        # On a busy machine the first one may be through before another comes.
+        for _ in range(TRIES):
+            copy.done, connections = self.shared(copy, change, how)
+            if connections > (2 if change else 1):
+                break
+        self.t.ok(connections > (2 if change else 1), "several connections have read", connections)
+        return copy
+
+    def shared(self, copy, change, how):
+        """An undisturbed run of several connections, and how many there were."""
         if change:
             self.reset()
         before = self.server.connections
@@ -62,10 +73,7 @@ class Shared(Lab):
             done = self.extract(job, **how)
             self.t.must(done.code == self.code, "and their second one", done)
         self.same(copy, job, "several connections, undisturbed")
-        self.t.ok(self.server.connections - before > (2 if change else 1),
-                  "several connections have read", self.server.connections - before)
-        copy.done = done
-        return copy
+        return done, self.server.connections - before
 
 
 def of(form):

@@ -159,8 +159,9 @@ def watch(stage, one, other):
         user, job = f"extras-{other}", os.path.join(t.tmpdir("watch"), "job")
         words = ["migrate", source.url(user), dest.url(f"files-{one}"), "--job", job, "--under", "watched", "--watch",
                  "--watch-poll", "1h", *PLAIN]
-        running = start(t, *words, env={"IMEX_DEST_PASSWORD": PASSWORD}, timeout=120)
-        end = time.monotonic() + 60 * SCALE
+        running = start(t, *words, env={"IMEX_DEST_PASSWORD": PASSWORD}, timeout=240)
+        # Courier looks itself once a minute, when it has missed what came while nobody was in IDLE.
+        end = time.monotonic() + 150 * SCALE
         with dest.client(f"files-{one}", PASSWORD) as there:
             for number in (901, 902):
                 with source.client(user, PASSWORD) as here:
