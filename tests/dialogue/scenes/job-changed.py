@@ -8,11 +8,14 @@ import imexrun
 
 
 class Changed:
-    """A run that stands at a gate in the middle of a message, and what is said to it."""
+    """A run that stands at a gate in the middle of a message, and what is said to it. held: the servers, and of which
+    message; they hold it before the run begins."""
 
-    def __init__(self, t, server, *words, job=None, **run):
+    def __init__(self, t, server, *words, job=None, held=(), **run):
         self.t, self.server, self.job = t, server, job or Job(t)
         self.gate = Gate()
+        for holder, message in held:
+            holder.fetch(**message, times=1, reply=lambda f: [f.value[:9], self.gate, f.value[9:]])
         self.run = imexrun.start(t, "extract", *words, "--to", self.job, *t.options(server), **run)
 
     def at_gate(self):
@@ -42,17 +45,14 @@ class Changed:
 def one(t, count=30, *words):
     """A single account; the third message of INBOX stands at the gate."""
     server = t.server(sample(count=count))
-    c = Changed(t, server, server.url(), *words)
-    server.fetch(uid=3, folder="INBOX", times=1, reply=lambda f: [f.value[:60], c.gate, f.value[60:]])
-    return c.at_gate()
+    return Changed(t, server, server.url(), *words, held=[(server, {"uid": 3, "folder": "INBOX"})]).at_gate()
 
 
 def crowd(t, number=4, *words):
     """Accounts of a list, one at a time in their order; the first stands at the gate in its second message."""
     server = t.serve(house(people("a", number, count=4)))
-    c = Changed(t, server, "--users", listed(t, server), "--jobs", "1", "--order", "list", *ONE, *words, password=None)
-    server.fetch(uid=2, times=1, reply=lambda f: [f.value[:60], c.gate, f.value[60:]])
-    return c.at_gate()
+    return Changed(t, server, "--users", listed(t, server), "--jobs", "1", "--order", "list", *ONE, *words,
+                   held=[(server, {"uid": 2})], password=None).at_gate()
 
 
 def retry(c, *words, code=0):
@@ -174,10 +174,8 @@ def scene_stop_all(t):
 
 def scene_one_login_on_two_servers(t):
     servers = [t.serve(house(people("a", 1, count=4))) for _ in range(2)]
-    c = Changed(t, servers[0], "--users", listed(t, *servers), "--jobs", "1", "--order", "list", *ONE, password=None)
-    for server in servers:
-        server.fetch(uid=2, times=1, reply=lambda f: [f.value[:60], c.gate, f.value[60:]])
-    c.at_gate()
+    c = Changed(t, servers[0], "--users", listed(t, *servers), "--jobs", "1", "--order", "list", *ONE,
+                held=[(server, {"uid": 2}) for server in servers], password=None).at_gate()
     names = [f"a1@127.0.0.1:{s.port}" for s in servers]
     t.says(c.say("skip", "a1", code=64), f"'a1' may be {', '.join(names)}: say which")
     c.say("skip", names[1])
@@ -221,9 +219,7 @@ def scene_requests_of_others(t):
             file.write(text)
     leave("imex.ask.1", stop)
     server.store["INBOX"].add(b"From: a@example.org\r\nSubject: new\r\n\r\nnew\r\n")
-    c = Changed(t, server, server.url(), job=job)
-    server.fetch(uid=31, folder="INBOX", times=1, reply=lambda f: [f.value[:9], c.gate, f.value[9:]])
-    c.at_gate()
+    c = Changed(t, server, server.url(), job=job, held=[(server, {"uid": 31, "folder": "INBOX"})]).at_gate()
     leave("imex.ask.2", stop)
     leave("imex.ask.3", "[]")
     leave("imex.ask.4", "x" * 100000)
