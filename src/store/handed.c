@@ -52,16 +52,23 @@ hand_over_dir(int dir, const char *path, struct err *err)
 	return file_open_dir(dir, path, &fd, err) < 0 ? -1 : hand_over(fd, path, err);
 }
 
+/* The open file goes to the caller. */
+static int
+hand_out(int *fd, const char *path, int *ret, struct err *err)
+{
+	if (hand_over(*fd, path, err) < 0)
+		return -1;
+	*ret = *fd;
+	*fd = -1;
+	return 0;
+}
+
 int
 handed_create(int dir, const char *path, int *ret, struct err *err)
 {
 	AUTO(file_close) int fd = -1;
 
-	if (file_create(dir, path, &fd, err) < 0 || hand_over(fd, path, err) < 0)
-		return -1;
-	*ret = fd;
-	fd = -1;
-	return 0;
+	return file_create(dir, path, &fd, err) < 0 ? -1 : hand_out(&fd, path, ret, err);
 }
 
 /* Something has the name. */
@@ -84,11 +91,7 @@ handed_create_new(int dir, const char *path, int *ret, struct err *err)
 
 	if (rc > 0)
 		return handed_create_over(dir, path, ret, err);
-	if (rc < 0 || hand_over(fd, path, err) < 0)
-		return -1;
-	*ret = fd;
-	fd = -1;
-	return 0;
+	return rc < 0 ? -1 : hand_out(&fd, path, ret, err);
 }
 
 int
@@ -96,11 +99,7 @@ handed_open_append(int dir, const char *path, int *ret, struct err *err)
 {
 	AUTO(file_close) int fd = -1;
 
-	if (file_open_append(dir, path, &fd, err) < 0 || hand_over(fd, path, err) < 0)
-		return -1;
-	*ret = fd;
-	fd = -1;
-	return 0;
+	return file_open_append(dir, path, &fd, err) < 0 ? -1 : hand_out(&fd, path, ret, err);
 }
 
 int
