@@ -230,6 +230,15 @@ copy_extras(struct runner *u, struct err *err)
 	    "access rights and annotations are not copied further", err);
 }
 
+/* Of a list that is not whole. */
+static int
+list_copied(struct err *err)
+{
+	const struct err why = *err;
+
+	return err_set(err, ERR_FOLDER, "%s; what was found is copied", why.text);
+}
+
 static int
 run_account(struct run *r, struct runner *u, struct err *err)
 {
@@ -275,7 +284,7 @@ run_account(struct run *r, struct runner *u, struct err *err)
 	if (l->sink_ops->finish_account(l->sink, r->plan.list.folder, r->plan.list.len, err) < 0 ||
 	    lane_flush(l, true, err) < 0)
 		return -1;
-	return plan_whole(&r->plan, err);
+	return plan_whole(&r->plan, err) < 0 ? list_copied(err) : 0;
 }
 
 /* Waiting costs no try. */
