@@ -249,7 +249,6 @@ runner_help(struct runner *u, struct err *err)
 	if (h.pool == NULL)
 		return 0;
 	h.digest = digest_new();
-	pool_helpers(h.pool, 1);
 	while (rc == 0 && pool_wait(h.pool, &e)) {
 		struct err why = { 0 };
 

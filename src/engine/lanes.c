@@ -104,6 +104,8 @@ run_lane(struct runner *u, bool first)
 	lane_ended(r, rc, &err, first);
 	if (r->shared.pool == NULL)
 		return;
+	if (rc == 0)
+		pool_helpers(r->shared.pool, 1);
 	pool_owners(r->shared.pool, -1);
 	if (rc == 0 && runner_help(u, &help) < 0)
 		lane_ended(r, -1, &help, first);
@@ -273,7 +275,11 @@ start_helper(struct run *r, struct runner *u, struct err *err)
 	u->run = r;
 	if (lane_init(&u->lane, r->job, &r->shared, r->login, NULL, &r->lease, err) < 0)
 		return -1;
+	/* From here on: what is asked for before the thread runs is lent, too. */
+	pool_helpers(r->shared.pool, 1);
 	u->started = pthread_create(&u->thread, NULL, helping_lane, u) == 0;
+	if (!u->started)
+		pool_helpers(r->shared.pool, -1);
 	return 0;
 }
 

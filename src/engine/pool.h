@@ -80,6 +80,7 @@ struct pool *pool_new(const char *dir, struct cancel *stop);
 void pool_free(struct pool **p); /* NULL in *p: nothing. There is no board and no helper */
 /* Lanes that have folders, or may yet: as long as there are some, helpers wait for work. */
 void pool_owners(struct pool *p, int more);
+/* Lanes that help, or are about to: a folder is lent as long as there is another lane of either kind. */
 void pool_helpers(struct pool *p, int more);
 unsigned pool_others(struct pool *p); /* lanes that help, or may yet, besides the one that asks */
 

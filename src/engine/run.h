@@ -59,7 +59,7 @@ int runner_reconnect(struct runner *u, struct err *why) WARN_UNUSED;
 
 /* ---- helper.c ---- */
 /* Bring bodies for folders of other lanes, until no lane has one any more; connects when there is something
- * to do. -1: the account cannot go on. */
+ * to do. Its caller has counted it (pool_helpers), this takes it off. -1: the account cannot go on. */
 int runner_help(struct runner *u, struct err *err) WARN_UNUSED;
 
 /* ---- searched.c ---- */
