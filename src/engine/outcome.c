@@ -151,8 +151,11 @@ learn_facts(struct lane *l, struct server_facts *ret)
 	/* Another lane may have learnt something else meanwhile. */
 	*ret = sh->facts;
 	server_facts_join(ret, l->source_ops->facts(l->source));
-	bool news = memcmp(ret, &sh->facts, sizeof(*ret)) != 0;
+	struct server_facts was = sh->facts;
+
 	sh->facts = *ret;
+	was.proven = ret->proven;
+	bool news = memcmp(ret, &was, sizeof(*ret)) != 0;
 	pthread_cond_broadcast(&sh->learnt);
 	pthread_mutex_unlock(&sh->mutex);
 	return news;

@@ -315,6 +315,7 @@ book(struct sess *s, struct resp *r, struct asked *ret_asked, struct err *err)
 		if (book_future(s, r, err) < 0 || book_status(s, r, err) < 0 || book_no_mailbox(s, r, err) < 0)
 			return -1;
 		if (book_tagged(s, r, ret_asked)) {
+			s->bads += r->state == STATE_BAD;
 			sess_progress(s);
 			return 1;
 		}

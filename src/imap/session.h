@@ -52,6 +52,7 @@ struct sess {
 	size_t n_asked, asked_octets;
 	unsigned unasked; /* responses since something came that was asked for */
 	int64_t busy_ms; /* spent on them, with the work that they make */
+	unsigned bads; /* commands that were BAD */
 	unsigned garbage,
 	    garbage_folders; /* responses that did not parse; those of them that name folders */
 	char reply[LEX_TAPE_MAX]; /* raw last tagged response, masked */

@@ -467,8 +467,12 @@ server_facts_join(struct server_facts *io, const struct server_facts *more)
 	if (more->product[0] != '\0')
 		memcpy(io->product, more->product, sizeof(io->product));
 	io->refused_forms |= more->refused_forms;
-	if (more->works_form >= 0)
+	if (more->works_form >= 0) {
+		io->proven = more->proven || (io->proven && io->works_form == more->works_form);
 		io->works_form = more->works_form;
+		/* It was refused for a message, not by the server. */
+		io->refused_forms &= ~(1u << io->works_form);
+	}
 	io->quirks = join_learnt(io->quirks, more->quirks);
 	if (more->connections > 0)
 		io->connections = more->connections;

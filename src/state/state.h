@@ -152,6 +152,7 @@ struct server_facts {
 	int32_t works_form; /* the form that worked, -1: none known */
 	uint32_t quirks; /* bits of enum learnt */
 	uint32_t connections; /* ceiling learnt, 0: none */
+	uint32_t proven; /* 1: works_form has worked in this run; not kept */
 };
 
 /* What `io` knows and what `more`, which is newer, knows: nothing that was learnt is lost. */

@@ -16,23 +16,13 @@ source_skip_fetch(struct source *s, struct resp *r, struct err *err)
 	return 0;
 }
 
-static struct window *
-window_of_tag(struct source *s, uint32_t tag)
-{
-	struct window *w = s->first;
-
-	while (w != NULL && (!w->sent || w->tag != tag))
-		w = w->next;
-	return w;
-}
-
 /* The window that waits for a UID: the oldest one as a rule, but a server may answer two commands
  * at once. */
 static struct wanted *
 wanted_find(struct source *s, uint32_t uid, struct window **ret)
 {
-	for (struct window *w = s->first; w != NULL && w->sent; w = w->next) {
-		struct wanted *want = source_window_find(w, uid);
+	for (struct window *w = s->first; w != NULL; w = w->next) {
+		struct wanted *want = w->sent ? source_window_find(w, uid) : NULL;
 
 		if (want != NULL && !want->done) {
 			*ret = w;
@@ -178,6 +168,8 @@ static void
 form_refused(struct source *s, enum form f, uint32_t uid, const char *command)
 {
 	s->facts.refused_forms |= 1u << f;
+	s->tried |= 1u << f;
+	s->tried_ever |= 1u << f;
 	source_refusal(s, uid, command, s->s->reply);
 }
 
@@ -189,6 +181,11 @@ try_failed(struct source *s, const struct resp *r, const struct asked *a)
 	struct window *w = source_first_unsent(s);
 	struct wanted *want = w ? source_window_find(w, s->try_uid) : NULL;
 
+	if (r->state == STATE_BAD && s->try_form == s->once && ++s->once_refused < ONCE_MAX) {
+		s->tried |= 1u << s->once;
+		if (source_try_aside(s))
+			return;
+	}
 	if (r->state == STATE_BAD) {
 		form_refused(s, s->try_form, s->try_uid, a->text);
 		return; /* the same message is tried with the next form */
@@ -204,7 +201,7 @@ try_failed(struct source *s, const struct resp *r, const struct asked *a)
 
 	struct doubt *d = source_doubt(s, want->uid, want->size_known, want->size,
 	    r->state == STATE_OK ? "the server answered OK but gave no message"
-				 : "the server refused the message",
+				 : REFUSED_FAULT,
 	    r->state == STATE_OK ? NULL : s->s->reply);
 
 	if (d != NULL)
@@ -219,7 +216,7 @@ try_answered(struct source *s, const struct resp *r, const struct asked *a, stru
 	s->trying = false;
 	if (s->try_good) {
 		s->facts.works_form = s->try_form;
-		s->proven = true;
+		s->facts.proven = 1;
 		source_recovered(s, s->try_form);
 	} else if (source_is_wait_code(r->code)) {
 		return sess_refused(s->s, r, a->text, err);
@@ -244,48 +241,61 @@ window_halve(struct source *s, struct window *w)
 		if (!w->want[i].done)
 			rest[n++] = w->want[i];
 	half = n / 2;
-	source_window_queue(s, source_window_new(rest, half, w->ask));
-	source_window_queue(s, source_window_new(rest + half, n - half, w->ask));
+	source_window_insert(s, w, source_window_new(rest + half, n - half, w->ask));
+	source_window_insert(s, w, source_window_new(rest, half, w->ask));
 	free(rest);
 }
 
-/* The form that worked in an earlier run is refused now: start over with the ladder. */
+/* The form that worked in an earlier run is refused now: for a message of the window, or by a server that is
+ * another one. Single messages tell. */
 static void
-form_forgotten(struct source *s)
+form_doubted(struct source *s)
 {
+	s->once = (enum form)s->facts.works_form;
+	s->once_refused = 0;
 	s->facts.works_form = FORM_NONE;
 	for (struct window *w = s->first; w != NULL; w = w->next)
 		w->sent = false;
 }
 
+/* alone: asked for without others, as it would be asked for again. */
+static void
+doubt_refused(struct source *s, const struct wanted *want, enum resp_state state, bool alone)
+{
+	bool ok = state == STATE_OK;
+	struct doubt *d = source_doubt(s, want->uid, want->size_known, want->size,
+	    ok ? "the server answered OK but gave no message" : REFUSED_FAULT, ok ? NULL : s->s->reply);
+
+	if (d == NULL || state != STATE_BAD)
+		return;
+	d->bad = true;
+	if (alone)
+		d->tried |= 1u << s->facts.works_form;
+}
+
 static int
 window_answered(struct source *s, const struct resp *r, const struct asked *a, struct err *err)
 {
-	struct window *w = window_of_tag(s, a->tag);
+	struct window *w = source_window_of_tag(s, a->tag);
 
 	if (w == NULL)
 		return 0;
 	if (w->left > 0 && source_is_wait_code(r->code) && r->state != STATE_OK)
 		return sess_refused(s->s, r, a->text, err);
-	if (w->left > 0 && r->state == STATE_BAD && !s->proven) {
+	if (w->left > 0 && r->state == STATE_BAD && !s->facts.proven) {
 		if (s->facts.works_form != FORM_NONE)
-			form_forgotten(s);
+			form_doubted(s);
 		w->sent = false;
 		return 0;
 	}
 	if (w->left < w->n)
-		s->proven = true;
+		s->facts.proven = 1;
 	if (w->left > 1 && r->state != STATE_OK) {
 		window_halve(s, w);
 	} else if (w->left > 0) {
 		for (size_t i = 0; i < w->n; i++)
 			if (!w->want[i].done)
-				source_doubt(s, w->want[i].uid, w->want[i].size_known,
-				    w->want[i].size,
-				    r->state == STATE_OK
-					? "the server answered OK but gave no message"
-					: "the server refused the message",
-				    r->state == STATE_OK ? NULL : s->s->reply);
+				doubt_refused(s, &w->want[i], r->state, w->n == 1);
 	}
 	source_window_drop(s, w);
 	return 0;

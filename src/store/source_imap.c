@@ -24,8 +24,8 @@ source_ladder(const struct source *s)
 }
 
 /* Notes of the session become the source's, with the folder they belong to. */
-static void
-take_notes(struct source *s)
+void
+source_take_notes(struct source *s)
 {
 	if (s->s == NULL)
 		return;
@@ -44,13 +44,12 @@ source_session(struct source *s, struct err *err)
 {
 	if (s->s != NULL)
 		return 0;
-	s->proven = false;
 	s->resync = false;
 	if ((sess_ahead_there(s->at.ahead) ? sess_ahead_take(s->at.ahead, &s->s, err)
 					   : sess_open(&s->s, s->at.server, s->stop, err)) == 0 &&
 	    (!s->at.again || source_enable_resync(s, err) == 0))
 		return 0;
-	take_notes(s);
+	source_take_notes(s);
 	sess_close(&s->s);
 	return -1;
 }
@@ -78,7 +77,7 @@ folder_forget(struct source *s)
 	s->now = (struct reading){ 0 };
 	source_changes_forget(s);
 	s->held = false;
-	s->at_uid = 0;
+	s->at_uid = s->try_uid = s->tried = 0;
 	for (size_t i = 0; i < 2; i++) {
 		s->page_asked[i] = s->page_ready[i] = s->page_again[i] = false;
 		msg_page_reset(s->page[i]);
@@ -99,6 +98,10 @@ source_imap_open(
 	if (s->singles)
 		s->facts.quirks &= ~(uint32_t)LEARNT_LISTING;
 	s->stop = stop;
+	s->once = FORM_NONE;
+	/* What works was refused for a message, not by the server. */
+	if (s->facts.works_form != FORM_NONE)
+		s->facts.refused_forms &= ~(1u << s->facts.works_form);
 	s->end = &s->first;
 	notes_init(&s->notes);
 	arena_init(&s->meta_arena, LEX_STRING_MAX);
@@ -140,7 +143,7 @@ source_imap_close(struct source **sp)
 static struct notes *
 source_imap_notes(struct source *s)
 {
-	take_notes(s);
+	source_take_notes(s);
 	return &s->notes;
 }
 
@@ -276,7 +279,7 @@ folder_refused(struct source *s, struct err *err)
 {
 	/* Its data were dropped; what is selected now differs from server to server (rules.md 1.5).
 	 */
-	take_notes(s);
+	source_take_notes(s);
 	sess_close(&s->s);
 	if (err->kind != ERR_THROTTLED) {
 		err->kind = ERR_FOLDER;
@@ -414,27 +417,34 @@ source_imap_enter(struct source *s, const struct folder *f, const struct since *
 	return 0;
 }
 
-/* The map is made of SEARCH alone: it tells numbers that come without a UID, and which UIDs are
- * neighbours. */
-static int
-source_imap_visit(struct source *s, const struct folder *f, uint32_t uidvalidity, struct err *err)
+int
+source_open_searched(struct source *s, struct err *err)
 {
+	struct slice name = slice_str(s->folder);
 	bool opened = true;
 
-	if (folder_begin(s, f, err) < 0)
-		return -1;
-	if (s->s->numbered || (s->facts.quirks & LEARNT_NO_SEARCH))
-		return err_set(err, ERR_FOLDER, "the server has no UIDs, or cannot search");
-	if (sess_tell_id_before(s->s, f->name, err) < 0 ||
-	    sess_send_named(s->s, ASKED_EXAMINE, NULL, "EXAMINE", f->name, "", err) < 0)
+	if (sess_tell_id_before(s->s, name, err) < 0 ||
+	    sess_send_named(s->s, ASKED_EXAMINE, NULL, "EXAMINE", name, "", err) < 0)
 		return -1;
 	flight_begin(s->s);
 	if (!sess_room(s->s, RIDERS_OCTETS) && read_flight(s, &opened, err) < 0)
 		return -1;
 	if (opened && (source_send_search(s, err) < 0 || read_flight(s, &opened, err) < 0))
 		return -1;
-	if (!opened)
-		return folder_refused(s, err);
+	return opened ? 0 : folder_refused(s, err);
+}
+
+/* The map is made of SEARCH alone: it tells numbers that come without a UID, and which UIDs are
+ * neighbours. */
+static int
+source_imap_visit(struct source *s, const struct folder *f, uint32_t uidvalidity, struct err *err)
+{
+	if (folder_begin(s, f, err) < 0)
+		return -1;
+	if (s->s->numbered || (s->facts.quirks & LEARNT_NO_SEARCH))
+		return err_set(err, ERR_FOLDER, "the server has no UIDs, or cannot search");
+	if (source_open_searched(s, err) < 0)
+		return -1;
 	if (s->head.uidvalidity != uidvalidity || !s->search_known)
 		return err_set(err, ERR_FOLDER, "the folder is another one, or cannot be searched");
 	if (!uidset_copy(&s->searched, &s->map))
@@ -480,9 +490,12 @@ source_imap_reading(const struct source *s)
 		return s->try_uid;
 	if (kind == ASKED_ALONE)
 		return s->doubt[s->doubt_at].uid;
-	for (size_t i = 0; kind == ASKED_WINDOW && s->first != NULL && i < s->first->n; i++)
-		if (!s->first->want[i].done)
-			return s->first->want[i].uid;
+
+	const struct window *w = kind == ASKED_WINDOW ? source_window_of_tag(s, s->s->asked[0].tag) : NULL;
+
+	for (size_t i = 0; w != NULL && i < w->n; i++)
+		if (!w->want[i].done)
+			return w->want[i].uid;
 	return 0;
 }
 

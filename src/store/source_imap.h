@@ -2,7 +2,7 @@
  * source_note.c (what is told), source_list.c (the listing), source_changes.c (what has changed since an
  * earlier run), source_heads.c (headers alone), source_search.c (SEARCH), source_window.c (what is sent
  * ahead), source_body.c (answers), source_octets.c (the octets of a body), source_rest.c (what was put aside),
- * source_number.c (servers without UIDs). */
+ * source_renew.c (another connection in the middle of a folder), source_number.c (servers without UIDs). */
 #ifndef STORE_SOURCE_IMAP_H
 #define STORE_SOURCE_IMAP_H
 
@@ -31,6 +31,9 @@ enum {
 	WINDOW_OCTETS = 8 * 1024 * 1024,
 	SET_TEXT_MAX = 700,
 	NIL_LIMIT = 3,
+	ONCE_MAX = 3, /* messages refused in a form that has worked before: then it is the server */
+	ERRORS_MAX = 8, /* BAD on one connection: Exchange ends it after ten, Dovecot after twenty */
+	HOPELESS_MAX = 3, /* messages refused in every form: then it is the server */
 	WRONG_SIZES_LIMIT = 3,
 	PLACEHOLDER_MAX = 16 * 1024,
 	REFUSALS_MAX = 16,
@@ -57,6 +60,7 @@ struct window {
 struct doubt {
 	uint32_t uid, tried; /* tried: bit per form */
 	bool size_known, owed;
+	bool bad; /* refused so in a form that works for others: BAD to another form speaks of the message, too */
 	uint64_t size;
 	enum form best; /* longest body below RFC822.SIZE so far */
 	uint64_t best_octets;
@@ -98,7 +102,7 @@ struct source {
 	struct sess *s;
 	struct server_facts facts;
 	struct notes notes; /* what sessions told, kept over a reconnect */
-	bool proven; /* facts.works_form has worked in this session */
+	bool renewed; /* a connection has seen so many refusals that another one took its place */
 	int nils[FORMS];
 	unsigned wrong_sizes;
 	struct refusal refusal[REFUSALS_MAX];
@@ -144,6 +148,10 @@ struct source {
 	bool trying;
 	uint32_t try_tag, try_uid;
 	bool try_good;
+	uint32_t tried, tried_ever; /* bits of forms refused: for try_uid; since the ladder began */
+	unsigned hopeless; /* messages, or folders, at which the ladder ended */
+	enum form once; /* worked in an earlier run, and was refused in this one; FORM_NONE */
+	unsigned once_refused;
 	struct reading now;
 	bool held; /* its body came while a page was waited for: next offers it first */
 	uint32_t at_uid; /* the message whose body is under way; 0: none */
@@ -166,9 +174,13 @@ struct source {
 };
 
 #define SHORT_FAULT "the server gave fewer octets than RFC822.SIZE says"
+#define REFUSED_FAULT "the server refused the message"
 #define PLACEHOLDER_FAULT "the server gave a notice in place of the message"
 /* source_imap.c */
 int source_session(struct source *s, struct err *err) WARN_UNUSED; /* open one if there is none */
+void source_take_notes(struct source *s); /* those of the session become the source's */
+/* EXAMINE s->folder and ask for all UIDs, with nothing unanswered: s->head, s->searched, s->search_known. */
+int source_open_searched(struct source *s, struct err *err) WARN_UNUSED;
 int source_take_listing(struct source *s, const struct resp *r, struct err *err) WARN_UNUSED;
 int source_page_answered(
     struct source *s, const struct resp *r, const struct asked *a, struct err *err) WARN_UNUSED;
@@ -244,10 +256,14 @@ int source_imap_heads(struct source *s, struct header *io, size_t n, struct err 
 /* source_window.c */
 struct window *source_window_new(const struct wanted *want, size_t n, unsigned ask);
 void source_window_queue(struct source *s, struct window *w);
+void source_window_insert(struct source *s, struct window *at, struct window *w); /* right behind it */
 void source_window_drop(struct source *s, struct window *w);
+struct window *source_window_of_tag(const struct source *s, uint32_t tag); /* NULL: none */
 struct wanted *source_window_find(struct window *w, uint32_t uid);
 void source_window_took(struct window *w, struct wanted *want); /* it needs no more of it */
 struct window *source_first_unsent(const struct source *s);
+/* The message of a try, which was BAD, is put aside; false: it is the only one that is left. */
+bool source_try_aside(struct source *s);
 enum step source_send_ahead(struct source *s, struct offer *ret, struct err *err) WARN_UNUSED;
 
 /* source_body.c */
@@ -271,6 +287,14 @@ int source_skip_fetch(struct source *s, struct resp *r, struct err *err) WARN_UN
 int source_lend(struct source *s, struct slice *ret, struct err *err) WARN_UNUSED;
 int source_imap_read(struct source *s, struct slice *ret, struct err *err) WARN_UNUSED;
 void source_slice_origin(struct fetch_data *f, enum form form, uint64_t asked);
+
+/* source_renew.c */
+/* Has this connection seen so many refused commands that the server may end it? Then nothing more is sent, and
+ * when all is answered another one takes its place. */
+bool source_is_worn(const struct source *s);
+int source_renew(struct source *s, struct err *err) WARN_UNUSED;
+/* Where commands are refused, may one more be sent, if all that are under way are refused, too? */
+bool source_may_fail(const struct source *s);
 
 /* source_mime.c */
 /* Ask for structure and header of the message put aside. STEP_ITEM: source_mime_read gives it;

@@ -192,9 +192,10 @@ source_alone_answered(
 		return sess_refused(s->s, r, a->text, err);
 	free(d->reply);
 	d->reply = mem_copy_str(s->s->reply);
-	d->reason = "the server refused the message";
-	/* BAD speaks of the form, not of the message. */
-	if (r->state == STATE_BAD && (int)s->alone_form != s->facts.works_form) {
+	d->reason = REFUSED_FAULT;
+	d->bad |= r->state == STATE_BAD && (int)s->alone_form == s->facts.works_form;
+	/* BAD speaks of the form, unless one that works was BAD for this message. */
+	if (r->state == STATE_BAD && !d->bad) {
 		struct event e = { .no = EV_REFUSED,
 			.level = LEVEL_WARNING,
 			.folder = s->folder,
@@ -363,6 +364,9 @@ source_rest_next(struct source *s, struct offer *ret, struct err *err)
 			s->doubt_at++;
 			continue;
 		}
+
+		if (source_is_worn(s) && source_renew(s, err) < 0)
+			return STEP_ERR;
 
 		enum step step = doubt_step(s, d, ret, err);
 

@@ -39,6 +39,15 @@ source_window_queue(struct source *s, struct window *w)
 }
 
 void
+source_window_insert(struct source *s, struct window *at, struct window *w)
+{
+	w->next = at->next;
+	at->next = w;
+	if (s->end == &at->next)
+		s->end = &w->next;
+}
+
+void
 source_window_drop(struct source *s, struct window *w)
 {
 	struct window **at = &s->first;
@@ -90,6 +99,16 @@ source_imap_ask(struct source *s, const struct want *want, size_t n, struct err 
 	return 0;
 }
 
+struct window *
+source_window_of_tag(const struct source *s, uint32_t tag)
+{
+	struct window *w = s->first;
+
+	while (w != NULL && (!w->sent || w->tag != tag))
+		w = w->next;
+	return w;
+}
+
 struct wanted *
 source_window_find(struct window *w, uint32_t uid)
 {
@@ -135,12 +154,7 @@ window_text(const struct source *s, const struct window *w, struct buf *out)
 static void
 window_split(struct source *s, struct window *w, size_t at)
 {
-	struct window *rest = source_window_new(w->want + at, w->n - at, w->ask);
-
-	rest->next = w->next;
-	w->next = rest;
-	if (s->end == &w->next)
-		s->end = &rest->next;
+	source_window_insert(s, w, source_window_new(w->want + at, w->n - at, w->ask));
 	w->n = w->left = at;
 }
 
@@ -225,7 +239,7 @@ source_first_unsent(const struct source *s)
 static int
 send_windows(struct source *s, struct err *err)
 {
-	for (struct window *w = source_first_unsent(s); w != NULL; w = w->next) {
+	for (struct window *w = source_first_unsent(s); w != NULL && source_may_fail(s); w = w->next) {
 		bool sent;
 
 		if (window_send(s, w, &sent, err) < 0)
@@ -234,6 +248,65 @@ send_windows(struct source *s, struct err *err)
 			break;
 	}
 	return 0;
+}
+
+/* ---- which form ---- */
+
+static bool
+is_last(const struct source *s)
+{
+	for (const struct window *w = s->first; w != NULL; w = w->next)
+		for (size_t i = 0; !w->sent && i < w->n; i++)
+			if (!w->want[i].done && w->want[i].uid != s->try_uid)
+				return false;
+	return true;
+}
+
+bool
+source_try_aside(struct source *s)
+{
+	struct window *w = source_first_unsent(s);
+	struct wanted *want = w ? source_window_find(w, s->try_uid) : NULL;
+	struct doubt *d;
+
+	if (want == NULL || want->done || is_last(s))
+		return false;
+	d = source_doubt(s, want->uid, want->size_known, want->size, REFUSED_FAULT, s->s->reply);
+	if (d != NULL) {
+		d->tried = s->tried;
+		d->bad = true;
+	}
+	source_window_took(w, want);
+	if (w->left == 0)
+		source_window_drop(s, w);
+	return true;
+}
+
+/* All forms are used up, for one message: it may be the message. The server is judged by others, too,
+ * here or in the next folder. */
+static bool
+try_another(struct source *s)
+{
+	if (s->hopeless == HOPELESS_MAX - 1)
+		return false;
+	if (s->tried != 0 && !source_try_aside(s))
+		return false;
+	s->hopeless++;
+	s->facts.refused_forms &= ~s->tried_ever;
+	s->tried = s->tried_ever = 0;
+	return true;
+}
+
+/* One that has worked goes first: what is refused in it may be the message. */
+static enum form
+form_to_try(const struct source *s)
+{
+	struct ladder l = source_ladder(s);
+
+	if (s->once != FORM_NONE && !(s->facts.refused_forms >> s->once & 1))
+		return s->once;
+	/* Slices are for single messages: a window of them would be many commands. */
+	return ladder_first(&l, FORMS_SLICED, true);
 }
 
 /* All forms are used up for the server: every message has to be looked at alone. */
@@ -263,6 +336,8 @@ start_try(struct source *s, struct window *w, struct err *err)
 
 	while (w->want[i].done)
 		i++;
+	if (s->try_uid != w->want[i].uid)
+		s->tried = 0;
 	s->trying = true;
 	s->try_good = false;
 	s->try_uid = w->want[i].uid;
@@ -285,6 +360,13 @@ send_noop(struct source *s, struct err *err)
 enum step
 source_send_ahead(struct source *s, struct offer *ret, struct err *err)
 {
+	if (source_is_worn(s)) {
+		if (s->s->n_asked > 0)
+			return STEP_ITEM;
+		if (source_renew(s, err) < 0)
+			return STEP_ERR;
+	}
+
 	struct window *w = source_first_unsent(s);
 
 	if (w == NULL)
@@ -295,11 +377,10 @@ source_send_ahead(struct source *s, struct offer *ret, struct err *err)
 	enum form form = (enum form)s->facts.works_form;
 
 	if (form == FORM_NONE) {
-		struct ladder l = source_ladder(s);
-
-		/* Slices are for single messages: a window of them would be many commands. */
-		form = s->try_form = ladder_first(&l, FORMS_SLICED, true);
+		form = s->try_form = form_to_try(s);
 		if (form == FORM_NONE) {
+			if (try_another(s))
+				return source_send_ahead(s, ret, err);
 			give_up_windows(s);
 			return STEP_ITEM;
 		}

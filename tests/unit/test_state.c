@@ -783,7 +783,7 @@ servers_remember_what_was_learnt(void **state)
 {
 	struct job *job = *state;
 	struct server_facts f, want = {
-		.product = "Banyan", .refused_forms = 5, .works_form = 2, .quirks = UINT32_MAX, .connections = 3
+		.product = "Banyan", .refused_forms = 5, .works_form = 1, .quirks = UINT32_MAX, .connections = 3
 	};
 
 	OK(state_server_get(job->state, "h:143", &f, &job->err));
@@ -812,6 +812,27 @@ what_accounts_learn_at_the_same_time_is_joined(void **state)
 	assert_int_equal(f.quirks, LEARNT_NO_SEARCH | LEARNT_NO_STATUS | second);
 	assert_int_equal(f.connections, 2);
 	assert_string_equal(f.product, "x");
+}
+
+/* One account's bad message was refused in a form that works for the other's. */
+static void
+a_form_that_works_is_not_refused(void **state)
+{
+	struct job *job = *state;
+	struct server_facts f, one = { .refused_forms = 7, .works_form = -1 }, other = { .works_form = 1, .proven = 1 };
+
+	OK(state_server_set(job->state, "h:143", &one, &job->err));
+	OK(state_server_set(job->state, "h:143", &other, &job->err));
+	OK(state_server_get(job->state, "h:143", &f, &job->err));
+	assert_int_equal(f.refused_forms, 5);
+	assert_int_equal(f.works_form, 1);
+	/* In this run alone. */
+	assert_int_equal(f.proven, 0);
+	server_facts_join(&f, &other);
+	assert_int_equal(f.proven, 1);
+	other = (struct server_facts){ .works_form = 2 };
+	server_facts_join(&f, &other);
+	assert_int_equal(f.proven, 0);
 }
 
 /* ---- outcome ---- */
@@ -985,6 +1006,7 @@ main(void)
 		STATE_TEST(account_shows_how_it_ended),
 		STATE_TEST(servers_remember_what_was_learnt),
 		STATE_TEST(what_accounts_learn_at_the_same_time_is_joined),
+		STATE_TEST(a_form_that_works_is_not_refused),
 		STATE_TEST(outcome_follows_accounts_folders_verdicts_and_warnings),
 		STATE_TEST(outcome_passes_over_excluded_and_vanished_folders),
 		STATE_TEST(reader_sees_what_is_committed_beside_a_running_job),

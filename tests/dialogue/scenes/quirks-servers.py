@@ -81,6 +81,122 @@ def scene_ten_errors(t):
     t.ok(sum(errors.values()) < 40, "the message is not asked for again and again", errors)
 
 
+def uids_of(text):
+    for part in text.split()[2].split(","):
+        low, _, high = part.partition(":")
+        yield from range(int(low), int(high or low) + 1)
+
+
+def refusing(server, bad, most=10):
+    """BAD to each command for the body of such a message, and BYE to the last of so many on a connection."""
+    errors = {}
+
+    @server.on(r"UID FETCH \S+ .*(BODY|RFC822)(?!\.SIZE)")
+    def _(call):
+        if not bad & set(uids_of(call.text)):
+            return call.normal()
+        n = errors[call.wire.number] = errors.get(call.wire.number, 0) + 1
+        if n >= most:
+            return ["* BYE Connection is closed. 14\r\n", Cut]
+        return "$TAG BAD Command Error. 10\r\n"
+    return errors
+
+
+@quirk(11)
+def scene_many_errors(t):
+    """Half of the messages are refused: a new connection begins before the server ends the old one, and all
+    others come."""
+    server = t.server(sample(("INBOX",), count=60))
+    bad = set(range(2, 60, 2))
+    before = server.store.snapshot()
+    errors = refusing(server, bad)
+    job, run = t.extract(server, timeout=60)
+    t.exits(run, 2)
+    t.ok(max(errors.values()) < 10, "errors of each connection", errors)
+    t.complete(job, server, without=[("INBOX", uid) for uid in bad])
+    t.counts(job, "INBOX", listed=60, stored=31, refused=29)
+    t.no_doubles(job)
+    t.equal(server.store.snapshot(), before, "the flags on the source")
+    t.equal([e for e in job.events(30011) if e["level"] == "warning"], [], "connections that were lost")
+
+
+@quirk(11)
+def scene_errors_while_mail_goes(t):
+    """Between two of those connections a message is expunged and others arrive."""
+    server = t.server(sample(("INBOX",), count=40))
+    bad = set(range(2, 40, 3))
+    refusing(server, bad)
+
+    @server.on(r"EXAMINE ", after=1, times=1)
+    def _(call):
+        server.store["INBOX"].remove(39)
+        fill(server.store["INBOX"], 3, "late")
+        return call.normal()
+    job, run = t.extract(server, timeout=60)
+    t.exits(run, 2)
+    t.complete(job, server, without=[("INBOX", uid) for uid in bad])
+    t.no_doubles(job)
+    t.equal(job.report()["accounts"][0]["folders"][0]["proved"], True, "the folder is proved")
+
+
+def scene_first_message_refused(t):
+    """A message that is refused in all forms does not speak for the others, also where no form has worked yet."""
+    for bad in ({1}, {1, 2}):
+        server = t.server(sample(("INBOX", "Work"), count=12))
+
+        @server.on(r"UID FETCH \S+ .*(BODY|RFC822)(?!\.SIZE)")
+        def _(call):
+            if call.session.folder.name == "INBOX" and bad & set(uids_of(call.text)):
+                return "$TAG BAD cannot read message\r\n"
+            return call.normal()
+        job, run = t.extract(server)
+        t.exits(run, 2)
+        t.complete(job, server, without=[("INBOX", uid) for uid in bad])
+        t.counts(job, "INBOX", listed=12, stored=12 - len(bad), refused=len(bad))
+
+
+def scene_only_message_refused(t):
+    """The first folder has one message, which is refused in all forms: those of the next one come."""
+    server = t.server(sample(("INBOX", "Work"), count=1))
+    fill(server.store["Work"], 20)
+
+    @server.on(r"UID FETCH \S+ .*(BODY|RFC822)(?!\.SIZE)")
+    def _(call):
+        if call.session.folder.name == "INBOX":
+            return "$TAG BAD cannot read message\r\n"
+        return call.normal()
+    job, run = t.extract(server)
+    t.exits(run, 2)
+    t.complete(job, server, without=[("INBOX", 1)])
+    t.counts(job, "Work", listed=21, stored=21)
+
+
+def scene_message_refused_in_a_later_run(t):
+    """The form that worked is refused for the first of the new messages: the others come in it all the same."""
+    server = t.server(sample(("INBOX",), count=3))
+    job = t.first_run(server)
+    fill(server.store["INBOX"], 30)
+    bad = {4}
+    server.clear()
+    errors = refusing(server, bad, 99)
+    t.exits(t.extract(server, job=job)[1], 2)
+    t.complete(job, server, without=[("INBOX", 4)])
+    t.counts(job, "INBOX", listed=33, stored=32, refused=1)
+    t.ok(sum(errors.values()) < 20, "refused commands", errors)
+
+
+def scene_form_refused_from_now_on(t):
+    """The server is another one than in the last run, and refuses the form that has worked: another one does."""
+    server = t.server(sample(("INBOX",), count=3))
+    job = t.first_run(server)
+    fill(server.store["INBOX"], 300)
+    server.clear()
+    server.on(r"UID FETCH \S+ \(BODY\.PEEK\[\]", "$TAG BAD unknown item\r\n")
+    t.exits(t.extract(server, job=job)[1], 1)
+    t.complete(job, server)
+    t.no_doubles(job)
+
+
 @quirk(14)
 def scene_exchange_2010(t):
     """PEEK answers OK without data for one message, BODY[] has it: got so, and \\Seen is taken away again."""
