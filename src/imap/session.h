@@ -18,6 +18,10 @@
 #include "imap/resp.h"
 
 enum { SESS_ASKED_MAX = 4096, SESS_COMMANDS_MAX = 256 };
+/* BADs on one connection: its user goes on with another one. Exchange ends it after ten, Dovecot after twenty. */
+enum { SESS_BADS_MAX = 8 };
+#define SESS_WORN \
+	"the server has refused eight commands on this connection; a new one goes on, before it is ended"
 
 /* A command that waits for its tagged response. */
 struct asked {

@@ -301,6 +301,8 @@ try_way(struct placing *p, const struct way *w, struct err *err)
 		if (uid != 0)
 			return stored(p, w, uid, err) < 0 ? -1 : 1;
 	}
+	if (dest_fresh(s, err) < 0)
+		return -1;
 	s->cut_uid = p->f->msg.uid;
 	s->cuts++;
 	if (dest_append(s, p->at, &flags, &date, p->sent, &r, &uid, err) < 0)

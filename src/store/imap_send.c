@@ -492,6 +492,8 @@ dest_add_small(struct sink *s, struct folder_at *at, struct err *err)
 	const char *left;
 	size_t max = s->multi ? APPEND_GROUP_MAX : 1;
 
+	if (dest_fresh(s, err) < 0)
+		return -1;
 	if (!dest_flags(at, &s->now.flags, &s->now_arena, &sent, &left))
 		return err_set(err, ERR_MESSAGE, "UID %u: its keywords do not fit", s->now.uid);
 	if (octets > SMALL_MAX || !dest_may_now(s, at, &sent, &s->given, octets))
@@ -532,7 +534,7 @@ dest_stream_start(struct sink *s, struct folder_at *at, uint64_t octets, struct 
 	struct resp r;
 	uint32_t tag;
 
-	if (dest_send_group(s, err) < 0 || dest_make_room(s, err) < 0)
+	if (dest_send_group(s, err) < 0 || dest_make_room(s, err) < 0 || dest_fresh(s, err) < 0)
 		return -1;
 	g = group_new(s, GROUP_SENT);
 	if (flight_add(s, at, g, &f, err) < 0)

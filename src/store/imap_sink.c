@@ -1,4 +1,4 @@
-/* The session with the server that mail goes to, its folders, and the table of the sink. */
+/* The folders of the server that mail goes to, and the table of the sink. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -50,77 +50,6 @@ dest_note(struct sink *s, enum event_no no, uint32_t uid, const char *command, c
 	notes_add(&s->notes, &e, standing, "%s", text);
 }
 
-/* ---- the session ---- */
-
-static void
-keep_notes(struct sink *s)
-{
-	struct notes *n = &s->s->notes;
-
-	for (size_t i = 0; i < n->len; i++)
-		notes_add(&s->notes, &n->note[i].event, n->note[i].standing, "%s", n->note[i].text);
-	notes_clear(n);
-}
-
-static void
-drop_session(struct sink *s)
-{
-	if (s->s == NULL)
-		return;
-	keep_notes(s);
-	if (s->broken || s->streams)
-		s->s->said_bye = true;
-	sess_close(&s->s);
-	dest_drop_groups(s);
-	s->at = NULL;
-	s->streams = s->swallow = s->begun = false;
-	s->care = CARE_NONE;
-	s->later = (struct err){ 0 };
-}
-
-static void
-learn_caps(struct sink *s)
-{
-	const struct caps *c = &s->s->caps;
-	bool rev2 = caps_has(c, CAP_IMAP4REV2);
-
-	s->uidplus = caps_has(c, CAP_UIDPLUS) || rev2;
-	s->now_any = caps_has(c, CAP_LITERAL_PLUS);
-	s->now_small = caps_has(c, CAP_LITERAL_MINUS) || rev2;
-	s->multi = caps_has(c, CAP_MULTIAPPEND) && s->now_any;
-	s->limit = append_limit(c);
-	s->limit_by_folder = append_limit_by_folder(c);
-}
-
-static int
-imap_connect(struct sink *s, struct err *err)
-{
-	drop_session(s);
-	if (sess_open(&s->s, s->to->server, s->stop, err) < 0) {
-		if (s->s != NULL)
-			keep_notes(s);
-		sess_close(&s->s);
-		return err_wrap(err, "destination");
-	}
-	/* What it refused stays refused; in this run. */
-	bool wary = s->broken && !s->multi && !s->now_any && s->list.folder != NULL;
-
-	s->broken = false;
-	learn_caps(s);
-	if (wary)
-		s->now_any = s->now_small = s->multi = false;
-	s->used_ms = clock_mono_ms();
-	stream_set_grace(s->s->in, GRACE_MS);
-	if (s->list.folder != NULL)
-		return 0;
-	if (sess_folders(s->s, false, &s->names, &s->list, err) < 0)
-		return err_wrap(err, "destination");
-	s->delim = s->list.delim;
-	if (s->list.len > 0)
-		s->prefix = s->list.folder[0].prefix;
-	return 0;
-}
-
 static int
 imap_open(struct sink **ret, const struct sink_place *at, struct cancel *stop, struct err *err)
 {
@@ -142,7 +71,7 @@ imap_open(struct sink **ret, const struct sink_place *at, struct cancel *stop, s
 		return -1;
 	s->body = spool_new(dir, SPOOL_MEMORY);
 	s->repaired = spool_new(dir, SPOOL_MEMORY);
-	return imap_connect(s, err);
+	return dest_connect(s, err);
 }
 
 static void
@@ -166,7 +95,7 @@ imap_close(struct sink **sp)
 
 	if (s == NULL)
 		return;
-	drop_session(s);
+	dest_drop_session(s);
 	dest_drop_groups(s);
 	while (s->folders != NULL) {
 		struct folder_at *at = s->folders;
@@ -223,8 +152,8 @@ take_code(struct folder_at *at, const struct resp *r)
 	}
 }
 
-static int
-select_folder(struct sink *s, struct folder_at *at, struct err *err)
+int
+dest_select(struct sink *s, struct folder_at *at, struct err *err)
 {
 	struct resp r;
 	struct asked a;
@@ -301,7 +230,7 @@ open_at(struct sink *s, struct folder_at *at, const struct folder_rec *rec, stru
 {
 	uint32_t validity, born;
 
-	if (select_folder(s, at, err) < 0 || (at->uidnext == 0 && find_uidnext(s, at, err) < 0))
+	if (dest_select(s, at, err) < 0 || (at->uidnext == 0 && find_uidnext(s, at, err) < 0))
 		return -1;
 	read_mark(rec->mark, &validity, &born);
 	at->born = at->uidnext;
@@ -560,7 +489,7 @@ static struct notes *
 imap_said(struct sink *s)
 {
 	if (s->s != NULL)
-		keep_notes(s);
+		dest_keep_notes(s);
 	return &s->notes;
 }
 
@@ -608,6 +537,6 @@ const struct sink_ops sink_imap = {
 	.expunge = dest_expunge,
 	.listed = imap_listed,
 	.broken = imap_broken,
-	.connect = imap_connect,
+	.connect = dest_connect,
 	.said = imap_said,
 };

@@ -1,4 +1,4 @@
-/* Insides of the IMAP sink, shared by its files: imap_sink.c (session, folders, the table),
+/* Insides of the IMAP sink, shared by its files: imap_sink.c (folders, the table), imap_connect.c (the session),
  * imap_names.c (what folders are called there), imap_extras.c (their access rights and annotations),
  * imap_message.c (a message comes in), imap_taken.c
  * (what the server takes), imap_send.c (APPENDs on their way), imap_read.c and imap_judge.c (what
@@ -190,6 +190,16 @@ struct sink {
 int dest_failed(struct sink *s, struct err *err);
 void dest_note(struct sink *s, enum event_no no, uint32_t uid, const char *command,
     const char *reply, bool standing, const char *fmt, ...) PRINTF_LIKE(7, 8);
+/* SELECT; what it tells goes into *at. */
+int dest_select(struct sink *s, struct folder_at *at, struct err *err) WARN_UNUSED;
+
+/* imap_connect.c */
+int dest_connect(struct sink *s, struct err *err) WARN_UNUSED; /* instead of the session that there is, if any */
+void dest_drop_session(struct sink *s);
+void dest_keep_notes(struct sink *s); /* those of the session become the sink's */
+/* Before a command that may be refused: another connection, where the server may be about to end this one
+ * (quirks row 11). Waits for all answers then; what is to be read back stays. */
+int dest_fresh(struct sink *s, struct err *err) WARN_UNUSED;
 
 /* imap_names.c: the sink's functions, see sink.h. */
 void dest_survey(struct sink *s, const struct folder *list, size_t n);

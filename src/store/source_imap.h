@@ -32,7 +32,6 @@ enum {
 	SET_TEXT_MAX = 700,
 	NIL_LIMIT = 3,
 	ONCE_MAX = 3, /* messages refused in a form that has worked before: then it is the server */
-	ERRORS_MAX = 8, /* BAD on one connection: Exchange ends it after ten, Dovecot after twenty */
 	HOPELESS_MAX = 3, /* messages refused in every form: then it is the server */
 	WRONG_SIZES_LIMIT = 3,
 	PLACEHOLDER_MAX = 16 * 1024,

@@ -7,14 +7,14 @@ bool
 source_is_worn(const struct source *s)
 {
 	/* A server without UIDs or SEARCH could not tell that the folder is still the same. */
-	return s->s->bads >= ERRORS_MAX && !s->s->numbered && s->search_known &&
+	return s->s->bads >= SESS_BADS_MAX && !s->s->numbered && s->search_known &&
 	       !(s->facts.quirks & LEARNT_NO_SEARCH);
 }
 
 bool
 source_may_fail(const struct source *s)
 {
-	return (s->s->bads == 0 && !s->renewed) || s->s->n_asked == 0 || s->s->bads + s->s->n_asked < ERRORS_MAX;
+	return (s->s->bads == 0 && !s->renewed) || s->s->n_asked == 0 || s->s->bads + s->s->n_asked < SESS_BADS_MAX;
 }
 
 /* What went meanwhile leaves the map, as EXPUNGE would have told it; what came is behind its end. */
@@ -41,8 +41,7 @@ source_renew(struct source *s, struct err *err)
 	struct uidset searched = s->searched;
 	int rc;
 
-	source_note(s, EV_DISCONNECTED, LEVEL_INFO, 0, NULL, false,
-	    "the server has refused eight commands on this connection; a new one goes on, before it is ended");
+	source_note(s, EV_DISCONNECTED, LEVEL_INFO, 0, NULL, false, SESS_WORN);
 	s->renewed = true;
 	source_take_notes(s);
 	sess_close(&s->s);

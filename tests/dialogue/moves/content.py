@@ -100,6 +100,25 @@ def scene_long_line(t):
             caps="UIDPLUS IDLE NAMESPACE")
 
 
+@quirk(11)
+def scene_many_long_lines(t):
+    """Exchange ends a connection after ten errors: a new one begins before, and nothing is in doubt."""
+    source = Store()
+    fill(source["INBOX"], 5)
+    for number in range(15):
+        source["INBOX"].add(LONG.replace(b"long line", b"long line %d" % number))
+        fill(source["INBOX"], 2, seed=f"more {number}")
+    m = Move(t, source=source, caps="UIDPLUS IDLE NAMESPACE")
+    m.dest.append(after="BAD Command Argument Error. 11", has=rb"[^\n]{9900}")
+    m.migrate()
+    m.arrived(exact=lambda raw: b" ".join(raw.split()))
+    t.equal(len(m.job.events(30054)), 15, "repaired messages")
+    bads = [m.dest.transcript.sent(n).count(b" BAD ") for n in range(1, m.dest.connections + 1)]
+    t.ok(sum(bads) >= 15 and max(bads) < 10, "errors of each connection", bads)
+    t.equal([e for e in m.job.events(30011) if e["level"] == "warning"], [], "connections that were lost")
+    m.again()
+
+
 def scene_eight_bits_in_a_header(t):
     refused(t, EIGHT, "NO Message contains non-ASCII characters in headers", has=rb"Andr\xe9")
 
