@@ -36,6 +36,9 @@ slice_eq(struct slice a, const char *text)
 bool
 slice_eq_nocase(struct slice a, const char *text)
 {
+	/* Most of what is compared differs in its first letter. */
+	if (a.len == 0 || slice_lower(a.data[0]) != slice_lower(text[0]))
+		return a.len == 0 && text[0] == '\0';
 	return a.len == strlen(text) && slice_equal_nocase(a.data, text, a.len);
 }
 

@@ -19,60 +19,92 @@ lex_done(struct lex *l)
 	buf_done(&l->tape);
 }
 
+/* What was taken since the last time goes to the tape, the tail and the count of the line. */
+static void
+lex_commit(struct lex *l)
+{
+	size_t len = (size_t)(l->at - l->mark), room = l->tape.max - 1 - l->tape.len;
+	size_t last = len < LEX_TAIL ? len : LEX_TAIL;
+
+	if (len == 0)
+		return;
+	buf_add(&l->tape, l->mark, len < room ? len : room);
+	l->tail_len += len - last;
+	for (const char *p = l->at - last; p < l->at; p++)
+		l->tail[l->tail_len++ % LEX_TAIL] = *p;
+	l->line_bytes += len;
+	l->mark = l->at;
+}
+
+static void
+lex_set_stop(struct lex *l)
+{
+	size_t there = (size_t)(l->end - l->at);
+	uint64_t left = l->line_max > l->line_bytes ? l->line_max - l->line_bytes : 0;
+
+	l->stop = l->at + (there < left ? there : (size_t)left);
+}
+
+static void
+lex_lend(struct lex *l, struct slice part)
+{
+	l->at = l->from = l->mark = part.data;
+	l->end = part.data + part.len;
+	lex_set_stop(l);
+}
+
 void
 lex_start(struct lex *l)
 {
 	buf_reset(&l->tape);
+	l->mark = l->at;
 	l->line_bytes = 0;
 	l->line_max = LEX_LINE_MAX;
 	l->tail_len = 0;
 	l->owed = 0;
 	l->endless = false;
+	if (l->at != NULL)
+		lex_set_stop(l);
+}
+
+void
+lex_long_line(struct lex *l)
+{
+	l->line_max = LEX_NUMBERS_MAX;
+	if (l->at == NULL)
+		return;
+	lex_commit(l);
+	lex_set_stop(l);
 }
 
 void
 lex_pause(struct lex *l)
 {
+	if (l->at == NULL)
+		return;
+	lex_commit(l);
 	if (l->at > l->from)
 		stream_skip(l->in, (size_t)(l->at - l->from));
-	l->at = l->from = l->end = NULL;
+	l->at = l->from = l->mark = l->end = l->stop = NULL;
 }
 
-/* More octets at l->at; what was read is given back first, since the buffer may move. */
-static int
-lex_fill(struct lex *l, struct err *err)
+/* What was read is given back first, since the buffer may move. */
+int
+lex_more(struct lex *l, struct err *err)
 {
 	struct slice more;
 
-	lex_pause(l);
-	if (stream_peek(l->in, 1, &more, err) < 0)
-		return -1;
-	l->at = l->from = more.data;
-	l->end = more.data + more.len;
-	return 0;
-}
-
-int
-lex_peek(struct lex *l, char *ret, struct err *err)
-{
+	if (l->at != NULL)
+		lex_commit(l);
 	if (l->line_bytes >= l->line_max)
 		return err_set(err, ERR_PROTOCOL,
 		    "a response of more than %llu octets outside literals",
 		    (unsigned long long)l->line_max);
-	if (l->at == l->end && lex_fill(l, err) < 0)
+	lex_pause(l);
+	if (stream_peek(l->in, 1, &more, err) < 0)
 		return -1;
-	*ret = *l->at;
+	lex_lend(l, more);
 	return 0;
-}
-
-void
-lex_take(struct lex *l)
-{
-	if (l->tape.len < l->tape.max - 1)
-		buf_add_byte(&l->tape, *l->at);
-	l->tail[l->tail_len++ % LEX_TAIL] = *l->at;
-	l->at++;
-	l->line_bytes++;
 }
 
 int
@@ -149,59 +181,89 @@ lex_keep(struct lex *l, struct slice text, struct slice *ret, struct err *err)
 	return 0;
 }
 
-static int
-lex_run(struct lex *l, const char *always, const char *stops, struct slice *ret, struct err *err)
+/* Octets that end words, and atoms. */
+enum { ENDS_WORD = 1, ENDS_ATOM = 2 };
+static const unsigned char ends[256] = { [' '] = ENDS_WORD | ENDS_ATOM,
+	['\r'] = ENDS_WORD | ENDS_ATOM,
+	['\n'] = ENDS_WORD | ENDS_ATOM,
+	['('] = ENDS_ATOM,
+	[')'] = ENDS_ATOM };
+
+static bool
+is_one_of(const char *set, char c)
 {
-	char text[1024];
-	struct buf more;
-	size_t len = 0;
+	for (; *set != '\0'; set++)
+		if (*set == c)
+			return true;
+	return false;
+}
+
+static size_t
+span_of_run(const struct lex *l, unsigned always, const char *stops)
+{
+	const char *p = l->at;
+
+	while (p < l->stop && !(ends[(unsigned char)*p] & always) && !is_one_of(stops, *p))
+		p++;
+	return (size_t)(p - l->at);
+}
+
+static size_t
+span_of_quoted(const struct lex *l)
+{
+	const char *p = l->at;
+
+	while (p < l->stop && *p != '"' && *p != '\\' && *p != '\r' && *p != '\n')
+		p++;
+	return (size_t)(p - l->at);
+}
+
+static int
+lex_run(struct lex *l, unsigned always, const char *stops, struct slice *ret, struct err *err)
+{
+	struct buf text;
 	int rc = -1;
+	char c;
 
-	buf_init(&more, LEX_STRING_MAX);
+	buf_init(&text, LEX_STRING_MAX);
 	for (;;) {
-		char c;
-
 		if (lex_peek(l, &c, err) < 0)
 			goto out;
-		if (c != '\0' && (strchr(always, c) || strchr(stops, c)))
-			break;
-		if (len == sizeof(text)) {
-			if (!buf_add(&more, text, len)) {
-				err_set(err, ERR_PROTOCOL, "a word of more than %d octets",
-				    LEX_STRING_MAX);
-				goto out;
-			}
-			len = 0;
+
+		struct slice part = { l->at, span_of_run(l, always, stops) };
+
+		l->at += part.len;
+		/* As a rule it ends in what is at hand. */
+		if (l->at < l->stop && text.len == 0 && part.len > 0) {
+			rc = lex_keep(l, part, ret, err);
+			goto out;
 		}
-		text[len++] = c;
-		lex_take(l);
+		if (!buf_add(&text, part.data, part.len)) {
+			err_set(err, ERR_PROTOCOL, "a word of more than %d octets", LEX_STRING_MAX);
+			goto out;
+		}
+		if (l->at < l->stop)
+			break;
 	}
-	if (len == 0 && more.len == 0) {
-		err_set(err, ERR_PROTOCOL, "expected a word, found octet 0x%02x",
-		    (unsigned char)*l->at);
-		goto out;
-	}
-	if (more.len == 0) {
-		rc = lex_keep(l, (struct slice){ text, len }, ret, err);
-	} else {
-		buf_add(&more, text, len);
-		rc = lex_keep(l, buf_slice(&more), ret, err);
-	}
+	if (text.len == 0)
+		err_set(err, ERR_PROTOCOL, "expected a word, found octet 0x%02x", (unsigned char)*l->at);
+	else
+		rc = lex_keep(l, buf_slice(&text), ret, err);
 out:
-	buf_done(&more);
+	buf_done(&text);
 	return rc;
 }
 
 int
 lex_atom(struct lex *l, const char *stops, struct slice *ret, struct err *err)
 {
-	return lex_run(l, " ()\r\n", stops, ret, err);
+	return lex_run(l, ENDS_ATOM, stops, ret, err);
 }
 
 int
 lex_word(struct lex *l, const char *stops, struct slice *ret, struct err *err)
 {
-	return lex_run(l, " \r\n", stops, ret, err);
+	return lex_run(l, ENDS_WORD, stops, ret, err);
 }
 
 bool
@@ -282,6 +344,20 @@ lex_quoted(struct lex *l, struct slice *ret, struct err *err)
 
 		if (lex_peek(l, &c, err) < 0)
 			goto out;
+
+		struct slice part = { l->at, span_of_quoted(l) };
+
+		l->at += part.len;
+		if (l->at < l->stop && *l->at == '"' && text.len == 0) {
+			lex_take(l);
+			rc = lex_keep(l, part, ret, err);
+			goto out;
+		}
+		if (!buf_add(&text, part.data, part.len))
+			goto too_long;
+		if (l->at == l->stop)
+			continue;
+		c = *l->at;
 		if (c == '\r' || c == '\n') {
 			err_set(err, ERR_PROTOCOL, "a quoted string without its closing quote");
 			goto out;
@@ -289,25 +365,23 @@ lex_quoted(struct lex *l, struct slice *ret, struct err *err)
 		lex_take(l);
 		if (c == '"')
 			break;
-		if (c == '\\') {
-			if (lex_peek(l, &c, err) < 0)
-				goto out;
-			/* GreenMail sends "b\b": only \" and \\ are escapes. */
-			if (c == '"' || c == '\\')
-				lex_take(l);
-			else
-				c = '\\';
-		}
-		if (!buf_add_byte(&text, c)) {
-			err_set(err, ERR_PROTOCOL, "a quoted string of more than %d octets",
-			    LEX_STRING_MAX);
+		if (lex_peek(l, &c, err) < 0)
 			goto out;
-		}
+		/* GreenMail sends "b\b": only \" and \\ are escapes. */
+		if (c == '"' || c == '\\')
+			lex_take(l);
+		else
+			c = '\\';
+		if (!buf_add_byte(&text, c))
+			goto too_long;
 	}
 	rc = lex_keep(l, buf_slice(&text), ret, err);
 out:
 	buf_done(&text);
 	return rc;
+too_long:
+	err_set(err, ERR_PROTOCOL, "a quoted string of more than %d octets", LEX_STRING_MAX);
+	goto out;
 }
 
 static int
@@ -353,6 +427,8 @@ lex_literal(struct lex *l, uint64_t *ret, struct err *err)
 void
 lex_literal_read(struct lex *l)
 {
+	if (l->at != NULL)
+		lex_commit(l);
 	l->owed = 0;
 	l->tail_len = 0;
 	if (l->tape.len < l->tape.max - 4)
@@ -375,11 +451,22 @@ lex_literal_text(struct lex *l, struct slice *ret, struct err *err)
 
 	if (text == NULL)
 		return err_set(err, ERR_PROTOCOL, "a response larger than its limit of memory");
-	for (; l->owed > 0; l->owed--) {
-		if (lex_peek(l, &text[size - l->owed], err) < 0)
+	while (l->owed > 0) {
+		char c;
+
+		if (lex_peek(l, &c, err) < 0)
 			return -1;
-		lex_take(l);
-		l->line_bytes--;
+
+		size_t there = (size_t)(l->stop - l->at), n = there < l->owed ? there : (size_t)l->owed;
+
+		memcpy(text + (size - l->owed), l->at, n);
+		/* Octets of a literal are none of the line's. */
+		lex_commit(l);
+		l->at += n;
+		l->owed -= n;
+		lex_commit(l);
+		l->line_bytes -= n;
+		lex_set_stop(l);
 	}
 	l->tail_len = 0;
 	*ret = (struct slice){ text, (size_t)size };
@@ -402,8 +489,7 @@ lex_at_literal(struct lex *l, bool *ret, struct err *err)
 	lex_pause(l);
 	if (stream_peek(l->in, 2, &ahead, err) < 0)
 		return -1;
-	l->at = l->from = ahead.data;
-	l->end = ahead.data + ahead.len;
+	lex_lend(l, ahead);
 	*ret = ahead.data[1] == '{';
 	return 0;
 }
@@ -449,12 +535,19 @@ lex_rest(struct lex *l, struct slice *ret, struct err *err)
 
 		if (lex_peek(l, &c, err) < 0)
 			goto out;
-		lex_take(l);
-		if (c == '\n')
-			break;
-		if (!buf_add_byte(&text, c)) {
+
+		size_t there = (size_t)(l->stop - l->at);
+		const char *lf = memchr(l->at, '\n', there);
+		struct slice part = { l->at, lf != NULL ? (size_t)(lf - l->at) : there };
+
+		l->at += part.len;
+		if (!buf_add(&text, part.data, part.len)) {
 			err_set(err, ERR_PROTOCOL, "a text of more than %d octets", LEX_STRING_MAX);
 			goto out;
+		}
+		if (lf != NULL) {
+			lex_take(l);
+			break;
 		}
 	}
 
@@ -559,7 +652,7 @@ lex_skip_literal(struct lex *l, uint64_t size, struct err *err)
 int
 lex_resync(struct lex *l, struct err *err)
 {
-	l->line_max = LEX_NUMBERS_MAX;
+	lex_long_line(l);
 	if (l->endless)
 		return lex_too_large(l, err);
 	if (l->owed > 0 && lex_skip_literal(l, l->owed, err) < 0)
@@ -573,6 +666,7 @@ lex_resync(struct lex *l, struct err *err)
 		lex_take(l);
 		if (c != '\n')
 			continue;
+		lex_commit(l);
 		if (!tail_literal(l, &size))
 			break;
 		if (lex_skip_literal(l, size, err) < 0)
@@ -583,9 +677,13 @@ lex_resync(struct lex *l, struct err *err)
 }
 
 struct slice
-lex_tape(const struct lex *l)
+lex_tape(struct lex *l)
 {
-	struct slice t = buf_slice(&l->tape);
+	struct slice t;
+
+	if (l->at != NULL)
+		lex_commit(l);
+	t = buf_slice(&l->tape);
 
 	while (t.len > 0 && (t.data[t.len - 1] == '\n' || t.data[t.len - 1] == '\r'))
 		t.len--;

@@ -26,9 +26,11 @@ struct lex {
 	const char *at,
 	    *end; /* into the stream's buffer; what lies before `at` is skipped by lex_pause */
 	const char *from; /* start of the part not yet skipped */
+	const char *mark; /* start of the part not yet on the tape */
+	const char *stop; /* up to here octets may be taken: `end`, or where the line has too many */
 	struct buf tape;
-	uint64_t line_bytes, line_max;
-	char tail[LEX_TAIL]; /* ring of the line's last octets, to see a literal's header while
+	uint64_t line_bytes, line_max; /* up to `mark` */
+	char tail[LEX_TAIL]; /* ring of the line's last octets up to `mark`, to see a literal's header while
 				resyncing */
 	size_t tail_len; /* octets put into the ring so far */
 	uint64_t owed; /* octets of a literal that was announced and not read */
@@ -43,8 +45,23 @@ void lex_start(struct lex *l);
  * response. */
 void lex_pause(struct lex *l);
 
-int lex_peek(struct lex *l, char *ret, struct err *err) WARN_UNUSED;
-void lex_take(struct lex *l); /* the byte just peeked */
+int lex_more(struct lex *l, struct err *err) WARN_UNUSED; /* an octet at l->at */
+static inline int WARN_UNUSED
+lex_peek(struct lex *l, char *ret, struct err *err)
+{
+	if (l->at == l->stop && lex_more(l, err) < 0)
+		return -1;
+	*ret = *l->at;
+	return 0;
+}
+/* The octet just peeked. */
+static inline void
+lex_take(struct lex *l)
+{
+	l->at++;
+}
+/* Lists of numbers have no end: from here on the line may have so many octets. */
+void lex_long_line(struct lex *l);
 int lex_accept(struct lex *l, char c, bool *ret, struct err *err) WARN_UNUSED;
 int lex_expect(struct lex *l, char c, struct err *err) WARN_UNUSED;
 int lex_space(struct lex *l, struct err *err) WARN_UNUSED; /* one or more blanks */
@@ -73,6 +90,6 @@ int lex_skip_value(
     struct lex *l, struct err *err) WARN_UNUSED; /* atom, string or list of any depth allowed */
 /* Skip to the end of the response, over literals. */
 int lex_resync(struct lex *l, struct err *err) WARN_UNUSED;
-struct slice lex_tape(const struct lex *l);
+struct slice lex_tape(struct lex *l);
 
 #endif

@@ -31,7 +31,7 @@ reader_set_stream(struct reader *r, struct stream *in)
 }
 
 struct slice
-reader_tape(const struct reader *r)
+reader_tape(struct reader *r)
 {
 	return lex_tape(&r->lex);
 }
@@ -215,7 +215,7 @@ read_search(struct reader *r, struct resp *ret, struct err *err)
 {
 	struct lex *l = &r->lex;
 
-	l->line_max = LEX_NUMBERS_MAX;
+	lex_long_line(l);
 	uidset_clear(&r->set);
 	ret->has_uidset = true;
 	for (;;) {
@@ -266,7 +266,7 @@ read_esearch(struct reader *r, struct resp *ret, struct err *err)
 {
 	struct lex *l = &r->lex;
 
-	l->line_max = LEX_NUMBERS_MAX;
+	lex_long_line(l);
 	uidset_clear(&r->set);
 	ret->kind = RESP_SEARCH;
 	ret->has_uidset = true;
@@ -301,7 +301,7 @@ read_vanished(struct reader *r, struct resp *ret, struct err *err)
 	struct lex *l = &r->lex;
 	char c;
 
-	l->line_max = LEX_NUMBERS_MAX;
+	lex_long_line(l);
 	uidset_clear(&r->set);
 	ret->has_uidset = true;
 	if (lex_blanks(l, err) < 0 || lex_peek(l, &c, err) < 0)

@@ -158,7 +158,7 @@ uint32_t uidvalidity_fold(uint64_t v);
 /* Is it an id as RFC 8474 has them: up to MAILBOX_ID_MAX of A-Z a-z 0-9 _ -? */
 bool objectid_valid(struct slice text);
 /* The octets of the response, bodies left out, at most LEX_TAPE_MAX. */
-struct slice reader_tape(const struct reader *r);
+struct slice reader_tape(struct reader *r);
 const char *resp_state_name(enum resp_state s);
 
 #endif

@@ -189,50 +189,53 @@ fetch_body_item(struct lex *l, struct slice name, struct fetch_data *f, struct e
 	return 0;
 }
 
-static const struct {
+enum item_kind { ITEM_PLAIN, ITEM_BODY, ITEM_EITHER /* "BODY (...)" without brackets is a structure */ };
+
+/* Those of a listing first. */
+static const struct item {
 	const char *name;
+	enum item_kind kind;
 	int (*read)(struct lex *l, struct fetch_data *f, struct err *err);
 } items[] = {
-	{ "UID", fetch_uid },
-	{ "FLAGS", fetch_flags },
-	{ "RFC822.SIZE", fetch_size },
-	{ "INTERNALDATE", fetch_date },
-	{ "MODSEQ", fetch_modseq },
-	{ "BODYSTRUCTURE", fetch_structure },
-	{ "BODY", fetch_structure },
+	{ "UID", ITEM_PLAIN, fetch_uid },
+	{ "FLAGS", ITEM_PLAIN, fetch_flags },
+	{ "RFC822.SIZE", ITEM_PLAIN, fetch_size },
+	{ "INTERNALDATE", ITEM_PLAIN, fetch_date },
+	{ "BODY", ITEM_EITHER, fetch_structure },
+	{ "MODSEQ", ITEM_PLAIN, fetch_modseq },
+	{ "BODYSTRUCTURE", ITEM_PLAIN, fetch_structure },
+	{ "BINARY", ITEM_BODY, NULL },
+	{ "RFC822", ITEM_BODY, NULL },
+	{ "RFC822.PEEK", ITEM_BODY, NULL },
+	{ "RFC822.HEADER", ITEM_BODY, NULL },
+	{ "RFC822.TEXT", ITEM_BODY, NULL },
+	{ "RFC822.TEXT.PEEK", ITEM_BODY, NULL },
 };
 
-static bool
-is_body_item(struct slice name)
+static const struct item *
+find_item(struct slice name)
 {
-	return slice_eq_nocase(name, "BODY") || slice_eq_nocase(name, "BINARY") ||
-	       slice_eq_nocase(name, "RFC822") || slice_eq_nocase(name, "RFC822.PEEK") ||
-	       slice_eq_nocase(name, "RFC822.HEADER") || slice_eq_nocase(name, "RFC822.TEXT") ||
-	       slice_eq_nocase(name, "RFC822.TEXT.PEEK");
+	for (size_t i = 0; i < COUNT_OF(items); i++)
+		if (slice_eq_nocase(name, items[i].name))
+			return &items[i];
+	return NULL;
 }
 
 static int
 fetch_item(struct lex *l, struct fetch_data *f, struct err *err)
 {
+	const struct item *item;
 	struct slice name;
+	char c;
 
-	if (lex_atom(l, "[", &name, err) < 0)
+	if (lex_atom(l, "[", &name, err) < 0 || lex_peek(l, &c, err) < 0)
 		return -1;
-	if (is_body_item(name)) {
-		char c;
-
-		if (lex_peek(l, &c, err) < 0)
-			return -1;
-		/* "BODY (...)" without brackets is a structure. */
-		if (c == '[' || !slice_eq_nocase(name, "BODY"))
-			return fetch_body_item(l, name, f, err);
-	}
+	item = find_item(name);
+	if (item != NULL && (item->kind == ITEM_BODY || (item->kind == ITEM_EITHER && c == '[')))
+		return fetch_body_item(l, name, f, err);
 	if (lex_blanks(l, err) < 0)
 		return -1;
-	for (size_t i = 0; i < COUNT_OF(items); i++)
-		if (slice_eq_nocase(name, items[i].name))
-			return items[i].read(l, f, err);
-	return lex_skip_value(l, err);
+	return item != NULL ? item->read(l, f, err) : lex_skip_value(l, err);
 }
 
 /* Items up to the next body or the end of the response. */

@@ -174,10 +174,14 @@ body_is_placeholder(struct slice start_of_body, const char **ret_which)
 		rest.len = HEADER_MAX;
 	struct slice whole = rest;
 	while (field_next(&rest, &f)) {
-		if (slice_eq_nocase(f.name, "Subject"))
-			subject = notice_subject(f.value);
-		else if (slice_eq_nocase(f.name, "From"))
+		if (slice_eq_nocase(f.name, "From"))
 			from = slice_has_nocase(f.value, "Microsoft Exchange");
+		if (!slice_eq_nocase(f.name, "Subject"))
+			continue;
+		subject = notice_subject(f.value);
+		/* All mail comes by here. */
+		if (!subject)
+			break;
 	}
 	bool found = subject ? from || notice_says(rest) : notice_alone(whole);
 	if (found && ret_which != NULL)

@@ -35,6 +35,11 @@ struct apply {
 	int64_t account;
 	struct rows totals;
 	size_t last; /* totals of the folder spoken of last */
+	/* Intents that are over, each of these UIDs, not yet deleted; hi 0: none. */
+	struct {
+		int64_t folder;
+		uint32_t lo, hi;
+	} over;
 };
 
 /* ---- totals ---- */
@@ -411,9 +416,43 @@ apply_unplaced(struct apply *a, const struct op *op, struct err *err)
 	return query_run(&q, err);
 }
 
+/* A window of them is one statement. */
+static int
+write_over(struct apply *a, struct err *err)
+{
+	if (a->over.hi == 0)
+		return 0;
+
+	AUTO(query_done) struct query q = query_start(a->b, STMT_INTENT_DELETE);
+
+	query_int(&q, a->over.folder);
+	query_int(&q, a->over.lo);
+	query_int(&q, a->over.hi);
+	a->over.hi = 0;
+	return query_run(&q, err);
+}
+
+static int
+apply_intent_done(struct apply *a, const struct op *op, struct err *err)
+{
+	if (a->over.hi != 0 && a->over.folder == op->folder && op->uid == (uint64_t)a->over.hi + 1) {
+		a->over.hi = op->uid;
+		return 0;
+	}
+	if (write_over(a, err) < 0)
+		return -1;
+	a->over.folder = op->folder;
+	a->over.lo = a->over.hi = op->uid;
+	return 0;
+}
+
 static int
 apply_intent(struct apply *a, const struct op *op, struct err *err)
 {
+	/* It may be meant again. */
+	if (write_over(a, err) < 0)
+		return -1;
+
 	AUTO(query_done) struct query q = query_start(a->b, STMT_INTENT_ADD);
 	const struct intent *i = op->intent;
 
@@ -479,7 +518,7 @@ apply_op(struct apply *a, const struct op *op, struct err *err)
 	case OP_INTENT:
 		return apply_intent(a, op, err);
 	case OP_INTENT_DONE:
-		return apply_plain(a, STMT_INTENT_DELETE, op, err);
+		return apply_intent_done(a, op, err);
 	case OP_NUMBERED:
 		return apply_numbered(a, op, err);
 	}
@@ -512,6 +551,8 @@ apply_all(struct apply *a, const struct lease *l, const struct batch *batch, str
 		if (apply_op(a, &batch->op[i], err) < 0)
 			return -1;
 	}
+	if (write_over(a, err) < 0)
+		return -1;
 	return totals_write(a, err);
 }
 
