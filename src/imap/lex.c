@@ -354,7 +354,7 @@ lex_quoted(struct lex *l, struct slice *ret, struct err *err)
 			goto out;
 		}
 		if (!buf_add(&text, part.data, part.len))
-			goto too_long;
+			break;
 		if (l->at == l->stop)
 			continue;
 		c = *l->at;
@@ -363,8 +363,10 @@ lex_quoted(struct lex *l, struct slice *ret, struct err *err)
 			goto out;
 		}
 		lex_take(l);
-		if (c == '"')
-			break;
+		if (c == '"') {
+			rc = lex_keep(l, buf_slice(&text), ret, err);
+			goto out;
+		}
 		if (lex_peek(l, &c, err) < 0)
 			goto out;
 		/* GreenMail sends "b\b": only \" and \\ are escapes. */
@@ -373,15 +375,12 @@ lex_quoted(struct lex *l, struct slice *ret, struct err *err)
 		else
 			c = '\\';
 		if (!buf_add_byte(&text, c))
-			goto too_long;
+			break;
 	}
-	rc = lex_keep(l, buf_slice(&text), ret, err);
+	err_set(err, ERR_PROTOCOL, "a quoted string of more than %d octets", LEX_STRING_MAX);
 out:
 	buf_done(&text);
 	return rc;
-too_long:
-	err_set(err, ERR_PROTOCOL, "a quoted string of more than %d octets", LEX_STRING_MAX);
-	goto out;
 }
 
 static int
@@ -451,6 +450,8 @@ lex_literal_text(struct lex *l, struct slice *ret, struct err *err)
 
 	if (text == NULL)
 		return err_set(err, ERR_PROTOCOL, "a response larger than its limit of memory");
+	/* Its header is none of the tail, nor are its octets of the line. */
+	lex_commit(l);
 	while (l->owed > 0) {
 		char c;
 
@@ -460,8 +461,6 @@ lex_literal_text(struct lex *l, struct slice *ret, struct err *err)
 		size_t there = (size_t)(l->stop - l->at), n = there < l->owed ? there : (size_t)l->owed;
 
 		memcpy(text + (size - l->owed), l->at, n);
-		/* Octets of a literal are none of the line's. */
-		lex_commit(l);
 		l->at += n;
 		l->owed -= n;
 		lex_commit(l);

@@ -333,6 +333,8 @@ read_numbered(struct reader *r, struct slice number, struct resp *ret, struct er
 	/* STORE is FETCH by another name (RFC 1176, obsolete already there). */
 	if (slice_eq_nocase(word, "FETCH") || slice_eq_nocase(word, "STORE"))
 		return resp_read_fetch(&r->lex, ret, err);
+	if (slice_eq_nocase(word, "UIDFETCH"))
+		return resp_read_uidfetch(&r->lex, ret, err);
 	ret->kind = slice_eq_nocase(word, "EXISTS")    ? RESP_EXISTS
 		    : slice_eq_nocase(word, "RECENT")  ? RESP_RECENT
 		    : slice_eq_nocase(word, "EXPUNGE") ? RESP_EXPUNGE

@@ -75,6 +75,7 @@ enum resp_code {
 	CODE_ALREADYEXISTS,
 	CODE_PERMANENTFLAGS,
 	CODE_NOTIFICATIONOVERFLOW,
+	CODE_MESSAGELIMIT, /* code_num: the lowest UID that the command got to (RFC 9738 3.1) */
 	CODE_MAILBOXID /* code_text: the id, checked */
 };
 

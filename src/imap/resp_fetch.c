@@ -262,13 +262,26 @@ resp_fetch_items(struct lex *l, struct resp *ret, struct err *err)
 	}
 }
 
-int
-resp_read_fetch(struct lex *l, struct resp *ret, struct err *err)
+static int
+read_fetch(struct lex *l, struct resp *ret, struct err *err)
 {
 	ret->kind = RESP_FETCH;
-	ret->fetch.seq = ret->number;
 	ret->fetch.flags.keywords = "";
 	if (lex_blanks(l, err) < 0 || lex_expect(l, '(', err) < 0)
 		return -1;
 	return resp_fetch_items(l, ret, err);
+}
+
+int
+resp_read_fetch(struct lex *l, struct resp *ret, struct err *err)
+{
+	ret->fetch.seq = ret->number;
+	return read_fetch(l, ret, err);
+}
+
+int
+resp_read_uidfetch(struct lex *l, struct resp *ret, struct err *err)
+{
+	ret->fetch.uid = ret->number;
+	return read_fetch(l, ret, err);
 }

@@ -18,6 +18,8 @@ int resp_read_myrights(struct lex *l, struct resp *ret, struct err *err) WARN_UN
 int resp_read_metadata(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
 int resp_read_quota(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
 int resp_fetch_items(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
-int resp_read_fetch(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
+int resp_read_fetch(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED; /* of resp->number */
+/* UIDFETCH of RFC 9586 3.3: the number is the UID. */
+int resp_read_uidfetch(struct lex *l, struct resp *ret, struct err *err) WARN_UNUSED;
 
 #endif

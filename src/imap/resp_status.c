@@ -38,6 +38,7 @@ static const struct {
 	{ "ALREADYEXISTS", CODE_ALREADYEXISTS, false },
 	{ "PERMANENTFLAGS", CODE_PERMANENTFLAGS, false },
 	{ "NOTIFICATIONOVERFLOW", CODE_NOTIFICATIONOVERFLOW, false },
+	{ "MESSAGELIMIT", CODE_MESSAGELIMIT, false },
 	{ "MAILBOXID", CODE_MAILBOXID, false },
 };
 
@@ -62,6 +63,17 @@ mailbox_id(struct slice *io)
 		return false;
 	*io = inside;
 	return true;
+}
+
+/* "1000 23221"; without the second number nothing was done. */
+static bool
+limit_reached(struct slice text, uint64_t *ret)
+{
+	const char *blank = memchr(text.data, ' ', text.len);
+
+	if (blank == NULL)
+		return false;
+	return slice_u64((struct slice){ blank + 1, text.len - (size_t)(blank + 1 - text.data) }, UINT32_MAX, ret);
 }
 
 /* "[CODE args] text" over the text of a status response; a bracket that never closes is plain text.
@@ -96,6 +108,8 @@ status_code(struct resp *ret)
 			ret->code = CODE_OTHER;
 		if (ret->code == CODE_UIDVALIDITY)
 			ret->code_num = uidvalidity_fold(ret->code_num);
+		if (ret->code == CODE_MESSAGELIMIT && !limit_reached(ret->code_text, &ret->code_num))
+			ret->code = CODE_OTHER;
 		if (ret->code == CODE_MAILBOXID && !mailbox_id(&ret->code_text))
 			ret->code = CODE_OTHER;
 	}

@@ -1,11 +1,12 @@
 #include "imap/search.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/json.h"
 
-enum { TEXTS_MAX = 8, PIECES_MAX = 2 * TEXTS_MAX + 4 };
+enum { TEXTS_MAX = 8, PIECES_MAX = 2 * TEXTS_MAX + 5 };
 
 /* The octet behind the string that begins here; NULL: it does not end, or has a bad escape. */
 static const char *
@@ -135,14 +136,20 @@ search_head(const struct sess *s, bool ascii)
 	return ascii ? "UID SEARCH" : "UID SEARCH CHARSET UTF-8";
 }
 
+/* below: only of messages with lower UIDs; 0: of all. */
 static int
-send_key(struct sess *s, const char *key, uint32_t *ret_tag, struct err *err)
+send_key(struct sess *s, const char *key, uint32_t below, uint32_t *ret_tag, struct err *err)
 {
 	const char *head = search_head(s, sess_name_is_plain(slice_str(key)));
 	struct pieces p = { .n = 0 };
+	char range[32];
 
 	add_raw(&p, head, head + strlen(head), false);
 	cut_key(&p, key);
+	if (below != 0) {
+		snprintf(range, sizeof(range), "UID 1:%u", below - 1);
+		add_raw(&p, range, range + strlen(range), false);
+	}
 
 	int rc = sess_send_words(s, 0, ret_tag, p.word, p.n, err);
 
@@ -164,32 +171,48 @@ search_refused(struct sess *s, const char *key, struct err *err)
 	return err_set(err, ERR_FOLDER, "the server refuses --search '%s': %s", key, s->reply);
 }
 
-int
-sess_search(struct sess *s, const char *key, struct uidset *ret, struct err *err)
+/* One answer, added to what there is. *ret_below: 0, or only down to that UID was looked (RFC 9738 3.1). */
+static int
+take_found(struct sess *s, const char *key, uint32_t tag, struct uidset *io, uint32_t *ret_below, struct err *err)
 {
 	bool given = false;
-	uint32_t tag;
 
-	uidset_clear(ret);
-	if (send_key(s, key, &tag, err) < 0)
-		return err->kind == ERR_FOLDER ? search_refused(s, key, err) : -1;
 	do {
 		if (sess_next(s, &s->last, NULL, err) < 0)
 			return -1;
-		if (s->last.kind == RESP_SEARCH) {
-			given = true;
-			if (!uidset_copy(&s->reader.set, ret))
+		const struct uidset *found = &s->reader.set;
+
+		given |= s->last.kind == RESP_SEARCH;
+		for (size_t i = 0; s->last.kind == RESP_SEARCH && i < found->len; i++)
+			if (!uidset_add(io, found->range[i].lo, found->range[i].hi))
 				return err_set(err, ERR_FOLDER,
 				    "--search '%s' finds more UIDs than fit into memory", key);
-		} else if (sess_drop(s, &s->last, err) < 0) {
+		if (s->last.kind != RESP_SEARCH && sess_drop(s, &s->last, err) < 0)
 			return -1;
-		}
 	} while (s->last.kind != RESP_TAGGED || s->last.tag != tag);
 	if (s->last.state != STATE_OK)
 		return search_refused(s, key, err);
 	if (!given)
 		return err_set(err, ERR_FOLDER,
 		    "the server says OK to --search '%s', but not what it finds", key);
-	uidset_sort(ret);
+	*ret_below = s->last.code == CODE_MESSAGELIMIT ? (uint32_t)s->last.code_num : 0;
 	return 0;
+}
+
+int
+sess_search(struct sess *s, const char *key, struct uidset *ret, struct err *err)
+{
+	uint32_t below = 0, next = 0, tag;
+
+	uidset_clear(ret);
+	for (;;) {
+		if (send_key(s, key, below, &tag, err) < 0)
+			return err->kind == ERR_FOLDER ? search_refused(s, key, err) : -1;
+		if (take_found(s, key, tag, ret, &next, err) < 0)
+			return -1;
+		uidset_sort(ret);
+		if (next <= 1 || (below != 0 && next >= below))
+			return 0;
+		below = next;
+	}
 }

@@ -11,16 +11,29 @@
 
 #include <string.h>
 
-int
-source_enable_resync(struct source *s, struct err *err)
+static void
+learn_limit(struct source *s)
 {
+	uint64_t most;
+
+	s->most = PAGE_MSGS;
+	if (slice_u64(caps_value(&s->s->caps, "MESSAGELIMIT="), UINT32_MAX, &most) && most > 0 && most < PAGE_MSGS)
+		s->most = (size_t)most;
+}
+
+int
+source_enable(struct source *s, struct err *err)
+{
+	/* A server that has either has ENABLE (RFC 7162 3.2, RFC 9586 3). */
+	bool resync = s->at.again && caps_has(&s->s->caps, CAP_QRESYNC), uidonly;
 	uint32_t tag;
 	struct resp r;
 
-	/* A server that has QRESYNC has ENABLE (RFC 7162 3.2). */
-	if (!caps_has(&s->s->caps, CAP_QRESYNC))
+	learn_limit(s);
+	uidonly = caps_value(&s->s->caps, "MESSAGELIMIT=").len > 0 && caps_has(&s->s->caps, CAP_UIDONLY);
+	if (!resync && !uidonly)
 		return 0;
-	if (sess_send(s->s, 0, &tag, err, "ENABLE QRESYNC") < 0)
+	if (sess_send(s->s, 0, &tag, err, "ENABLE%s%s", resync ? " QRESYNC" : "", uidonly ? " UIDONLY" : "") < 0)
 		return -1;
 	do {
 		if (sess_next(s->s, &r, NULL, err) < 0)
@@ -54,7 +67,8 @@ void
 source_changes_begin(struct source *s, const struct since *since)
 {
 	if (!caps_has(&s->s->caps, CAP_CONDSTORE) || (s->facts.quirks & LEARNT_NO_CHANGES) ||
-	    !s->search_known || since->uidnext <= 1 || !is_later(&s->head, since))
+	    !s->search_known || since->uidnext <= 1 || !is_later(&s->head, since) ||
+	    (s->most < PAGE_MSGS && uidset_count(&s->map) > s->most))
 		return;
 	s->changes.on = true;
 	s->changes.since = *since;

@@ -47,7 +47,7 @@ source_session(struct source *s, struct err *err)
 	s->resync = false;
 	if ((sess_ahead_there(s->at.ahead) ? sess_ahead_take(s->at.ahead, &s->s, err)
 					   : sess_open(&s->s, s->at.server, s->stop, err)) == 0 &&
-	    (!s->at.again || source_enable_resync(s, err) == 0))
+	    source_enable(s, err) == 0)
 		return 0;
 	source_take_notes(s);
 	sess_close(&s->s);
@@ -248,7 +248,7 @@ read_flight(struct source *s, bool *ret_opened, struct err *err)
 		}
 		if (r.kind == RESP_SEARCH && x->asked[0].kind == ASKED_SEARCH) {
 			given = true;
-			if (!uidset_copy(&x->reader.set, &s->searched))
+			if (!source_take_search(s))
 				return err_set(
 				    err, ERR_PROTOCOL, "the folder has more UIDs than fit");
 		}
@@ -263,7 +263,7 @@ read_flight(struct source *s, bool *ret_opened, struct err *err)
 			if (!opened)
 				sess_refused(x, &r, "EXAMINE", err);
 		} else if (opened && a.kind == ASKED_SEARCH &&
-			   source_search_answered(s, &r, &a, given, err) < 0) {
+			   source_search_answered(s, &r, &a, &given, err) < 0) {
 			return -1;
 		} else if (opened && a.kind == ASKED_PAGE &&
 			   source_page_answered(s, &r, &a, err) < 0) {
@@ -388,7 +388,7 @@ source_imap_enter(struct source *s, const struct folder *f, const struct since *
 		return folder_refused(s, err);
 	if (search && source_send_search(s, err) < 0)
 		return -1;
-	if (since == NULL && counted && f->counts.messages > 0 && f->counts.messages <= PAGE_MSGS * 3 / 4) {
+	if (since == NULL && counted && f->counts.messages > 0 && f->counts.messages <= s->most * 3 / 4) {
 		s->listed_at_once = true;
 		if (source_ask_page(s, 1, UINT32_MAX, err) < 0)
 			return -1;
@@ -399,7 +399,7 @@ source_imap_enter(struct source *s, const struct folder *f, const struct since *
 		return folder_refused(s, err);
 	/* More than the page holds arrived since STATUS, or the form was refused: list it in pages
 	 * after all. */
-	if (s->listed_at_once && (s->s->exists > PAGE_MSGS || s->page_again[0])) {
+	if (s->listed_at_once && (s->s->exists > s->most || s->page_again[0])) {
 		s->listed_at_once = false;
 		s->page_asked[0] = s->page_again[0] = false;
 		uidset_clear(&s->fetched);

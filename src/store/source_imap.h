@@ -137,6 +137,8 @@ struct source {
 	} changes;
 	bool select_told; /* that folders are opened with SELECT */
 	bool resync; /* QRESYNC is enabled in this session */
+	size_t most; /* messages in one command (RFC 9738), PAGE_MSGS at most */
+	uint32_t searched_to; /* SEARCH has been answered down to this UID; 0: in one piece so far */
 
 	/* bodies */
 	struct window *first, **end;
@@ -224,16 +226,19 @@ void source_uids_of_numbers(const struct source *s, struct uidset *io); /* seque
 
 /* source_search.c */
 int source_send_search(struct source *s, struct err *err) WARN_UNUSED;
-/* `given`: a SEARCH line came before the tagged answer. */
-int source_search_answered(struct source *s, const struct resp *r, const struct asked *a, bool given,
+bool source_take_search(struct source *s); /* what has come; false: more than fits */
+/* *given: a SEARCH line came before the tagged answer. Where only a part was looked at the next one is asked for, and
+ * *given false again. */
+int source_search_answered(struct source *s, const struct resp *r, const struct asked *a, bool *given,
     struct err *err) WARN_UNUSED;
 /* Ask at.search in the folder that was opened, with nothing unanswered. */
 int source_search(struct source *s, struct err *err) WARN_UNUSED;
 const char *source_imap_leaves_out(const struct source *s, uint32_t uid);
 
 /* source_changes.c */
-/* In a new session, before a folder is open. */
-int source_enable_resync(struct source *s, struct err *err) WARN_UNUSED;
+/* ENABLE, in a new session before a folder is open: QRESYNC where it pays, and UIDONLY where the server lets a
+ * command see so many messages only (RFC 9738): without it large folders are seen in part. */
+int source_enable(struct source *s, struct err *err) WARN_UNUSED;
 void source_changes_forget(struct source *s);
 /* The folder is open: can the server tell what changed since then? If so, what is known counts as
  * listed. */

@@ -69,7 +69,7 @@ source_ask_page(struct source *s, uint32_t lo, uint32_t hi, struct err *err)
 	return send_page(s, i, err);
 }
 
-/* The next PAGE_MSGS members of the map, as one range: between them nothing is known to exist, and
+/* The next page of members of the map, as one range: between them nothing is known to exist, and
  * what exists unknown to SEARCH is then listed too. */
 int
 source_ask_next_page(struct source *s, struct err *err)
@@ -80,7 +80,7 @@ source_ask_next_page(struct source *s, struct err *err)
 		return -1;
 
 	uint64_t before = uidset_count_below(&s->map, s->page_from);
-	uint32_t lo = uidset_nth(&s->map, before + 1), hi = uidset_nth(&s->map, before + PAGE_MSGS);
+	uint32_t lo = uidset_nth(&s->map, before + 1), hi = uidset_nth(&s->map, before + s->most);
 
 	if (lo == 0) {
 		s->pages_done = true;

@@ -101,7 +101,7 @@ search_all(struct source *s, struct err *err)
 			source_uids_of_numbers(s, &s->searched);
 		}
 	} while (r.kind != RESP_TAGGED);
-	return source_search_answered(s, &r, &a, given, err);
+	return source_search_answered(s, &r, &a, &given, err);
 }
 
 static int

@@ -18,8 +18,7 @@ settle_holes(struct source *s, bool *ret_more, struct err *err)
 		goto out;
 	*ret_more = true;
 	if (s->passes < 2 && !s->singles) {
-		last = uidset_count(&holes) > PAGE_MSGS ? uidset_nth(&holes, PAGE_MSGS)
-							: uidset_last(&holes);
+		last = uidset_count(&holes) > s->most ? uidset_nth(&holes, s->most) : uidset_last(&holes);
 		rc = source_ask_page(s, holes.range[0].lo, last, err);
 		goto out;
 	}

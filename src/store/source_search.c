@@ -8,17 +8,46 @@
 int
 source_send_search(struct source *s, struct err *err)
 {
+	s->searched_to = 0;
 	return sess_send(s->s, ASKED_SEARCH, NULL, err,
 	    caps_has(&s->s->caps, CAP_ESEARCH) ? "UID SEARCH RETURN (ALL) ALL" : "UID SEARCH ALL");
 }
 
+bool
+source_take_search(struct source *s)
+{
+	const struct uidset *found = &s->s->reader.set;
+
+	if (s->searched_to == 0)
+		return uidset_copy(found, &s->searched);
+	for (size_t i = 0; i < found->len; i++)
+		if (!uidset_add(&s->searched, found->range[i].lo, found->range[i].hi))
+			return false;
+	uidset_sort(&s->searched);
+	return true;
+}
+
+/* The server has looked at so many messages, from the last one down (RFC 9738 3.1): the others are asked for. */
+static int
+search_below(struct source *s, uint32_t uid, struct err *err)
+{
+	s->searched_to = uid;
+	return sess_send(s->s, ASKED_SEARCH, NULL, err, "UID SEARCH %sUID 1:%u",
+	    caps_has(&s->s->caps, CAP_ESEARCH) ? "RETURN (ALL) " : "", uid - 1);
+}
+
 int
 source_search_answered(
-    struct source *s, const struct resp *r, const struct asked *a, bool given, struct err *err)
+    struct source *s, const struct resp *r, const struct asked *a, bool *given, struct err *err)
 {
+	if (r->state == STATE_OK && r->code == CODE_MESSAGELIMIT && *given && !s->s->numbered && r->code_num > 1 &&
+	    (s->searched_to == 0 || r->code_num < s->searched_to)) {
+		*given = false;
+		return search_below(s, (uint32_t)r->code_num, err);
+	}
 	if (r->state == STATE_OK) {
 		/* No SEARCH line at all: an empty answer of some servers, or none for this one. */
-		s->search_known = given || s->s->exists == 0;
+		s->search_known = *given || s->s->exists == 0;
 		return 0;
 	}
 	if (r->code == CODE_UNAVAILABLE || r->code == CODE_LIMIT || r->code == CODE_THROTTLED ||

@@ -70,6 +70,7 @@ source_imap_ask(struct source *s, const struct want *want, size_t n, struct err 
 	size_t len = 0;
 
 	(void)err;
+	limit = limit < s->most ? limit : s->most;
 	s->bodies_asked = true;
 	for (size_t i = 0; i < n; i++) {
 		if (want[i].isolated) {

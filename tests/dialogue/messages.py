@@ -50,9 +50,12 @@ class MessageCommands:
         refusal = self.refuse_items(call, items)
         if refusal:
             return [call.tagged(refusal)]
+        if not by_uid and "UIDONLY" in call.session.enabled:
+            return [call.tagged("BAD [UIDREQUIRED] message numbers are not for now")]
         chosen = self._chosen(call, text, by_uid)
         if chosen is None:
             return [call.tagged("BAD Bogus sequence in FETCH")]
+        chosen, partial = call.session.seen_of(chosen)
         if by_uid and not any(i.name == "UID" for i in items):
             items = [Item("UID", text="UID"), *items]
         earlier = []
@@ -65,8 +68,8 @@ class MessageCommands:
             chosen = [(n, m) for n, m in chosen if m.modseq > modifiers["CHANGEDSINCE"]]
             if not any(i.name == "MODSEQ" for i in items):
                 items.append(Item("MODSEQ", text="MODSEQ"))
-        return [*earlier, *self._fetch_pieces(call, chosen, items)] if earlier \
-            else self._fetch_pieces(call, chosen, items)
+        return [*earlier, *self._fetch_pieces(call, chosen, items, partial)] if earlier \
+            else self._fetch_pieces(call, chosen, items, partial)
 
     def _vanished(self, folder, text, since):
         """What was expunged of a set (RFC 7162 3.2.6)."""
@@ -122,7 +125,7 @@ class MessageCommands:
             cursor.listed(modifier)
         return found
 
-    def _fetch_pieces(self, call, chosen, items):
+    def _fetch_pieces(self, call, chosen, items, partial=""):
         """A generator, so that a drop in the middle has no effect on later messages."""
         session = call.session
         session.refusal = None
@@ -138,7 +141,7 @@ class MessageCommands:
         if session.refusal:
             yield call.tagged(session.refusal)
         else:
-            yield from self.ok(call, "FETCH completed", expunges=False)
+            yield from self.ok(call, partial + "FETCH completed", expunges=False)
 
     def _fetch_line(self, session, number, message, items):
         seen_before = "\\Seen" in message.flags
@@ -150,14 +153,14 @@ class MessageCommands:
             if isinstance(value, Refuse):
                 session.refusal = value.text
                 return
-            if value is not OMIT:
+            if value is not OMIT and not (item.name == "UID" and "UIDONLY" in session.enabled):
                 fields.append((item, value))
         if not seen_before and "\\Seen" in message.flags \
                 and not any(item.name == "FLAGS" for item, _ in fields):
             fields.append((Item("FLAGS"), b"(" + flag_text(message) + b")"))
         if session.folder:
             session.shown[message.uid] = (frozenset(message.flags), message.modseq)
-        yield b"* %d FETCH (" % number
+        yield session.fetch_head(number, message)
         for index, (item, value) in enumerate(fields):
             yield b" " if index else b""
             yield self.item_name(item) + b" "
@@ -237,12 +240,15 @@ class MessageCommands:
         if not self._selected(call):
             return [call.tagged("BAD no folder is open")]
         hits = [(n, m) for n, m in enumerate(call.session.view, 1) if all(t(n, m) for t in tests)]
+        if not by_uid and "UIDONLY" in call.session.enabled:
+            return [call.tagged("BAD [UIDREQUIRED] message numbers are not for now")]
+        hits, partial = call.session.seen_of(hits)
         numbers = [m.uid if by_uid else n for n, m in hits]
         if returns is None:
             line = " ".join(["* SEARCH", *map(str, numbers)])
         else:
             line = self._esearch(call, numbers, returns, by_uid)
-        return [line + "\r\n", *self.ok(call, "SEARCH completed", expunges=False)]
+        return [line + "\r\n", *self.ok(call, partial + "SEARCH completed", expunges=False)]
 
     def _esearch(self, call, numbers, returns, by_uid):
         line = f'* ESEARCH (TAG "{call.tag}")' + (" UID" if by_uid else "")

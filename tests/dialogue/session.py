@@ -34,7 +34,28 @@ class Session:
     def _forget(self, number):
         """The line that tells of a removal."""
         uid = self.view.pop(number - 1).uid
-        return b"* VANISHED %d\r\n" % uid if "QRESYNC" in self.enabled else b"* %d EXPUNGE\r\n" % number
+        return b"* VANISHED %d\r\n" % uid if self.enabled & {"QRESYNC", "UIDONLY"} else b"* %d EXPUNGE\r\n" % number
+
+    def fetch_head(self, number, message):
+        """How the line begins that tells of a message (RFC 9586 3.3)."""
+        return b"* %d UIDFETCH (" % message.uid if "UIDONLY" in self.enabled else b"* %d FETCH (" % number
+
+    def limit(self):
+        """Messages that one command may see (RFC 9738); None: all."""
+        found = [c for c in self.caps() if c.upper().startswith("MESSAGELIMIT=")]
+        return int(found[0].partition("=")[2]) if found else None
+
+    def seen_of(self, chosen):
+        """The part of [(number, message)] that a command sees, and the code that tells of the rest."""
+        limit = self.limit()
+        if limit is None:
+            return chosen, ""
+        if "UIDONLY" not in self.enabled:
+            chosen = [(n, m) for n, m in chosen if m in self.view[-limit:]]
+        if len(chosen) <= limit:
+            return chosen, ""
+        chosen = chosen[-limit:]
+        return chosen, f"[MESSAGELIMIT {limit} {chosen[0][1].uid}] "
 
     def deliver(self, raw, flags=()):
         """A message arrives, and the client is told at once."""
@@ -63,7 +84,7 @@ class Session:
         for number, message in enumerate(self.view, 1):
             now = (frozenset(message.flags), message.modseq)
             if message not in new and self.shown.get(message.uid, now) != now:
-                out.append(b"* %d FETCH (UID %d FLAGS (%s))\r\n"
-                           % (number, message.uid, flag_text(message)))
+                out.append(self.fetch_head(number, message) + b"UID %d FLAGS (%s))\r\n"
+                           % (message.uid, flag_text(message)))
             self.shown[message.uid] = now
         return b"".join(out)

@@ -121,6 +121,7 @@ put_status(struct buf *out, const struct resp *r)
 		"alreadyexists",
 		"permanentflags",
 		"notificationoverflow",
+		"messagelimit",
 		"mailboxid",
 	};
 
