@@ -231,6 +231,13 @@ take_outcome(struct lane *l, const struct outcome *o)
 		atomic_fetch_add(&l->job->progress->messages_done, 1);
 }
 
+/* While the destination is waited for the source must not take its connection for dead. */
+static int
+keep_source(struct lane *l, struct err *err)
+{
+	return l->source_ops->keep != NULL && l->source != NULL ? l->source_ops->keep(l->source, err) : 0;
+}
+
 int
 lane_outcomes(struct lane *l, bool wait, struct err *err)
 {
@@ -238,6 +245,8 @@ lane_outcomes(struct lane *l, bool wait, struct err *err)
 		struct outcome o;
 		bool end;
 
+		if (wait && keep_source(l, err) < 0)
+			return -1;
 		if (l->sink_ops->outcome(l->sink, wait, &o, &end, err) < 0)
 			return -1;
 		if (end)
@@ -304,7 +313,7 @@ wait_for_quiet(struct lane *l, struct err *err)
 			left = apart;
 		if (left > 60 * 1000)
 			left = 60 * 1000;
-		if (cancel_sleep(l->job->stop, left, err) < 0 ||
+		if (cancel_sleep(l->job->stop, left, err) < 0 || keep_source(l, err) < 0 ||
 		    l->sink_ops->moved(l->sink, l->at, &moved, err) < 0)
 			return -1;
 		if (clock_wall_ms() >= l->doubt_until_ms)

@@ -12,6 +12,8 @@
 #include "base/mem.h"
 #include "imap/number.h"
 
+enum { QUIET_MS = 120 * 1000 };
+
 /* Text of the server without what it may echo: the response of AUTHENTICATE first, as it may
  * contain the password. */
 static void
@@ -331,6 +333,7 @@ book_patience(struct sess *s, int64_t *io_began_ms, struct err *err)
 {
 	int64_t now_ms = clock_mono_ms();
 
+	s->heard_ms = now_ms;
 	s->busy_ms += now_ms - *io_began_ms;
 	*io_began_ms = now_ms;
 	if (++s->unasked > SESS_UNASKED_MAX)
@@ -432,6 +435,14 @@ sess_wait(struct sess *s, uint32_t tag, struct err *err)
 		if (sess_drop(s, &s->last, err) < 0)
 			return -1;
 	}
+}
+
+bool
+sess_is_quiet(const struct sess *s)
+{
+	int64_t quiet_ms = s->at->timeout_ms < QUIET_MS / 2 ? 2 * s->at->timeout_ms : QUIET_MS;
+
+	return s->n_asked == 0 && clock_mono_ms() - s->heard_ms >= quiet_ms;
 }
 
 void

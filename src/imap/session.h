@@ -56,6 +56,7 @@ struct sess {
 	size_t n_asked, asked_octets;
 	unsigned unasked; /* responses since something came that was asked for */
 	int64_t busy_ms; /* spent on them, with the work that they make */
+	int64_t heard_ms; /* monotonic, of the last response */
 	unsigned bads; /* commands that were BAD */
 	unsigned garbage,
 	    garbage_folders; /* responses that did not parse; those of them that name folders */
@@ -116,6 +117,9 @@ void sess_ask_more(struct sess *s, size_t octets);
 /* One command, its tagged response in s->last and s->reply; everything untagged but the books is
  * dropped. 0 also for NO and BAD: look at s->last.state. */
 int sess_run(struct sess *s, struct err *err, const char *fmt, ...) WARN_UNUSED PRINTF_LIKE(3, 4);
+/* Has nothing gone over it for two minutes, or twice the timeout if that is less, and is nothing unanswered? Then its
+ * user says NOOP before the server takes it for dead (quirks row 35). */
+bool sess_is_quiet(const struct sess *s);
 /* A round trip that began at this monotonic time is over. */
 void sess_time_trip(struct sess *s, int64_t began_ms);
 /* Fill *err from a tagged NO or BAD: kind by response code and known texts (throttling, quota,

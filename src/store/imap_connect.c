@@ -1,5 +1,4 @@
 /* The session with the server that mail goes to: opened, given up, and replaced in the middle of a folder. */
-#include "base/clock.h"
 #include "store/imap_sink.h"
 
 void
@@ -47,7 +46,6 @@ open_session(struct sink *s, struct err *err)
 {
 	if (sess_open(&s->s, s->to->server, s->stop, err) == 0) {
 		learn_caps(s);
-		s->used_ms = clock_mono_ms();
 		stream_set_grace(s->s->in, GRACE_MS);
 		return 0;
 	}

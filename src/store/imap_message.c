@@ -4,14 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "mail/header.h"
 #include "store/imap_sink.h"
 
 static int
 keep_alive(struct sink *s, struct err *err)
 {
-	return clock_mono_ms() - s->used_ms < ALIVE_MS ? 0 : dest_noop(s, err);
+	return sess_is_quiet(s->s) ? dest_noop(s, err) : 0;
 }
 
 static bool

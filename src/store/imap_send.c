@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "store/imap_sink.h"
 
@@ -247,7 +246,6 @@ dest_pump(struct sink *s, struct resp *r, struct asked *a, struct err *err)
 	*a = (struct asked){ 0 };
 	if (sess_next(s->s, r, a, err) < 0)
 		return dest_failed(s, err);
-	s->used_ms = clock_mono_ms();
 	if (r->kind == RESP_FETCH && r->fetch.uid != 0 && !r->more)
 		read_back_take(s, &r->fetch);
 	if (r->kind != RESP_TAGGED)
@@ -421,7 +419,6 @@ group_sent(struct sink *s, struct group *g, uint32_t tag)
 	g->state = GROUP_SENT;
 	s->n_sent++;
 	s->sent_octets += g->octets;
-	s->used_ms = clock_mono_ms();
 }
 
 int

@@ -26,7 +26,6 @@ enum {
 	READ_BACK_MSGS = 512,		/* read back in one FETCH, at the latest */
 	SPOOL_MEMORY = 1024 * 1024,
 	KEYWORDS_MAX = 1024,		/* accepted ones that are remembered */
-	ALIVE_MS = 120 * 1000,		/* a session that did nothing for so long gets a NOOP */
 	GRACE_MS = 10 * 1000,		/* for answers, after the first signal (rules.md 4.4) */
 	LATE_MS = 5 * 1000,		/* for what the server said it stored to be seen */
 	LATE_LOOK_MS = 500
@@ -139,7 +138,6 @@ struct sink {
 	struct sess *s;			/* NULL: none */
 	bool broken;
 	struct notes notes;
-	int64_t used_ms;		/* when the session last did something; monotonic */
 	/* names */
 	struct arena names;
 	struct folder_list list;	/* of the server */

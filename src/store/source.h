@@ -149,6 +149,8 @@ struct source_ops {
 	struct notes *(*notes)(struct source *s); /* NULL: none */
 	const struct server_facts *(*facts)(struct source *s); /* as learnt by now */
 	int64_t (*rtt_us)(const struct source *s); /* one round trip, as measured; 0: unknown */
+	/* Something else was waited for: a connection that has been quiet for long is spoken to. NULL: there is none */
+	int (*keep)(struct source *s, struct err *err);
 	uint32_t (*reading)(
 	    const struct source *s); /* UID whose body is under way or due, 0: none */
 	void (*close)(struct source **s);

@@ -526,6 +526,12 @@ source_imap_quota(struct source *s, uint64_t *ret_used, uint64_t *ret_limit, str
 	return 0;
 }
 
+static int
+source_imap_keep(struct source *s, struct err *err)
+{
+	return s->s != NULL && sess_is_quiet(s->s) ? sess_run(s->s, err, "NOOP") : 0;
+}
+
 static int64_t
 source_imap_rtt_us(const struct source *s)
 {
@@ -559,6 +565,7 @@ const struct source_ops source_imap = {
 	.extras = source_imap_extras,
 	.notes = source_imap_notes,
 	.facts = source_imap_facts,
+	.keep = source_imap_keep,
 	.reading = source_imap_reading,
 	.rtt_us = source_imap_rtt_us,
 	.close = source_imap_close,

@@ -76,7 +76,6 @@ PARTLY = {
     "8b": "that a server grows slow is told as messages a second, not judged",
     "16": "\\Flagged goes with APPEND; what the server makes of it is a recognised difference",
     "17": "reserved names are not left out beforehand; what is refused is told and kept",
-    "35": "the source that waits gets no NOOP, as the destination does; it is connected to again",
 }
 
 

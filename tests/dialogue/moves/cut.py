@@ -63,6 +63,19 @@ def equal_ones(t, *flags):
     cut(t, source=source, answer=Cut, appear=1.5, times=1, skip=1, folder="Archive", caps="UIDPLUS")
 
 
+@quirk(35)
+def scene_source_waits_meanwhile(t):
+    """Who waits until a message cannot come any more speaks to the source, too, which else ends the connection."""
+    m = Move(t, source=small())
+    m.dest.append(answer=Cut, drop=True, times=1, skip=2)
+    m.until_done("--timeout", "3s", "--doubt-wait", "16s")
+    m.arrived()
+    said = [[text.split()[0] for text in m.source.transcript.commands(connection=n)]
+            for n in range(1, m.source.connections + 1)]
+    t.ok(any(a == b == "NOOP" for words in said for a, b in zip(words, words[1:])), "NOOP behind NOOP on a source", said)
+    m.again()
+
+
 def scene_equal_ones_stored_late(t):
     equal_ones(t, (), (), ())
 
