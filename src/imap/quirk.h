@@ -14,7 +14,8 @@ enum quirk {
 #undef QUIRK
 	QUIRKS
 };
-_Static_assert(QUIRKS <= 64, "a set of quirks is a uint64_t");
+/* The others, those of destinations, are never asked for. */
+_Static_assert(QUIRK_LITERAL_WAITS <= 64, "a set of quirks is a uint64_t");
 
 enum quirk_kind {
 	QUIRK_IS_MATCHED, /* by words of greeting, ID or host */
@@ -35,7 +36,7 @@ uint64_t quirks_of(const char *greeting, const char *product, const char *host);
 static inline bool
 quirk_in(uint64_t set, enum quirk q)
 {
-	return set >> q & 1;
+	return q < QUIRK_LITERAL_WAITS && (set >> q & 1);
 }
 static inline void
 quirk_add(uint64_t *set, enum quirk q)

@@ -65,21 +65,21 @@ fresh_order(const void *a, const void *b)
 }
 
 static bool
-looks_like(const struct fresh *x, const struct flight *f)
+looks_like(const struct sink *s, const struct fresh *x, const struct flight *f)
 {
 	return x->size == f->octets &&
 	       (!x->date.known || !f->given.known || x->date.epoch == f->given.epoch) &&
-	       x->system == (f->sent.system & FLAGS_STORED);
+	       x->system == (dest_goes(s, &f->sent).system & FLAGS_STORED);
 }
 
 /* Are they in another order? Then one looks like the message of another. A server that changes what it
  * takes gives none that does. */
 static bool
-shuffled(const struct fresh *fresh, struct flight *const *f, size_t n)
+shuffled(const struct sink *s, const struct fresh *fresh, struct flight *const *f, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; !looks_like(&fresh[i], f[i]) && k < n; k++)
-			if (looks_like(&fresh[k], f[i]) && !looks_like(&fresh[k], f[k]))
+		for (size_t k = 0; !looks_like(s, &fresh[i], f[i]) && k < n; k++)
+			if (looks_like(s, &fresh[k], f[i]) && !looks_like(s, &fresh[k], f[k]))
 				return true;
 	return false;
 }
@@ -111,7 +111,7 @@ find_uids(struct sink *s, struct err *err)
 	}
 	if (n > 0)
 		qsort(fresh, n, sizeof(*fresh), fresh_order);
-	if (n == missing && !shuffled(fresh, list, n)) {
+	if (n == missing && !shuffled(s, fresh, list, n)) {
 		for (size_t i = 0; i < n; i++) {
 			list[i]->msg.dest_uid = fresh[i].uid;
 			dest_claim(s->at, fresh[i].uid);

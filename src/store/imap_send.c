@@ -300,13 +300,14 @@ static int
 append_line(struct sink *s, const struct folder_at *at, const struct flags *f,
     const struct date *d, uint64_t octets, bool now, uint32_t *ret_tag, struct err *err)
 {
+	const struct flags goes = dest_goes(s, f);
 	struct buf name, line;
 	int rc;
 
 	buf_init(&name, LEX_STRING_MAX);
 	buf_init(&line, LEX_STRING_MAX * 2);
 	sess_quote(slice_str(at->name), &name);
-	append_message(&line, f, d, octets, now);
+	append_message(&line, &goes, d, octets, now);
 	if (name.full || line.full)
 		rc = err_set(err, ERR_MESSAGE, "name or keywords are longer than a command may be");
 	else
@@ -509,8 +510,10 @@ dest_add_small(struct sink *s, struct folder_at *at, struct err *err)
 	f->octets = octets;
 	g->octets += octets;
 	if (g->n > 1) {
+		const struct flags goes = dest_goes(s, &f->sent);
+
 		buf_add_byte(&s->wire, ' ');
-		append_message(&s->wire, &f->sent, &f->given, octets, true);
+		append_message(&s->wire, &goes, &f->given, octets, true);
 		buf_add_str(&s->wire, "\r\n");
 	}
 

@@ -244,6 +244,8 @@ int dest_finish(struct sink *s, struct folder_at *at, const struct folder_rec *r
  * the arena is full. */
 bool dest_flags(const struct folder_at *at, const struct flags *f, struct arena *a,
     struct flags *ret, const char **ret_left);
+/* Those of them that go with APPEND itself; the others are set when the copy is read back. */
+struct flags dest_goes(const struct sink *s, const struct flags *f);
 /* May this go without waiting (rules.md 2.1)? */
 bool dest_may_now(const struct sink *s, const struct folder_at *at, const struct flags *f,
     const struct date *d, uint64_t octets);

@@ -80,6 +80,16 @@ dest_flags(const struct folder_at *at, const struct flags *f, struct arena *a, s
 	return fits && ret->keywords != NULL && *ret_left != NULL;
 }
 
+struct flags
+dest_goes(const struct sink *s, const struct flags *f)
+{
+	struct flags goes = *f;
+
+	if (quirk_in(s->s->quirks, QUIRK_FLAGGED_LATER))
+		goes.system &= (uint8_t)~FLAG_FLAGGED;
+	return goes;
+}
+
 /* ---- what the server has taken ---- */
 
 static bool
