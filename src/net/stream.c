@@ -23,6 +23,7 @@ struct stream {
 	char *in, *out;
 	size_t start, end, out_len;
 	int64_t patience_ms, waited_ms; /* waited: since the last progress */
+	int64_t reading_ms; /* all that was waited for octets */
 };
 
 struct stream *
@@ -69,6 +70,12 @@ void
 stream_progress(struct stream *s)
 {
 	s->waited_ms = 0;
+}
+
+int64_t
+stream_reading_ms(const struct stream *s)
+{
+	return s->reading_ms;
 }
 
 void
@@ -122,7 +129,10 @@ stream_recv(struct stream *s, struct err *err)
 	if (stream_patience(s, began_ms, &wait, err) < 0)
 		return -1;
 	n = s->ops->recv(s->carrier, s->in + s->end, STREAM_BUFFER - s->end, &wait, err);
-	s->waited_ms += clock_mono_ms() - began_ms;
+	int64_t took_ms = clock_mono_ms() - began_ms;
+
+	s->waited_ms += took_ms;
+	s->reading_ms += took_ms;
 	if (n < 0 && err->kind == ERR_TIMEOUT && s->patience_ms > 0 && s->waited_ms >= s->patience_ms)
 		return stream_impatient(s, err);
 	return n;

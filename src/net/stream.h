@@ -88,6 +88,8 @@ const struct stream_ops *stream_carrier_ops(const struct stream *s);
 /* Octets above TLS; any thread may ask. */
 uint64_t stream_bytes_in(const struct stream *s);
 uint64_t stream_bytes_out(const struct stream *s);
+/* How long octets were waited for, in all. */
+int64_t stream_reading_ms(const struct stream *s);
 /* Monotonic time since which a read has been waiting; 0: it is not waiting. For progress, other
  * threads. */
 int64_t stream_waiting_since(const struct stream *s);

@@ -98,6 +98,7 @@ source_imap_open(
 	if (s->singles)
 		s->facts.quirks &= ~(uint32_t)LEARNT_LISTING;
 	s->stop = stop;
+	pace_init(&s->pace, at->server->timeout_ms);
 	s->once = FORM_NONE;
 	/* What works was refused for a message, not by the server. */
 	if (s->facts.works_form != FORM_NONE)

@@ -8,6 +8,7 @@
 
 #include "imap/body.h"
 #include "imap/number.h"
+#include "store/pace.h"
 #include "store/source.h"
 
 enum asked_kind {
@@ -28,6 +29,8 @@ enum asked_kind {
 enum {
 	WINDOW_MSGS = 500,
 	WINDOW_MSGS_SMALL = 200,
+	WINDOW_MSGS_SLOW = 50,
+	SLOW_TIMES_MAX = 3,
 	WINDOW_OCTETS = 8 * 1024 * 1024,
 	SET_TEXT_MAX = 700,
 	NIL_LIMIT = 3,
@@ -102,6 +105,9 @@ struct source {
 	struct server_facts facts;
 	struct notes notes; /* what sessions told, kept over a reconnect */
 	bool renewed; /* a connection has seen so many refusals that another one took its place */
+	struct pace pace;
+	bool slowed; /* it delivers slowly: another connection may do better */
+	unsigned slow_times;
 	int nils[FORMS];
 	unsigned wrong_sizes;
 	struct refusal refusal[REFUSALS_MAX];
@@ -206,6 +212,7 @@ int source_imap_leave(struct source *s, struct folder_proof *ret, struct err *er
 
 /* source_list.c */
 int source_ask_page(struct source *s, uint32_t lo, uint32_t hi, struct err *err) WARN_UNUSED;
+int source_ask_pages_again(struct source *s, struct err *err) WARN_UNUSED; /* those without an answer */
 int source_ask_next_page(struct source *s, struct err *err) WARN_UNUSED;
 int source_imap_list(struct source *s, struct msg_page *ret, struct err *err) WARN_UNUSED;
 
@@ -262,6 +269,7 @@ struct window *source_window_new(const struct wanted *want, size_t n, unsigned a
 void source_window_queue(struct source *s, struct window *w);
 void source_window_insert(struct source *s, struct window *at, struct window *w); /* right behind it */
 void source_window_drop(struct source *s, struct window *w);
+void source_windows_again(struct source *s); /* nothing is under way any more: all are sent again */
 struct window *source_window_of_tag(const struct source *s, uint32_t tag); /* NULL: none */
 struct wanted *source_window_find(struct window *w, uint32_t uid);
 void source_window_took(struct window *w, struct wanted *want); /* it needs no more of it */
@@ -293,11 +301,13 @@ int source_imap_read(struct source *s, struct slice *ret, struct err *err) WARN_
 void source_slice_origin(struct fetch_data *f, enum form form, uint64_t asked);
 
 /* source_renew.c */
-/* Has this connection seen so many refused commands that the server may end it? Then nothing more is sent, and
- * when all is answered another one takes its place. */
+/* Has this connection seen so many refused commands that the server may end it, or does it deliver slowly? Then
+ * nothing more is sent, and when all is answered, or at once, another one takes its place. */
 bool source_is_worn(const struct source *s);
+bool source_may_renew(const struct source *s); /* now */
 int source_renew(struct source *s, struct err *err) WARN_UNUSED;
-/* Where commands are refused, may one more be sent, if all that are under way are refused, too? */
+void source_grown_slow(struct source *s); /* so says the pace */
+/* Where commands are refused, or the server is slow, may one more be sent, if all that are under way are refused, too? */
 bool source_may_fail(const struct source *s);
 
 /* source_mime.c */

@@ -69,6 +69,15 @@ source_ask_page(struct source *s, uint32_t lo, uint32_t hi, struct err *err)
 	return send_page(s, i, err);
 }
 
+int
+source_ask_pages_again(struct source *s, struct err *err)
+{
+	for (size_t i = 0; i < 2; i++)
+		if (s->page_asked[i] && !s->page_ready[i] && send_page(s, i, err) < 0)
+			return -1;
+	return 0;
+}
+
 /* The next page of members of the map, as one range: between them nothing is known to exist, and
  * what exists unknown to SEARCH is then listed too. */
 int

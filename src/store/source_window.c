@@ -60,17 +60,36 @@ source_window_drop(struct source *s, struct window *w)
 	free(w);
 }
 
+void
+source_windows_again(struct source *s)
+{
+	for (struct window *w = s->first, *next; w != NULL; w = next) {
+		next = w->next;
+		w->sent = false;
+		if (w->left == 0)
+			source_window_drop(s, w);
+	}
+}
+
+static size_t
+window_most(const struct source *s)
+{
+	size_t most = quirk_in(s->s->quirks, QUIRK_SMALL_WINDOWS) ? WINDOW_MSGS_SMALL : WINDOW_MSGS;
+
+	if (s->slow_times > 0)
+		most = WINDOW_MSGS_SLOW;
+	return most < s->most ? most : s->most;
+}
+
 int
 source_imap_ask(struct source *s, const struct want *want, size_t n, struct err *err)
 {
-	size_t limit =
-	    quirk_in(s->s->quirks, QUIRK_SMALL_WINDOWS) ? WINDOW_MSGS_SMALL : WINDOW_MSGS;
+	const size_t limit = window_most(s);
 	struct wanted part[WINDOW_MSGS];
 	uint64_t octets = 0;
 	size_t len = 0;
 
 	(void)err;
-	limit = limit < s->most ? limit : s->most;
 	s->bodies_asked = true;
 	for (size_t i = 0; i < n; i++) {
 		if (want[i].isolated) {
@@ -180,6 +199,9 @@ window_send(struct source *s, struct window *w, bool *ret_sent, struct err *err)
 
 	*ret_sent = false;
 	window_compact(w);
+	/* Made before the server grew slow. */
+	if (w->n > window_most(s))
+		window_split(s, w, window_most(s));
 	buf_init(&set, SET_TEXT_MAX + 64);
 
 	size_t fit = window_text(s, w, &set);
@@ -362,7 +384,7 @@ enum step
 source_send_ahead(struct source *s, struct offer *ret, struct err *err)
 {
 	if (source_is_worn(s)) {
-		if (s->s->n_asked > 0)
+		if (!source_may_renew(s))
 			return STEP_ITEM;
 		if (source_renew(s, err) < 0)
 			return STEP_ERR;

@@ -73,7 +73,6 @@ WITHOUT = {
 
 # What the scenes of a row do not show, since imex does not do it: that much of the row's advice is open.
 PARTLY = {
-    "8b": "that a server grows slow is told as messages a second, not judged",
     "17": "reserved names are not left out beforehand; what is refused is told and kept",
 }
 

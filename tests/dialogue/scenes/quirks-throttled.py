@@ -129,3 +129,30 @@ def scene_not_available_for_a_while(t):
     job, run = t.extract(server)
     t.exits(run, 0, 1)
     t.complete(job, server)
+
+
+@quirk("8b")
+def scene_grown_slow(t):
+    """Quick at first, then a message now and then: a new connection, on which less is asked for at a time."""
+    server = t.server(sample(("INBOX",), count=600))
+    dull = [0]
+
+    @server.fetch(item=r"BODY\.PEEK\[\]$")
+    def _(f):
+        if f.session.wire.number > 1 or f.message.uid <= 250:
+            return f.value
+        dull[0] += 1
+        return [Pause(1.2), f.value]
+    job, run = t.extract(server, "--timeout", "3s", timeout=100)
+    t.exits(run, 0)
+    t.complete(job, server)
+    t.no_doubles(job)
+    t.equal(server.connections, 2, "connections")
+    t.ok(1 <= dull[0] <= 12, f"messages that came slowly: {dull[0]}")
+    told = job.events(30016)
+    t.ok(len(told) == 1 and "limits bandwidth" in told[0]["text"], "it is told once", told)
+    t.equal(server.transcript.count(r"UID FETCH \S+ \((UID )?FLAGS INTERNALDATE", 2), 0, "listings once more")
+    largest = max(int(b) - int(a) + 1 for a, b in
+                  (re.match(r"UID FETCH (\d+):(\d+)", text).groups()
+                   for text in server.transcript.commands(r"UID FETCH \d+:\d+ \(BODY", 2)))
+    t.ok(largest <= 50, f"messages of one command on the second: {largest}")
