@@ -66,6 +66,8 @@ folder_forget(struct source *s)
 	uidset_clear(&s->found);
 	s->search_known = s->listed_at_once = s->pages_done = s->holes_settled = s->bodies_asked =
 	    false;
+	s->singles = s->facts.quirks & LEARNT_SINGLES;
+	s->look_refused = false;
 	s->passes = 0;
 	s->doubts_over = false;
 	s->phantoms = 0;
@@ -94,8 +96,7 @@ source_imap_open(
 
 	s->at = *at;
 	s->facts = at->facts;
-	s->singles = s->facts.quirks & LEARNT_SINGLES;
-	if (s->singles)
+	if (s->facts.quirks & LEARNT_SINGLES)
 		s->facts.quirks &= ~(uint32_t)LEARNT_LISTING;
 	s->stop = stop;
 	pace_init(&s->pace, at->server->timeout_ms);

@@ -110,6 +110,7 @@ struct source {
 	unsigned slow_times;
 	int nils[FORMS];
 	unsigned wrong_sizes;
+	unsigned searches_refused; /* by NO */
 	struct refusal refusal[REFUSALS_MAX];
 	size_t n_refusals;
 
@@ -132,6 +133,7 @@ struct source {
 	struct uidrange page_range[2]; /* hi UINT32_MAX stands for '*' */
 	bool listing_works;
 	bool singles; /* no form of listing takes more than one message: all are looked at alone */
+	bool look_refused; /* one of those was BAD: it may be why all the forms were */
 
 	/* what has changed (source_changes.c) */
 	struct {

@@ -297,7 +297,6 @@ listing_refused(struct source *s, size_t i, const struct asked *a)
 		return;
 	if (!s->singles) {
 		s->facts.quirks &= ~(uint32_t)LEARNT_LISTING;
-		s->facts.quirks |= LEARNT_SINGLES;
 		notes_add(&s->notes, &e, true,
 		    "the server refuses every form of listing more than one message; they are "
 		    "looked at "

@@ -155,6 +155,9 @@ source_imap_leave(struct source *s, struct folder_proof *ret, struct err *err)
 	else if (!s->search_known)
 		p.why = "a proof of two: the server cannot search";
 	remark_limit(s, exists);
+	/* Each message alone was listed: it is sets that the server does not take, and not one of the messages. */
+	if (s->singles && known > 0 && !s->look_refused)
+		s->facts.quirks |= LEARNT_SINGLES;
 	if (exists < known)
 		source_note(s, EV_COUNT_DIFFERS, LEVEL_WARNING, 0, NULL, true, p.why);
 	s->s->map = NULL;

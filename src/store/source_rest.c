@@ -91,6 +91,7 @@ enum look { LOOK_ERR = -1, LOOK_THERE, LOOK_REFUSED, LOOK_PHANTOM, LOOK_GONE };
 static enum look
 look_at(struct source *s, struct doubt *d, struct err *err)
 {
+	const uint32_t learnt = s->facts.quirks & LEARNT_LISTING;
 	unsigned garbage = s->s->garbage;
 
 	s->meta_known = s->look_odd = false;
@@ -109,6 +110,11 @@ look_at(struct source *s, struct doubt *d, struct err *err)
 			break;
 	} while (!s->meta_known);
 	s->listing_works |= s->meta_known;
+	/* Refused in all forms it is the message, and says nothing of forms. */
+	if (s->look_state == STATE_BAD && !s->meta_known) {
+		s->look_refused = true;
+		s->facts.quirks = (s->facts.quirks & ~(uint32_t)LEARNT_LISTING) | learnt;
+	}
 	if (s->meta_known)
 		return LOOK_THERE;
 	if (s->look_state != STATE_OK || s->look_odd || s->s->garbage != garbage)

@@ -53,7 +53,9 @@ source_search_answered(
 	if (r->code == CODE_UNAVAILABLE || r->code == CODE_LIMIT || r->code == CODE_THROTTLED ||
 	    r->code == CODE_OVERQUOTA)
 		return sess_refused(s->s, r, "SEARCH", err);
-	s->facts.quirks |= LEARNT_NO_SEARCH;
+	/* NO may be the folder's matter. */
+	if (r->state == STATE_BAD || ++s->searches_refused > 1)
+		s->facts.quirks |= LEARNT_NO_SEARCH;
 
 	struct event e = { .no = EV_REFUSED,
 		.level = LEVEL_WARNING,
@@ -62,7 +64,9 @@ source_search_answered(
 		.reply = slice_str(s->s->reply) };
 
 	notes_add(&s->notes, &e, true,
-	    "the server cannot search; the listing alone counts, a proof of two instead of three");
+	    s->facts.quirks & LEARNT_NO_SEARCH
+		? "the server cannot search; the listing alone counts, a proof of two instead of three"
+		: "the folder cannot be searched; the listing alone counts, a proof of two instead of three");
 	return 0;
 }
 

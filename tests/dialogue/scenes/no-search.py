@@ -33,3 +33,29 @@ def scene_empty_search_answer(t):
     job, run = t.extract(server)
     t.within(run.code, (0, 1, 2), "exit code")
     t.complete(job, server)
+
+
+def scene_refused_in_one_folder(t):
+    """NO speaks of the folder: the others are searched, and proved by three."""
+    server = t.server(sample(("INBOX", "Archive", "Sent", "Work"), count=4))
+
+    @server.on(r"UID SEARCH")
+    def _(call):
+        if call.session.folder.name == "Archive":
+            return "$TAG NO [SERVERBUG] index is corrupt\r\n"
+        return call.normal()
+    job, run = t.extract(server)
+    t.exits(run, 1)
+    t.complete(job, server)
+    t.sent_times(server, "UID SEARCH", 4)
+    t.equal(len(job.events(14002)), 1, "what was refused is told once")
+
+
+def scene_refused_by_no_everywhere(t):
+    """In the third folder it is not tried any more."""
+    server = t.server(sample(("INBOX", "Archive", "Sent", "Work"), count=4))
+    server.on(r"UID SEARCH", "$TAG NO cannot search\r\n")
+    job, run = t.extract(server)
+    t.exits(run, 1)
+    t.complete(job, server)
+    t.sent_times(server, "UID SEARCH", 2)

@@ -46,6 +46,26 @@ def scene_no_listing_at_all(t):
     complete(t, server, 1)
 
 
+def scene_listing_refused_for_a_message(t):
+    """One message of the first folder makes each listing of it BAD: the others of it are looked at alone, and other
+    folders are listed at once, with dates."""
+    server = t.server(sample(("INBOX", "Work"), count=8))
+
+    @server.on(r"UID FETCH (\d+):?(\d+|\*)? (?!.*(BODY|RFC822(?!\.SIZE)))")
+    def _(call):
+        low, high = int(call.match[1]), call.match[2]
+        high = low if high is None else 10 ** 9 if high == "*" else int(high)
+        if call.session.folder.name == "INBOX" and low <= 1 <= high:
+            return "$TAG BAD internal error\r\n"
+        return call.normal()
+    job, run = t.extract(server)
+    t.exits(run, 1)
+    t.complete(job, server, folders={"Work": ".Work"})
+    t.counts(job, "INBOX", listed=8, stored=8)
+    t.ok(server.transcript.count(r"UID FETCH \d+ \((UID )?FLAGS INTERNALDATE") <= 9, "messages looked at alone")
+    t.equal(server.transcript.count(r"UID FETCH \d+ FAST"), 1, "forms that were tried for one message")
+
+
 @quirk(43)
 def scene_status_refused(t):
     server = t.server(caps="NAMESPACE")
