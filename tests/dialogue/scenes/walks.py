@@ -8,6 +8,9 @@ from scene import *
 
 RUNS = 7
 PLAIN = "LITERAL+ NAMESPACE"
+SELECTIONS = (["--unseen"], ["--skip-deleted"], ["--min-size", "300"], ["--max-size", "1000"], ["--since", "2009-01-01"],
+              ["--search", "SEEN"], ["--search", "NOT FLAGGED"], ["--before", "2011-01-01"], ["--folder", "INBOX"],
+              ["--exclude", "Archive"], ["--subscribed"], [])
 
 
 def walk(t, seed, form):
@@ -27,6 +30,50 @@ def walk(t, seed, form):
         job, run = t.extract(server, job=job)
         t.must(run.code in (0, 1), f"again: {done}", run.describe())
         t.no_bodies(server.transcript.since(mark))
+
+
+def walk_selected(t, seed, form):
+    """Each run selects something else; the last one takes the rest, and nothing twice."""
+    rng, store, done = random.Random(f"{form} {seed}"), sample(("INBOX", "Archive", "Archive/2003"), 8), []
+    server = t.server(store, **({"caps": PLAIN} if seed % 2 else {}))
+    job = Job(t)
+    for number in range(RUNS):
+        words = rng.choice(SELECTIONS) if number < RUNS - 1 else []
+        done.append(words)
+        _, run = t.extract(server, *(() if number else ("--format", form)), *words, job=job)
+        t.must(run.code in (0, 1), f"the run ends well: {done}", run.describe())
+        check = t.imex("verify", job, server.url(), *t.options(server))
+        t.must(check.code in (0, 1), f"verify agrees: {done}", check.describe())
+        if number < RUNS - 2:
+            done.append(changes(store, rng, str(number)))
+    left = [f["name"] for f in job.report()["accounts"][0]["folders"] if f.get("excluded") and not f.get("vanished")]
+    t.must(left == [], f"nothing is left out: {done}", left)
+    if form == "maildir":
+        have = Counter(m.wire for m in t.mails(job))
+        t.must(all(have[m.raw] for f in store for m in f), f"all is there: {done}")
+        t.no_doubles(job)
+    mark = server.transcript.mark()
+    _, run = t.extract(server, job=job)
+    t.must(run.code in (0, 1), f"again: {done}", run.describe())
+    t.no_bodies(server.transcript.since(mark))
+
+
+def scene_selected(t):
+    for seed in range(2):
+        for form in ("maildir", "mbox", "eml", "exchange"):
+            walk_selected(t, seed, form)
+
+
+def scene_selected_and_renumbered(t):
+    """Of the old UIDVALIDITY only what was left out is still there; no sidecar tells of it."""
+    for form in ("maildir", "mbox", "eml", "exchange"):
+        server = t.server(sample(("INBOX",), 8))
+        job, run = t.extract(server, "--format", form, "--min-size", "350")
+        t.exits(run, 0, 1)
+        server.store["INBOX"].renumber(1800000001, 7)
+        for words in (["--search", "SEEN"], []):
+            t.exits(t.extract(server, *words, job=job)[1], 0, 1)
+            t.exits(t.imex("verify", job, server.url(), *t.options(server)), 0, 1)
 
 
 def scene_maildir(t):
