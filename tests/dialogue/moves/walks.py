@@ -11,6 +11,8 @@ from into import *
 RUNS = 7
 PLAIN = "IMAP4rev1 LITERAL+ NAMESPACE"
 VERIFY = ["--insecure-plaintext", "--dest-insecure-plaintext"]
+SELECTIONS = (["--unseen"], ["--skip-deleted"], ["--min-size", "300"], ["--max-size", "1000"], ["--since", "2009-01-01"],
+              ["--search", "SEEN"], ["--before", "2011-01-01"], ["--folder", "INBOX"], ["--exclude", "Archive"], [])
 
 
 def settled(t, m, lived, done):
@@ -54,3 +56,21 @@ def scene_with_ids(t):
 def scene_with_none(t):
     for seed in range(5, 7):
         walk(t, seed, PLAIN)
+
+
+def scene_selected(t):
+    """Each run selects something else, and the last one takes the rest."""
+    for seed in range(7, 9):
+        rng, done, lived = random.Random(f"move {seed}"), [], defaultdict(set)
+        m = Move(t)
+        for number in range(RUNS - 1):
+            done.append(rng.choice(SELECTIONS))
+            run = m.migrate(*done[-1])
+            t.must(run.code in (0, 1), f"the run ends well: {done}", run.describe())
+            for folder in m.source.store:
+                for x in folder:
+                    lived[x.raw].add((folder.name, folder.uidvalidity))
+            done.append(changes(m.source.store, rng, str(number)))
+        run = m.migrate()
+        t.must(run.code in (0, 1), f"all: {done}", run.describe())
+        settled(t, m, lived, done)
