@@ -134,6 +134,7 @@ runner_connect(struct runner *u, struct err *err)
 		.ahead = u->ahead != NULL ? u->ahead : r->job->ahead,
 		.no_source_writes = r->job->no_source_writes,
 		.search = r->job->selection.search,
+		.narrow = u->tries > 0,
 		.again = since_pays(r->known, r->n_known),
 		/* A server that takes too long to tell them is asked once. */
 		.sizes = r->job->room != NULL && r->n_known == 0 && u->tries == 0 &&
@@ -213,6 +214,22 @@ wait_before(const struct runner *u, const struct err *why)
 	return ms < HINT_MAX_MS ? ms : HINT_MAX_MS;
 }
 
+/* A message that is known to end connections is something, too: the others have their turn now. But a server may
+ * end them whatever it is asked for. */
+static bool
+brought_something(struct runner *u)
+{
+	const struct lane *l = &u->lane;
+	uint64_t suspects = uidset_count(&l->isolated) + uidset_count(&l->skip);
+	bool stored = l->stored > u->stored_before;
+	bool learnt = suspects > u->suspects_before && u->suspects_in_a_row < SUSPECTS_MAX;
+
+	u->suspects_in_a_row = stored ? 0 : u->suspects_in_a_row + learnt;
+	u->stored_before = l->stored;
+	u->suspects_before = suspects;
+	return stored || learnt;
+}
+
 /* The session is gone: what it brought is committed, then wait and connect again. -1: give up, *why
  * stands. */
 int
@@ -223,9 +240,8 @@ runner_reconnect(struct runner *u, struct err *why)
 	struct event e = { .no = EV_DISCONNECTED, .level = LEVEL_WARNING, .account = l->account };
 
 	for (;;) {
-		if (l->stored > u->stored_before)
+		if (brought_something(u))
 			u->tries = 0;
-		u->stored_before = l->stored;
 		u->tries++;
 		if (l->source != NULL && lane_flush(l, true, why) < 0)
 			return -1;

@@ -13,6 +13,7 @@ enum {
 	LANES_AUTO = 4,
 	LANES_PLACING = 2, /* into a server: while one changes folders, the other one's server works */
 	LANES_MAX = 16,
+	LEFT_MAX = 1, /* folders in a row in which every connection ends */
 	HELP_PAYS = 4 /* messages that are new in a folder; less is not worth to wait for */
 };
 
@@ -43,6 +44,18 @@ folder_failed(struct lane *l, struct planned *f, const struct err *why, struct e
 	return lane_record(l, f, why->text, err);
 }
 
+/* Every connection was ended in this folder: that may be the folder's doing. A server that says nothing is not waited
+ * for once more; of a list the account has another turn. */
+static bool
+may_leave(struct runner *u, const struct err *why)
+{
+	if ((why->kind != ERR_CUT && why->kind != ERR_BYE) || u->lane.source != NULL ||
+	    u->run->job->shares != NULL || ++u->left > LEFT_MAX)
+		return false;
+	u->tries = 0;
+	return true;
+}
+
 static int
 run_folder(struct runner *u, struct planned *f, struct err *err)
 {
@@ -57,22 +70,30 @@ run_folder(struct runner *u, struct planned *f, struct err *err)
 			*err = why;
 			return -1;
 		}
-		if (runner_reconnect(u, &why) < 0) {
+		if (runner_reconnect(u, &why) == 0)
+			continue;
+		if (!may_leave(u, &why)) {
 			*err = why;
 			return -1;
 		}
+		if (runner_connect(u, err) < 0)
+			return -1;
+		return folder_failed(&u->lane, f, &why, err);
 	}
 }
 
 static int
 run_folders(struct runner *u, struct err *err)
 {
+	uint64_t stored = u->lane.stored;
 	struct planned *f;
 
 	while ((f = take_folder(u->run)) != NULL) {
 		if (run_folder(u, f, err) < 0)
 			return -1;
 		u->tries = 0;
+		u->left = u->lane.stored > stored ? 0 : u->left;
+		stored = u->lane.stored;
 		if (u->run->job->progress != NULL)
 			atomic_fetch_add(&u->run->job->progress->folders_done, 1);
 	}

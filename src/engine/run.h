@@ -35,7 +35,9 @@ struct runner {
 	bool placed; /* it has its places on the servers (hosts.h) */
 	bool logged_in[HOST_ENDS]; /* what became of the login there is told */
 	unsigned tries;
-	uint64_t stored_before;
+	uint64_t stored_before, suspects_before;
+	unsigned suspects_in_a_row; /* found without a message between them */
+	unsigned left; /* folders in which every connection ended, in a row */
 };
 
 enum lane_end { END_SOURCE, END_DEST };

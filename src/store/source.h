@@ -35,6 +35,7 @@ struct source_place {
 	bool reads_seen; /* all the same, forms that set \Seen are for messages that have it */
 	const char *search; /* a key without fault (imap/search.h): what is not found is left out; NULL:
 			       all */
+	bool narrow; /* a connection was lost: messages are asked for one by one at first, so that it is seen at which */
 	bool again; /* folders will be entered with `since` */
 	bool sizes; /* `folders` tells those of folders where that costs no round trip */
 	struct server_facts facts; /* what earlier sessions learnt */

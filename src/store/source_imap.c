@@ -99,6 +99,7 @@ source_imap_open(
 	if (s->facts.quirks & LEARNT_SINGLES)
 		s->facts.quirks &= ~(uint32_t)LEARNT_LISTING;
 	s->stop = stop;
+	s->narrow = at->narrow ? WINDOW_MSGS : 0;
 	pace_init(&s->pace, at->server->timeout_ms);
 	s->once = FORM_NONE;
 	/* What works was refused for a message, not by the server. */
@@ -495,6 +496,9 @@ source_imap_reading(const struct source *s)
 
 	const struct window *w = kind == ASKED_WINDOW ? source_window_of_tag(s, s->s->asked[0].tag) : NULL;
 
+	/* Of many that were asked for together, and none came, it may be any. */
+	if (w != NULL && w->n > 1 && w->left == w->n)
+		return 0;
 	for (size_t i = 0; w != NULL && i < w->n; i++)
 		if (!w->want[i].done)
 			return w->want[i].uid;

@@ -35,7 +35,8 @@ enum {
 	SET_TEXT_MAX = 700,
 	NIL_LIMIT = 3,
 	ONCE_MAX = 3, /* messages refused in a form that has worked before: then it is the server */
-	HOPELESS_MAX = 3, /* messages refused in every form: then it is the server */
+	HOPELESS_LADDERS = 3, /* messages refused in every form: then others are tried in the best one */
+	HOPELESS_MAX = 500, /* and so many of them: then it is the server */
 	WRONG_SIZES_LIMIT = 3,
 	PLACEHOLDER_MAX = 16 * 1024,
 	REFUSALS_MAX = 16,
@@ -106,6 +107,7 @@ struct source {
 	struct notes notes; /* what sessions told, kept over a reconnect */
 	bool renewed; /* a connection has seen so many refusals that another one took its place */
 	struct pace pace;
+	unsigned narrow; /* so many messages more are asked for one by one */
 	bool slowed; /* it delivers slowly: another connection may do better */
 	unsigned slow_times;
 	int nils[FORMS];

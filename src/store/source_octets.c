@@ -86,6 +86,7 @@ body_whole(struct source *s, struct slice *ret, struct err *err)
 		return body_bad(s, "the response does not end where the message does", err);
 	n->active = false;
 	s->at_uid = 0;
+	s->narrow -= s->narrow > 0;
 	if (pace_add(&s->pace, n->total, stream_reading_ms(s->s->in)))
 		source_grown_slow(s);
 	if (n->want != NULL)

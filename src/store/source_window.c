@@ -76,6 +76,8 @@ window_most(const struct source *s)
 {
 	size_t most = quirk_in(s->s->quirks, QUIRK_SMALL_WINDOWS) ? WINDOW_MSGS_SMALL : WINDOW_MSGS;
 
+	if (s->narrow > 0)
+		return 1;
 	if (s->slow_times > 0)
 		most = WINDOW_MSGS_SLOW;
 	return most < s->most ? most : s->most;
@@ -265,6 +267,8 @@ send_windows(struct source *s, struct err *err)
 	for (struct window *w = source_first_unsent(s); w != NULL && source_may_fail(s); w = w->next) {
 		bool sent;
 
+		if (w->sent)
+			continue;
 		if (window_send(s, w, &sent, err) < 0)
 			return -1;
 		if (!sent)
@@ -305,18 +309,25 @@ source_try_aside(struct source *s)
 	return true;
 }
 
-/* All forms are used up, for one message: it may be the message. The server is judged by others, too,
- * here or in the next folder. */
+/* All forms are used up, for one message: it may be the message. The server is judged by others, too, here or
+ * in the next folder; after a few by the best form alone. */
 static bool
 try_another(struct source *s)
 {
-	if (s->hopeless == HOPELESS_MAX - 1)
+	uint32_t again = s->tried_ever;
+
+	if (s->hopeless >= HOPELESS_MAX)
 		return false;
 	if (s->tried != 0 && !source_try_aside(s))
 		return false;
-	s->hopeless++;
-	s->facts.refused_forms &= ~s->tried_ever;
-	s->tried = s->tried_ever = 0;
+	if (++s->hopeless >= HOPELESS_LADDERS) {
+		struct ladder l = source_ladder(s);
+
+		l.refused &= ~s->tried_ever;
+		again &= 1u << ladder_first(&l, FORMS_SLICED, true);
+	}
+	s->facts.refused_forms &= ~again;
+	s->tried = 0;
 	return true;
 }
 

@@ -1,0 +1,68 @@
+"""Messages that a server cannot give, in whatever way it says so: all others come, the run ends with 2, and when the
+server is well again so does the rest."""
+
+import maildir
+from scene import *
+
+BODY = r"UID FETCH \S+ .*(BODY|RFC822)(?!\.SIZE)"
+COUNT = 10
+SETS = ({1}, {5}, {10}, {1, 2}, {9, 10}, {1, 5, 10}, set(range(1, 10)), set(range(2, 11)), {1, 3, 5, 7, 9}, set(range(1, 11)))
+
+
+def uids_of(text):
+    for part in text.split()[2].split(","):
+        low, _, high = part.partition(":")
+        yield from range(int(low), int(high or low) + 1)
+
+
+def before(call, first):
+    """What a server gives of a window before it comes to the message that it cannot read."""
+    return [b"* %d FETCH (UID %d BODY[] {%d}\r\n%s)\r\n" % (n, m.uid, len(m.raw), m.raw)
+            for n, m in enumerate(call.session.view, 1)
+            if m.uid < first and m.uid in set(uids_of(call.text)) and "(BODY.PEEK[])" in call.text]
+
+
+def poison(t, bad, answer, partial):
+    server = t.server(sample(("INBOX", "Work"), count=COUNT))
+
+    @server.on(BODY)
+    def _(call):
+        struck = bad & set(uids_of(call.text))
+        if call.session.folder.name != "INBOX" or not struck:
+            return call.normal()
+        end = [call.tagged(answer)] if isinstance(answer, str) else answer
+        return [*(before(call, min(struck)) if partial else ()), *end]
+    job, run = t.extract(server, timeout=100)
+    what = f"{answer}, {sorted(bad)}, {'those before come' if partial else 'none comes'}"
+    t.must(run.code == 2, f"the run ends with 2: {what}", run.describe())
+    have = [{m.uid for m in maildir.messages(t.account_dir(job), folder) if m.identity} for folder in ("", ".Work")]
+    t.must(have == [set(range(1, COUNT + 1)) - bad, set(range(1, COUNT + 1))], f"all others are there: {what}", have)
+    server.clear()
+    t.must(t.extract(server, job=job)[1].code in (0, 1), f"the next run ends well: {what}")
+    t.complete(job, server)
+
+
+def of_answer(answer):
+    def scene(t):
+        for bad in SETS:
+            for partial in (False, True):
+                poison(t, bad, answer, partial)
+    return scene
+
+
+scene_bad = of_answer("BAD cannot read message")
+scene_no = of_answer("NO [SERVERBUG] cannot read message")
+scene_ok_and_nothing = of_answer("OK FETCH completed")
+
+
+@quirk(34)
+def scene_connection_ends(t):
+    """Also where a window gives nothing before it: then messages are asked for one by one."""
+    for bad, partial in (({5}, False), ({10}, True), ({1, 2}, False)):
+        poison(t, bad, [Cut], partial)
+
+
+@quirk(34)
+def scene_connection_ends_at_all(t):
+    """No message of the first folder can be had; the next one is read all the same."""
+    poison(t, set(range(1, COUNT + 1)), ["* BYE internal error\r\n", Cut], False)
