@@ -134,7 +134,7 @@ runner_connect(struct runner *u, struct err *err)
 		.ahead = u->ahead != NULL ? u->ahead : r->job->ahead,
 		.no_source_writes = r->job->no_source_writes,
 		.search = r->job->selection.search,
-		.narrow = u->tries > 0,
+		.narrow = u->narrow,
 		.again = since_pays(r->known, r->n_known),
 		/* A server that takes too long to tell them is asked once. */
 		.sizes = r->job->room != NULL && r->n_known == 0 && u->tries == 0 &&
@@ -240,6 +240,7 @@ runner_reconnect(struct runner *u, struct err *why)
 	struct event e = { .no = EV_DISCONNECTED, .level = LEVEL_WARNING, .account = l->account };
 
 	for (;;) {
+		u->narrow = why->kind != ERR_THROTTLED;
 		if (brought_something(u))
 			u->tries = 0;
 		u->tries++;

@@ -32,6 +32,7 @@ struct runner {
 	struct sess_ahead *ahead; /* of its source; NULL: none, or that of the job */
 	pthread_t thread;
 	bool started;
+	bool narrow; /* the last connection was lost, not just ended for a time */
 	bool placed; /* it has its places on the servers (hosts.h) */
 	bool logged_in[HOST_ENDS]; /* what became of the login there is told */
 	unsigned tries;

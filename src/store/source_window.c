@@ -314,19 +314,17 @@ source_try_aside(struct source *s)
 static bool
 try_another(struct source *s)
 {
-	uint32_t again = s->tried_ever;
+	struct ladder l = source_ladder(s);
+	enum form best;
 
-	if (s->hopeless >= HOPELESS_MAX)
+	/* What others have found out stays so. */
+	l.refused &= ~s->tried_ever;
+	best = ladder_first(&l, FORMS_SLICED, true);
+	if (best == FORM_NONE || s->hopeless >= HOPELESS_MAX)
 		return false;
 	if (s->tried != 0 && !source_try_aside(s))
 		return false;
-	if (++s->hopeless >= HOPELESS_LADDERS) {
-		struct ladder l = source_ladder(s);
-
-		l.refused &= ~s->tried_ever;
-		again &= 1u << ladder_first(&l, FORMS_SLICED, true);
-	}
-	s->facts.refused_forms &= ~again;
+	s->facts.refused_forms &= ++s->hopeless < HOPELESS_LADDERS ? ~s->tried_ever : ~(1u << best);
 	s->tried = 0;
 	return true;
 }
