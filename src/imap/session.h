@@ -48,6 +48,7 @@ struct sess {
 	struct tls_facts tls;
 	bool tls_on, preauth, said_bye;
 	bool id_told;
+	bool see_it_closed; /* as that of its endpoint: another one is opened at once */
 	struct ns_entry *ns; /* from NAMESPACE; in ns_arena */
 	struct arena ns_arena;
 	bool ns_known;
@@ -161,6 +162,10 @@ int sess_drop(struct sess *s, struct resp *r, struct err *err) WARN_UNUSED;
 /* The next octets of a literal that was announced, as many as are at hand; *io_left, which is not 0,
  * becomes what is left of it. Borrowed until the session is used again. */
 int sess_literal_part(struct sess *s, uint64_t *io_left, struct slice *ret, struct err *err) WARN_UNUSED;
+
+/* A login that was let in before in this run, and is refused now, has too many connections, or comes too soon: an
+ * error of the session, which is opened again later. Returns -1. */
+int sess_refused_again(struct err *io);
 
 /* Pieces of opening, in their own files. */
 int sess_login(struct sess *s, struct err *err) WARN_UNUSED; /* login.c */

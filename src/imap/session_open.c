@@ -198,6 +198,14 @@ sess_open(struct sess **ret, const struct endpoint *at, struct cancel *stop, str
 	return sess_reach(ret, at, stop, err) < 0 ? -1 : sess_begin(*ret, err);
 }
 
+int
+sess_refused_again(struct err *io)
+{
+	struct err why = *io;
+
+	return why.kind == ERR_LOGIN ? err_set(io, ERR_BYE, "%s", why.text) : -1;
+}
+
 /* Until the server has answered LOGOUT and closed; a little while, whatever it sends. */
 static void
 sess_see_it_closed(struct sess *s)
@@ -227,7 +235,7 @@ sess_close(struct sess **sp)
 	if (s->in != NULL && !s->said_bye && s->n_asked == 0 &&
 	    sess_send(s, 0, NULL, &ignored, "LOGOUT") == 0 && stream_flush(s->in, &ignored) < 0)
 		s->said_bye = true;
-	if (s->in != NULL && s->at->see_it_closed && s->n_asked <= 1)
+	if (s->in != NULL && (s->at->see_it_closed || s->see_it_closed) && s->n_asked <= 1)
 		sess_see_it_closed(s);
 	stream_close(&s->in);
 	for (size_t i = 0; i < s->n_asked; i++)

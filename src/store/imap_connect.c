@@ -64,9 +64,10 @@ open_again(struct sink *s, struct err *err)
 
 	notes_add(&s->notes, &e, false, SESS_WORN);
 	dest_keep_notes(s);
+	s->s->see_it_closed = true;
 	sess_close(&s->s);
 	if (open_session(s, err) < 0)
-		return -1;
+		return sess_refused_again(err);
 	/* What was found out stays so. */
 	s->now_any &= now_any;
 	s->now_small &= now_small;

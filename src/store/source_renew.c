@@ -78,9 +78,11 @@ source_renew(struct source *s, struct err *err)
 	s->slowed = false;
 	pace_new_connection(&s->pace);
 	source_take_notes(s);
+	/* Where a login may have one connection alone. */
+	s->s->see_it_closed = true;
 	sess_close(&s->s);
 	if (source_session(s, err) < 0)
-		return -1;
+		return sess_refused_again(err);
 	s->searched = (struct uidset){ 0 };
 	rc = source_open_searched(s, err);
 	if (rc == 0 && s->head.uidvalidity != head.uidvalidity)

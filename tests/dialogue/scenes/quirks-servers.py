@@ -333,3 +333,20 @@ def scene_headers_cut_off_and_nothing_else(t):
     job, run = t.extract(server)
     t.exits(run, 2)
     t.ok(any("verdict reconstructed" in e["text"] for e in job.events(14002)), "the verdict is told", job.events())
+
+
+@quirk(11, 24)
+def scene_one_connection_alone(t):
+    """Where a login may have one connection alone the old one is closed before the new one begins; and a refusal
+    then is not that of the login."""
+    server = t.server(sample(("INBOX",), count=30))
+    bad = set(range(2, 30, 3))
+    refusing(server, bad)
+    server.on(r"(LOGIN|AUTHENTICATE) ", "$TAG NO [AUTHENTICATIONFAILED] one connection only\r\n", after=1, times=1)
+    job, run = t.extract(server, timeout=60)
+    t.exits(run, 2)
+    t.complete(job, server, without=[("INBOX", uid) for uid in bad])
+    t.no_doubles(job)
+    ends = [[e.connection for e in server.transcript.entries if e.direction == "!" and what in e.data]
+            for what in (b"closed", b"connected")]
+    t.ok(len(ends[1]) > 2, "connections", ends)
