@@ -467,7 +467,7 @@ server_facts_join(struct server_facts *io, const struct server_facts *more)
 	if (more->product[0] != '\0')
 		memcpy(io->product, more->product, sizeof(io->product));
 	io->refused_forms |= more->refused_forms;
-	if (more->works_form >= 0) {
+	if (more->works_form >= 0 && more->works_form < FORMS_MAX) {
 		io->proven = more->proven || (io->proven && io->works_form == more->works_form);
 		io->works_form = more->works_form;
 		/* It was refused for a message, not by the server. */

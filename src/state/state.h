@@ -144,6 +144,8 @@ enum learnt {
 	LEARNT_SINGLES = 1 << 18, /* no form of listing takes more than one message */
 };
 
+enum { FORMS_MAX = 32 }; /* bits of refused_forms */
+
 /* Facts learnt about one server, kept under host:port (rules.md 4.7). */
 struct server_facts {
 	char product[128];

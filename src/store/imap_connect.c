@@ -60,7 +60,7 @@ open_again(struct sink *s, struct err *err)
 {
 	const struct event e = { .no = EV_DISCONNECTED, .level = LEVEL_INFO, .folder = s->at->name };
 	const bool now_any = s->now_any, now_small = s->now_small, multi = s->multi;
-	const uint32_t validity = s->at->uidvalidity;
+	const uint32_t validity = s->at->uidvalidity, uidnext = s->at->uidnext;
 
 	notes_add(&s->notes, &e, false, SESS_WORN);
 	dest_keep_notes(s);
@@ -74,6 +74,9 @@ open_again(struct sink *s, struct err *err)
 	s->multi &= multi;
 	if (dest_select(s, s->at, err) < 0)
 		return -1;
+	/* Not every server tells it. */
+	if (s->at->uidnext < uidnext)
+		s->at->uidnext = uidnext;
 	if (s->at->uidvalidity != validity)
 		return err_set(err, ERR_CUT, "destination: the UIDVALIDITY of '%s' changed between two connections",
 		    s->at->name);

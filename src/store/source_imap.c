@@ -102,6 +102,9 @@ source_imap_open(
 	s->narrow = at->narrow ? WINDOW_MSGS : 0;
 	pace_init(&s->pace, at->server->timeout_ms);
 	s->once = FORM_NONE;
+	/* The state may be damaged. */
+	if (s->facts.works_form < FORM_NONE || s->facts.works_form >= FORMS)
+		s->facts.works_form = FORM_NONE;
 	/* What works was refused for a message, not by the server. */
 	if (s->facts.works_form != FORM_NONE)
 		s->facts.refused_forms &= ~(1u << s->facts.works_form);
