@@ -240,7 +240,9 @@ runner_reconnect(struct runner *u, struct err *why)
 	struct event e = { .no = EV_DISCONNECTED, .level = LEVEL_WARNING, .account = l->account };
 
 	for (;;) {
-		u->narrow = why->kind != ERR_THROTTLED;
+		u->at_work = l->source != NULL;
+		if (u->at_work)
+			u->narrow = why->kind != ERR_THROTTLED;
 		if (brought_something(u))
 			u->tries = 0;
 		u->tries++;

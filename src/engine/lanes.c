@@ -49,7 +49,7 @@ folder_failed(struct lane *l, struct planned *f, const struct err *why, struct e
 static bool
 may_leave(struct runner *u, const struct err *why)
 {
-	if ((why->kind != ERR_CUT && why->kind != ERR_BYE) || u->lane.source != NULL ||
+	if ((why->kind != ERR_CUT && why->kind != ERR_BYE) || !u->at_work || u->lane.source != NULL ||
 	    u->run->job->shares != NULL || ++u->left > LEFT_MAX)
 		return false;
 	u->tries = 0;

@@ -32,7 +32,8 @@ struct runner {
 	struct sess_ahead *ahead; /* of its source; NULL: none, or that of the job */
 	pthread_t thread;
 	bool started;
-	bool narrow; /* the last connection was lost, not just ended for a time */
+	bool at_work; /* the last failure was that of a connection, not of connecting */
+	bool narrow; /* one was lost at work, not just ended for a time */
 	bool placed; /* it has its places on the servers (hosts.h) */
 	bool logged_in[HOST_ENDS]; /* what became of the login there is told */
 	unsigned tries;
