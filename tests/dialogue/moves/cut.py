@@ -68,7 +68,7 @@ def scene_source_waits_meanwhile(t):
     """Who waits until a message cannot come any more speaks to the source, too, which else ends the connection."""
     m = Move(t, source=small())
     m.dest.append(answer=Cut, drop=True, times=1, skip=2)
-    m.until_done("--timeout", "3s", "--doubt-wait", "16s")
+    m.until_done("--timeout", "5s", "--doubt-wait", "22s")
     m.arrived()
     said = [[text.split()[0] for text in m.source.transcript.commands(connection=n)]
             for n in range(1, m.source.connections + 1)]
