@@ -105,6 +105,19 @@ def scene_ok_and_nothing_stored(t):
         m.lost(m.last)
 
 
+@quirk(52)
+def scene_ok_and_never_stored(t):
+    """A filter moves it elsewhere each time: it lies in quarantine, and the others are there."""
+    for caps in (CAPS, without("UIDPLUS"), without("UIDPLUS MULTIAPPEND")):
+        m = Move(t, caps=caps)
+        raw = m.source.store["Archive"][1].raw
+        m.dest.append(drop=True, has=re.escape(raw))
+        t.exits(m.migrate(), 2)
+        m.quarantined(("Archive", 1))
+        m.arrived(without=[("Archive", 1)])
+        t.says(m.last, "does not show it" if "UIDPLUS" not in caps else "does not show it|keeps another message")
+
+
 def scene_stored_twice(t):
     """One OK, two copies: a warning at least, or the surplus one is taken away."""
     m = Move(t)
