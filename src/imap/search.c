@@ -180,15 +180,14 @@ take_found(struct sess *s, const char *key, uint32_t tag, struct uidset *io, uin
 	do {
 		if (sess_next(s, &s->last, NULL, err) < 0)
 			return -1;
-		const struct uidset *found = &s->reader.set;
-
-		given |= s->last.kind == RESP_SEARCH;
-		for (size_t i = 0; s->last.kind == RESP_SEARCH && i < found->len; i++)
-			if (!uidset_add(io, found->range[i].lo, found->range[i].hi))
+		if (s->last.kind == RESP_SEARCH) {
+			given = true;
+			if (!uidset_join(&s->reader.set, io))
 				return err_set(err, ERR_FOLDER,
 				    "--search '%s' finds more UIDs than fit into memory", key);
-		if (s->last.kind != RESP_SEARCH && sess_drop(s, &s->last, err) < 0)
+		} else if (sess_drop(s, &s->last, err) < 0) {
 			return -1;
+		}
 	} while (s->last.kind != RESP_TAGGED || s->last.tag != tag);
 	if (s->last.state != STATE_OK)
 		return search_refused(s, key, err);

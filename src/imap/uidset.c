@@ -232,13 +232,19 @@ uidset_minus(const struct uidset *a, const struct uidset *b, struct uidset *out)
 }
 
 bool
-uidset_copy(const struct uidset *from, struct uidset *to)
+uidset_join(const struct uidset *from, struct uidset *to)
 {
-	uidset_clear(to);
 	for (size_t i = 0; i < from->len; i++)
 		if (!uidset_add(to, from->range[i].lo, from->range[i].hi))
 			return false;
 	return true;
+}
+
+bool
+uidset_copy(const struct uidset *from, struct uidset *to)
+{
+	uidset_clear(to);
+	return uidset_join(from, to);
 }
 
 static bool

@@ -39,6 +39,8 @@ uint32_t uidset_nth(const struct uidset *s, uint64_t n); /* n from 1; 0: none */
 uint32_t uidset_after(const struct uidset *s, uint32_t uid); /* smallest member > uid; 0: none */
 /* Members of a that are not in b, appended to out. */
 void uidset_minus(const struct uidset *a, const struct uidset *b, struct uidset *out);
+/* All of `from` into `to`, beside what is there, or instead of it. False: over the limit. */
+bool uidset_join(const struct uidset *from, struct uidset *to);
 bool uidset_copy(const struct uidset *from, struct uidset *to);
 /* Parse "1:4,7"; '*' is refused. False on anything else; what was read before stays. */
 bool uidset_parse(struct uidset *s, struct slice text);

@@ -349,8 +349,7 @@ imap_has_copies_of(const struct folder_at *at, const struct folder_rec *old)
 static void
 imap_keep_for_adopting(struct folder_at *at, const struct uidset *copies)
 {
-	for (size_t i = 0; i < copies->len; i++)
-		uidset_add(&at->claimed, copies->range[i].lo, copies->range[i].hi);
+	(void)uidset_join(copies, &at->claimed);
 	uidset_sort(&at->claimed);
 }
 

@@ -11,26 +11,28 @@
 
 #include <string.h>
 
-static void
+/* True: there is a limit, be it a large one. */
+static bool
 learn_limit(struct source *s)
 {
+	struct slice told = caps_value(&s->s->caps, "MESSAGELIMIT=");
 	uint64_t most;
 
 	s->most = PAGE_MSGS;
-	if (slice_u64(caps_value(&s->s->caps, "MESSAGELIMIT="), UINT32_MAX, &most) && most > 0 && most < PAGE_MSGS)
+	if (slice_u64(told, UINT32_MAX, &most) && most > 0 && most < PAGE_MSGS)
 		s->most = (size_t)most;
+	return told.len > 0;
 }
 
 int
 source_enable(struct source *s, struct err *err)
 {
 	/* A server that has either has ENABLE (RFC 7162 3.2, RFC 9586 3). */
-	bool resync = s->at.again && caps_has(&s->s->caps, CAP_QRESYNC), uidonly;
+	bool resync = s->at.again && caps_has(&s->s->caps, CAP_QRESYNC);
+	bool uidonly = learn_limit(s) && caps_has(&s->s->caps, CAP_UIDONLY);
 	uint32_t tag;
 	struct resp r;
 
-	learn_limit(s);
-	uidonly = caps_value(&s->s->caps, "MESSAGELIMIT=").len > 0 && caps_has(&s->s->caps, CAP_UIDONLY);
 	if (!resync && !uidonly)
 		return 0;
 	if (sess_send(s->s, 0, &tag, err, "ENABLE%s%s", resync ? " QRESYNC" : "", uidonly ? " UIDONLY" : "") < 0)

@@ -325,8 +325,7 @@ start_listing(struct source *s, const struct since *since, struct err *err)
 	if (!s->search_known && !s->listed_at_once && read_uids(s, err) < 0)
 		return -1;
 	/* The sequence map: what SEARCH says, or else the listing. */
-	for (size_t i = 0; i < s->searched.len; i++)
-		uidset_add(&s->map, s->searched.range[i].lo, s->searched.range[i].hi);
+	(void)uidset_join(&s->searched, &s->map);
 	uidset_sort(&s->map);
 	s->u0 = s->head.uidnext;
 	if (s->u0 == 0)

@@ -20,9 +20,8 @@ source_take_search(struct source *s)
 
 	if (s->searched_to == 0)
 		return uidset_copy(found, &s->searched);
-	for (size_t i = 0; i < found->len; i++)
-		if (!uidset_add(&s->searched, found->range[i].lo, found->range[i].hi))
-			return false;
+	if (!uidset_join(found, &s->searched))
+		return false;
 	uidset_sort(&s->searched);
 	return true;
 }

@@ -94,6 +94,13 @@ def octets(text):
     return text.encode("latin-1") if isinstance(text, str) else text
 
 
+def numbers(text):
+    """The numbers of a set as it stands in a command: "1,4:6" has 1, 4, 5, 6."""
+    for part in text.split(","):
+        low, _, high = part.partition(":")
+        yield from range(int(low), int(high or low) + 1)
+
+
 def lacking(call, *words):
     """The right answer without the lines in which one of these occurs."""
     lines = b"".join(octets(p) for p in call.normal()).split(b"\r\n")

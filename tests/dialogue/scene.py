@@ -28,7 +28,7 @@ import imexrun                                                      # noqa: E402
 import maildir                                                      # noqa: E402
 import tap                                                          # noqa: E402
 from imexrun import Job                                             # noqa: E402
-from hooks import NO_MESSAGE, OMIT, Refuse, lacking                 # noqa: E402
+from hooks import NO_MESSAGE, OMIT, Refuse, lacking, numbers        # noqa: E402
 from model import PASSWORD, USER, Server                            # noqa: E402
 from rows import quirk                                              # noqa: E402
 from script import Script                                           # noqa: E402
@@ -37,7 +37,7 @@ from wire import Cut, Forever, Gate, Pause, Reset, Segments, Slow, Stall        
 
 __all__ = ["BAD", "Cut", "Folder", "Forever", "GOOD", "Gate", "Job", "NO_MESSAGE", "OMIT", "PASSWORD",
            "Pause", "Refuse", "Reset", "Scene", "Script", "Segments", "Server", "Slow", "Stall",
-           "Store", "USER", "epoch", "fill", "imap_date", "lacking", "letter", "maildir", "quirk", "sample",
+           "Store", "USER", "epoch", "fill", "imap_date", "lacking", "letter", "maildir", "numbers", "quirk", "sample",
            "signal", "re", "os"]
 
 TAP_HELPER = True

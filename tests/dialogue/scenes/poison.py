@@ -9,17 +9,11 @@ COUNT = 10
 SETS = ({1}, {5}, {10}, {1, 2}, {9, 10}, {1, 5, 10}, set(range(1, 10)), set(range(2, 11)), {1, 3, 5, 7, 9}, set(range(1, 11)))
 
 
-def uids_of(text):
-    for part in text.split()[2].split(","):
-        low, _, high = part.partition(":")
-        yield from range(int(low), int(high or low) + 1)
-
-
 def before(call, first):
     """What a server gives of a window before it comes to the message that it cannot read."""
     return [b"* %d FETCH (UID %d BODY[] {%d}\r\n%s)\r\n" % (n, m.uid, len(m.raw), m.raw)
             for n, m in enumerate(call.session.view, 1)
-            if m.uid < first and m.uid in set(uids_of(call.text)) and "(BODY.PEEK[])" in call.text]
+            if m.uid < first and m.uid in set(numbers(call.text.split()[2])) and "(BODY.PEEK[])" in call.text]
 
 
 def poison(t, bad, answer, partial):
@@ -27,7 +21,7 @@ def poison(t, bad, answer, partial):
 
     @server.on(BODY)
     def _(call):
-        struck = bad & set(uids_of(call.text))
+        struck = bad & set(numbers(call.text.split()[2]))
         if call.session.folder.name != "INBOX" or not struck:
             return call.normal()
         end = [call.tagged(answer)] if isinstance(answer, str) else answer

@@ -81,19 +81,13 @@ def scene_ten_errors(t):
     t.ok(sum(errors.values()) < 40, "the message is not asked for again and again", errors)
 
 
-def uids_of(text):
-    for part in text.split()[2].split(","):
-        low, _, high = part.partition(":")
-        yield from range(int(low), int(high or low) + 1)
-
-
 def refusing(server, bad, most=10):
     """BAD to each command for the body of such a message, and BYE to the last of so many on a connection."""
     errors = {}
 
     @server.on(r"UID FETCH \S+ .*(BODY|RFC822)(?!\.SIZE)")
     def _(call):
-        if not bad & set(uids_of(call.text)):
+        if not bad & set(numbers(call.text.split()[2])):
             return call.normal()
         n = errors[call.wire.number] = errors.get(call.wire.number, 0) + 1
         if n >= most:
@@ -146,7 +140,7 @@ def scene_first_message_refused(t):
 
         @server.on(r"UID FETCH \S+ .*(BODY|RFC822)(?!\.SIZE)")
         def _(call):
-            if call.session.folder.name == "INBOX" and bad & set(uids_of(call.text)):
+            if call.session.folder.name == "INBOX" and bad & set(numbers(call.text.split()[2])):
                 return "$TAG BAD cannot read message\r\n"
             return call.normal()
         job, run = t.extract(server)

@@ -19,12 +19,6 @@ def one_folder(count=400):
     return store
 
 
-def numbers(text):
-    for part in text.split(","):
-        low, _, high = part.partition(":")
-        yield from range(int(low), int(high or low) + 1)
-
-
 def asked(server):
     """Connection -> UIDs whose bodies it has asked for, in that order."""
     found = {}
