@@ -17,9 +17,17 @@ class WireAccounts(Wire):
     counts_itself = False
 
     def command(self, out):
-        return [os.path.join(self.context.bin, "wire"), "-m", "files", "-o", out,
+        return [os.path.join(self.context.bin, "wire"), "-m", self.mode, "-o", out,
                 "-j", str(AT_ONCE), "-n", str(accounts(self.user, self.context.args.scale)),
                 "127.0.0.1", str(self.port), self.user, "x"]
+
+
+class WireStatus(WireAccounts):
+    """A connection, a login and one LIST-STATUS for each account: the least that a run with nothing
+    new has to ask."""
+    name = "wire-8-status"
+    mode = "status"
+    counts_itself = True
 
 
 class ImexAccounts(Imex):

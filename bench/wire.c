@@ -6,7 +6,7 @@
  * three waits (greeting, login, list), then the server never waits for the client. There is no
  * error handling beyond "stop", no state, no resume; that is the point.
  *
- *   wire -m count|files|reference|sizes [-o DIR] HOST PORT USER PASSWORD
+ *   wire -m count|files|reference|sizes|status [-o DIR] HOST PORT USER PASSWORD
  *   wire -m copy -d DEST_PORT -D DEST_USER HOST PORT USER PASSWORD
  *
  *   count      parse responses and literals, throw the bytes away: what the server can do
@@ -14,6 +14,8 @@
  *   reference  also compute the SHA-256 of every message, and one syncfs at the end: the least
  *              that a durable extraction has to do. imex's limits are multiples of this.
  *   sizes      fetch only FLAGS and RFC822.SIZE: the least that a run with nothing new has to do
+ *   status     log in, ask one LIST for the STATUS of all folders, log out: what no client that
+ *              asks whether an account has anything new can leave out
  *   copy       stream every message into another account of HOST (same password), which is empty:
  *              CREATE, SELECT, then APPEND commands of BATCH messages each with literals that wait
  *              for nothing; a thread counts the answers. What imex's own copying is divided by.
@@ -34,6 +36,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -43,9 +46,10 @@
 #define BUFFER_BYTES ((size_t)1 << 20)
 #define BATCH 500 /* messages in one APPEND of a copy; more gains little (and 100 loses little) */
 
-enum mode { MODE_COUNT, MODE_FILES, MODE_REFERENCE, MODE_SIZES, MODE_COPY, MODES };
+enum mode { MODE_COUNT, MODE_FILES, MODE_REFERENCE, MODE_SIZES, MODE_STATUS, MODE_COPY, MODES };
 
-static const char *const mode_names[MODES] = { "count", "files", "reference", "sizes", "copy" };
+static const char *const mode_names[MODES] = { "count", "files", "reference", "sizes", "status",
+	"copy" };
 
 struct wire {
 	int fd;
@@ -229,12 +233,14 @@ plan_add(struct plan *plan, const char *name, size_t len)
 
 /*
  * Everything to be said after the login in one string, for all folders that hold messages:
- * "e EXAMINE ..", "f UID FETCH ..", and in the end "z LOGOUT".
+ * "e EXAMINE ..", "f UID FETCH ..", and in the end "z LOGOUT". With MODE_STATUS that alone, and the
+ * messages that the server tells of are counted here.
  */
 static void
-plan_make(struct plan *plan, struct wire *w, enum mode mode)
+plan_make(struct plan *plan, struct wire *w, enum mode mode, struct tally *tally)
 {
-	static const char list[] = "l LIST \"\" \"*\" RETURN (STATUS (MESSAGES))\r\n";
+	static const char list[] = "l LIST \"\" \"*\" RETURN (STATUS (MESSAGES UIDNEXT UIDVALIDITY "
+				   "HIGHESTMODSEQ))\r\n";
 	const char *items = mode == MODE_SIZES ? "(FLAGS RFC822.SIZE)"
 					       : "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])";
 	size_t n, literal;
@@ -247,7 +253,8 @@ plan_make(struct plan *plan, struct wire *w, enum mode mode)
 	write_all(w->fd, list, sizeof(list) - 1);
 	for (;;) {
 		size_t len;
-		const char *line = wire_line(w, &len), *name, *end;
+		const char *line = wire_line(w, &len), *name, *end, *number;
+		unsigned long long messages;
 
 		if (strncmp(line, "l ", 2) == 0)
 			break;
@@ -257,7 +264,11 @@ plan_make(struct plan *plan, struct wire *w, enum mode mode)
 			die("a folder name came as a literal");
 		name = line + 9;
 		end = name_end(name);
-		if (strstr(end, "MESSAGES 0)") != NULL)
+		number = strstr(end, "MESSAGES ");
+		messages = number != NULL ? strtoull(number + 9, NULL, 10) : 0;
+		if (mode == MODE_STATUS)
+			tally->messages += messages;
+		if (mode == MODE_STATUS || messages == 0)
 			continue;
 		fprintf(
 		    f, "e EXAMINE %.*s\r\nf UID FETCH 1:* %s\r\n", (int)(end - name), name, items);
@@ -536,7 +547,7 @@ mode_parse(const char *name)
 
 struct job {
 	enum mode mode;
-	const char *dir, *dest_port, *dest_user;	/* NULL: none */
+	const char *dir, *dest_port, *dest_user; /* NULL: none */
 	const char *host, *port, *password;
 };
 
@@ -552,7 +563,7 @@ drain_account(const struct job *job, const char *user, const char *dir, struct t
 
 	wire_open(&wire, job->host, job->port);
 	wire_login(&wire, user, job->password);
-	plan_make(&plan, &wire, job->mode);
+	plan_make(&plan, &wire, job->mode, tally);
 	store_open(&store, job->mode, dir);
 	if (job->mode == MODE_COPY)
 		sink_open(&sink, job->host, job->dest_port, job->dest_user, job->password);
@@ -569,26 +580,31 @@ drain_account(const struct job *job, const char *user, const char *dir, struct t
 
 /* Every at_once-th account of USER0000 and so on, into DIR/USER0000. */
 static void
-drain_some(const struct job *job, const char *user, unsigned first, unsigned n, unsigned at_once)
+drain_some(const struct job *job, const char *user, unsigned first, unsigned n, unsigned at_once,
+    struct tally *tally)
 {
-	struct tally tally = { 0 };
 	unsigned long long received = 0;
 	char name[64], dir[4096];
 
 	for (unsigned i = first; i < n; i += at_once) {
 		snprintf(name, sizeof(name), "%s%04u", user, i);
-		snprintf(dir, sizeof(dir), "%s/%s", job->dir, name);
-		drain_account(job, name, dir, &tally, &received);
+		snprintf(dir, sizeof(dir), "%s/%s", job->dir != NULL ? job->dir : "", name);
+		drain_account(job, name, dir, tally, &received);
 	}
 }
 
-/* Many accounts: a process for each connection, one sync at the end. */
+/* Many accounts: a process for each connection, and one sync at the end of what was written. */
 static void
-drain_many(const struct job *job, const char *user, unsigned n, unsigned at_once)
+drain_many(
+    const struct job *job, const char *user, unsigned n, unsigned at_once, struct tally *tally)
 {
+	struct tally *each = mmap(NULL, at_once * sizeof(*each), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int status, fd;
 
-	if (mkdir(job->dir, 0700) < 0 && errno != EEXIST)
+	if (each == MAP_FAILED)
+		die("out of memory");
+	if (job->mode == MODE_FILES && mkdir(job->dir, 0700) < 0 && errno != EEXIST)
 		die("create %s: %s", job->dir, strerror(errno));
 	for (unsigned i = 0; i < at_once; i++) {
 		pid_t child = fork();
@@ -596,13 +612,20 @@ drain_many(const struct job *job, const char *user, unsigned n, unsigned at_once
 		if (child < 0)
 			die("fork: %s", strerror(errno));
 		if (child == 0) {
-			drain_some(job, user, i, n, at_once);
+			drain_some(job, user, i, n, at_once, &each[i]);
 			_exit(0);
 		}
 	}
 	for (unsigned i = 0; i < at_once; i++)
 		if (wait(&status) < 0 || status != 0)
 			die("a connection failed");
+	for (unsigned i = 0; i < at_once; i++) {
+		tally->messages += each[i].messages;
+		tally->bytes += each[i].bytes;
+	}
+	munmap(each, at_once * sizeof(*each));
+	if (job->mode != MODE_FILES)
+		return;
 	fd = open(job->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || syncfs(fd) < 0)
 		die("syncfs: %s", strerror(errno));
@@ -636,17 +659,18 @@ main(int argc, char **argv)
 			job.mode = MODES;
 	}
 	if (argc - optind != 4 || job.mode == MODES || at_once == 0 ||
-	    (n > 0 && job.mode != MODE_FILES) ||
+	    (n > 0 && job.mode != MODE_FILES && job.mode != MODE_STATUS) ||
 	    (job.dir == NULL && (job.mode == MODE_FILES || job.mode == MODE_REFERENCE)) ||
 	    ((job.dest_port == NULL || job.dest_user == NULL) && job.mode == MODE_COPY))
-		die("usage: wire -m count|files|reference|sizes|copy [-o DIR] [-d PORT -D USER] "
+		die("usage: wire -m count|files|reference|sizes|status|copy [-o DIR] [-d PORT -D "
+		    "USER] "
 		    "[-n ACCOUNTS -j CONNECTIONS] HOST PORT USER PASSWORD");
 	job.host = argv[optind];
 	job.port = argv[optind + 1];
 	job.password = argv[optind + 3];
 	start = seconds();
 	if (n > 0)
-		drain_many(&job, argv[optind + 2], n, at_once);
+		drain_many(&job, argv[optind + 2], n, at_once, &tally);
 	else
 		drain_account(&job, argv[optind + 2], job.dir, &tally, &received);
 	printf("messages=%llu bytes=%llu received=%llu seconds=%.3f\n",
