@@ -204,11 +204,9 @@ struct ladder source_ladder(const struct source *s);
 /* source_note.c */
 void source_note(struct source *s, enum event_no no, enum event_level level, uint32_t uid,
     const char *reply, bool standing, const char *text);
-/* Remember a refused form; told as a warning by source_recovered, as an error by
- * source_unrecovered. */
+/* Remember a refused form; told as a warning by source_recovered. */
 void source_refusal(struct source *s, uint32_t uid, const char *command, const char *reply);
 void source_recovered(struct source *s, enum form by);
-void source_unrecovered(struct source *s);
 
 /* source_proof.c */
 int source_imap_settle(struct source *s, bool *ret_more, struct err *err) WARN_UNUSED;

@@ -30,13 +30,18 @@ source_refusal(struct source *s, uint32_t uid, const char *command, const char *
 		.uid = uid };
 }
 
-static void
-tell_refusals(struct source *s, enum event_level level, const char *text)
+void
+source_recovered(struct source *s, enum form by)
 {
+	char text[160];
+
+	snprintf(text, sizeof(text),
+	    "the server refuses this form; %s works and is used instead, for all messages",
+	    form_items(by));
 	for (size_t i = 0; i < s->n_refusals; i++) {
 		struct refusal *r = &s->refusal[i];
 		struct event e = { .no = EV_REFUSED,
-			.level = level,
+			.level = LEVEL_WARNING,
 			.folder = r->folder,
 			.uid = r->uid,
 			.command = r->command,
@@ -48,22 +53,4 @@ tell_refusals(struct source *s, enum event_level level, const char *text)
 		free(r->folder);
 	}
 	s->n_refusals = 0;
-}
-
-void
-source_recovered(struct source *s, enum form by)
-{
-	char text[160];
-
-	snprintf(text, sizeof(text),
-	    "the server refuses this form; %s works and is used instead, for all messages",
-	    form_items(by));
-	tell_refusals(s, LEVEL_WARNING, text);
-}
-
-void
-source_unrecovered(struct source *s)
-{
-	tell_refusals(
-	    s, LEVEL_ERROR, "the server refuses this form, and no other one has worked yet");
 }

@@ -173,6 +173,26 @@ def expunged_while_read(t, level):
     t.complete(job, server, kept=[("INBOX", 3)] if 3 in stored else ())
 
 
+def expunged_while_numbered(t, level):
+    """Before a body is asked for another client expunges, at each command of the listing in turn, before its answers
+    and behind the second one: what is stored is what is there, each message once."""
+    for command in (r"FETCH \S+ \(FLAGS", r"FETCH \S+ \(RFC822\.HEADER"):
+        for at in (0, 2):
+            server = t.serve(Old(mailbox("INBOX", count=8), level))
+            before = kept(server)["INBOX"]
+
+            @server.on(command, times=1)
+            def _(call):
+                gone = call.session.expunge(3)
+                answer = list(call.normal())
+                return [*answer[:at], gone, *answer[at:]]
+
+            job, run = t.extract(server)
+            t.exits(run, 1)
+            t.equal(sorted(m.wire for m in t.mails(job)), sorted(m.raw for m in server.store["INBOX"]), "what is stored")
+            t.equal(kept(server)["INBOX"], before[:2] + before[3:], "the flags on the source")
+
+
 def arrives_while_read(t, level):
     server = t.serve(Old(mailbox("INBOX", count=4), level))
     raw = letter("INBOX", 50)

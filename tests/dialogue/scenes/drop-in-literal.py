@@ -1,5 +1,7 @@
 """The connection ends in the middle of a message: the same run gets it again, whole."""
 
+import exchange
+
 from scene import *
 
 
@@ -55,3 +57,21 @@ def scene_no_form_gets_past_it(t):
     t.complete(job, server, without=[("INBOX", 4)])
     t.verdict(job, "INBOX", 4, "failed")
     t.ok(server.connections < 40, f"{server.connections} connections")
+
+
+def scene_exchange(t):
+    """What had come of it is in no file of the set."""
+    server = t.server()
+    server.fetch(uid=4, folder="INBOX", reply=half, times=1)
+    job, run = t.extract(server, "--format", "exchange")
+    t.exits(run, 1)
+    for name in ("INBOX", "Sent"):
+        t.counts(job, name, listed=6, stored=6)
+    whole, _ = t.extract(t.server(), "--format", "exchange")
+    t.equal(len(lines(job)), 24, "messages")
+    t.equal(lines(job), lines(whole), "the same as without the cut")
+
+
+def lines(job):
+    """(folder, subject, body) of each message of the set."""
+    return sorted((m.folder, m.subject, m.body) for s in exchange.read_folder(job.mail) for m in s.messages)

@@ -4,5 +4,5 @@ from old_scenes import *
 
 globals().update(scenes_of(
     "IMAP2bis", whole, second_run, nothing_new, twins, names, check, no_source_writes, verify, cut,
-    killed, expunged_while_read, arrives_while_read, no_search, rfc822_refused, fetch_gives_nothing,
+    killed, expunged_while_read, expunged_while_numbered, arrives_while_read, no_search, rfc822_refused, fetch_gives_nothing,
     numbers_fewer_while_paying))

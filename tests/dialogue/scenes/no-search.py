@@ -59,3 +59,17 @@ def scene_refused_by_no_everywhere(t):
     t.exits(run, 1)
     t.complete(job, server)
     t.sent_times(server, "UID SEARCH", 2)
+
+
+def scene_larger_than_a_page(t):
+    """The UIDs come from a listing of nothing else, and the proof is one of two."""
+    store = Store()
+    for number in range(2500):
+        store["INBOX"].add(b"Subject: %d\r\n\r\nx\r\n" % number)
+    server = t.server(store, caps="UIDPLUS")
+    server.on("(UID )?SEARCH", "$TAG BAD Command unrecognized: SEARCH\r\n")
+    job, run = t.extract(server)
+    t.exits(run, 1)
+    t.complete(job, server)
+    t.equal(job.folder("INBOX").get("proved"), True, "INBOX is proved by two")
+    t.sent_times(server, r"UID FETCH 1:\* \(UID\)", 1)
