@@ -194,6 +194,7 @@ lane_close_folder(struct lane *l, struct err *err)
 
 	struct closing *c = &l->closing[l->n_closing];
 
+	lane_tell_twins(l);
 	c->plan = l->plan;
 	c->rec = l->rec;
 	c->at = l->at;

@@ -561,7 +561,8 @@ open_folder(struct lane *l, struct err *err)
 				    : "the name cannot be a directory's; it is stored as '%s'",
 		    l->rec.path);
 	l->has_rows = l->rec.listed + l->rec.expunged > 0;
-	l->merged = l->rows_end = l->changed = l->rebuilt_told = false;
+	l->merged = l->rows_end = l->changed = l->rebuilt_told = l->twins_ready = false;
+	l->twins = 0;
 	l->rows_after = 0;
 	l->row_at = 0;
 	if (l->rows != NULL)

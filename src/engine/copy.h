@@ -108,6 +108,8 @@ struct lane {
 		int64_t folder;
 		uint32_t uidvalidity;
 	} owing;
+	uint64_t twins; /* messages that are stored in another folder already (twins.c) */
+	bool twins_ready; /* what came before is committed */
 	struct renewed *renewed; /* messages of the folder that are known by other UIDs; NULL: none */
 	struct numbering numbering; /* of a source without UIDs: what the state has for the folder */
 	/* a sink with SINK_INTENT (placing.c) */
@@ -214,6 +216,11 @@ int lane_recognise(struct lane *l, struct err *err) WARN_UNUSED;
 /* *ret_done: it was one of them, and is stored now. */
 int lane_adopt(struct lane *l, const struct msg *m, bool *ret_done, struct err *err) WARN_UNUSED;
 void lane_forget_renewed(struct lane *l);
+
+/* twins.c: messages that lie in several folders */
+/* *ret_done false: it is to be fetched. `old` as lane_good has it. */
+int lane_take_twin(struct lane *l, const struct msg *m, enum verdict old, bool *ret_done, struct err *err) WARN_UNUSED;
+void lane_tell_twins(struct lane *l); /* of the folder that ends */
 
 /* numbers.c: sources without UIDs */
 /* What the state knows of a folder, for the debts of an earlier run, and before it is listed. */

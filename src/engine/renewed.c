@@ -540,6 +540,8 @@ lane_adopt(struct lane *l, const struct msg *m, bool *ret_done, struct err *err)
 	now.date = m->date;
 	now.raw_date = m->raw_date;
 	now.modseq = m->modseq;
+	now.gm_msgid = m->gm_msgid;
+	now.gm_thrid = m->gm_thrid;
 	now.flags = flags_of(&l->renewed->sample, m);
 	l->sink_ops->expect(l->sink, l->at, &now);
 	rc = l->sink_ops->adopt(l->sink, l->at, &l->known[p->rec], &was, &now, ret_done, err);

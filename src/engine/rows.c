@@ -193,7 +193,11 @@ lane_sort(struct lane *l, struct live *v, size_t i, struct err *err)
 			atomic_fetch_add(&l->job->progress->messages_done, 1);
 		return lane_compare_stored(l, m, row, err);
 	}
-	v->wanted[i] = !uidset_has(&l->skip, m->uid);
+	bool done;
+
+	if (lane_take_twin(l, m, (enum verdict)v->old[i], &done, err) < 0)
+		return -1;
+	v->wanted[i] = !done && !uidset_has(&l->skip, m->uid);
 	return 0;
 }
 

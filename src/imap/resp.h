@@ -85,9 +85,10 @@ enum body_form { BODY_NONE, BODY_NIL, BODY_INLINE, BODY_LITERAL };
 struct fetch_data {
 	uint32_t seq, uid; /* uid 0: not (yet) given */
 	bool has_flags, has_size, has_date;
-	struct flags flags;
+	struct flags flags; /* labels: of Gmail, also without has_flags */
 	bool recent;
 	uint64_t size, modseq;
+	uint64_t gm_msgid, gm_thrid; /* 0: not given */
 	struct date date;
 	const char *raw_date;
 	const struct structure *structure; /* NULL: none was given that could be read */

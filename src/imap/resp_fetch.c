@@ -7,12 +7,11 @@
 
 /* ---- FETCH ---- */
 
+/* A list of words, of which some servers quote some. */
 static int
-fetch_flags(struct lex *l, struct fetch_data *f, struct err *err)
+fetch_words(struct lex *l, struct flag_set *set, bool (*add)(struct flag_set *, struct slice), struct err *err)
 {
-	struct flag_set set;
-
-	flag_set_init(&set, l->arena);
+	flag_set_init(set, l->arena);
 	if (lex_expect(l, '(', err) < 0)
 		return -1;
 	for (;;) {
@@ -23,16 +22,27 @@ fetch_flags(struct lex *l, struct fetch_data *f, struct err *err)
 		if (lex_blanks(l, err) < 0 || lex_accept(l, ')', &close, err) < 0)
 			return -1;
 		if (close)
-			break;
+			return 0;
 		if (lex_peek(l, &c, err) < 0 ||
 		    (c == '"' || c == '{' ? lex_astring(l, &word, err)
 					  : lex_word(l, ")", &word, err)) < 0)
 			return -1;
-		if (!flag_set_add(&set, word))
+		if (!add(set, word))
 			return resp_no_room(err);
 	}
+}
+
+static int
+fetch_flags(struct lex *l, struct fetch_data *f, struct err *err)
+{
+	const char *labels = f->flags.labels;
+	struct flag_set set;
+
+	if (fetch_words(l, &set, flag_set_add, err) < 0)
+		return -1;
 	if (!flag_set_end(&set, &f->flags))
 		return resp_no_room(err);
+	f->flags.labels = labels;
 	f->recent = f->flags.system & FLAG_RECENT;
 	f->has_flags = true;
 	return 0;
@@ -65,6 +75,46 @@ fetch_modseq(struct lex *l, struct fetch_data *f, struct err *err)
 	if (lex_expect(l, '(', err) < 0 || lex_number(l, &f->modseq, err) < 0)
 		return -1;
 	return lex_expect(l, ')', err);
+}
+
+/* Gmail's IMAP extensions (X-GM-EXT-1). What is none of them is no reason to lose the rest. */
+static int
+fetch_labels(struct lex *l, struct fetch_data *f, struct err *err)
+{
+	struct flag_set set;
+	char c;
+
+	if (lex_peek(l, &c, err) < 0)
+		return -1;
+	if (c != '(')
+		return lex_skip_value(l, err);
+	if (fetch_words(l, &set, label_set_add, err) < 0)
+		return -1;
+	return label_set_end(&set, &f->flags.labels) ? 0 : resp_no_room(err);
+}
+
+static int
+fetch_id(struct lex *l, uint64_t *ret, struct err *err)
+{
+	struct slice text;
+
+	if (lex_nstring(l, &text, err) < 0)
+		return -1;
+	if (text.data == NULL || !slice_u64(text, UINT64_MAX, ret))
+		*ret = 0;
+	return 0;
+}
+
+static int
+fetch_msgid(struct lex *l, struct fetch_data *f, struct err *err)
+{
+	return fetch_id(l, &f->gm_msgid, err);
+}
+
+static int
+fetch_thrid(struct lex *l, struct fetch_data *f, struct err *err)
+{
+	return fetch_id(l, &f->gm_thrid, err);
 }
 
 static int
@@ -203,6 +253,9 @@ static const struct item {
 	{ "INTERNALDATE", ITEM_PLAIN, fetch_date },
 	{ "BODY", ITEM_EITHER, fetch_structure },
 	{ "MODSEQ", ITEM_PLAIN, fetch_modseq },
+	{ "X-GM-MSGID", ITEM_PLAIN, fetch_msgid },
+	{ "X-GM-THRID", ITEM_PLAIN, fetch_thrid },
+	{ "X-GM-LABELS", ITEM_PLAIN, fetch_labels },
 	{ "BODYSTRUCTURE", ITEM_PLAIN, fetch_structure },
 	{ "BINARY", ITEM_BODY, NULL },
 	{ "RFC822", ITEM_BODY, NULL },

@@ -101,32 +101,66 @@ flag_cmp(const void *a, const void *b)
 	return slice_cmp(*(const struct slice *)a, *(const struct slice *)b);
 }
 
-bool
-flag_set_end(struct flag_set *f, struct flags *ret)
+/* Sorted, each once, `between` between them; NULL: arena limit. */
+static const char *
+flag_set_text(struct flag_set *f, char between)
 {
-	size_t bytes = 0, at = 0;
+	size_t bytes = 1, at = 0;
 
-	if (f->len == 0) {
-		*ret = (struct flags){ .system = f->system, .keywords = "" };
-		return true;
-	}
+	if (f->len == 0)
+		return "";
 	qsort(f->keyword, f->len, sizeof *f->keyword, flag_cmp);
 	for (size_t i = 0; i < f->len; i++)
 		bytes += f->keyword[i].len + 1;
 	char *text = arena_take(f->arena, bytes);
 	if (text == NULL)
-		return false;
+		return NULL;
 	for (size_t i = 0; i < f->len; i++) {
 		if (i > 0 && slice_same(f->keyword[i], f->keyword[i - 1]))
 			continue;
 		if (at > 0)
-			text[at++] = ' ';
+			text[at++] = between;
 		memcpy(text + at, f->keyword[i].data, f->keyword[i].len);
 		at += f->keyword[i].len;
 	}
 	text[at] = '\0';
+	return text;
+}
+
+bool
+flag_set_end(struct flag_set *f, struct flags *ret)
+{
+	const char *text = flag_set_text(f, ' ');
+
+	if (text == NULL)
+		return false;
 	*ret = (struct flags){ .system = f->system, .keywords = text };
 	return true;
+}
+
+/* No label has a control octet: what a literal may bring is a blank. */
+bool
+label_set_add(struct flag_set *f, struct slice name)
+{
+	char *text;
+
+	if (name.len == 0)
+		return true;
+	text = arena_copy(f->arena, name);
+	if (text == NULL || (f->len == f->cap && !flag_set_grow(f)))
+		return false;
+	for (size_t i = 0; i < name.len; i++)
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+			text[i] = ' ';
+	f->keyword[f->len++] = (struct slice){ text, name.len };
+	return true;
+}
+
+bool
+label_set_end(struct flag_set *f, const char **ret)
+{
+	*ret = flag_set_text(f, '\n');
+	return *ret != NULL;
 }
 
 static const char *
@@ -139,7 +173,8 @@ bool
 flags_equal(const struct flags *a, const struct flags *b)
 {
 	return (a->system & FLAGS_STORED) == (b->system & FLAGS_STORED) &&
-	    strcmp(flags_keywords(a), flags_keywords(b)) == 0;
+	    strcmp(flags_keywords(a), flags_keywords(b)) == 0 &&
+	    (a->labels == NULL || b->labels == NULL || strcmp(a->labels, b->labels) == 0);
 }
 
 void

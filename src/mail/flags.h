@@ -19,6 +19,8 @@ struct flags {
 	const char *keywords;	/* sorted bytewise, unique, one blank between, "" for none; unknown backslash
 				 * flags are kept here with their backslash; a blank or control octet inside a
 				 * keyword is written %20. Borrowed (an arena's) */
+	const char *labels;	/* of Gmail (X-GM-LABELS), as on the wire, sorted bytewise, unique, an LF between;
+				 * "" for none, NULL: not told. Borrowed */
 };
 
 /* Collects the flags of one FETCH answer. */
@@ -32,6 +34,10 @@ struct flag_set {
 void flag_set_init(struct flag_set *f, struct arena *a);
 bool flag_set_add(struct flag_set *f, struct slice name);	/* "\\Seen", "$Forwarded"; false: arena limit */
 bool flag_set_end(struct flag_set *f, struct flags *ret);
+/* One label after another is added, then their text is made; false: arena limit. */
+bool label_set_add(struct flag_set *f, struct slice name);
+bool label_set_end(struct flag_set *f, const char **ret);
+/* Labels that are not told of one of them make no difference. */
 bool flags_equal(const struct flags *a, const struct flags *b);
 /* "\\Answered \\Seen $Forwarded" for people and for STORE; without \Recent. */
 void flags_text(const struct flags *f, struct buf *out);

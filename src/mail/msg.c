@@ -106,7 +106,7 @@ msg_copy(const struct msg *from, struct arena *a, struct msg *ret)
 		m.flags.keywords = "";
 	else if (!msg_copy_text(&m.flags.keywords, a))
 		return false;
-	if (!msg_copy_text(&m.raw_date, a) || !msg_copy_text(&m.reason, a))
+	if (!msg_copy_text(&m.flags.labels, a) || !msg_copy_text(&m.raw_date, a) || !msg_copy_text(&m.reason, a))
 		return false;
 	*ret = m;
 	return true;

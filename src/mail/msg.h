@@ -27,6 +27,8 @@ struct msg {
 	const char *raw_date;	/* as the server wrote it, NULL when date_format gives the same; arena */
 	struct flags flags;
 	uint64_t modseq;	/* 0: unknown */
+	uint64_t gm_msgid, gm_thrid;	/* Gmail's (X-GM-MSGID, X-GM-THRID): one message has one msgid in every
+					 * folder of an account; 0: not told */
 	/* what became of it */
 	enum verdict verdict;
 	const char *reason;	/* words, NULL for a plain stored; arena */

@@ -85,6 +85,8 @@ struct state_backend_ops {
 	    struct err *err);
 	int (*message)(struct backend *b, int64_t folder, uint32_t uid, struct arena *a,
 	    struct msg *ret, bool *ret_found, struct err *err);
+	int (*twin)(struct backend *b, int64_t folder, uint64_t gm_msgid, struct arena *a,
+	    struct twin *ret, bool *ret_found, struct err *err);
 	int (*superseded)(struct backend *b, int64_t old_folder, int64_t new_folder,
 	    struct msg_page *ret, struct err *err);
 	int (*problems)(struct backend *b, int64_t folder, struct arena *a, struct problem **ret,

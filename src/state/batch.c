@@ -89,6 +89,7 @@ batch_message(struct batch *b, int64_t folder, const struct msg *m, enum verdict
 	op->old = old;
 	op->msg = *m;
 	op->msg.flags.keywords = batch_keywords(b, m->flags.keywords);
+	op->msg.flags.labels = batch_text(b, m->flags.labels, TEXT_WHOLE);
 	op->msg.raw_date = batch_text(b, m->raw_date, TEXT_MAX);
 	op->msg.reason = batch_text(b, m->reason, TEXT_MAX);
 }
@@ -100,6 +101,7 @@ batch_flags(struct batch *b, int64_t folder, uint32_t uid, const struct flags *n
 
 	op->msg = (struct msg){ .uid = uid, .modseq = modseq, .flags.system = now->system };
 	op->msg.flags.keywords = batch_keywords(b, now->keywords);
+	op->msg.flags.labels = batch_text(b, now->labels, TEXT_WHOLE);
 }
 
 void

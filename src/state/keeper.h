@@ -30,6 +30,7 @@ enum request_kind {
 	REQUEST_FOLDERS,
 	REQUEST_PAGE,
 	REQUEST_MESSAGE,
+	REQUEST_TWIN,
 	REQUEST_SUPERSEDED,
 	REQUEST_PROBLEMS,
 	REQUEST_WARNINGS,
@@ -104,6 +105,11 @@ struct request {
 			struct msg *ret;
 			bool *ret_found;
 		} message;
+		struct {
+			uint64_t id;
+			struct twin *ret;
+			bool *ret_found;
+		} twin;
 		struct problem **problems;
 		struct warning **warnings;
 		uint32_t **debts;

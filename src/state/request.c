@@ -59,6 +59,8 @@ request_serve(
 	case REQUEST_MESSAGE:
 		return ops->message(
 		    b, r->id, r->message.uid, r->arena, r->message.ret, r->message.ret_found, err);
+	case REQUEST_TWIN:
+		return ops->twin(b, r->id, r->twin.id, r->arena, r->twin.ret, r->twin.ret_found, err);
 	case REQUEST_SUPERSEDED:
 		return ops->superseded(b, r->id, r->id2, r->page.ret, err);
 	case REQUEST_PROBLEMS:
@@ -185,6 +187,7 @@ request_account(const struct request *r, const struct state_backend_ops *ops, st
 		return r->id;
 	case REQUEST_PAGE:
 	case REQUEST_MESSAGE:
+	case REQUEST_TWIN:
 	case REQUEST_SUPERSEDED:
 	case REQUEST_PROBLEMS:
 	case REQUEST_DEBTS:

@@ -543,6 +543,7 @@ const struct state_backend_ops state_sqlite = {
 	.folder_account = sqlite_folder_account,
 	.page = sqlite_page,
 	.message = sqlite_message,
+	.twin = sqlite_twin,
 	.superseded = sqlite_superseded,
 	.problems = sqlite_problems,
 	.warnings = sqlite_warnings,

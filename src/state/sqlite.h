@@ -151,6 +151,8 @@ int sqlite_backup(struct backend *b, const char *path, struct err *err) WARN_UNU
 /* ---- sqlite_message.c: pages, problems, warnings, debts ---- */
 int sqlite_page(
     struct backend *b, int64_t folder, uint32_t after, struct msg_page *ret, struct err *err);
+int sqlite_twin(struct backend *b, int64_t folder, uint64_t gm_msgid, struct arena *a,
+    struct twin *ret, bool *ret_found, struct err *err);
 int sqlite_message(struct backend *b, int64_t folder, uint32_t uid, struct arena *a,
     struct msg *ret, bool *ret_found, struct err *err);
 int sqlite_superseded(struct backend *b, int64_t old_folder, int64_t new_folder,

@@ -182,6 +182,9 @@ row_bind(struct query *q, const struct op *op)
 		query_blob(q, m->head, HEAD_LEN);
 	else
 		query_null(q);
+	query_int_if(q, m->gm_msgid != 0, (int64_t)m->gm_msgid);
+	query_int_if(q, m->gm_thrid != 0, (int64_t)m->gm_thrid);
+	query_text(q, m->flags.labels);
 }
 
 /* Put the row; *ret_put says whether it was: MESSAGE_ADD leaves a row that is there. */
@@ -229,6 +232,7 @@ apply_flags(struct apply *a, const struct op *op, struct err *err)
 	query_int(&q, op->msg.flags.system & FLAGS_STORED);
 	query_text(&q, *op->msg.flags.keywords != '\0' ? op->msg.flags.keywords : NULL);
 	query_int(&q, (int64_t)op->msg.modseq);
+	query_text(&q, op->msg.flags.labels);
 	return query_run(&q, err);
 }
 

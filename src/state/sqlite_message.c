@@ -30,6 +30,9 @@ msg_read(const struct query *q, struct arena *a, struct msg *ret, struct err *er
 		.expunged = col_int(q, 13) != 0,
 		.dest_uid = (uint32_t)col_int(q, 14),
 		.dest_own = col_int(q, 15) != 0,
+		.gm_msgid = (uint64_t)col_int(q, 17),
+		.gm_thrid = (uint64_t)col_int(q, 18),
+		.flags.labels = col_text(q, 19, a, &full),
 	};
 	if (m.flags.keywords == NULL)
 		m.flags.keywords = "";
@@ -63,7 +66,10 @@ int
 sqlite_page(
     struct backend *b, int64_t folder, uint32_t after, struct msg_page *ret, struct err *err)
 {
-	AUTO(query_done) struct query q = query_start(b, b->version < 8 ? STMT_MESSAGE_PAGE_7 : STMT_MESSAGE_PAGE);
+	AUTO(query_done) struct query q = query_start(b,
+	    b->version < 8   ? STMT_MESSAGE_PAGE_7
+	    : b->version < 9 ? STMT_MESSAGE_PAGE_8
+			     : STMT_MESSAGE_PAGE);
 
 	query_int(&q, folder);
 	query_int(&q, after);
@@ -84,6 +90,28 @@ sqlite_message(struct backend *b, int64_t folder, uint32_t uid, struct arena *a,
 		return -1;
 	*ret_found = rc > 0;
 	return 0;
+}
+
+int
+sqlite_twin(struct backend *b, int64_t folder, uint64_t gm_msgid, struct arena *a, struct twin *ret,
+    bool *ret_found, struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(b, STMT_TWIN);
+	bool full = false;
+
+	query_int(&q, folder);
+	query_int(&q, (int64_t)gm_msgid);
+	int rc = query_row(&q, err);
+	if (rc < 0 || (rc > 0 && msg_read(&q, a, &ret->msg, err) < 0))
+		return -1;
+	*ret_found = rc > 0;
+	if (rc == 0)
+		return 0;
+	ret->path = col_text(&q, 20, a, &full);
+	ret->uidvalidity = (uint32_t)col_int(&q, 21);
+	if (ret->path == NULL)
+		return db_damaged(b, err, "a message has no folder");
+	return full ? err_set(err, ERR_STATE, "the path of a folder does not fit into memory") : 0;
 }
 
 /* ---- pairs of an old and a new UIDVALIDITY ---- */

@@ -383,6 +383,15 @@ state_message(struct state *t, int64_t folder, uint32_t uid, struct arena *a, st
 }
 
 int
+state_twin(struct state *t, int64_t folder, uint64_t gm_msgid, struct arena *a, struct twin *ret,
+    bool *ret_found, struct err *err)
+{
+	struct request r = { .kind = REQUEST_TWIN, .id = folder, .arena = a, .twin = { gm_msgid, ret, ret_found } };
+
+	return state_ask(t, &r, err);
+}
+
+int
 state_superseded(
     struct state *t, int64_t old_folder, int64_t new_folder, struct msg_page *ret, struct err *err)
 {

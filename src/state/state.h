@@ -127,6 +127,13 @@ struct intent {
 	int64_t at_ms; /* wall time of the intent */
 };
 
+/* A stored copy that the account has of a message in another folder (msg.gm_msgid). */
+struct twin {
+	struct msg msg;
+	const char *path; /* of its folder, as folder_rec has it */
+	uint32_t uidvalidity;
+};
+
 /* Bits of server_facts.quirks: seen at run time. */
 enum learnt {
 	LEARNT_NO_SEARCH = 1,
@@ -142,6 +149,8 @@ enum learnt {
 	LEARNT_NO_LIST_RETURN = 1 << 16, /* LIST ... RETURN was refused, though LIST-EXTENDED is offered */
 	LEARNT_NO_STATUS = 1 << 17,
 	LEARNT_SINGLES = 1 << 18, /* no form of listing takes more than one message */
+	LEARNT_NO_LABELS = 1 << 19, /* labels in a listing were refused, though X-GM-EXT-1 is offered */
+	LEARNT_LISTINGS = LEARNT_LISTING | LEARNT_NO_LABELS
 };
 
 enum { FORMS_MAX = 32 }; /* bits of refused_forms */
@@ -403,6 +412,9 @@ int state_page(struct state *t, int64_t folder, uint32_t after, struct msg_page 
     struct err *err) WARN_UNUSED;
 /* One row; *ret_found false when absent. */
 int state_message(struct state *t, int64_t folder, uint32_t uid, struct arena *a, struct msg *ret,
+    bool *ret_found, struct err *err) WARN_UNUSED;
+/* Any stored copy with this id in another folder of the account. Texts in the arena. */
+int state_twin(struct state *t, int64_t folder, uint64_t gm_msgid, struct arena *a, struct twin *ret,
     bool *ret_found, struct err *err) WARN_UNUSED;
 int state_problems(struct state *t, int64_t folder, struct arena *a, struct problem **ret,
     size_t *ret_len, struct err *err) WARN_UNUSED;

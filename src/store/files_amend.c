@@ -69,7 +69,10 @@ files_amend(struct sink *s, struct folder_at *at, const struct msg *was, const s
 	if (rc == 0 && found) {
 		const struct sidecar_at place = line_place(&line);
 
+		const char *labels = now->labels != NULL ? now->labels : line.msg.flags.labels;
+
 		line.msg.flags = *now;
+		line.msg.flags.labels = labels;
 		rc = files_tell(s, at, &line.msg, &place, err);
 	}
 	arena_done(&a);

@@ -22,7 +22,7 @@ learnt_quirks(const struct server_facts *f)
 	for (size_t i = 0; i < COUNT_OF(table); i++)
 		if (f->quirks & table[i].learnt)
 			quirk_add(&set, table[i].quirk);
-	if (f->quirks >> LEARNT_LISTING_SHIFT != 0)
+	if ((f->quirks & LEARNT_LISTINGS) != 0)
 		quirk_add(&set, QUIRK_LISTING_FORM);
 	/* The state does not tell whether it was BAD or came empty. */
 	if (f->refused_forms != 0)

@@ -266,6 +266,23 @@ sink_adopt_file(struct folder_at *at, uint32_t uidvalidity, const struct msg *wa
 				   was->file_bytes, ret_fd, err);
 }
 
+/* The file of another folder. One with keywords has letters that are that folder's alone: it is not found. */
+static int
+sink_share_file(struct sink *s, struct folder_at *at, const struct folder_rec *from, const struct msg *was,
+    const char *to, int *ret_fd, struct err *err)
+{
+	char name[MAILDIR_NAME_MAX], path[MAILDIR_NAME_MAX + 4];
+	AUTO(file_close) int dir = -1;
+	struct err gone;
+
+	*ret_fd = -1;
+	if (file_open_dir(s->root, *from->path != '\0' ? from->path : ".", &dir, &gone) < 0)
+		return 0;
+	maildir_file(name, was, from->uidvalidity, was->flags.system, 0);
+	(void)snprintf(path, sizeof path, "cur/%s", name);
+	return adopted_link(dir, path, at->open->dirs->tmp, to, was->file_bytes, ret_fd, err);
+}
+
 static int
 maildir_adopt(struct sink *s, struct folder_at *at, const struct folder_rec *old,
     const struct msg *was, const struct msg *now, bool *ret_done, struct err *err)
@@ -277,7 +294,9 @@ maildir_adopt(struct sink *s, struct folder_at *at, const struct folder_rec *old
 	if (maildir_enter(s, at, err) < 0 || maildir_touch(s, at, err) < 0)
 		return -1;
 	maildir_identity(identity, &now->date, at->uidvalidity, now->uid);
-	if (sink_adopt_file(at, old->uidvalidity, was, identity, &fd, err) < 0)
+	if ((strcmp(old->path, at->path) == 0
+		    ? sink_adopt_file(at, old->uidvalidity, was, identity, &fd, err)
+		    : sink_share_file(s, at, old, was, identity, &fd, err)) < 0)
 		return maildir_wrap(at, err);
 	if (fd < 0)
 		return 0;
@@ -404,7 +423,7 @@ maildir_finish_account(struct sink *s, const struct folder *list, size_t len, st
 
 const struct sink_ops sink_maildir = {
 	.name = "maildir",
-	.traits = SINK_AMENDS | SINK_REMOVES,
+	.traits = SINK_AMENDS | SINK_REMOVES | SINK_SHARES,
 	.open = maildir_open,
 	.name_folder = maildir_name_folder,
 	.move_folder = maildir_move,

@@ -235,7 +235,7 @@ item_msg(struct shelf *s, const struct maildir_item *it, struct arena *a, struct
 	const struct sidecar_entry *e = item_entry(s, it);
 	struct sidecar_line line;
 	struct err why = { 0 };
-	const char *told = "";
+	const char *told = "", *labels = NULL;
 
 	*m = (struct msg){ .uid = it->uid };
 	if (e != NULL && sidecar_index_line(s->index, e, a, &line, &why) == 0) {
@@ -243,15 +243,21 @@ item_msg(struct shelf *s, const struct maildir_item *it, struct arena *a, struct
 			.size_known = line.msg.size_known,
 			.size = line.msg.size,
 			.date = line.msg.date,
-			.raw_date = line.msg.raw_date };
+			.raw_date = line.msg.raw_date,
+			.gm_msgid = line.msg.gm_msgid,
+			.gm_thrid = line.msg.gm_thrid };
 		told = line.msg.flags.keywords;
+		labels = line.msg.flags.labels;
 	} else {
 		m->date = item_mtime(s, it);
 		if (e != NULL && !shelf_unread(&s->base, &why))
 			shelf_note(&s->base, EV_FILE_DAMAGED, LEVEL_WARNING, it->uid,
 			    "%s; date and keywords are what the file tells", why.text);
 	}
-	return item_flags(s, maildir_item_name(s, it), told, a, &m->flags);
+	if (!item_flags(s, maildir_item_name(s, it), told, a, &m->flags))
+		return false;
+	m->flags.labels = labels;
+	return true;
 }
 
 static int

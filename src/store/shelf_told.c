@@ -76,7 +76,9 @@ told_msg(struct shelf_base *b, struct sidecar_index *x, const struct sidecar_ent
 		.size = line.msg.size,
 		.date = line.msg.date,
 		.raw_date = line.msg.raw_date,
-		.flags = line.msg.flags };
+		.flags = line.msg.flags,
+		.gm_msgid = line.msg.gm_msgid,
+		.gm_thrid = line.msg.gm_thrid };
 }
 
 bool

@@ -195,6 +195,37 @@ sidecar_flags(struct buf *out, const struct flags *f)
 }
 
 static void
+sidecar_id(struct buf *out, const char *key, uint64_t id)
+{
+	char text[24];
+
+	(void)snprintf(text, sizeof text, "%" PRIu64, id);
+	json_put_str(out, key, id != 0 ? text : NULL);
+}
+
+/* Of Gmail; numbers are texts, since 64 bits are more than some readers of JSON take. */
+static void
+sidecar_gmail(struct buf *out, const struct msg *m, const struct flags *now)
+{
+	const char *labels = now->labels != NULL ? now->labels : m->flags.labels;
+
+	if (m->gm_msgid == 0 && labels == NULL)
+		return;
+	json_open(out, "gmail");
+	sidecar_id(out, "msgid", m->gm_msgid);
+	sidecar_id(out, "thrid", m->gm_thrid);
+	json_open_array(out, "labels");
+	while (labels != NULL && *labels != '\0') {
+		size_t n = strcspn(labels, "\n");
+
+		json_put_text(out, NULL, (struct slice){ labels, n });
+		labels += n + (labels[n] == '\n');
+	}
+	json_close_array(out);
+	json_close(out);
+}
+
+static void
 sidecar_date(struct buf *out, const struct msg *m)
 {
 	char text[DATE_TEXT_MAX];
@@ -259,6 +290,7 @@ sidecar_add(struct sidecar *c, const struct msg *m, uint32_t uidvalidity,
 	json_put_int(b, "uidvalidity", uidvalidity);
 	sidecar_place(b, at);
 	sidecar_flags(b, flags);
+	sidecar_gmail(b, m, flags);
 	sidecar_date(b, m);
 	if (m->size_known)
 		json_put_int(b, "size", (int64_t)m->size);

@@ -7,6 +7,8 @@
  *	{"uid":5,"uidvalidity":V,"file":BASE,"flags":["\\Seen"],"keywords":["$Forwarded"],
  *	 "internaldate":"17-Jul-1996 02:44:25 -0700","size":RFC822.SIZE or null,"wire":N,"stored":N,
  *	 "sha256":HEX,"verdict":"stored"}
+ * Of Gmail a line also has "gmail":{"msgid":"1278455344230334865","thrid":"1266894439832287888",
+ * "labels":["\\Inbox","Work"]}, the labels as the server sent them (modified UTF-7).
  * A file of many messages adds "at" (octet) and "eol"; a form that is not the octets of the wire
  * adds "stored_sha256"; "rebuilt":true marks a message that the source had in pieces only. A line
  * {"uid":5,"uidvalidity":V,"removed":true} takes the message back. "full_source":true says that the

@@ -195,6 +195,35 @@ line_flags(const json_t *o, struct arena *a, struct flags *ret)
 	return flag_set_end(&set, ret);
 }
 
+static uint64_t
+line_id(const json_t *gmail, const char *key)
+{
+	struct slice text = json_text_of(gmail, key);
+	uint64_t id = 0;
+
+	return text.data != NULL && slice_u64(text, UINT64_MAX, &id) ? id : 0;
+}
+
+static bool
+line_labels(const json_t *o, struct arena *a, const char **ret)
+{
+	const json_t *list = json_object_get(json_object_get(o, "gmail"), "labels"), *v;
+	struct flag_set set;
+	size_t i;
+
+	if (!json_is_array(list))
+		return true;
+	flag_set_init(&set, a);
+	json_array_foreach(list, i, v)
+	{
+		struct slice name = { json_string_value(v), json_string_length(v) };
+
+		if (json_is_string(v) && !label_set_add(&set, name))
+			return false;
+	}
+	return label_set_end(&set, ret);
+}
+
 /* raw_date only where date_format would not give the same (msg.h). */
 static bool
 line_date(const json_t *o, struct arena *a, struct msg *m)
@@ -249,11 +278,15 @@ line_place(const json_t *o, struct arena *a, struct sidecar_line *l)
 }
 
 bool
-sidecar_json_flags(struct slice line, struct arena *a, struct flags *ret)
+sidecar_json_flags(struct slice line, struct arena *a, struct flags *io)
 {
 	AUTO(json_free) json_t *o = json_object_of(line);
+	const char *labels = io->labels;
 
-	return o != NULL && line_flags(o, a, ret);
+	if (o == NULL || !line_flags(o, a, io))
+		return false;
+	io->labels = labels;
+	return line_labels(o, a, &io->labels);
 }
 
 bool
@@ -274,9 +307,11 @@ sidecar_json_line(struct slice line, struct arena *a, struct sidecar_line *ret)
 	    !json_count_of(o, "stored", INT64_MAX, &m->file_bytes))
 		return false;
 	m->verdict = line_verdict(o);
+	m->gm_msgid = line_id(json_object_get(o, "gmail"), "msgid");
+	m->gm_thrid = line_id(json_object_get(o, "gmail"), "thrid");
 	l.sha256_known = line_digest(o, "sha256", m->sha256);
 	l.stored_sha256_known = line_digest(o, "stored_sha256", l.stored_sha256);
-	if (!line_flags(o, a, &m->flags) || !line_date(o, a, m) || !line_place(o, a, &l))
+	if (!line_flags(o, a, &m->flags) || !line_labels(o, a, &m->flags.labels) || !line_date(o, a, m) || !line_place(o, a, &l))
 		return false;
 	*ret = l;
 	return true;

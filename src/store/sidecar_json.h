@@ -6,8 +6,8 @@
 #include "store/sidecar_read.h"
 
 bool sidecar_json_folder(struct slice line, struct arena *a, struct sidecar_folder *ret);
-/* Flags and keywords alone, of a line that amends another. */
-bool sidecar_json_flags(struct slice line, struct arena *a, struct flags *ret);
+/* Flags, keywords and labels alone, of a line that amends another; *io has what that one tells. */
+bool sidecar_json_flags(struct slice line, struct arena *a, struct flags *io);
 bool sidecar_json_line(struct slice line, struct arena *a, struct sidecar_line *ret);
 
 #endif

@@ -27,7 +27,8 @@ enum sink_trait {
 	SINK_ONE_WRITER = 2,	/* one thread an account */
 	SINK_INTENT = 4,	/* wants intents journalled before a message is begun */
 	SINK_AMENDS = 8,	/* can change flags of a stored message */
-	SINK_REMOVES = 16
+	SINK_REMOVES = 16,
+	SINK_SHARES = 32	/* adopt takes copies of other folders too */
 };
 
 struct dest_place;
@@ -190,7 +191,8 @@ struct sink_ops {
 	    const struct msg *was, struct err *err);
 	/* The message `was` of `old`, a record of the folder with another UIDVALIDITY and the same path,
 	 * is `now` here: its copy becomes that of `now` too, with the flags of now, and stays that of
-	 * `was` until that is removed, in a later batch. Of `now` only what the copy has (octets, digest)
+	 * `was` until that is removed, in a later batch. With SINK_SHARES `old` may be another folder,
+	 * of which only path and uidvalidity are looked at. Of `now` only what the copy has (octets, digest)
 	 * is from `was`. *ret_done false: it cannot be, the message is to be stored anew. NULL: never. */
 	int (*adopt)(struct sink *s, struct folder_at *at, const struct folder_rec *old,
 	    const struct msg *was, const struct msg *now, bool *ret_done, struct err *err);

@@ -91,8 +91,8 @@ ask(struct source *s, struct err *err)
 	s->changes.asked = true;
 	if (!s->changes.done &&
 	    sess_send(s->s, ASKED_CHANGES, NULL, err,
-		"UID FETCH 1:%u (UID FLAGS) (CHANGEDSINCE %llu%s)", since->uidnext - 1,
-		(unsigned long long)since->modseq, s->resync ? " VANISHED" : "") < 0)
+		"UID FETCH 1:%u (UID FLAGS%s) (CHANGEDSINCE %llu%s)", since->uidnext - 1,
+		source_tells_labels(s) ? " X-GM-LABELS" : "", (unsigned long long)since->modseq, s->resync ? " VANISHED" : "") < 0)
 		return -1;
 	/* What is new rides behind it. */
 	if (source_ask_next_page(s, err) < 0)

@@ -97,7 +97,7 @@ source_imap_open(
 	s->at = *at;
 	s->facts = at->facts;
 	if (s->facts.quirks & LEARNT_SINGLES)
-		s->facts.quirks &= ~(uint32_t)LEARNT_LISTING;
+		s->facts.quirks &= ~(uint32_t)LEARNT_LISTINGS;
 	s->stop = stop;
 	s->narrow = at->narrow ? WINDOW_MSGS : 0;
 	pace_init(&s->pace, at->server->timeout_ms);

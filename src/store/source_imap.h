@@ -196,6 +196,8 @@ int source_take_listing(struct source *s, const struct resp *r, struct err *err)
 int source_page_answered(
     struct source *s, const struct resp *r, const struct asked *a, struct err *err) WARN_UNUSED;
 const char *source_listing_items(const struct source *s);
+/* Are labels and ids of Gmail asked for with the listing (X-GM-EXT-1)? */
+bool source_tells_labels(const struct source *s);
 /* The present form of listing was refused: one step down for the server. False: there is none left.
  */
 bool source_listing_step(struct source *s, const char *command);

@@ -19,19 +19,33 @@ static const char *const listing_forms[] = {
 	"(FLAGS RFC822.SIZE)",
 	"(FLAGS)",
 };
+/* Before all others, where it is offered. */
+enum { FORM_GMAIL = COUNT_OF(listing_forms) };
+static const char gmail_form[] =
+    "(UID FLAGS INTERNALDATE RFC822.SIZE X-GM-MSGID X-GM-THRID X-GM-LABELS)";
+
+bool
+source_tells_labels(const struct source *s)
+{
+	return (s->facts.quirks & LEARNT_LISTINGS) == 0 && caps_has(&s->s->caps, CAP_GMAIL);
+}
 
 static unsigned
 listing_form(const struct source *s)
 {
 	unsigned f = (s->facts.quirks & LEARNT_LISTING) >> LEARNT_LISTING_SHIFT;
 
+	if (source_tells_labels(s))
+		return FORM_GMAIL;
 	return f == 0 && s->s->level >= LEVEL_IMAP4 ? 1 : f;
 }
 
 const char *
 source_listing_items(const struct source *s)
 {
-	return listing_forms[listing_form(s)];
+	unsigned f = listing_form(s);
+
+	return f == FORM_GMAIL ? gmail_form : listing_forms[f];
 }
 
 static int
@@ -112,6 +126,12 @@ page_find(struct msg_page *p, uint32_t uid)
 	return NULL;
 }
 
+static int
+no_room(struct err *err)
+{
+	return err_set(err, ERR_PROTOCOL, "a page of the listing has more text than fits");
+}
+
 int
 source_listing_fill(struct msg *m, const struct fetch_data *f, struct arena *a, struct err *err)
 {
@@ -128,11 +148,19 @@ source_listing_fill(struct msg *m, const struct fetch_data *f, struct arena *a, 
 		char *words = arena_copy(a, slice_str(f->flags.keywords));
 
 		if (words == NULL)
-			return err_set(
-			    err, ERR_PROTOCOL, "a page of the listing has more text than fits");
-		m->flags =
-		    (struct flags){ .system = f->flags.system & FLAGS_STORED, .keywords = words };
+			return no_room(err);
+		m->flags.system = f->flags.system & FLAGS_STORED;
+		m->flags.keywords = words;
 	}
+	if (f->flags.labels != NULL) {
+		m->flags.labels = arena_copy(a, slice_str(f->flags.labels));
+		if (m->flags.labels == NULL)
+			return no_room(err);
+	}
+	if (f->gm_msgid != 0)
+		m->gm_msgid = f->gm_msgid;
+	if (f->gm_thrid != 0)
+		m->gm_thrid = f->gm_thrid;
 	if (f->modseq != 0)
 		m->modseq = f->modseq;
 	return 0;
@@ -271,11 +299,14 @@ source_listing_step(struct source *s, const char *command)
 
 	if (f + 1 == COUNT_OF(listing_forms))
 		return false;
-	s->facts.quirks = (s->facts.quirks & ~(uint32_t)LEARNT_LISTING) |
-			  (f + 1) << LEARNT_LISTING_SHIFT;
+	if (f == FORM_GMAIL)
+		s->facts.quirks |= LEARNT_NO_LABELS;
+	else
+		s->facts.quirks = (s->facts.quirks & ~(uint32_t)LEARNT_LISTING) |
+				  (f + 1) << LEARNT_LISTING_SHIFT;
 	notes_add(&s->notes, &e, true,
 	    "the server refuses this form of listing; %s is asked for instead",
-	    listing_forms[f + 1]);
+	    source_listing_items(s));
 	return true;
 }
 
@@ -296,7 +327,7 @@ listing_refused(struct source *s, size_t i, const struct asked *a)
 	if (s->page_again[i])
 		return;
 	if (!s->singles) {
-		s->facts.quirks &= ~(uint32_t)LEARNT_LISTING;
+		s->facts.quirks &= ~(uint32_t)LEARNT_LISTINGS;
 		notes_add(&s->notes, &e, true,
 		    "the server refuses every form of listing more than one message; they are "
 		    "looked at "

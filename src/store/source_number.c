@@ -109,7 +109,7 @@ number_all(struct source *s, struct numbering *io, struct err *err)
 {
 	for (;;) {
 		const char *items = source_listing_items(s);
-		char command[80];
+		char command[128];
 
 		if (sess_number(s->s, items, NULL, io, err) == 0)
 			return 0;

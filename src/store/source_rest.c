@@ -42,6 +42,8 @@ source_doubts_free(struct source *s)
 void
 source_meta_take(struct source *s, const struct fetch_data *f)
 {
+	struct err ignored;
+
 	if (s->doubt_at >= s->n_doubts || f->uid != s->doubt[s->doubt_at].uid)
 		return;
 	if (!s->meta_known) {
@@ -49,21 +51,8 @@ source_meta_take(struct source *s, const struct fetch_data *f)
 		s->meta = (struct msg){ .uid = f->uid, .flags.keywords = "" };
 		s->meta_known = true;
 	}
-	if (f->has_size) {
-		s->meta.size = f->size;
-		s->meta.size_known = f->size > 0;
-	}
-	if (f->has_date) {
-		s->meta.date = f->date;
-		s->meta.raw_date =
-		    f->raw_date ? arena_copy(&s->meta_arena, slice_str(f->raw_date)) : NULL;
-	}
-	if (f->has_flags) {
-		char *words = arena_copy(&s->meta_arena, slice_str(f->flags.keywords));
-
-		s->meta.flags =
-		    (struct flags){ f->flags.system & FLAGS_STORED, words ? words : "" };
-	}
+	/* What has no room is left as it was. */
+	(void)!source_listing_fill(&s->meta, f, &s->meta_arena, &ignored);
 }
 
 /* ---- one command at a time ---- */
@@ -91,12 +80,12 @@ enum look { LOOK_ERR = -1, LOOK_THERE, LOOK_REFUSED, LOOK_PHANTOM, LOOK_GONE };
 static enum look
 look_at(struct source *s, struct doubt *d, struct err *err)
 {
-	const uint32_t learnt = s->facts.quirks & LEARNT_LISTING;
+	const uint32_t learnt = s->facts.quirks & LEARNT_LISTINGS;
 	unsigned garbage = s->s->garbage;
 
 	s->meta_known = s->look_odd = false;
 	do {
-		char command[64], uid[16];
+		char command[128], uid[16];
 
 		s->look_state = STATE_OK;
 		snprintf(uid, sizeof(uid), "%u", d->uid);
@@ -113,7 +102,7 @@ look_at(struct source *s, struct doubt *d, struct err *err)
 	/* Refused in all forms it is the message, and says nothing of forms. */
 	if (s->look_state == STATE_BAD && !s->meta_known) {
 		s->look_refused = true;
-		s->facts.quirks = (s->facts.quirks & ~(uint32_t)LEARNT_LISTING) | learnt;
+		s->facts.quirks = (s->facts.quirks & ~(uint32_t)LEARNT_LISTINGS) | learnt;
 	}
 	if (s->meta_known)
 		return LOOK_THERE;

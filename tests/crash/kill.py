@@ -10,6 +10,7 @@ import shim
 import trees
 from forms import EML, EXCHANGE, MAILDIR, MBOX, SOURCE
 from imexrun import Job
+from gmail import Gmail, labelled
 from lab import Convert, Lab, change, change_large, committed, large, renumber
 from model import DEFAULT_CAPS, Server
 from plan import HOWS, POINTS, each, few
@@ -233,6 +234,13 @@ def of_large(form):
     return make
 
 
+def of_labels(t):
+    """Messages lie in several folders: their files are linked, not read again."""
+    lab = Lab(t, MAILDIR, Gmail(labelled(20), tls="implicit"))
+    lab.mailbox = lambda: labelled(20)
+    return lab
+
+
 def of_maildir():
     found = []
     for how in HOWS:
@@ -248,6 +256,7 @@ def of_maildir():
     for how in ("kill-before", "kill-half"):
         found.append((f"flags owed to the source, {how}",
                       first_run(Lab.banyan, only(how, "banyan"), shim.EXT4)))
+    found.append(("labels", first_run(of_labels, some("labels", 16), shim.EXT4)))
     found.append(("changes alone", second_run(
         of_large(MAILDIR), some("changes alone", 12), shim.EXT4, change_large)))
     found.append(("killed after a line of the server", after_lines(Lab)))

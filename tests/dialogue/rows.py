@@ -65,12 +65,6 @@ ROWS = {
 }
 
 
-# Without a scene, since imex does not do it.
-WITHOUT = {
-    "3": "messages of All Mail are copied with each folder that has them",
-}
-
-
 # What the scenes of a row do not show, since imex does not do it: that much of the row's advice is open.
 PARTLY = {
     "17": "reserved names are not left out beforehand; what is refused is told and kept",

@@ -36,9 +36,7 @@ def all_scenes():
 def test_every_row_of_the_quirks_has_a_scene(t):
     t.equal(list(rows.ROWS), rows_of_the_page(), "rows.py has the rows of docs/quirks.md 3.3")
     proved = {row for function in all_scenes().values() for row in getattr(function, "rows", [])}
-    t.equal([row for row in rows.ROWS if row not in proved and row not in rows.WITHOUT], [],
-            "rows that no scene proves")
-    t.equal(sorted(proved & set(rows.WITHOUT)), [], "rows that are proved, and said to be not")
+    t.equal([row for row in rows.ROWS if row not in proved], [], "rows that no scene proves")
 
 
 def test_every_quirk_of_the_code_has_its_scene_and_its_rows(t):
@@ -47,8 +45,7 @@ def test_every_quirk_of_the_code_has_its_scene_and_its_rows(t):
     known = all_scenes()
     t.ok(len(entries) > 40, "entries are found", len(entries))
     told = {row for text, _ in entries for row in text.split()}
-    t.equal([row for row in rows.ROWS if row not in told and row not in rows.WITHOUT], [],
-            "rows that no quirk of the code has")
+    t.equal([row for row in rows.ROWS if row not in told], [], "rows that no quirk of the code has")
     t.equal(sorted(set(rows.PARTLY) - set(rows.ROWS)), [], "rows done in part that are none")
     t.equal(sorted({scene for _, scene in entries} - set(known)), [], "scenes of quirks.def that are none")
     t.equal(sorted({row for told, _ in entries for row in told.split()} - set(rows.ROWS)), [], "rows that are none")

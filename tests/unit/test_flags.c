@@ -125,6 +125,34 @@ too_many_flags_end_at_the_limit_of_the_arena(void **state)
 }
 
 static void
+labels_keep_their_blanks_and_are_sorted(void **state)
+{
+	static const char *const names[] = { "two words", "\\Inbox", "a\nb", "", "\\Inbox", "A" };
+	struct world *w = *state;
+	const char *labels;
+
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		assert_true(label_set_add(&w->set, slice_str(names[i])));
+	assert_true(label_set_end(&w->set, &labels));
+	assert_string_equal(labels, "A\n\\Inbox\na b\ntwo words");
+	flag_set_init(&w->set, &w->arena);
+	assert_true(label_set_end(&w->set, &labels));
+	assert_string_equal(labels, "");
+}
+
+static void
+labels_that_are_not_told_are_no_difference(void **state)
+{
+	struct flags some = { .keywords = "a", .labels = "Work" }, none = { .keywords = "a", .labels = "" };
+	struct flags unknown = { .keywords = "a" };
+
+	assert_false(flags_equal(&some, &none));
+	assert_true(flags_equal(&some, &unknown));
+	assert_true(flags_equal(&unknown, &none));
+	(void)state;
+}
+
+static void
 recent_is_no_difference(void **state)
 {
 	(void)state;
@@ -167,6 +195,8 @@ main(void)
 		FLAG_TEST(blanks_inside_a_keyword_do_not_make_it_two),
 		FLAG_TEST(a_thousand_keywords_are_all_kept),
 		FLAG_TEST(too_many_flags_end_at_the_limit_of_the_arena),
+		FLAG_TEST(labels_keep_their_blanks_and_are_sorted),
+		cmocka_unit_test(labels_that_are_not_told_are_no_difference),
 		cmocka_unit_test(recent_is_no_difference),
 		cmocka_unit_test(maildir_letters_are_in_order),
 	};
