@@ -49,7 +49,7 @@ newer_state_is_left_alone(void **state)
 	assert_int_equal(err_exit_code(job->err.kind), 78);
 	assert_non_null(strstr(job->err.text, "version 99"));
 	refuses(job, STATE_READ, ERR_NEWER_STATE);
-	sql(job, "PRAGMA user_version=8");
+	sql(job, "PRAGMA user_version=9");
 	OK(state_open(&job->state, job->dir, STATE_RUN, &job->err));
 }
 
