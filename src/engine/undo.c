@@ -438,6 +438,7 @@ job_undo(const struct job *job, bool remove, const struct undo_out *out, struct 
 	uidset_init(&u.good);
 	uidset_init(&u.gone);
 	uidset_init(&u.deleted);
+	uidset_init(&u.doubted);
 	u.rows = msg_page_new();
 	u.item = mem_resize(NULL, PAGE_MSGS, sizeof(*u.item));
 	u.rewrite = rewrite_new();
@@ -454,6 +455,7 @@ job_undo(const struct job *job, bool remove, const struct undo_out *out, struct 
 	uidset_done(&u.good);
 	uidset_done(&u.gone);
 	uidset_done(&u.deleted);
+	uidset_done(&u.doubted);
 	buf_done(&u.start);
 	buf_done(&u.shown);
 	arena_done(&u.page);

@@ -32,7 +32,7 @@ struct undo {
 	size_t n;
 	struct uidset asked; /* dest_uid of the items */
 	struct uidset good, gone,
-	    deleted; /* of the folder: to be removed; not there; \Deleted already */
+	    deleted, doubted; /* of the folder: to be removed; not there; \Deleted already; with an intent */
 	struct rewrite *rewrite;
 	struct digest *digest;
 	struct buf start; /* of the message that is read */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "engine/undo.h"
 
 enum { FORGET_MAX = 1024 }; /* rows in one commit */
@@ -57,30 +58,38 @@ leave_unmarked(struct undo *u, const char *doing, struct err *err)
 	return 1;
 }
 
-/* Messages marked as deleted that are not to be removed. */
+/* Messages marked as deleted that are not to be removed; *ret_told false: what SEARCH answers lacks those that
+ * were just marked, so it says nothing of others either. */
 static int
-others_marked(struct undo *u, uint64_t *ret, struct err *err)
+others_marked(struct undo *u, uint64_t *ret, bool *ret_told, struct err *err)
 {
+	struct uidset unseen;
 	struct uidset others;
 	struct resp r;
 	uint32_t tag;
 
 	*ret = 0;
+	*ret_told = false;
 	if (sess_send(u->s, 0, &tag, err, "UID SEARCH DELETED") < 0)
 		return -1;
 	uidset_init(&others);
+	uidset_init(&unseen);
 	do {
 		if (sess_next(u->s, &r, NULL, err) < 0 || sess_drop(u->s, &r, err) < 0) {
 			uidset_done(&others);
+			uidset_done(&unseen);
 			return -1;
 		}
 		if (r.kind == RESP_SEARCH && r.has_uidset) {
 			uidset_sort(&u->s->reader.set);
 			uidset_minus(&u->s->reader.set, &u->good, &others);
+			uidset_minus(&u->good, &u->s->reader.set, &unseen);
+			*ret_told = unseen.len == 0;
 		}
 	} while (r.kind != RESP_TAGGED || r.tag != tag);
 	*ret = uidset_count(&others);
 	uidset_done(&others);
+	uidset_done(&unseen);
 	return r.state == STATE_OK ? 0 : sess_refused(u->s, &r, "UID SEARCH DELETED", err);
 }
 
@@ -89,9 +98,16 @@ static int
 expunge_all(struct undo *u, struct err *err)
 {
 	uint64_t others;
+	bool told;
 
-	if (others_marked(u, &others, err) < 0)
+	if (others_marked(u, &others, &told, err) < 0)
 		return -1;
+	if (!told) {
+		undo_leave(u,
+		    "the server has no UIDPLUS, and does not tell what is marked as deleted: EXPUNGE could remove other "
+		    "messages too");
+		return unmark(u, err) < 0 ? -1 : 1;
+	}
 	if (others > 0) {
 		undo_leave(u,
 		    "the server has no UIDPLUS, and %" PRIu64
@@ -193,9 +209,38 @@ forget_row(struct undo *u, struct batch *b, const struct msg *m, const char *nam
 		batch_warning_gone(b, u->warning[i].event, name, m->uid);
 }
 
-/* Rows of what was removed, and of what was gone. */
+/* It is in doubt from before its removal until its row is forgotten: a run that comes between looks for it. */
+static void
+doubt_row(struct undo *u, struct batch *b, const struct msg *m, const char *name)
+{
+	const struct intent i = { .uid = m->uid,
+		.size_known = m->size_known,
+		.size = m->size,
+		.date_known = m->date.known,
+		.date = m->date.epoch,
+		.dest_uidvalidity = dest_uidvalidity(u->rec),
+		.dest_uidnext = m->dest_uid,
+		.at_ms = clock_wall_ms() };
+
+	(void)name;
+	if (uidset_has(&u->good, m->dest_uid))
+		batch_intent(b, u->rec->id, &i);
+}
+
+/* Rows of what was removed, and of what was gone; what stays is in doubt no more. */
+static void
+settle_row(struct undo *u, struct batch *b, const struct msg *m, const char *name)
+{
+	if (uidset_has(&u->doubted, m->dest_uid))
+		batch_intent_done(b, u->rec->id, m->uid);
+	if (uidset_has(&u->good, m->dest_uid) || uidset_has(&u->gone, m->dest_uid))
+		forget_row(u, b, m, name);
+}
+
+/* Each row of a copy that imex made; durable on return. */
 static int
-forget(struct undo *u, const char *name, struct err *err)
+each_row(struct undo *u, void (*tell)(struct undo *, struct batch *, const struct msg *, const char *),
+    const char *name, struct err *err)
 {
 	struct batch *b = batch_new();
 	uint32_t after = 0;
@@ -210,13 +255,9 @@ forget(struct undo *u, const char *name, struct err *err)
 			return state_barrier(u->job->state, err);
 		}
 		after = u->rows->msg[u->rows->len - 1].uid;
-		for (size_t i = 0; i < u->rows->len; i++) {
-			const struct msg *m = &u->rows->msg[i];
-
-			if (m->dest_own && (uidset_has(&u->good, m->dest_uid) ||
-					       uidset_has(&u->gone, m->dest_uid)))
-				forget_row(u, b, m, name);
-		}
+		for (size_t i = 0; i < u->rows->len; i++)
+			if (u->rows->msg[i].dest_own)
+				tell(u, b, &u->rows->msg[i], name);
 		if (batch_len(b) < FORGET_MAX)
 			continue;
 		if (forget_put(u, &b, &told, err) < 0)
@@ -237,9 +278,13 @@ undo_take_away(struct undo *u, const char *name, struct err *err)
 	uidset_sort(&u->deleted);
 	if (u->read_only)
 		uidset_clear(&u->good);
-	if (u->good.len > 0 && (remove_good(u, &told, err) < 0 || read_back(u, told, err) < 0))
+	uidset_clear(&u->doubted);
+	if (!uidset_copy(&u->good, &u->doubted))
+		return err_set(err, ERR_FOLDER, "the folder has more messages than fit into memory");
+	if (u->good.len > 0 &&
+	    (each_row(u, doubt_row, name, err) < 0 || remove_good(u, &told, err) < 0 || read_back(u, told, err) < 0))
 		return -1;
-	if (u->good.len + u->gone.len > 0 && forget(u, name, err) < 0)
+	if (u->doubted.len + u->gone.len > 0 && each_row(u, settle_row, name, err) < 0)
 		return -1;
 	u->counts.removed += uidset_count(&u->good);
 	return 0;

@@ -1,6 +1,7 @@
 """The commands around a migration: status, report, verify, undo; and what they refuse."""
 
 import json
+import signal
 
 from scene import *
 from confinement import kernel_can_confine, keeps_to_itself
@@ -225,3 +226,41 @@ def scene_each_command_is_confined(t):
     keeps_to_itself(t, m.dest, "verify", m.job, *program)
     keeps_to_itself(t, m.dest, "undo", m.job, "--yes", *program)
     t.ok(not any(f.messages for f in m.dest.store), "all of it was taken away again")
+
+
+def scene_undo_is_killed(t):
+    """Between the removal and what the state knows of it: the next run sees that the copies are gone."""
+    m = Move(t, source=sample(("INBOX",), count=5))
+    m.warned(m.migrate())
+    m.dest.forgiven = ["not its own"]
+    gate, gone = Gate(), []
+
+    @m.dest.on(r"UID (EXPUNGE|FETCH)")
+    def _(call):
+        if "EXPUNGE" in call.text:
+            gone.append(1)
+        return [gate, *call.normal()] if gone and "EXPUNGE" not in call.text else call.normal()
+    run = imexrun.start(t, "undo", m.job, m.dest.url(), "--yes", "--dest-insecure-plaintext", env=ENV)
+    gate.must_be_reached(t, "the removal is looked at")
+    run.signal(signal.SIGKILL)
+    run.wait()
+    gate.open()
+    m.dest.clear()
+    t.equal(len(m.dest.store["INBOX"]), 0, "messages that are left")
+    m.warned(m.migrate())
+    m.arrived()
+    m.again()
+
+
+def scene_undo_where_search_tells_nothing(t):
+    """Without UIDPLUS EXPUNGE takes what others have marked, too: if nobody tells what that is, nothing goes."""
+    m = Move(t, source=sample(("INBOX",), count=4), caps=without("UIDPLUS"))
+    m.warned(m.migrate())
+    m.dest.forgiven = ["not its own"]
+    m.dest.store["INBOX"].add(b"Subject: stranger\r\n\r\nx\r\n", ("\\Deleted",))
+    m.dest.on(r"UID SEARCH DELETED", "$TAG OK SEARCH completed\r\n")
+    run = imex(m, "undo", m.job, m.dest.url(), "--yes", code=2)
+    t.says(run, "does not tell what is marked as deleted")
+    t.equal(len(m.dest.store["INBOX"]), 5, "messages that are left")
+    t.never_sent(m.dest.transcript, "EXPUNGE")
+    t.equal([x.uid for x in m.dest.store["INBOX"] if "\\Deleted" in x.flags], [5], "what is marked")
