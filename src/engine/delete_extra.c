@@ -98,30 +98,38 @@ take_cleared(struct clearing *x, struct planned *p, const struct folder_rec *rec
 
 static void
 judge_sets(struct clearing *x, struct planned *p, const struct folder_rec *rec,
-    uint32_t uidvalidity, const struct uidset *all, const struct uidset *named)
+    uint32_t uidvalidity, const struct uidset *all, const struct uidset *named, const struct uidset *shared)
 {
-	struct uidset extra, missing;
+	struct uidset extra, missing, kept;
 	uint64_t n, there = uidset_count(all);
 
+	uidset_init(&kept);
 	uidset_init(&extra);
 	uidset_init(&missing);
-	uidset_minus(all, named, &extra);
 	uidset_minus(named, all, &missing);
+	if (!uidset_copy(named, &kept) || !uidset_join(shared, &kept)) {
+		removal_left(&x->r, "it has too many messages to look through");
+		goto out;
+	}
+	uidset_sort(&kept);
+	uidset_minus(all, &kept, &extra);
 	n = uidset_count(&extra);
 	if (missing.len > 0 && x->missing_in == NULL)
 		x->missing_in = p->display;
 	x->missing += uidset_count(&missing);
 	if (!removal_too_many(&x->r, n, there) && n > 0)
 		take_cleared(x, p, rec, uidvalidity, &extra);
+out:
 	uidset_done(&extra);
 	uidset_done(&missing);
+	uidset_done(&kept);
 }
 
 static int
 judge_open(struct clearing *x, struct planned *p, const struct folder_rec *rec, struct err *err)
 {
 	struct lane *l = x->r.l;
-	struct uidset all, named;
+	struct uidset all, named, shared;
 	struct dest_head head;
 	uint64_t unknown;
 	bool same;
@@ -131,13 +139,17 @@ judge_open(struct clearing *x, struct planned *p, const struct folder_rec *rec, 
 		return rc;
 	uidset_init(&all);
 	uidset_init(&named);
+	uidset_init(&shared);
 	rc = l->sink_ops->uids(l->sink, l->at, &all, err);
 	if (rc == 0)
 		rc = named_copies(x, rec, &named, &unknown, err);
+	if (rc == 0)
+		rc = removal_shared(&x->r, rec, &shared, err);
 	if (rc == 0 && unknown > 0)
 		removal_left(&x->r, "of some copies the UID there is not known");
 	else if (rc == 0)
-		judge_sets(x, p, rec, head.uidvalidity, &all, &named);
+		judge_sets(x, p, rec, head.uidvalidity, &all, &named, &shared);
+	uidset_done(&shared);
 	uidset_done(&all);
 	uidset_done(&named);
 	return rc;

@@ -346,6 +346,9 @@ claim(struct run *r, struct err *err)
 	buf_init(&dir, 4096);
 	account_dir(slice_str(r->login), r->host, r->port, &dir);
 	rec.dir = dir.data;
+	if (r->job->dest != NULL)
+		rec.dest = arena_printf(&r->arena, "%s@%s:%s", r->job->dest->server.login,
+		    r->job->dest->server.host, r->job->dest->server.port);
 	rec.name = *r->host != '\0' ? arena_printf(&r->arena, "%s@%s", r->login, r->host) : r->login;
 
 	int rc = rec.name == NULL ? err_set(err, ERR_USAGE, "the account name is too long")

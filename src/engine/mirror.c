@@ -88,6 +88,8 @@ take_rows(struct mirror *m, const struct folder_rec *rec, struct err *err)
 		after = page->msg[page->len - 1].uid;
 	}
 	msg_page_free(page);
+	if (rc == 0)
+		rc = removal_shared(&m->r, rec, &m->named, err);
 	uidset_sort(&m->named);
 	return rc;
 }

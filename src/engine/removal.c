@@ -63,6 +63,25 @@ removal_too_many(struct removal *x, uint64_t n, uint64_t there)
 }
 
 int
+removal_shared(struct removal *x, const struct folder_rec *rec, struct uidset *io, struct err *err)
+{
+	struct arena a;
+	uint32_t *uid;
+	size_t n = 0;
+	int rc;
+
+	if (!lane_intends(x->l))
+		return 0;
+	arena_init(&a, 512 * 1024 * 1024);
+	rc = state_shared_copies(x->l->job->state, rec->id, &a, &uid, &n, err);
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		if (!uidset_add(io, uid[i], uid[i]))
+			rc = err_set(err, ERR_FOLDER, "too many UIDs to look through");
+	arena_done(&a);
+	return rc;
+}
+
+int
 removal_doubts(struct removal *x, const struct folder_rec *rec, bool *ret, struct err *err)
 {
 	struct arena a;

@@ -38,6 +38,9 @@ const struct folder_rec *removal_rec(const struct removal *x, struct slice name)
 void removal_left(struct removal *x, const char *why);
 /* More than EXTRA_CEILING_PERCENT of what is there, so none may go: that is told. */
 bool removal_too_many(struct removal *x, uint64_t n, uint64_t there);
+/* UIDs of the folder on the destination that are copies of messages of other folders or accounts of the job too: into
+ * the set, which is unsorted then. */
+int removal_shared(struct removal *x, const struct folder_rec *rec, struct uidset *io, struct err *err) WARN_UNUSED;
 /* Are messages of the folder in doubt? */
 int removal_doubts(struct removal *x, const struct folder_rec *rec, bool *ret, struct err *err) WARN_UNUSED;
 

@@ -87,6 +87,8 @@ struct state_backend_ops {
 	    struct msg *ret, bool *ret_found, struct err *err);
 	int (*twin)(struct backend *b, int64_t folder, uint64_t gm_msgid, struct arena *a,
 	    struct twin *ret, bool *ret_found, struct err *err);
+	int (*shared_copies)(struct backend *b, int64_t folder, struct arena *a, uint32_t **ret,
+	    size_t *ret_len, struct err *err);
 	int (*superseded)(struct backend *b, int64_t old_folder, int64_t new_folder,
 	    struct msg_page *ret, struct err *err);
 	int (*problems)(struct backend *b, int64_t folder, struct arena *a, struct problem **ret,

@@ -31,6 +31,7 @@ enum request_kind {
 	REQUEST_PAGE,
 	REQUEST_MESSAGE,
 	REQUEST_TWIN,
+	REQUEST_SHARED_COPIES,
 	REQUEST_SUPERSEDED,
 	REQUEST_PROBLEMS,
 	REQUEST_WARNINGS,
@@ -112,7 +113,7 @@ struct request {
 		} twin;
 		struct problem **problems;
 		struct warning **warnings;
-		uint32_t **debts;
+		uint32_t **debts, **copies;
 		struct intent **intents;
 		struct numbering *numbering;
 		struct {

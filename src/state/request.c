@@ -61,6 +61,8 @@ request_serve(
 		    b, r->id, r->message.uid, r->arena, r->message.ret, r->message.ret_found, err);
 	case REQUEST_TWIN:
 		return ops->twin(b, r->id, r->twin.id, r->arena, r->twin.ret, r->twin.ret_found, err);
+	case REQUEST_SHARED_COPIES:
+		return ops->shared_copies(b, r->id, r->arena, r->copies, r->ret_len, err);
 	case REQUEST_SUPERSEDED:
 		return ops->superseded(b, r->id, r->id2, r->page.ret, err);
 	case REQUEST_PROBLEMS:
@@ -188,6 +190,7 @@ request_account(const struct request *r, const struct state_backend_ops *ops, st
 	case REQUEST_PAGE:
 	case REQUEST_MESSAGE:
 	case REQUEST_TWIN:
+	case REQUEST_SHARED_COPIES:
 	case REQUEST_SUPERSEDED:
 	case REQUEST_PROBLEMS:
 	case REQUEST_DEBTS:

@@ -100,11 +100,12 @@ static const char *const schema_steps[] = {
 	"ALTER TABLE folder ADD COLUMN mailbox_id TEXT;",
 	/* 8: messages that are known by their header when their UIDs have changed */
 	"ALTER TABLE message ADD COLUMN head BLOB;",
-	/* 9: labels and ids of Gmail; the copies that an account has of a message */
+	/* 9: labels and ids of Gmail; the copies that an account has of a message; where accounts go */
 	"ALTER TABLE message ADD COLUMN gm_msgid INTEGER;"
 	"ALTER TABLE message ADD COLUMN gm_thrid INTEGER;"
 	"ALTER TABLE message ADD COLUMN labels TEXT;"
-	"CREATE INDEX message_gm_msgid ON message(gm_msgid) WHERE gm_msgid IS NOT NULL;",
+	"CREATE INDEX message_gm_msgid ON message(gm_msgid) WHERE gm_msgid IS NOT NULL;"
+	"ALTER TABLE account ADD COLUMN dest TEXT;",
 };
 
 const int schema_version = (int)COUNT_OF(schema_steps);

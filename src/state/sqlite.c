@@ -544,6 +544,7 @@ const struct state_backend_ops state_sqlite = {
 	.page = sqlite_page,
 	.message = sqlite_message,
 	.twin = sqlite_twin,
+	.shared_copies = sqlite_shared_copies,
 	.superseded = sqlite_superseded,
 	.problems = sqlite_problems,
 	.warnings = sqlite_warnings,

@@ -113,6 +113,7 @@ account_take(struct backend *b, int64_t id, const struct account_rec *want, stru
 	account_bind(&q, id, want, ACCOUNT_RUNNING);
 	query_int(&q, clock_wall_ms());
 	query_int(&q, b->process);
+	query_text(&q, want->dest);
 	return query_run(&q, err);
 }
 

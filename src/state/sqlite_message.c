@@ -211,11 +211,12 @@ sqlite_warnings(struct backend *b, int64_t account, struct arena *a, struct warn
 	return rc < 0 ? -1 : rows_end(&rows, a, full, ret, ret_len, err);
 }
 
-int
-sqlite_debts(struct backend *b, int64_t folder, struct arena *a, uint32_t **ret, size_t *ret_len,
+/* UIDs that a statement gives for a folder. */
+static int
+uids_of(struct backend *b, enum stmt_no no, int64_t folder, struct arena *a, uint32_t **ret, size_t *ret_len,
     struct err *err)
 {
-	AUTO(query_done) struct query q = query_start(b, STMT_DEBTS);
+	AUTO(query_done) struct query q = query_start(b, no);
 	AUTO(rows_done) struct rows rows = { .each = sizeof **ret };
 	int rc;
 
@@ -223,6 +224,20 @@ sqlite_debts(struct backend *b, int64_t folder, struct arena *a, uint32_t **ret,
 	while ((rc = query_row(&q, err)) > 0)
 		*(uint32_t *)rows_add(&rows) = (uint32_t)col_int(&q, 0);
 	return rc < 0 ? -1 : rows_end(&rows, a, false, ret, ret_len, err);
+}
+
+int
+sqlite_debts(struct backend *b, int64_t folder, struct arena *a, uint32_t **ret, size_t *ret_len,
+    struct err *err)
+{
+	return uids_of(b, STMT_DEBTS, folder, a, ret, ret_len, err);
+}
+
+int
+sqlite_shared_copies(struct backend *b, int64_t folder, struct arena *a, uint32_t **ret, size_t *ret_len,
+    struct err *err)
+{
+	return uids_of(b, STMT_SHARED_COPIES, folder, a, ret, ret_len, err);
 }
 
 /* A number of no row, or not of 32 bits, is damage; so is a digest of another length. */

@@ -383,6 +383,17 @@ state_message(struct state *t, int64_t folder, uint32_t uid, struct arena *a, st
 }
 
 int
+state_shared_copies(struct state *t, int64_t folder, struct arena *a, uint32_t **ret, size_t *ret_len,
+    struct err *err)
+{
+	struct request r = {
+		.kind = REQUEST_SHARED_COPIES, .id = folder, .arena = a, .copies = ret, .ret_len = ret_len
+	};
+
+	return state_ask(t, &r, err);
+}
+
+int
 state_twin(struct state *t, int64_t folder, uint64_t gm_msgid, struct arena *a, struct twin *ret,
     bool *ret_found, struct err *err)
 {

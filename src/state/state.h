@@ -275,6 +275,7 @@ struct account_rec {
 	const char *name; /* user@host[:port] as typed, for people */
 	const char *dir; /* ACCOUNT */
 	const char *login, *host, *port;
+	const char *dest; /* in: the account that it goes to, on a server, NULL: as it was */
 	enum account_status status;
 	const char *error; /* of the last run; "" */
 	int error_exit; /* its exit code; 0 */
@@ -413,6 +414,10 @@ int state_page(struct state *t, int64_t folder, uint32_t after, struct msg_page 
 /* One row; *ret_found false when absent. */
 int state_message(struct state *t, int64_t folder, uint32_t uid, struct arena *a, struct msg *ret,
     bool *ret_found, struct err *err) WARN_UNUSED;
+/* UIDs of copies on the destination that rows of other folders name and that lie in the same folder there: of other
+ * accounts of the job that go to the same one, or what a mapping brings together. In no order. */
+int state_shared_copies(struct state *t, int64_t folder, struct arena *a, uint32_t **ret, size_t *ret_len,
+    struct err *err) WARN_UNUSED;
 /* Any stored copy with this id in another folder of the account. Texts in the arena. */
 int state_twin(struct state *t, int64_t folder, uint64_t gm_msgid, struct arena *a, struct twin *ret,
     bool *ret_found, struct err *err) WARN_UNUSED;

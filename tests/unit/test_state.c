@@ -913,6 +913,7 @@ reader_learns_the_birth_from_an_older_state(void **state)
 	static const char back[] =
 	    "DROP INDEX message_gm_msgid; ALTER TABLE message DROP COLUMN gm_msgid;"
 	    "ALTER TABLE message DROP COLUMN gm_thrid; ALTER TABLE message DROP COLUMN labels;"
+	    "ALTER TABLE account DROP COLUMN dest;"
 	    "DROP TABLE process; DROP TABLE place; DROP TABLE bearing;"
 	    "ALTER TABLE account DROP COLUMN owner; ALTER TABLE account DROP COLUMN round;"
 	    "DROP TABLE intent; DROP TABLE numbered; ALTER TABLE message DROP COLUMN dest_uid;"
