@@ -10,6 +10,7 @@
 #include "engine/answer.h"
 #include "engine/copy.h"
 #include "engine/forecast.h"
+#include "imap/limits.h"
 #include "mail/header.h"
 
 int
@@ -85,7 +86,10 @@ ask_for(struct lane *l, struct live *v, struct err *err)
 			.size_known = m->size_known,
 			.size = m->size,
 			.isolated = uidset_has(&l->isolated, m->uid) };
-		octets += m->size_known ? m->size : 0;
+		/* No message of so many octets can come: a size that is none asks for no room. */
+		if (!m->size_known || m->size > (uint64_t)LITERAL_MIB_MAX * LIMIT_MIB)
+			continue;
+		octets += m->size;
 		if (l->job->progress != NULL)
 			atomic_fetch_add(&l->job->progress->bytes_total, m->size);
 	}
@@ -154,7 +158,8 @@ live_find(struct lane *l, uint32_t uid, struct live **ret_live, size_t *ret_at)
 struct known {
 	struct msg msg;
 	enum verdict old; /* of its row; VERDICTS: none */
-	const struct live *page; /* NULL: put aside, it has left its page */
+	const struct live *page; /* NULL: put aside, it has left its page, or was in none */
+	bool stored; /* its row says that nothing is to be done */
 };
 
 static int
@@ -179,6 +184,7 @@ offered_message(struct lane *l, const struct offer *o, struct known *ret, struct
 		return -1;
 	if (there)
 		ret->old = row.expunged ? VERDICTS : row.verdict;
+	ret->stored = there && !row.expunged && row.verdict == VERDICT_STORED && lane_row_holds(l, &row);
 	return 0;
 }
 
@@ -221,7 +227,8 @@ stream_body(struct lane *l, struct known *k, struct buf *head, struct err *err)
 	struct progress *p = l->job->progress;
 	const struct part *brought = l->brought.part;
 
-	if (lane_intends(l) && lane_wait_intents(l, k->page, err) < 0)
+	if (lane_intends(l) &&
+	    ((k->page == NULL && lane_intend_one(l, m, err) < 0) || lane_wait_intents(l, k->page, err) < 0))
 		return -1;
 	if (day_left(l, err) < 0 || l->sink_ops->begin(l->sink, l->at, m, err) < 0)
 		return -1;
@@ -263,7 +270,7 @@ stream_body(struct lane *l, struct known *k, struct buf *head, struct err *err)
 	return l->sink_ops->end(l->sink, m, err);
 }
 
-/* Less than the file of an earlier run: it is read, since it is on its way, and dropped. */
+/* Nothing is to be stored: it is read, since it is on its way, and dropped. */
 static int
 drop_body(struct lane *l, struct err *err)
 {
@@ -300,6 +307,22 @@ tell_origin(struct lane *l, const struct offer *o, const struct msg *m)
 	l->rebuilt_told |= o->rebuilt;
 }
 
+/* A message that no listing tells of, the server refuses it, is there all the same: its row stays. What was in
+ * doubt waits for its turn. */
+static bool
+is_for_nothing(struct lane *l, const struct known *k)
+{
+	if (k->page != NULL)
+		return false;
+	uidset_remove(&l->missing, k->msg.uid);
+	if (!lane_is_careful(l, k->msg.uid))
+		return k->stored;
+	if (lane_careful_meta(l, k->msg.uid) != NULL)
+		return false;
+	lane_keep_meta(l, &k->msg);
+	return true;
+}
+
 int
 lane_take_body(struct lane *l, const struct offer *o, struct err *err)
 {
@@ -317,7 +340,7 @@ lane_take_body(struct lane *l, const struct offer *o, struct err *err)
 	m->reason = o->good == VERDICT_STORED ? NULL : o->reason;
 	m->rebuilt = o->rebuilt;
 	m->wire_bytes = o->octets;
-	bool less = is_less(o->good, k.old);
+	bool less = is_less(o->good, k.old) || is_for_nothing(l, &k);
 
 	rc = less ? drop_body(l, err)
 		  : stream_body(l, &k, o->good == VERDICT_STORED ? NULL : &head, err);
@@ -377,6 +400,8 @@ take_verdict(struct lane *l, const struct offer *o, struct err *err)
 		else
 			lane_lost(l, m, k.old, o->reply, o->header);
 	}
+	if (m->verdict != VERDICT_GONE)
+		uidset_remove(&l->missing, m->uid);
 	lane_settled(l, m->uid);
 	if (l->job->progress != NULL)
 		atomic_fetch_add(&l->job->progress->messages_done, 1);
@@ -538,6 +563,9 @@ open_folder(struct lane *l, struct err *err)
 		return -1;
 	if (count_validity(l, l->plan, l->head.uidvalidity, err) < 0)
 		return -1;
+	/* The record that this run has made is one of before, too. */
+	if (l->plan->validities > 1 && lane_know_again(l, err) < 0)
+		return -1;
 	if (l->plan->rec != NULL && l->plan->rec->uidvalidity == l->head.uidvalidity)
 		l->rec = *l->plan->rec;
 	else if (lane_rec_start(l, l->plan, l->head.uidvalidity, err) < 0)
@@ -595,8 +623,10 @@ copy_folder(struct lane *l, struct err *err)
 		uidset_sort(&l->missing);
 		if (l->source_ops->settle(l->source, &more, err) < 0)
 			return -1;
-		if (!more)
-			return lane_close_folder(l, err);
+		if (more)
+			continue;
+		lane_forget_unlisted(l);
+		return lane_close_folder(l, err);
 	}
 }
 

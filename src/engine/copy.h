@@ -77,6 +77,7 @@ struct lane {
 	struct lease lease;
 	const struct folder_rec *known; /* of the account, from the state, when the run began */
 	size_t n_known;
+	struct arena known_again; /* records that were read once more */
 	struct batch *batch;
 	int64_t batch_began_ms;
 	struct digest *digest;
@@ -234,6 +235,9 @@ bool lane_all_good(const struct folder_rec *r); /* no verdict of it is bad */
  * NULL: none. */
 const struct folder_rec *
 lane_known(const struct lane *l, struct slice name, const uint32_t *uidvalidity);
+/* Read them once more, for this lane: one that this run has made is of before now, since the UIDVALIDITY of its
+ * folder has changed. What was given of them before is void. */
+int lane_know_again(struct lane *l, struct err *err) WARN_UNUSED;
 /* What is tried again changes a folder that the record calls proved: until it is closed it is not, so that a run
  * that ends before does not leave it without its last steps. With the next batch. */
 void lane_rec_begin_again(struct lane *l);
@@ -256,6 +260,8 @@ bool lane_sink_broken(const struct lane *l); /* its session is gone */
 /* Intents for the wanted messages of a page. They are durable when lane_wait_intents returns, and those of
  * the page ahead need not be; NULL: a message that is in no page, all intents of the folder. */
 int lane_intend(struct lane *l, struct live *v, struct err *err) WARN_UNUSED;
+/* The same for one that no listing has given, if it has none. */
+int lane_intend_one(struct lane *l, const struct msg *m, struct err *err) WARN_UNUSED;
 int lane_wait_intents(struct lane *l, const struct live *v, struct err *err) WARN_UNUSED;
 /* A folder of a server has been opened: what an earlier run left in doubt, and what of its rows is
  * void. */
@@ -268,6 +274,8 @@ int lane_outcomes(struct lane *l, bool wait, struct err *err) WARN_UNUSED;
 void lane_settled(struct lane *l, uint32_t uid); /* it has a verdict: no intent any more */
 /* Offer the careful ones again, until each has an outcome. */
 int lane_place_rest(struct lane *l, struct err *err) WARN_UNUSED;
+/* Careful ones that the listing, which has ended, did not show: there is nothing to place. */
+void lane_forget_unlisted(struct lane *l);
 /* The folder is left before its end: take what answers there are, drop intents of messages that were
  * never sent. */
 void lane_put_down(struct lane *l);

@@ -18,6 +18,7 @@ lane_init(struct lane *l, const struct job *job, struct shared *shared, const ch
 		.n_known = place != NULL ? place->n_known : 0,
 		.account = account,
 		.batch_began_ms = clock_mono_ms() };
+	arena_init(&l->known_again, 512 * 1024 * 1024);
 	arena_init(&l->care_arena, 256 * 1024 * 1024);
 	l->batch = batch_new();
 	l->digest = digest_new();
@@ -52,6 +53,7 @@ lane_done(struct lane *l)
 	uidset_done(&l->isolated);
 	uidset_done(&l->intended);
 	uidset_done(&l->careful);
+	arena_done(&l->known_again);
 	arena_done(&l->care_arena);
 	free(l->care);
 }

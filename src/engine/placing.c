@@ -59,6 +59,22 @@ lane_intend(struct lane *l, struct live *v, struct err *err)
 }
 
 int
+lane_intend_one(struct lane *l, const struct msg *m, struct err *err)
+{
+	struct dest_head head;
+
+	if (uidset_has(&l->intended, m->uid) || uidset_has(&l->careful, m->uid))
+		return 0;
+	l->sink_ops->head(l->at, &head);
+	intend(l, m, &head, clock_wall_ms());
+	uidset_sort(&l->intended);
+	if (lane_flush(l, false, err) < 0)
+		return -1;
+	l->intents = state_ticket(l->job->state);
+	return 0;
+}
+
+int
 lane_wait_intents(struct lane *l, const struct live *v, struct err *err)
 {
 	if (state_wait(l->job->state, v != NULL ? v->intents : l->intents, err) < 0)
@@ -350,9 +366,8 @@ care_left(const struct lane *l)
 	return false;
 }
 
-/* Careful ones that the listing no longer shows: there is nothing to place. */
-static void
-drop_unlisted(struct lane *l)
+void
+lane_forget_unlisted(struct lane *l)
 {
 	for (uint32_t uid = 0; (uid = uidset_after(&l->careful, uid)) != 0;)
 		batch_intent_done(l->batch, l->rec.id, uid);
@@ -426,7 +441,6 @@ lane_place_rest(struct lane *l, struct err *err)
 	if (care_left(l) &&
 	    (intend_again(l, err) < 0 || offer_again(l, CARE_SEND, err) < 0))
 		return -1;
-	drop_unlisted(l);
 	l->n_care = 0;
 	arena_reset(&l->care_arena);
 	if (l->sink_ops->care(l->sink, l->at, CARE_NONE, err) < 0)

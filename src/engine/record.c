@@ -24,6 +24,23 @@ lane_known(const struct lane *l, struct slice name, const uint32_t *uidvalidity)
 	return found;
 }
 
+int
+lane_know_again(struct lane *l, struct err *err)
+{
+	struct folder_rec *rec = NULL;
+	size_t n = 0;
+
+	arena_reset(&l->known_again);
+	l->known = NULL;
+	l->n_known = 0;
+	if (lane_flush(l, true, err) < 0 ||
+	    state_folders(l->job->state, l->lease.account, &l->known_again, &rec, &n, err) < 0)
+		return -1;
+	l->known = rec;
+	l->n_known = n;
+	return 0;
+}
+
 void
 lane_survey(struct lane *l, const struct plan *plan)
 {

@@ -136,6 +136,7 @@ source_imap_relist(struct source *s, struct err *err)
 	s->asks = s->ended = 0;
 	s->rest_asked = s->noop_sent = s->noop_done = s->bodies_asked = false;
 	uidset_clear(&s->fetched);
+	uidset_clear(&s->late);
 	return 0;
 }
 

@@ -72,6 +72,7 @@ struct doubt {
 	const char *reason; /* static words */
 	char *reply; /* malloc'ed, or NULL */
 	bool looked; /* the second listing was tried */
+	enum verdict lost; /* and has told so: gone or phantom; VERDICT_NONE: neither */
 	bool meta_refused; /* and refused: nothing is known of the message but its UID */
 };
 
@@ -173,6 +174,8 @@ struct source {
 	bool doubts_over; /* there were more than DOUBTS_MAX: the others have no verdict */
 	uint32_t phantoms; /* of the folder */
 	uint64_t holes; /* named by SEARCH, absent from the pages so far */
+	struct uidset late; /* holes that are still to be listed one by one */
+	uint32_t looking; /* the message that was looked at last; meta is its */
 	struct mime *mime; /* NULL: none; kept until the next one, since its reason is lent */
 	bool alone; /* a command for one message is in flight */
 	enum form alone_form;
@@ -324,6 +327,9 @@ void source_mime_free(struct source *s);
 /* source_rest.c */
 struct doubt *source_doubt(struct source *s, uint32_t uid, bool size_known, uint64_t size,
     const char *reason, const char *reply);
+/* A page of messages that no listing of many has given, each by a look of its own; what is not to be had
+ * so is put aside. Nothing is under way. */
+int source_list_late(struct source *s, struct msg_page *ret, struct err *err) WARN_UNUSED;
 enum step source_rest_next(struct source *s, struct offer *ret, struct err *err) WARN_UNUSED;
 int source_alone_answered(
     struct source *s, const struct resp *r, const struct asked *a, struct err *err) WARN_UNUSED;

@@ -244,7 +244,7 @@ static bool
 looks_odd(const struct source *s, const struct fetch_data *f)
 {
 	return f->has_size || f->has_date ||
-	       uidset_nth(&s->map, f->seq) == s->doubt[s->doubt_at].uid;
+	       uidset_nth(&s->map, f->seq) == s->looking;
 }
 
 int
@@ -407,6 +407,8 @@ source_imap_list(struct source *s, struct msg_page *ret, struct err *err)
 	for (;;) {
 		if (source_ask_next_page(s, err) < 0)
 			return -1;
+		if (!s->page_asked[0] && s->late.len > 0 && s->s->n_asked == 0)
+			return source_list_late(s, ret, err);
 		if (!s->page_asked[0]) {
 			msg_page_reset(ret);
 			return 0;

@@ -4,8 +4,8 @@
 #include "base/mem.h"
 #include "store/source_imap.h"
 
-/* Listed by SEARCH but not by FETCH: list them once more; what stays away is looked at alone,
- * message by message, since the listing of many may fail for one. */
+/* Listed by SEARCH but not by FETCH: list them once more; what stays away is listed message by message,
+ * since the listing of many may fail for one. */
 static int
 settle_holes(struct source *s, bool *ret_more, struct err *err)
 {
@@ -23,8 +23,9 @@ settle_holes(struct source *s, bool *ret_more, struct err *err)
 		goto out;
 	}
 	s->holes_settled = true;
-	for (uint32_t uid = 0; !s->doubts_over && (uid = uidset_after(&holes, uid)) != 0;)
-		source_doubt(s, uid, false, 0, "listed by SEARCH, not by FETCH", NULL);
+	uidset_done(&s->late);
+	s->late = holes;
+	return 0;
 out:
 	uidset_done(&holes);
 	return rc;
@@ -41,6 +42,10 @@ source_imap_settle(struct source *s, bool *ret_more, struct err *err)
 	if (!s->noop_done && sess_run(s->s, err, "NOOP") < 0)
 		return -1;
 	s->noop_done = false;
+	if (s->late.len > 0) {
+		*ret_more = true;
+		return 0;
+	}
 	s->passes++;
 	/* The map knows how many there are: more than that have arrived, or were hidden from
 	 * SEARCH. */

@@ -47,15 +47,16 @@ source_may_fail(const struct source *s)
 	return (s->s->bads == 0 && !s->renewed) || s->s->n_asked == 0 || s->s->bads + s->s->n_asked < SESS_BADS_MAX;
 }
 
-/* What went meanwhile leaves the map, as EXPUNGE would have told it; what came is behind its end. */
+/* What went meanwhile leaves the map, as EXPUNGE would have told it; what came is behind its end. What SEARCH
+ * never had, since the server hides it, is known by FETCH alone and stays. */
 static int
-follow_map(struct source *s, const struct uidset *now, struct err *err)
+follow_map(struct source *s, const struct uidset *before, const struct uidset *now, struct err *err)
 {
 	struct uidset gone = { 0 };
 
 	if (!s->search_known)
 		return err_set(err, ERR_PROTOCOL, "the server does not answer SEARCH any more");
-	uidset_minus(&s->map, now, &gone);
+	uidset_minus(before, now, &gone);
 	for (uint32_t uid = 0; (uid = uidset_after(&gone, uid)) != 0;)
 		uidset_remove(&s->map, uid);
 	uidset_done(&gone);
@@ -88,7 +89,7 @@ source_renew(struct source *s, struct err *err)
 	if (rc == 0 && s->head.uidvalidity != head.uidvalidity)
 		rc = err_set(err, ERR_PROTOCOL, "the UIDVALIDITY of the folder changed between two connections");
 	if (rc == 0)
-		rc = follow_map(s, &s->searched, err);
+		rc = follow_map(s, &searched, &s->searched, err);
 	uidset_done(&s->searched);
 	/* The witness of the beginning stays. */
 	s->searched = searched;

@@ -44,7 +44,7 @@ source_meta_take(struct source *s, const struct fetch_data *f)
 {
 	struct err ignored;
 
-	if (s->doubt_at >= s->n_doubts || f->uid != s->doubt[s->doubt_at].uid)
+	if (f->uid != s->looking)
 		return;
 	if (!s->meta_known) {
 		arena_reset(&s->meta_arena);
@@ -78,20 +78,21 @@ enum look { LOOK_ERR = -1, LOOK_THERE, LOOK_REFUSED, LOOK_PHANTOM, LOOK_GONE };
 /* Second listing of one message. REFUSED: the server does not answer for it, or not so that it
  * could be understood: nothing follows from that, and the body is asked for all the same. */
 static enum look
-look_at(struct source *s, struct doubt *d, struct err *err)
+look_at(struct source *s, uint32_t uid, struct err *err)
 {
 	const uint32_t learnt = s->facts.quirks & LEARNT_LISTINGS;
 	unsigned garbage = s->s->garbage;
 
 	s->meta_known = s->look_odd = false;
+	s->looking = uid;
 	do {
-		char command[128], uid[16];
+		char command[128], set[16];
 
 		s->look_state = STATE_OK;
-		snprintf(uid, sizeof(uid), "%u", d->uid);
+		snprintf(set, sizeof(set), "%u", uid);
 		snprintf(
-		    command, sizeof(command), "UID FETCH %u %s", d->uid, source_listing_items(s));
-		if (sess_send_set(s->s, ASKED_META, NULL, "FETCH", uid, source_listing_items(s), err) < 0 ||
+		    command, sizeof(command), "UID FETCH %u %s", uid, source_listing_items(s));
+		if (sess_send_set(s->s, ASKED_META, NULL, "FETCH", set, source_listing_items(s), err) < 0 ||
 		    source_drain(s, err) < 0)
 			return LOOK_ERR;
 		if (s->look_state != STATE_BAD || s->listing_works ||
@@ -110,16 +111,67 @@ look_at(struct source *s, struct doubt *d, struct err *err)
 		return LOOK_REFUSED;
 	/* Without UIDs its number tells: EXPUNGE would have taken it away. */
 	if (s->s->numbered)
-		return number_there(s->s, d->uid) ? LOOK_PHANTOM : LOOK_GONE;
+		return number_there(s->s, uid) ? LOOK_PHANTOM : LOOK_GONE;
 	if (s->facts.quirks & LEARNT_NO_SEARCH)
 		return LOOK_GONE;
 	s->look_found = false;
-	if (sess_send(s->s, ASKED_LOOK, NULL, err, "UID SEARCH UID %u", d->uid) < 0 ||
+	if (sess_send(s->s, ASKED_LOOK, NULL, err, "UID SEARCH UID %u", uid) < 0 ||
 	    source_drain(s, err) < 0)
 		return LOOK_ERR;
 	if (s->look_state != STATE_OK)
 		return LOOK_REFUSED;
 	return s->look_found ? LOOK_PHANTOM : LOOK_GONE;
+}
+
+static void
+take_look(struct source *s, struct doubt *d, enum look look)
+{
+	d->looked = true;
+	s->phantoms += look == LOOK_PHANTOM;
+	if (look == LOOK_PHANTOM)
+		d->lost = VERDICT_PHANTOM;
+	if (look == LOOK_GONE) {
+		d->lost = VERDICT_GONE;
+		uidset_remove(&s->map, d->uid);
+	}
+	d->meta_refused = look == LOOK_REFUSED;
+	if (d->meta_refused && s->look_state != STATE_OK && d->reply == NULL)
+		d->reply = mem_copy_str(s->s->reply);
+}
+
+int
+source_list_late(struct source *s, struct msg_page *ret, struct err *err)
+{
+	uint32_t uid = 0;
+
+	msg_page_reset(ret);
+	while (ret->len < PAGE_MSGS && (uid = uidset_after(&s->late, uid)) != 0) {
+		enum look look;
+
+		if (source_is_worn(s) && source_renew(s, err) < 0)
+			return -1;
+		look = look_at(s, uid, err);
+		if (look == LOOK_ERR)
+			return -1;
+		if (look == LOOK_THERE && !msg_copy(&s->meta, &ret->arena, &ret->msg[ret->len]))
+			break;
+		uidset_remove(&s->late, uid);
+		if (look == LOOK_THERE) {
+			uidset_add(&s->fetched, uid, uid);
+			ret->len++;
+			continue;
+		}
+
+		struct doubt *d = source_doubt(s, uid, false, 0, "listed by SEARCH, not by FETCH", NULL);
+
+		if (d == NULL) {
+			uidset_clear(&s->late);
+			break;
+		}
+		take_look(s, d, look);
+	}
+	uidset_sort(&s->fetched);
+	return 0;
 }
 
 enum pumped
@@ -170,12 +222,13 @@ int
 source_alone_answered(
     struct source *s, const struct resp *r, const struct asked *a, struct err *err)
 {
-	struct doubt *d = &s->doubt[s->doubt_at];
-
 	if (a->kind != ASKED_ALONE) {
 		s->look_state = r->state;
 		return 0;
 	}
+
+	struct doubt *d = &s->doubt[s->doubt_at];
+
 	s->alone = false;
 	d->tried |= 1u << s->alone_form;
 	if (s->alone_good)
@@ -303,25 +356,22 @@ static enum step
 doubt_step(struct source *s, struct doubt *d, struct offer *ret, struct err *err)
 {
 	if (!d->looked) {
-		enum look look = look_at(s, d, err);
+		enum look look = look_at(s, d->uid, err);
 
 		if (look == LOOK_ERR)
 			return STEP_ERR;
-		if (look == LOOK_PHANTOM || look == LOOK_GONE) {
-			s->doubt_at++;
-			s->phantoms += look == LOOK_PHANTOM;
-			if (look == LOOK_GONE)
-				uidset_remove(&s->map, d->uid);
-			offer_lost(s, d, look == LOOK_GONE ? VERDICT_GONE : VERDICT_PHANTOM,
-			    look == LOOK_GONE ? "expunged before it could be read"
-					      : "listed twice, never given",
-			    ret);
-			return STEP_ITEM;
-		}
-		d->looked = true;
-		d->meta_refused = look == LOOK_REFUSED;
-		if (d->meta_refused && s->look_state != STATE_OK && d->reply == NULL)
-			d->reply = mem_copy_str(s->s->reply);
+		take_look(s, d, look);
+	}
+	/* Looked at before others were: nothing is known of it. */
+	if (s->looking != d->uid) {
+		s->looking = d->uid;
+		s->meta_known = false;
+	}
+	if (d->lost != VERDICT_NONE) {
+		s->doubt_at++;
+		offer_lost(s, d, d->lost,
+		    d->lost == VERDICT_GONE ? "expunged before it could be read" : "listed twice, never given", ret);
+		return STEP_ITEM;
 	}
 
 	enum form f = next_form(s, d);

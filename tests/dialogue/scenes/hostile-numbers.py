@@ -230,3 +230,14 @@ def scene_keywords_by_the_thousand(t):
     job, run = t.extract(server, *BRIEF, timeout=60)
     t.within(run.code, (0, 1, 2, 69), "exit code")
     t.inside(job)
+
+
+def scene_sizes_that_nothing_has_room_for(t):
+    """A message of so many octets cannot come: it asks for no room, and comes as it is."""
+    for size in (b"10000000000000", b"9223372036854775807", b"18446744073709551615", b"4294967297"):
+        server = t.server(caps="UIDPLUS")
+        server.fetch(uid=3, folder="INBOX", item="RFC822.SIZE", reply=size)
+        job, run = t.extract(server, *BRIEF)
+        t.exits(run, 1)
+        t.complete(job, server)
+        t.one_event(job, 30030, uid=3)

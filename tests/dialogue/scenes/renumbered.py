@@ -1,6 +1,8 @@
 """A folder with another UIDVALIDITY: what is stored already is recognised by size, date and header, and not
 fetched again."""
 
+import imexrun
+
 from scene import *
 
 BODY = rb"BODY\[\] \{"
@@ -189,3 +191,34 @@ def scene_changed_files(t):
     log = again(t, server, job)
     t.equal(count(BODY, log), LOOKED_AT + 1, "bodies sent: those looked at, and the one whose file is not as it was")
     t.equal(wires(t, job)[:], sorted(m.raw for m in inbox), "the messages of INBOX, each once")
+
+
+def in_mid_run(t, *args):
+    """The folder is made anew while the first run reads it: each message is there once in the end, and it is told."""
+    server = t.server(sample(("INBOX",), count=12))
+
+    def cut(f):
+        renumber(server.store["INBOX"])
+        return [f.value[:20], Cut]
+    server.fetch(uid=7, folder="INBOX", item=r"BODY\.PEEK\[\]$", reply=cut, times=1)
+    job, run = t.extract(server, *args)
+    t.exits(run, 1)
+    found = [f for f in job.report()["accounts"][0]["folders"] if not f["vanished"]]
+    t.equal([(f["listed"], f["stored"]) for f in found], [(12, 12)], "listed and stored")
+    t.one_event(job, CHANGED, folder="INBOX")
+    t.says(imexrun.run(t, "verify", job, server.url(), *t.options(server)), "12 messages in 1 folder .*equal")
+    return server, job
+
+
+def scene_in_mid_run(t):
+    server, job = in_mid_run(t)
+    t.complete(job, server)
+    t.no_doubles(job)
+
+
+def scene_in_mid_run_into_mbox(t):
+    in_mid_run(t, "--format", "mbox")
+
+
+def scene_in_mid_run_into_eml(t):
+    in_mid_run(t, "--format", "eml")
