@@ -454,9 +454,8 @@ lane_place_rest(struct lane *l, struct err *err)
 static bool
 may_be_there(struct lane *l, const struct uidset *unanswered, uint32_t uid)
 {
-	if (uidset_has(&l->careful, uid))
-		return l->sink_ops->went_out(l->at, uid);
-	return uidset_has(unanswered, uid);
+	/* Some servers say NO and store it all the same. */
+	return l->sink_ops->went_out(l->at, uid) || (!uidset_has(&l->careful, uid) && uidset_has(unanswered, uid));
 }
 
 void

@@ -427,6 +427,20 @@ settle_odd(struct placing *p, const struct odd *o, struct err *err)
 	return another(p, o->size, spool_len(p->s->body), o->dest_uid, err);
 }
 
+/* Sent again it could be there twice. */
+static int
+may_be_there(struct placing *p, struct err *err)
+{
+	char reason[160];
+
+	if (p->s->care == CARE_LOOK)
+		return 0;
+	snprintf(reason, sizeof(reason),
+	    "the destination has a message with the same header, its UID %" PRIu32
+	    ", and does not give its text: nobody can tell whether it is this one", p->at->unread);
+	return aside(p, reason, err);
+}
+
 int
 dest_place(struct sink *s, struct folder_at *at, struct err *err)
 {
@@ -440,7 +454,7 @@ dest_place(struct sink *s, struct folder_at *at, struct err *err)
 		/* A folder with mail of others. */
 		if (dest_match(s, at, &p.id, &uid, err) < 0)
 			return -1;
-		if (uid == 0)
+		if (uid == 0 && at->unread == 0)
 			return dest_add_small(s, at, err);
 	}
 	p.g = dest_result(s, OUTCOME_ABSENT);
@@ -448,11 +462,13 @@ dest_place(struct sink *s, struct folder_at *at, struct err *err)
 	if (!dest_flags(at, &p.f->msg.flags, &p.g->arena, &p.f->sent, &p.f->left))
 		return err_set(err, ERR_MESSAGE, "UID %u: its keywords do not fit", s->now.uid);
 	if (s->care == CARE_NONE)
-		return found(&p, uid, err);
+		return uid != 0 ? found(&p, uid, err) : may_be_there(&p, err);
 	if (dest_match(s, at, &p.id, &uid, err) < 0)
 		return -1;
 	if (uid != 0)
 		return found(&p, uid, err);
+	if (at->unread != 0)
+		return may_be_there(&p, err);
 	if (s->care != CARE_SEND)
 		return 0;
 	return odd != NULL ? settle_odd(&p, odd, err) : send_ways(&p, err);

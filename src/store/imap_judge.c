@@ -30,9 +30,18 @@ dest_odd(struct folder_at *at, const struct flight *f, enum odd_kind kind)
 }
 
 void
-dest_judge(struct sink *s, struct group *g, struct flight *f)
+dest_group_odd(struct sink *s, struct group *g)
 {
-	(void)g;
+	for (size_t i = 0; i < g->n; i++) {
+		uidset_remove(&s->at->claimed, g->flight[i].msg.dest_uid);
+		dest_odd(s->at, &g->flight[i], ODD_WHERE);
+	}
+	dest_group_done(g, OUTCOME_CAREFUL);
+}
+
+void
+dest_judge(struct sink *s, struct flight *f)
+{
 	f->own = true;
 	f->kind = OUTCOME_STORED;
 	if (f->there && dest_harmless(s, (int64_t)f->size - (int64_t)f->octets))
@@ -162,6 +171,24 @@ dest_read_one(struct sink *s, struct flight *f, struct arena *a, struct err *err
 	return dest_noop(s, err) < 0 ? -1 : read_once(s, f, a, err);
 }
 
+/* The server has put \Deleted on it. */
+static bool
+is_marked(const struct flight *f)
+{
+	return (f->system & FLAG_DELETED) != 0 && (f->sent.system & FLAG_DELETED) == 0;
+}
+
+static int
+unmark(struct sink *s, uint32_t uid, struct err *err)
+{
+	struct resp r;
+	uint32_t tag;
+
+	if (sess_send(s->s, DEST_OTHER, &tag, err, "UID STORE %u -FLAGS.SILENT (\\Deleted)", uid) < 0)
+		return dest_failed(s, err);
+	return dest_wait(s, tag, &r, err);
+}
+
 int
 dest_mend_flags(struct sink *s, struct group *g, struct flight *f, struct err *err)
 {
@@ -171,6 +198,9 @@ dest_mend_flags(struct sink *s, struct group *g, struct flight *f, struct err *e
 
 	if (!f->there || !f->flags_there)
 		return 0;
+	/* Whoever expunges would remove it. */
+	if (is_marked(f) && (unmark(s, f->msg.dest_uid, err) < 0 || dest_read_one(s, f, &g->arena, err) < 0))
+		return -1;
 	buf_init(&keywords, LEX_STRING_MAX);
 	flags_missing(f, &missing, &keywords);
 	if (missing.system != 0 || *missing.keywords != '\0') {
@@ -204,6 +234,8 @@ remark_flags(const struct flight *f, struct arena *a, struct outcome *o)
 		    arena_printf(a, "the server has no place for: %s", f->left));
 	if (!f->flags_there)
 		return;
+	if (is_marked(f))
+		remark(o, EV_DEST_KEYWORDS, "the server has marked it as deleted, and keeps the mark: it goes with the next expunge");
 	buf_init(&keywords, LEX_STRING_MAX);
 	buf_init(&text, LEX_STRING_MAX);
 	flags_missing(f, &missing, &keywords);

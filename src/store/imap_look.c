@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "store/imap_sink.h"
 
-enum { SET_OCTETS = 900 };
+enum { SET_OCTETS = 900, CAND_READS = 2 };
 
 void
 dest_claim(struct folder_at *at, uint32_t uid)
@@ -40,7 +40,8 @@ claim_rows(struct folder_at *at, struct err *err)
 	return rc;
 }
 
-/* All UIDs of the selected folder. */
+/* All UIDs of the selected folder. What EXISTS says is no reason to ask less; of more messages than are named the others
+ * may be just those that are looked for. */
 static int
 list_uids(struct sink *s, struct uidset *ret, struct err *err)
 {
@@ -48,15 +49,15 @@ list_uids(struct sink *s, struct uidset *ret, struct err *err)
 	struct asked a;
 	uint32_t tag;
 
+	uidset_clear(ret);
 	for (int form = 0; form < 2; form++) {
-		uidset_clear(ret);
 		if (sess_send(s->s, DEST_OTHER, &tag, err, "%s",
 			form == 0 ? "UID SEARCH ALL" : "UID FETCH 1:* (UID)") < 0)
 			return dest_failed(s, err);
 		do {
 			if (dest_pump(s, &r, &a, err) < 0)
 				return -1;
-			if (r.kind == RESP_SEARCH && !uidset_copy(&s->s->reader.set, ret))
+			if (r.kind == RESP_SEARCH && !uidset_join(&s->s->reader.set, ret))
 				return err_set(err, ERR_FOLDER, "too many UIDs to look through");
 			if (r.kind == RESP_FETCH && r.fetch.uid != 0)
 				uidset_add(ret, r.fetch.uid, r.fetch.uid);
@@ -64,14 +65,14 @@ list_uids(struct sink *s, struct uidset *ret, struct err *err)
 				return dest_failed(s, err);
 		} while (r.kind != RESP_TAGGED || r.tag != tag);
 		uidset_sort(ret);
-		if (r.state == STATE_OK && (ret->len > 0 || s->s->exists == 0))
+		if (r.state == STATE_OK && uidset_count(ret) >= s->s->exists)
 			return 0;
 	}
-	if (r.state != STATE_OK)
-		return sess_refused(s->s, &r, "listing what is there", err) < 0
-			   ? (err->scope = SCOPE_FOLDER, -1)
-			   : 0;
-	return 0;
+	if (r.state == STATE_OK)
+		return err_set(err, ERR_FOLDER,
+		    "the destination counts %u messages in this folder and names %llu of them: what is looked for may be one of the others",
+		    s->s->exists, (unsigned long long)uidset_count(ret));
+	return sess_refused(s->s, &r, "listing what is there", err) < 0 ? (err->scope = SCOPE_FOLDER, -1) : 0;
 }
 
 static struct cand *
@@ -336,7 +337,7 @@ dest_look(struct sink *s, struct folder_at *at, struct err *err)
 	if (!at->looked && claim_rows(at, err) < 0)
 		goto out;
 	at->looked = true;
-	if (dest_noop(s, err) < 0 || (s->s->exists > 0 && list_uids(s, &all, err) < 0))
+	if (dest_noop(s, err) < 0 || list_uids(s, &all, err) < 0)
 		goto out;
 	uidset_minus(&all, &at->claimed, &unclaimed);
 	uidset_sort(&unclaimed);
@@ -358,28 +359,46 @@ dest_uids(struct sink *s, struct folder_at *at, struct uidset *ret, struct err *
 {
 	(void)at;
 	uidset_clear(ret);
-	if (dest_noop(s, err) < 0)
-		return -1;
-	return s->s->exists > 0 ? list_uids(s, ret, err) : 0;
+	return dest_noop(s, err) < 0 ? -1 : list_uids(s, ret, err);
 }
 
 /* ---- matching ---- */
 
+/* Is it there, though its body did not come? */
+static int
+is_there(struct sink *s, uint32_t uid, bool *ret, struct err *err)
+{
+	struct uidset all;
+	int rc;
+
+	uidset_init(&all);
+	rc = dest_noop(s, err) < 0 ? -1 : list_uids(s, &all, err);
+	*ret = rc == 0 && uidset_has(&all, uid);
+	uidset_done(&all);
+	return rc;
+}
+
+/* One that is gone is no copy; of one that cannot be read nobody knows. */
 static int
 cand_whole(struct sink *s, struct cand *c, struct err *err)
 {
 	struct identity id;
-	bool found;
+	bool found, there = true;
 
 	if (c->whole_known)
 		return 0;
-	if (dest_identity(s, c->uid, &id, &found, err) < 0)
+	for (int tries = 0; tries < CAND_READS; tries++) {
+		if (dest_identity(s, c->uid, &id, &found, err) < 0)
+			return -1;
+		if (found) {
+			c->whole_known = true;
+			memcpy(c->whole, id.whole, sizeof(c->whole));
+			return 0;
+		}
+	}
+	if (is_there(s, c->uid, &there, err) < 0)
 		return -1;
-	c->whole_known = true;
-	if (found)
-		memcpy(c->whole, id.whole, sizeof(c->whole));
-	else
-		c->used = true; /* gone, or it cannot be read: no copy to rely on */
+	c->used = !there;
 	return 0;
 }
 
@@ -418,6 +437,10 @@ try_cand(struct sink *s, struct folder_at *at, struct cand *c, const struct iden
 {
 	if (!c->used && cand_whole(s, c, err) < 0)
 		return -1;
+	if (!c->used && !c->whole_known) {
+		at->unread = c->uid;
+		return 0;
+	}
 	if (c->used || memcmp(c->whole, id->whole, sizeof(c->whole)) != 0)
 		return 0;
 	c->used = true;
@@ -448,7 +471,7 @@ dest_match(struct sink *s, struct folder_at *at, const struct identity *id, uint
 	size_t first = cand_first(at, id->head);
 	int worst = s->care == CARE_LOOK ? 0 : 2;
 
-	*ret = 0;
+	*ret = at->unread = 0;
 	for (int how = 0; how <= worst; how++) {
 		for (size_t i = first; i < at->n_cands && *ret == 0; i++) {
 			struct cand *c = &at->cand[i];

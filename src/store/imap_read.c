@@ -153,11 +153,7 @@ read_back(struct sink *s, struct err *err)
 		if (g->state != GROUP_STORED)
 			continue;
 		if (!in_order(g)) {
-			for (size_t i = 0; i < g->n; i++) {
-				uidset_remove(&s->at->claimed, g->flight[i].msg.dest_uid);
-				dest_odd(s->at, &g->flight[i], ODD_WHERE);
-			}
-			dest_group_done(g, OUTCOME_CAREFUL);
+			dest_group_odd(s, g);
 			continue;
 		}
 		for (size_t i = 0; i < g->n; i++)

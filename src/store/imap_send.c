@@ -119,28 +119,70 @@ uids_can_be(const struct folder_at *at, uint32_t validity, const struct uidset *
 	       uidset_last(set) < UINT32_MAX;
 }
 
-/* UIDs in the order of the messages (RFC 4315 3); anything odd is as if they had not been told. */
+/* The UIDs from this one on that answers told are not believed: those messages are looked for. */
+static void
+distrust(struct sink *s, uint32_t from)
+{
+	for (struct group *g = s->first; g != NULL; g = g->next)
+		for (size_t i = 0; i < g->n && g->state != GROUP_DONE; i++) {
+			struct flight *f = &g->flight[i];
+
+			if (f->msg.dest_uid < from)
+				continue;
+			uidset_remove(&s->at->claimed, f->msg.dest_uid);
+			/* What was asked for under it has its answer first. */
+			if (g->state == GROUP_ASKED)
+				g->distrusted = true;
+			else
+				f->msg.dest_uid = 0;
+		}
+}
+
+static bool
+any_claimed(const struct folder_at *at, const struct uidset *set)
+{
+	for (uint32_t uid = 0; (uid = uidset_after(set, uid)) != 0;)
+		if (uidset_has(&at->claimed, uid))
+			return true;
+	return false;
+}
+
+/* The UIDs that an answer tells for n messages (RFC 4315 3); false: none that can be believed, which is as if none had
+ * been told. They ascend, and each is given once (RFC 3501 2.3.1.1): of one that is told again nobody knows which
+ * message has it. */
+static bool
+uids_told(struct sink *s, const struct resp *r, size_t n, struct uidset *ret)
+{
+	struct folder_at *at = s->at;
+	uint32_t validity, last;
+	bool again;
+
+	if (!append_uids(r, &validity, ret) || !uids_can_be(at, validity, ret) || uidset_count(ret) != n)
+		return false;
+	last = uidset_last(ret);
+	again = ret->range[0].lo <= at->told || any_claimed(at, ret);
+	if (again)
+		distrust(s, ret->range[0].lo);
+	if (last > at->told)
+		at->told = last;
+	if (last >= at->uidnext)
+		at->uidnext = last + 1;
+	return !again;
+}
+
 static void
 take_uids(struct sink *s, struct group *g, const struct resp *r)
 {
-	struct folder_at *at = s->at;
 	struct uidset set;
-	uint32_t validity, uid = 0;
+	uint32_t uid = 0;
 
 	uidset_init(&set);
-	if (append_uids(r, &validity, &set) && uids_can_be(at, validity, &set) &&
-	    uidset_count(&set) == g->n) {
+	if (uids_told(s, r, g->n, &set))
 		for (size_t i = 0; i < g->n; i++) {
 			uid = uidset_after(&set, uid);
-			if (uidset_has(&at->claimed, uid))
-				break;
 			g->flight[i].msg.dest_uid = uid;
+			dest_claim(s->at, uid);
 		}
-		for (size_t i = 0; i < g->n && g->flight[i].msg.dest_uid != 0; i++)
-			dest_claim(at, g->flight[i].msg.dest_uid);
-		if (uid >= at->uidnext)
-			at->uidnext = uid + 1;
-	}
 	uidset_done(&set);
 }
 
@@ -228,11 +270,16 @@ read_back_answered(struct sink *s, uint32_t tag, struct err *err)
 
 	/* What did not come is looked for with care: the answer's state says no more. */
 	while ((g = group_of_tag(s, GROUP_ASKED, tag)) != NULL) {
+		if (g->distrusted) {
+			dest_group_odd(s, g);
+			continue;
+		}
 		g->state = GROUP_DONE;
 		for (size_t i = 0; i < g->n; i++) {
-			if (dest_mend_flags(s, g, &g->flight[i], err) < 0)
+			dest_judge(s, &g->flight[i]);
+			/* Of what may be another message nothing is changed. */
+			if (g->flight[i].kind == OUTCOME_STORED && dest_mend_flags(s, g, &g->flight[i], err) < 0)
 				return -1;
-			dest_judge(s, g, &g->flight[i]);
 		}
 	}
 	return 0;
@@ -381,7 +428,6 @@ dest_append(struct sink *s, struct folder_at *at, const struct flags *f, const s
     struct spool *octets, struct resp *ret, uint32_t *ret_uid, struct err *err)
 {
 	struct uidset set;
-	uint32_t validity;
 
 	*ret_uid = 0;
 	if (append_whole(s, at, f, d, octets, ret, err) < 0)
@@ -391,12 +437,9 @@ dest_append(struct sink *s, struct folder_at *at, const struct flags *f, const s
 	dest_accept(s, at, f, d);
 	at->added++;
 	uidset_init(&set);
-	if (append_uids(ret, &validity, &set) && uids_can_be(at, validity, &set) &&
-	    uidset_count(&set) == 1 && !uidset_has(&at->claimed, uidset_last(&set))) {
+	if (uids_told(s, ret, 1, &set)) {
 		*ret_uid = uidset_last(&set);
 		dest_claim(at, *ret_uid);
-		if (*ret_uid >= at->uidnext)
-			at->uidnext = *ret_uid + 1;
 	}
 	uidset_done(&set);
 	return 0;

@@ -250,7 +250,7 @@ open_at(struct sink *s, struct folder_at *at, const struct folder_rec *rec, stru
 	at->begun_with = at->exists;
 	at->first = at->uidnext;
 	at->doubt_from = 0;
-	at->added = 0;
+	at->added = at->told = 0;
 	uidset_clear(&at->claimed);
 	uidset_clear(&at->known);
 	uidset_clear(&at->went);

@@ -66,6 +66,7 @@ struct group {
 	enum group_state state;
 	uint32_t tag;
 	bool now;			/* with non-synchronising literals */
+	bool distrusted;		/* its UIDs were told for other messages, too */
 	size_t n, given;		/* given: outcomes told */
 	uint64_t octets;
 	struct flight flight[APPEND_GROUP_MAX];
@@ -101,6 +102,8 @@ struct folder_at {
 	uint32_t doubt_from;		/* later UIDs are kept for messages in doubt; 0: none are */
 	uint32_t begun_with, first;	/* EXISTS and UIDNEXT when it was opened */
 	uint32_t added;			/* messages that the server said it had stored since */
+	uint32_t unread;		/* of the last match: one that may be it, and cannot be read; 0: none */
+	uint32_t told;			/* highest UID that an answer to APPEND told */
 	struct uidset went;		/* UIDs of the source of which octets went out since */
 	uint64_t limit;			/* octets of one message here; 0: none told */
 	bool read_only;
@@ -288,8 +291,10 @@ void dest_seen(struct flight *f, struct arena *a, const struct fetch_data *d); /
 int dest_read_one(struct sink *s, struct flight *f, struct arena *a, struct err *err) WARN_UNUSED;
 /* Flags that are not shown are set once more. */
 int dest_mend_flags(struct sink *s, struct group *g, struct flight *f, struct err *err) WARN_UNUSED;
-void dest_judge(struct sink *s, struct group *g, struct flight *f); /* its kind */
+void dest_judge(struct sink *s, struct flight *f); /* its kind */
 void dest_odd(struct folder_at *at, const struct flight *f, enum odd_kind kind);
+/* Nobody knows which UIDs its messages have: each is looked for. */
+void dest_group_odd(struct sink *s, struct group *g);
 bool dest_date_plain(const struct date *d); /* every server can hold it (rules.md 2.7) */
 bool dest_harmless(const struct sink *s, int64_t delta); /* a difference of size */
 void dest_remarks(const struct flight *f, struct arena *a, struct outcome *o);

@@ -1,0 +1,113 @@
+"""What a destination tells of a message is another one's: its UID, how many there are, its octets, its flags."""
+
+from scene import *
+from into import *
+
+
+FLAGS = ("\\Seen",), ("\\Flagged",), (), ("\\Seen", "\\Answered")
+ALONE = without("MULTIAPPEND")
+
+
+def same_size(count=6):
+    """Messages that nothing but their text tells apart."""
+    store = Store()
+    for number in range(count):
+        store["INBOX"].add(b"Subject: letter\r\nMessage-ID: <%d@example.org>\r\n\r\nthe text of %d\r\n" % (number, number),
+                           FLAGS[number % len(FLAGS)], "07-Nov-2002 16:18:49 +0200")
+    return store
+
+
+def uid_of_the_next(t, **how):
+    """The second message gets OK and a UID, is not stored, and the third one has that UID."""
+    m = Move(t, source=same_size(), caps=ALONE)
+    validity = m.dest.store["INBOX"].uidvalidity
+    m.dest.append(times=1, skip=1, drop=True, answer=f"$TAG OK [APPENDUID {validity} 2] done\r\n", **how)
+    m.migrate()
+    missing, doubled = m.counts()
+    t.equal(doubled, [], "messages that are there twice")
+    t.equal(m.last.code, 2 if missing else 1, "the exit code, with these missing: " + repr(missing))
+    m.until_done()
+    m.arrived()
+
+
+def scene_uid_of_the_next(t):
+    uid_of_the_next(t)
+
+
+def scene_uids_swapped(t):
+    """Of two: each has what the other one has been told."""
+    m = Move(t, source=same_size(), caps=ALONE)
+    validity = m.dest.store["INBOX"].uidvalidity
+    for uid, skip in ((4, 2), (3, 3)):
+        m.dest.append(times=1, skip=skip, answer=f"$TAG OK [APPENDUID {validity} {uid}] done\r\n")
+    m.migrate()
+    m.until_done()
+    m.arrived()
+    run = t.imex("verify", m.job, m.source.url(), "--deep", "--insecure-plaintext", "--dest-insecure-plaintext",
+                 env={"IMEX_DEST_PASSWORD": DEST_PASSWORD})
+    t.exits(run, 0)
+
+
+def scene_exists_is_not_told(t):
+    """Behind a cut: what is in doubt is looked for all the same."""
+    for lie in (b"", b"* 0 EXISTS\r\n", b"* many EXISTS\r\n"):
+        m = Move(t, source=same_size(), caps=ALONE)
+        m.dest.append(answer=Cut, times=1, skip=2)
+
+        @m.dest.on("SELECT")
+        def _(call):
+            flat = b"".join(p if isinstance(p, bytes) else p.encode("latin-1") for p in call.normal())
+            return [re.sub(rb"\* \d+ EXISTS\r\n", lie, flat)]
+        m.migrate()
+        t.within(m.last.code, (0, 1, 2, 69), "exit code")
+        m.dest.clear()
+        m.until_done()
+        m.arrived()
+
+
+def scene_search_names_less_than_there_is(t):
+    m = Move(t, source=same_size(), caps=ALONE)
+    m.dest.append(answer=Cut, times=1, skip=2)
+    m.dest.on("UID SEARCH", "* SEARCH 1\r\n$TAG OK SEARCH completed\r\n")
+    m.migrate()
+    m.dest.clear()
+    m.until_done()
+    m.arrived()
+
+
+def scene_copy_that_cannot_be_read(t):
+    """It may be the message in doubt: once it is asked for again, and else nothing is sent that could be there."""
+    for times in (1, None):
+        m = Move(t, source=same_size(), caps=ALONE)
+        m.dest.append(answer=Cut, times=1, skip=2)
+        m.dest.on(r"UID FETCH 3 .*BODY\.PEEK\[\]", "$TAG NO [SERVERBUG] Internal error\r\n", times=times)
+        m.migrate()
+        t.exits(m.last, 1 if times else 2)
+        _, doubled = m.counts()
+        t.equal(doubled, [], "messages that are there twice")
+        m.dest.clear()
+        m.retry()
+        m.until_done()
+        m.arrived()
+
+
+def scene_stored_and_refused_for_now(t):
+    """NO, come later; and it is there."""
+    m = Move(t, source=same_size(), caps=ALONE)
+    m.dest.append(answer="$TAG NO [UNAVAILABLE] try again\r\n", times=1, skip=1, stored=True)
+    m.until_done("--retry-delay", "100ms")
+    m.arrived()
+    m.again()
+
+
+def scene_marked_as_deleted(t):
+    """What comes is marked by the server: the mark is taken off, or told."""
+    m = Move(t, source=same_size(), caps=ALONE)
+    m.dest.append(flags=lambda found: {*found, "\\Deleted"})
+    m.warned(m.migrate())
+    m.arrived()
+    stubborn = Move(t, source=same_size(2))
+    stubborn.dest.append(flags=lambda found: {*found, "\\Deleted"})
+    stubborn.dest.on("UID STORE", "$TAG NO not for you\r\n")
+    stubborn.warned(stubborn.migrate())
+    t.one_event(stubborn.job, 30052, uid=1, text=re.compile("marked it as deleted"))
