@@ -188,15 +188,15 @@ lane_rec_begin_again(struct lane *l)
 }
 
 /* Nothing to do by the counts alone (rules.md 1.6): the same UIDVALIDITY, UIDNEXT, MESSAGES and
- * HIGHESTMODSEQ. Messages that a selection left out are looked at again: this one may be wider; and a folder is,
- * when nobody has asked the server for what is to be searched. */
+ * HIGHESTMODSEQ. Messages that a selection left out are looked at again: this one may be wider; phantoms, as they may
+ * be given now; and a folder is, when nobody has asked the server for what is to be searched. */
 bool
 lane_unchanged(const struct lane *l, const struct folder *f, const struct folder_rec *r)
 {
 	const struct folder_counts *c = &f->counts;
 
 	return !l->job->list_all && (f->attrs & FOLDER_COUNTED) && r != NULL && !r->vanished && !r->excluded &&
-	       r->proof.proved && lane_all_good(r) && r->verdicts[VERDICT_EXCLUDED] == 0 &&
+	       r->proof.proved && lane_all_good(r) && r->verdicts[VERDICT_EXCLUDED] + r->verdicts[VERDICT_PHANTOM] == 0 &&
 	       c->uidvalidity != 0 &&
 	       c->uidvalidity == r->uidvalidity && c->uidnext != 0 && c->uidnext == r->uidnext &&
 	       c->messages == r->messages && c->highestmodseq != 0 &&

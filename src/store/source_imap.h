@@ -72,7 +72,7 @@ struct doubt {
 	const char *reason; /* static words */
 	char *reply; /* malloc'ed, or NULL */
 	bool looked; /* the second listing was tried */
-	enum verdict lost; /* and has told so: gone or phantom; VERDICT_NONE: neither */
+	bool gone, phantom; /* and found it gone, or found by SEARCH alone: perhaps its body comes all the same */
 	bool meta_refused; /* and refused: nothing is known of the message but its UID */
 };
 

@@ -127,15 +127,12 @@ static void
 take_look(struct source *s, struct doubt *d, enum look look)
 {
 	d->looked = true;
-	s->phantoms += look == LOOK_PHANTOM;
-	if (look == LOOK_PHANTOM)
-		d->lost = VERDICT_PHANTOM;
-	if (look == LOOK_GONE) {
-		d->lost = VERDICT_GONE;
+	d->phantom = look == LOOK_PHANTOM;
+	d->gone = look == LOOK_GONE;
+	if (d->gone)
 		uidset_remove(&s->map, d->uid);
-	}
-	d->meta_refused = look == LOOK_REFUSED;
-	if (d->meta_refused && s->look_state != STATE_OK && d->reply == NULL)
+	d->meta_refused = look == LOOK_REFUSED || d->phantom;
+	if (look == LOOK_REFUSED && s->look_state != STATE_OK && d->reply == NULL)
 		d->reply = mem_copy_str(s->s->reply);
 }
 
@@ -288,6 +285,11 @@ next_form(struct source *s, struct doubt *d)
 {
 	struct ladder l = ladder_for(s);
 	enum form f = ladder_first(&l, d->tried, true);
+
+	/* A phantom has the chance of one form. */
+	if (d->phantom && d->tried != 0)
+		return FORM_NONE;
+
 	/* Flags that are not known could not be put back. */
 	bool have_short = (d->best != FORM_NONE && !d->placeholder) || d->meta_refused;
 
@@ -308,7 +310,10 @@ give_verdict(struct source *s, struct doubt *d, struct offer *ret)
 	struct ladder l = ladder_for(s);
 
 	s->doubt_at++;
-	if (ladder_withheld(&l, d->tried))
+	s->phantoms += d->phantom;
+	if (d->phantom)
+		offer_lost(s, d, VERDICT_PHANTOM, "listed twice, never given", ret);
+	else if (ladder_withheld(&l, d->tried))
 		offer_lost(s, d, VERDICT_REFUSED,
 		    "only forms that set \\Seen are left, and --no-source-writes was given", ret);
 	else
@@ -367,10 +372,9 @@ doubt_step(struct source *s, struct doubt *d, struct offer *ret, struct err *err
 		s->looking = d->uid;
 		s->meta_known = false;
 	}
-	if (d->lost != VERDICT_NONE) {
+	if (d->gone) {
 		s->doubt_at++;
-		offer_lost(s, d, d->lost,
-		    d->lost == VERDICT_GONE ? "expunged before it could be read" : "listed twice, never given", ret);
+		offer_lost(s, d, VERDICT_GONE, "expunged before it could be read", ret);
 		return STEP_ITEM;
 	}
 

@@ -76,7 +76,7 @@ window_most(const struct source *s)
 {
 	size_t most = quirk_in(s->s->quirks, QUIRK_SMALL_WINDOWS) ? WINDOW_MSGS_SMALL : WINDOW_MSGS;
 
-	if (s->narrow > 0)
+	if (s->narrow > 0 || s->singles)
 		return 1;
 	if (s->slow_times > 0)
 		most = WINDOW_MSGS_SLOW;

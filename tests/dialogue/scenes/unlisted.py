@@ -109,3 +109,29 @@ def scene_look_refused_for_one_that_is_stored(t):
     t.within(run.code, (0, 1), "exit code")
     t.same_tree(tree, job)
     t.counts(job, "INBOX", stored=6, expunged=0)
+
+
+def scene_looked_at_in_vain_and_given(t):
+    """No line of any listing, and SEARCH names it: its body is asked for before it is called a phantom."""
+    server = t.server(sample(("INBOX",)))
+
+    @server.on(r"UID FETCH .*RFC822\.SIZE")
+    def _(call):
+        return lacking(call, b"(UID 3 ")
+    job, run = t.extract(server)
+    t.exits(run, 1)
+    t.counts(job, "INBOX", listed=6, stored=6)
+    t.equal(sorted(m.wire for m in t.mails(job)), sorted(m.raw for m in server.store["INBOX"]), "the octets")
+
+
+def scene_phantom_that_comes_later(t):
+    """Once it is not given at all: the next run asks again, whatever the counts say."""
+    server = t.server(sample(("INBOX",)))
+    server.fetch(uid=3, folder="INBOX", item=".", reply=NO_MESSAGE)
+    job, run = t.extract(server)
+    t.exits(run, 1)
+    t.counts(job, "INBOX", listed=6, stored=5, phantom=1)
+    server.clear()
+    _, run = t.extract(server, job=job)
+    t.exits(run, 0, 1)
+    t.complete(job, server)
