@@ -104,6 +104,14 @@ source_body_start(struct source *s, const struct resp *r, uint32_t uid, struct w
 	return true;
 }
 
+bool
+source_is_another(const struct source *s, const struct fetch_data *f, bool size_known, uint64_t size)
+{
+	uint32_t by_number = uidset_count(&s->map) == s->s->exists ? uidset_nth(&s->map, f->seq) : 0;
+
+	return f->uid != 0 && by_number != 0 && by_number != f->uid && size_known && f->octets != size;
+}
+
 static enum pumped
 window_body(struct source *s, struct resp *r, struct err *err)
 {
@@ -119,9 +127,10 @@ window_body(struct source *s, struct resp *r, struct err *err)
 		return source_skip_fetch(s, r, err) < 0 ? PUMP_ERR : PUMP_AGAIN;
 	}
 
-	bool is_short = want->size_known && r->fetch.octets < want->size &&
-			form_parts((enum form)s->facts.works_form) == 1 &&
-			!(s->facts.quirks & LEARNT_SIZES_WRONG);
+	bool alone = form_parts((enum form)s->facts.works_form) == 1;
+	bool another = alone && source_is_another(s, &r->fetch, want->size_known, want->size);
+	bool is_short = another || (alone && want->size_known && r->fetch.octets < want->size &&
+				       !(s->facts.quirks & LEARNT_SIZES_WRONG));
 
 	if (!is_short &&
 	    source_body_start(s, r, uid, want, w, (enum form)s->facts.works_form, &fault, &io))

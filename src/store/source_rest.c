@@ -190,8 +190,9 @@ source_alone_body(struct source *s, struct resp *r, struct err *err)
 	bool notice = source_is_notice(s, r, s->alone_form, &io);
 
 	source_slice_origin(&r->fetch, s->alone_form, 0);
-	bool is_short =
-	    whole && !d->accept && !notice && d->size_known && r->fetch.octets < d->size;
+	bool is_short = whole && !d->accept && !notice &&
+			((d->size_known && r->fetch.octets < d->size) ||
+			    source_is_another(s, &r->fetch, d->size_known, d->size));
 
 	s->now = (struct reading){ 0 };
 	if (is_short && r->fetch.octets > d->best_octets) {

@@ -189,3 +189,17 @@ def scene_a_tagged_line_octet_by_octet(t):
 def flat(pieces):
     for piece in pieces:
         yield piece.encode() if isinstance(piece, str) else piece
+
+
+def scene_two_bodies_for_one(t):
+    """The number speaks of another message and the size is not that of this one: what comes behind it is."""
+    server = t.server(sample(("INBOX",), count=6))
+    inbox = server.store["INBOX"]
+
+    @server.on(r"UID FETCH \S+ \(BODY\.PEEK\[\]\)")
+    def _(call):
+        lie = b"* 3 FETCH (UID 2 BODY[] {%d}\r\n%s)\r\n" % (len(inbox[3].raw), inbox[3].raw)
+        return [lie, *call.normal()] if re.match("2", call.text.split()[2]) else call.normal()
+    job, run = t.extract(server)
+    t.exits(run, 1)
+    t.complete(job, server)
