@@ -334,7 +334,8 @@ imap_holds(struct sink *s, const struct folder_rec *rec)
 		if (slice_eq(f->name, rec->path) && f->counts.uidvalidity != 0)
 			return validity == f->counts.uidvalidity;
 	}
-	return true;
+	/* What cannot be told from here is seen when it is opened. */
+	return false;
 }
 
 static bool
