@@ -198,7 +198,8 @@ cmd_retry(struct options *o, struct err *err)
 		printf("Nothing to retry: all is complete. For new mail: "
 		       "%s %s\n",
 		    dest ? "imex migrate SOURCE DEST --job" : "imex extract SOURCE --to", o->word[0]);
-	if (rc == 0 && t.choice.len == 1 && !o->users)
+	/* Where each account has a destination of its own, the list knows it. */
+	if (rc == 0 && t.choice.len == 1 && !o->users && (dest == NULL || *dest != '\0'))
 		rc = retry_one(o, &t.choice, dest != NULL ? &into : NULL, err);
 	else if (rc == 0 && t.choice.len > 0)
 		rc = retry_list(o, o->word[0], &t.choice, dest != NULL, NULL, err);

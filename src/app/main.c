@@ -1,3 +1,5 @@
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -101,11 +103,21 @@ main_word(const char *word)
 	return err_exit_code(ERR_USAGE);
 }
 
+/* Closed ones would be the numbers of files and connections, and what is printed would go there. */
+static void
+main_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) != fd)
+			_exit(err_exit_code(ERR_DISK));
+}
+
 int
 main(int argc, char **argv)
 {
 	const char *word = argc > 1 ? argv[1] : "";
 
+	main_descriptors();
 	signal(SIGPIPE, SIG_IGN);
 	mem_keep_buffers();
 	secret_no_dumps();

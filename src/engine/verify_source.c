@@ -56,7 +56,9 @@ compare_message(struct verify *v, const struct msg *row, const struct msg *now)
 static void
 not_in_state(struct verify *v, const struct msg *now)
 {
-	bool later = now->uid >= v->now->proof.uidnext;
+	/* Of a folder that no run has come to the end of nothing is known to have been there last. */
+	uint32_t uidnext = v->now->proof.uidnext;
+	bool later = uidnext != 0 && now->uid >= uidnext;
 	char why[EXCLUDED_WHY_MAX];
 
 	if (selection_excludes(&v->job->selection, now, why))

@@ -90,13 +90,25 @@ db_connect_still(struct backend *b, struct err *err)
 	return sqlite3_open_v2(uri.data, &b->db, flags, NULL) == SQLITE_OK ? 0 : db_fail(b, err);
 }
 
+/* A path that begins as a URI would be read as one, and be another file. */
+static int
+db_open_path(struct backend *b, int flags)
+{
+	AUTO(buf_done) struct buf path;
+
+	buf_init(&path, 64 * 1024);
+	if (!buf_add_str(&path, b->path[0] == '/' ? "" : "./") || !buf_add_str(&path, b->path))
+		return SQLITE_CANTOPEN;
+	return sqlite3_open_v2(path.data, &b->db, flags, NULL);
+}
+
 static int
 db_connect(struct backend *b, struct err *err)
 {
 	int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
 
 	flags |= b->writes ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
-	if (sqlite3_open_v2(b->path, &b->db, flags, NULL) != SQLITE_OK)
+	if (db_open_path(b, flags) != SQLITE_OK)
 		return db_fail(b, err);
 	(void)sqlite3_busy_timeout(b->db, BUSY_MS);
 	if (b->writes && sqlite3_db_readonly(b->db, "main") == 1)

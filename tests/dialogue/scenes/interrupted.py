@@ -70,3 +70,20 @@ def scene_two_on_one_job(t):
     gate.open()
     t.exits(first.wait(), 0)
     t.complete(job, server)
+
+
+def scene_verify_of_a_run_that_did_not_end(t):
+    """What was never fetched is missing, and not newer than the run."""
+    server = t.server(sample(("INBOX",), count=8))
+    gate = Gate()
+    server.fetch(uid=5, folder="INBOX", item=r"BODY\.PEEK\[\]$", reply=lambda f: [f.value[:9], gate])
+    job = Job(t)
+    run = imexrun.start(t, "extract", server.url(), "--to", job, *t.options(server))
+    gate.must_be_reached(t)
+    run.signal(9)
+    run.wait()
+    gate.open()
+    server.clear()
+    run = imexrun.run(t, "verify", job, server.url(), *t.options(server))
+    t.exits(run, 2)
+    t.says(run, "DIFFERENT")
