@@ -95,13 +95,10 @@ static void
 extract_watched_lost(void *arg, size_t at, const struct err *why)
 {
 	struct extract *x = arg;
-	struct err ignored;
 
 	(void)at;
 	x->lost = *why;
-	if (why->kind == ERR_STOPPED)
-		(void)!state_account_end(x->run.state, &x->alone.lease, ACCOUNT_STOPPED, why->text,
-		    err_exit_code(ERR_INTERRUPTED), &ignored);
+	run_account_lost(&x->run, &x->alone.lease, why);
 }
 
 /* Until it ends; then all once more. */

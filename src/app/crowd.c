@@ -146,6 +146,13 @@ count_end(struct walk *w, int code, const struct err *why)
 /* ---- one account ---- */
 
 static void
+tell_lost(const struct walk *w, size_t at, const struct err *why)
+{
+	if (w->c->ops->lost)
+		w->c->ops->lost(w->c->arg, at, why);
+}
+
+static void
 show_waiting(const struct walk *w)
 {
 	struct progress_all *all = &w->c->run->all;
@@ -327,6 +334,7 @@ leave_out(struct walk *w, size_t at)
 	(void)err_set(&why, ERR_LOGIN,
 	    "not tried, since %s refused %d logins in a row; going on could lock its users out",
 	    hosts_name(w->hosts, w->item[at].host[0]), HOST_REFUSALS_MAX);
+	tell_lost(w, at, &why);
 	end_unworked(w, at, &w->c->untried, code, &why);
 }
 
@@ -521,8 +529,7 @@ walk_lost(void *arg, size_t at, const struct err *why)
 	struct walk *w = arg;
 
 	w->attempt[at].refused |= why->kind == ERR_LOGIN;
-	if (why->kind == ERR_STOPPED)
-		w->c->ops->stopped(w->c->arg, at, why);
+	tell_lost(w, at, why);
 }
 
 /* Nothing of what the accounts have come to counts any more. */
@@ -530,15 +537,19 @@ static void
 walk_again(struct walk *w)
 {
 	struct crowd *c = w->c;
+	bool *which = mem_new(c->list->len + 1);
 
 	walk_schedule(w);
-	for (size_t i = 0; i < c->list->len; i++)
+	for (size_t i = 0; i < c->list->len; i++) {
+		which[i] = !w->attempt[i].refused;
 		w->attempt[i] = (struct attempt){ .refused = w->attempt[i].refused };
+	}
 	memset(w->alike, 0, sizeof(w->alike));
 	w->ended = c->complete = c->warned = c->failed = c->untried = 0;
 	atomic_store(&c->run->all.accounts_done, 0);
 	atomic_store(&c->run->all.accounts_failed, 0);
-	c->ops->again(c->arg);
+	c->ops->again(c->arg, which);
+	free(which);
 }
 
 /* Until it ends; then all once more. */

@@ -22,14 +22,15 @@ struct crowd_ops {
 	/* It will be tried again at that wall time; 0: when the run is held no more. May be NULL. */
 	void (*waits)(void *arg, size_t at, const struct err *why, int64_t until_ms);
 	/* For --watch; NULL: it cannot be watched. Its account in the state (0: none), the source of its mail until `done`,
-	 * messages that its last try stored, and: all are copied once more, what they come to counts from 0. */
+	 * messages that its last try stored, and: all are copied once more, what they come to counts from 0, and those of
+	 * `which` are in the queue again. */
 	int64_t (*account)(void *arg, size_t at);
 	int (*source)(void *arg, size_t at, const struct job **ret, struct err *err);
 	void (*done)(void *arg, size_t at);
 	uint64_t (*came)(void *arg, size_t at);
-	void (*again)(void *arg);
-	/* It was watched, and is not any more: the state is to tell that it was stopped. */
-	void (*stopped)(void *arg, size_t at, const struct err *why);
+	void (*again)(void *arg, const bool *which);
+	/* It is not worked on any more, and no try of its own came to that: the state is to tell. May be NULL. */
+	void (*lost)(void *arg, size_t at, const struct err *why);
 	/* Of a job that is shared: whose is it? TAKEN_ENDED: by another process; its exit code, and *why
 	 * (zeroed) as of `work`. */
 	enum taken (*take)(void *arg, size_t at, int *ret_code, struct err *why);

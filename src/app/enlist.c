@@ -12,29 +12,51 @@ enum { ROWS_ARENA = 1024 * 1024 * 1024 };
 /* ---- the queue ---- */
 
 static int
-queue_rows(struct migration *m, struct account_rec *rec, struct arena *a, struct err *err)
+row_record(const struct user_row *row, struct account_rec *ret, struct arena *a, struct err *err)
 {
-	struct buf dir;
-	size_t n = m->list->len;
-	bool full = false;
+	AUTO(buf_done) struct buf dir;
 
 	buf_init(&dir, 4096);
-	for (size_t i = 0; i < n && !full; i++) {
-		const struct user_row *row = &m->list->row[i];
-
-		buf_reset(&dir);
-		account_dir(slice_str(row->login), row->server, row->port, &dir);
-		rec[i] = (struct account_rec){ .login = row->login, .host = row->server,
-			.port = row->port, .dir = arena_copy(a, buf_slice(&dir)),
-			.name = arena_printf(a, "%s@%s", row->login, row->server) };
-		full = rec[i].dir == NULL || rec[i].name == NULL;
-	}
-	buf_done(&dir);
-	if (full)
+	account_dir(slice_str(row->login), row->server, row->port, &dir);
+	*ret = (struct account_rec){ .login = row->login, .host = row->server,
+		.port = row->port, .dir = arena_copy(a, buf_slice(&dir)),
+		.name = arena_printf(a, "%s@%s", row->login, row->server) };
+	if (ret->dir == NULL || ret->name == NULL)
 		return err_set(err, ERR_CONFIG, "too many accounts in one list");
+	return 0;
+}
+
+static int
+queue_rows(struct migration *m, struct account_rec *rec, struct arena *a, struct err *err)
+{
+	size_t n = m->list->len;
+
+	for (size_t i = 0; i < n; i++)
+		if (row_record(&m->list->row[i], &rec[i], a, err) < 0)
+			return -1;
 	if (checked_take(m->run.state, rec, n, err) < 0)
 		return -1;
 	return state_account_queue(m->run.state, rec, n, a, err);
+}
+
+/* What cannot be kept is told by the account that begins next. */
+void
+enlist_again(const struct migration *m, const bool *which)
+{
+	struct account_rec *rec = mem_new((m->list->len + 1) * sizeof(*rec));
+	struct err ignored;
+	struct arena a;
+	size_t n = 0;
+	int rc = 0;
+
+	arena_init(&a, ROWS_ARENA);
+	for (size_t i = 0; rc == 0 && i < m->list->len; i++)
+		if (which[i])
+			rc = row_record(&m->list->row[i], &rec[n++], &a, &ignored);
+	if (rc == 0)
+		(void)!state_account_queue(m->run.state, rec, n, &a, &ignored);
+	arena_done(&a);
+	free(rec);
 }
 
 static int

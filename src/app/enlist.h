@@ -9,4 +9,7 @@
 /* Fills m->row with what is known from earlier runs. */
 int enlist(struct migration *m, struct err *err) WARN_UNUSED;
 
+/* Those of `which` are queued once more in the same run. */
+void enlist_again(const struct migration *m, const bool *which);
+
 #endif

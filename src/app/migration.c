@@ -401,22 +401,21 @@ migration_came(void *arg, size_t at)
 }
 
 static void
-migration_again(void *arg)
+migration_again(void *arg, const bool *which)
 {
 	struct migration *m = arg;
 
 	m->sum = (struct tally){ 0 };
 	m->warnings = 0;
+	enlist_again(m, which);
 }
 
 static void
-migration_stopped(void *arg, size_t at, const struct err *why)
+migration_lost(void *arg, size_t at, const struct err *why)
 {
-	struct migration *m = arg;
-	struct err ignored;
+	const struct migration *m = arg;
 
-	(void)!state_account_end(m->run.state, &m->row[at].lease, ACCOUNT_STOPPED, why->text,
-	    err_exit_code(ERR_INTERRUPTED), &ignored);
+	run_account_lost(&m->run, &m->row[at].lease, why);
 }
 
 /* ---- all of them ---- */
@@ -518,7 +517,7 @@ migration_run(struct migration *m)
 		.done = migration_source_done,
 		.came = migration_came,
 		.again = migration_again,
-		.stopped = migration_stopped,
+		.lost = migration_lost,
 		.take = migration_take,
 		.ended = migration_ended };
 

@@ -181,6 +181,19 @@ run_room(struct run *r, const char *dir, struct err *err)
 	return room_hold(r->room, err);
 }
 
+/* What cannot be kept is told by what fails next. */
+void
+run_account_lost(const struct run *r, const struct lease *l, const struct err *why)
+{
+	bool stopped = why->kind == ERR_STOPPED || why->kind == ERR_INTERRUPTED;
+	struct err ignored;
+
+	if (r->state == NULL || l->account == 0)
+		return;
+	(void)!state_account_end(r->state, l, stopped ? ACCOUNT_STOPPED : ACCOUNT_FAILED, why->text,
+	    err_exit_code(stopped ? ERR_INTERRUPTED : why->kind), &ignored);
+}
+
 void
 run_quiet(struct run *r)
 {

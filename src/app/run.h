@@ -37,6 +37,8 @@ int run_log_beside(struct run *r, const char *dir, struct err *err) WARN_UNUSED;
 /* Look after the room in `dir`, if it is not yet. ERR_FULL: there is less than --min-free. */
 int run_room(struct run *r, const char *dir, struct err *err) WARN_UNUSED;
 int run_state(struct run *r, const char *dir, enum state_mode mode, struct err *err) WARN_UNUSED;
+/* An account is not worked on any more, and no try of its own came to that: the state is to tell why. */
+void run_account_lost(const struct run *r, const struct lease *l, const struct err *why);
 /* The display is over; lines may be printed. */
 void run_quiet(struct run *r);
 /* The exit code of the run, for --metrics-file. Before run_close. */

@@ -241,3 +241,80 @@ def scene_login_refused_while_watched(t):
     t.exits(run.wait(), 2)
     t.equal(server.logins.count("a2"), tried, "logins of a2 after the refused one")
     t.says(run, "2 accounts: 1 complete, 0 complete with warnings, 1 failed")
+
+
+def refuse(server, *users):
+    """From now on the logins of these are refused; empties to take them again."""
+    locked = list(users)
+    for user in users:
+        server.crossly(user, "NO [AUTHENTICATIONFAILED] locked", lambda: bool(locked))
+    return locked
+
+
+def told_not_ready(t, job, *users):
+    """By status, report and --ready."""
+    accounts = {a["account"].partition("@")[0]: a["status"] for a in job.report()["accounts"]}
+    t.equal({user for user in accounts if accounts[user] == "failed"}, set(users), "accounts that failed, in the report")
+    t.equal(job.report()["exit_code"], 2, "the exit code in the report")
+    run = t.imex("status", job, "--ready", "24h", password=None)
+    t.exits(run, 2)
+    t.says(run, rf"NO-GO: {len(users)} of \d+ accounts are not ready")
+
+
+def scene_refused_and_retried(t):
+    """New mail waits behind the refused login: the job is not ready, and a retry fetches it."""
+    server = t.serve(house(people("a", 2), caps=IDLE))
+    job, run = listed_watch(t, server, *OFTEN, "--watch-idle", "0")
+    locked = refuse(server, "a2")
+    until(t, lambda: job.events(30222), "a2 is not watched any more")
+    t.says(t.imex("status", job, password=None), r"(?m)^a2@\S+: failed, .*AUTHENTICATIONFAILED")
+    deliver(server, store=server.accounts["a2"])
+    run.signal(signal.SIGTERM)
+    t.exits(run.wait(), 2)
+    told_not_ready(t, job, "a2")
+    locked.clear()
+    t.exits(t.imex("retry", job, "--users", listed(t, server), *t.options(server), password=None), 0)
+    t.ok(job.files_with(b"<1@late>"), "the mail that waited is stored")
+
+
+def scene_a_server_refuses_all(t):
+    """Those that were left out are no more complete than those that were refused."""
+    users = people("a", 8)
+    server = t.serve(house(users, caps=IDLE))
+    job, run = listed_watch(t, server, *OFTEN, "--watch-idle", "0", "--keep-going")
+    refuse(server, *users)
+    until(t, lambda: job.events(30202), "the server is left alone")
+    run.signal(signal.SIGTERM)
+    t.exits(run.wait(), 2)
+    told_not_ready(t, job, *users)
+
+
+def scene_the_only_login_refused(t):
+    server = t.server(sample(count=3), caps=IDLE)
+    job, run = watch(t, server, *OFTEN, "--watch-idle", "0")
+    server.on("LOGIN|AUTHENTICATE", "$TAG NO [AUTHENTICATIONFAILED] locked\r\n")
+    t.exits(run.wait(), 2)
+    t.says(run, r"(?m)^\S+: failed$")
+    told_not_ready(t, job, server.user)
+    server.clear()
+    t.exits(t.imex("retry", job, *t.options(server)), 0)
+    t.complete(job, server)
+
+
+def scene_interrupted_in_the_last_pass(t):
+    """Accounts that it did not come to are in the queue, as of any run."""
+    server = t.serve(house(people("a", 3), caps=IDLE))
+    server.mute = True
+    job, run = listed_watch(t, server, *NEVER, "--jobs", "1", "--order", "list")
+    until(t, lambda: len(idlers(server)) == 3, "all idle")
+    gate = Gate()
+    server.fetch(uid=4, folder="INBOX", times=1, reply=lambda f: [f.value[:20], gate, f.value[20:]])
+    deliver(server, store=server.accounts["a1"])
+    run.signal(signal.SIGTERM)
+    t.must(gate.reached.wait(30), "the last pass fetches")
+    t.says(t.imex("status", job, password=None), r"(?m)^a2@\S+: queued, .*\na3@\S+: queued,")
+    run.signal(signal.SIGTERM)
+    gate.open()
+    t.exits(run.wait(), 75)
+    t.equal([a["status"] for a in job.report()["accounts"]], ["stopped", "queued", "queued"], "report")
+    t.exits(t.imex("status", job, "--ready", "24h", password=None), 2)
