@@ -62,6 +62,7 @@ static int
 alone_put_by(struct alone *a, struct err *err)
 {
 	alone_count_anew(&a->run->progress);
+	a->held = true;
 	return state_account_wait(a->run->state, &a->lease, 0, orders_held_words, err);
 }
 
@@ -74,6 +75,7 @@ alone_try(struct alone *a, enum seat_end *ret_end, struct err *err)
 
 	if (!a->seated)
 		alone_sit(a);
+	a->held = false;
 	rc = job_copy(&a->run->job, &why);
 	*ret_end = alone_rise(a, &why);
 	if (*ret_end == SEAT_HELD && alone_put_by(a, &why) < 0)
@@ -110,6 +112,17 @@ alone_pass(struct alone *a, struct err *err)
 	enum seat_end ignored;
 
 	return alone_try(a, &ignored, err);
+}
+
+void
+alone_end(struct alone *a)
+{
+	struct err why;
+
+	if (!a->held)
+		return;
+	(void)err_set(&why, ERR_INTERRUPTED, "interrupted while the run was held");
+	run_account_lost(a->run, &a->lease, &why);
 }
 
 void

@@ -12,6 +12,7 @@ struct alone {
 	struct orders *orders;
 	struct seat seat;
 	bool seated;
+	bool held;		/* it was cut short, and goes on when the run does */
 	struct lease lease;
 };
 
@@ -24,6 +25,8 @@ int alone_listen(struct alone *a, const char *dir, struct err *err) WARN_UNUSED;
 int alone_copy(struct alone *a, struct err *err) WARN_UNUSED;
 /* The same once; ERR_INTERRUPTED also when the run is held. */
 int alone_pass(struct alone *a, struct err *err) WARN_UNUSED;
+/* The run ends: what is held then is interrupted, and the state tells that. */
+void alone_end(struct alone *a);
 void alone_done(struct alone *a); /* before run_close */
 
 #endif

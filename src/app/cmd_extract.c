@@ -409,6 +409,7 @@ extract_run(struct extract *x, struct err *err)
 		return extract_end_many(x, &why, failed, err);
 	}
 	failed = control_run(x->run.control, extract_work, x, &why) < 0;
+	alone_end(&x->alone);
 	return extract_end(x, &why, failed, err);
 }
 

@@ -20,6 +20,7 @@ enum { EXIT_WARNED = 1, EXIT_BAD = 2, ALIKE_MIN = 10, THROTTLES_MAX = 100, ELSEW
 struct attempt {
 	unsigned failed, throttled;
 	bool refused; /* its login */
+	bool held; /* it was cut short, and goes on when the run does */
 };
 
 struct walk {
@@ -276,6 +277,7 @@ copy_one(struct walk *w, size_t at, enum seat_end *ret_end, struct err *why)
 	ceilings_look(w->ceilings, w->item[at].host, w->item[at].n_hosts);
 	code = w->c->ops->work(w->c->arg, at, &shares, &seat, why);
 	*ret_end = orders_rise(w->orders, &seat, why);
+	w->attempt[at].held = *ret_end == SEAT_HELD;
 	/* What failed before it came to the engine has its places still. */
 	shares_leave(&shares, LOGIN_NONE);
 	ceilings_look(w->ceilings, w->item[at].host, w->item[at].n_hosts);
@@ -334,6 +336,7 @@ leave_out(struct walk *w, size_t at)
 	(void)err_set(&why, ERR_LOGIN,
 	    "not tried, since %s refused %d logins in a row; going on could lock its users out",
 	    hosts_name(w->hosts, w->item[at].host[0]), HOST_REFUSALS_MAX);
+	w->attempt[at].held = false;
 	tell_lost(w, at, &why);
 	end_unworked(w, at, &w->c->untried, code, &why);
 }
@@ -596,6 +599,18 @@ walk_all(void *arg, struct err *err)
 	return w->last(w->c->arg, err);
 }
 
+/* Nobody goes on with what was held when the run ended. */
+static void
+walk_end_held(const struct walk *w)
+{
+	struct err why;
+
+	(void)err_set(&why, ERR_INTERRUPTED, "interrupted while the run was held");
+	for (size_t i = 0; i < w->c->list->len; i++)
+		if (w->attempt[i].held)
+			tell_lost(w, i, &why);
+}
+
 static void
 walk_tick(void *arg)
 {
@@ -635,6 +650,7 @@ crowd_run(struct crowd *c, int (*last)(void *arg, struct err *err))
 	if (c->ended.kind == ERR_NONE && cancel_raised(c->run->stop))
 		(void)err_set(&c->ended, ERR_INTERRUPTED, "interrupted");
 	run_quiet(c->run);
+	walk_end_held(&w);
 	c->untried += c->list->len - w.ended;
 	c->failed += c->list->len - w.ended;
 	walk_done(&w);

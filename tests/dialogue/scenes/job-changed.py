@@ -96,7 +96,7 @@ def scene_paused_and_ended(t):
     c.status("(?m): paused, [23]/", "it is paused")
     c.run.signal(signal.SIGINT)
     t.exits(c.run.wait(), 75)
-    t.ok("paused" not in t.imex("status", c.job).text, "status after the end")
+    t.says(t.imex("status", c.job), r"(?m)^\S+: interrupted, [23]/\d+ .*: interrupted while the run was held$")
     t.retry_until_done(c.server, job=c.job, allowed=(0,))
     t.complete(c.job, c.server)
 
@@ -114,6 +114,20 @@ def scene_a_list_is_paused(t):
     t.says(c.run, "3 accounts: 3 complete, 0 complete with warnings, 0 failed")
     t.equal(sorted(c.server.logins), ["a1", "a1", "a2", "a3"], "logins")
     c.leftovers()
+
+
+def scene_a_list_is_paused_and_ended(t):
+    """What it has stored is counted, and nobody waits any more."""
+    c = crowd(t, 3)
+    c.say("pause")
+    c.gate.open()
+    c.status(r"(?m)^a1@127.0.0.1: paused, [12]/", "a1 is paused")
+    c.run.signal(signal.SIGINT)
+    t.exits(c.run.wait(), 75)
+    t.says(c.run, r"3 accounts: 0 complete, 0 complete with warnings, 3 failed \(2 of them not tried\)\n"
+           r"  messages  [12] of [1-4] stored")
+    t.says(c.t.imex("status", c.job, password=None),
+           r"(?m)^a1@\S+: interrupted, .*: interrupted while the run was held\na2@\S+: queued, .*\na3@\S+: queued,")
 
 
 def scene_rates(t):

@@ -248,3 +248,17 @@ def scene_skipped_in_the_last_pass(t):
     gate.open()
     t.exits(run.wait(), 2)
     t.says(run, "2 accounts: 1 complete, 0 complete with warnings, 1 failed")
+
+
+def scene_ended_without_a_last_pass(t):
+    """The summary tells what the watch has come to, not the pass before it."""
+    server = t.serve(house(people("a", 3), caps=IDLE))
+    job, run = listed_watch(t, server, *NEVER)
+    until(t, lambda: len(idlers(server)) == 3, "all idle")
+    t.imex("job", job, "stop", "a1", password=None)
+    deliver(server, store=server.accounts["a2"])
+    arrives(t, job, server)
+    until(t, lambda: job.events(30221), "the pass that brought it has ended")
+    t.imex("job", job, "stop", password=None)
+    t.exits(run.wait(), 75)
+    t.says(run, r"3 accounts: 2 complete, 0 complete with warnings, 1 failed\n  messages  10 of 10 stored")
