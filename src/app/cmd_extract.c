@@ -92,6 +92,16 @@ extract_watched_pass(
 }
 
 static void
+extract_watched_waits(void *arg, size_t at, const struct err *why, int64_t until_ms)
+{
+	struct extract *x = arg;
+	struct err ignored;
+
+	(void)at;
+	(void)!state_account_wait(x->run.state, &x->alone.lease, until_ms, why->text, &ignored);
+}
+
+static void
 extract_watched_lost(void *arg, size_t at, const struct err *why)
 {
 	struct extract *x = arg;
@@ -107,7 +117,7 @@ extract_watch(struct extract *x, struct err *err)
 {
 	static const struct watch_ops ops = { .account = extract_watched, .login = extract_watched_login,
 		.source = extract_watched_source, .done = extract_watched_done, .pass = extract_watched_pass,
-		.lost = extract_watched_lost };
+		.waits = extract_watched_waits, .lost = extract_watched_lost };
 	struct watch w = { .ops = &ops, .arg = x, .o = x->run.o, .run = &x->run,
 		.orders = x->alone.orders, .n = 1 };
 

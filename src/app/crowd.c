@@ -39,6 +39,7 @@ struct walk {
 	size_t alike[ERR_KINDS]; /* accounts that failed for good */
 	size_t elsewhere[EXITS]; /* the same in other processes, by exit code */
 	size_t ended; /* accounts */
+	bool last_pass; /* of a watch: another day is not waited for */
 	uint64_t jitter; /* state of a small generator */
 };
 
@@ -52,7 +53,7 @@ again_in_ms(struct walk *w, struct attempt *a, const struct err *why)
 	int64_t ms;
 
 	if (why->kind == ERR_DAY)
-		return why->after_ms + backoff_jittered(&w->jitter, SEC);
+		return w->last_pass ? 0 : why->after_ms + backoff_jittered(&w->jitter, SEC);
 	if (why->kind == ERR_THROTTLED) {
 		if (++a->throttled > THROTTLES_MAX)
 			return 0;
@@ -140,7 +141,7 @@ count_end(struct walk *w, int code, const struct err *why)
 	count_code(w, code);
 	if (failure_ends_all(why))
 		end_all(w, why);
-	else if (why->kind != ERR_NONE && why->kind != ERR_STOPPED)
+	else if (why->kind != ERR_NONE && why->kind != ERR_STOPPED && why->kind != ERR_DAY)
 		judge_alike(w, why);
 }
 
@@ -164,13 +165,32 @@ show_waiting(const struct walk *w)
 	atomic_store(&all->waiting_until_ms, c.next_ms);
 }
 
+/* The state tells that it waits. until_ms 0: until the run is held no more. */
+static void
+tell_waits(const struct walk *w, size_t at, const struct err *why, int64_t until_ms)
+{
+	if (w->c->ops->waits)
+		w->c->ops->waits(w->c->arg, at, why, until_ms);
+}
+
 /* Paused, or outside of --hours: it goes on later, and that is no try. */
 static void
 put_by(struct walk *w, size_t at, const struct err *why)
 {
-	if (w->c->ops->waits)
-		w->c->ops->waits(w->c->arg, at, why, 0);
+	tell_waits(w, at, why, 0);
 	schedule_again(w->schedule, at, 0);
+}
+
+/* It is through with this day, and the run does not wait for the next. */
+static void
+put_off(const struct walk *w, size_t at, const struct err *why)
+{
+	struct event e = { .no = EV_ACCOUNT_AGAIN,
+		.level = LEVEL_WARNING,
+		.account = w->c->list->row[at].login };
+
+	evlog_put(w->c->run->log, &e, "%s; a later run goes on with it", why->text);
+	tell_waits(w, at, why, clock_wall_ms() + why->after_ms);
 }
 
 /* One that this process does not work on any more; *counted is one more, too. */
@@ -227,11 +247,12 @@ settle(struct walk *w, size_t at, int code, const struct err *why)
 		count_end(w, code, why);
 	n = w->ended;
 	pthread_mutex_unlock(&w->mutex);
+	if (ms == 0 && why->kind == ERR_DAY)
+		put_off(w, at, why);
 	if (ms == 0)
 		return n;
 	tell_again(w, at, why, ms);
-	if (w->c->ops->waits)
-		w->c->ops->waits(w->c->arg, at, why, clock_wall_ms() + ms);
+	tell_waits(w, at, why, clock_wall_ms() + ms);
 	schedule_again(w->schedule, at, ms);
 	if (orders_dropped(w->orders, at))
 		schedule_hurry(w->schedule, at);
@@ -519,11 +540,17 @@ walk_pass(void *arg, size_t at, struct cancel *stop, uint64_t *ret_came, struct 
 	(void)copy_one(w, at, &end, &why);
 	*ret_came += w->c->ops->came(w->c->arg, at);
 	if (end == SEAT_HELD)
-		w->c->ops->waits(w->c->arg, at, &why, 0);
+		tell_waits(w, at, &why, 0);
 	if (why.kind == ERR_NONE)
 		return 0;
 	*err = why;
 	return -1;
+}
+
+static void
+walk_waits(void *arg, size_t at, const struct err *why, int64_t until_ms)
+{
+	tell_waits(arg, at, why, until_ms);
 }
 
 static void
@@ -560,7 +587,8 @@ static void
 walk_watch(struct walk *w)
 {
 	static const struct watch_ops ops = { .account = walk_account, .login = walk_login, .source = walk_source,
-		.done = walk_source_done, .pass = walk_pass, .lost = walk_lost };
+		.done = walk_source_done, .pass = walk_pass, .waits = walk_waits,
+		.lost = walk_lost };
 	struct watch watch = { .ops = &ops, .arg = w, .o = w->c->o, .run = w->c->run,
 		.orders = w->orders, .n = w->c->list->len, .hosts = w->hosts, .item = w->item };
 
@@ -575,6 +603,7 @@ walk_watch(struct walk *w)
 		return;
 	}
 	walk_again(w);
+	w->last_pass = true;
 	walk_workers(w);
 }
 

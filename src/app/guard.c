@@ -205,6 +205,7 @@ guard_pass(struct post *p, struct guard *g, int64_t looked_ms, uint64_t *ret_cam
 	rc = p->w->ops->pass(p->w->arg, g->at, g->seat.stop, ret_came, err);
 	pass_end(p);
 	guard_stored(p, g, *ret_came);
+	g->behind = rc < 0;
 	if (rc < 0) {
 		/* What was found is still to be copied. */
 		g->mark.known = false;
@@ -276,6 +277,8 @@ guard_failed(struct post *p, struct guard *g, const struct err *why, int64_t *re
 	g->failures += g->failures < 30;
 	if (why->after_ms > ms)
 		ms = why->after_ms + jittered(p, SEC);
+	if (g->behind)
+		p->w->ops->waits(p->w->arg, g->at, why, clock_wall_ms() + ms);
 	guard_event(p, g, EV_ACCOUNT_AGAIN, LEVEL_WARNING, "%s; watched again in %.1f s", why->text,
 	    (double)ms / SEC);
 	*ret_ms = ms;

@@ -21,6 +21,7 @@ struct guard {
 	struct watching_mark mark;
 	bool caught_up; /* what comes from now on came while it was watched */
 	int64_t told_ms; /* monotonic; since then a change is known and not copied; 0: none */
+	bool behind; /* its last pass failed */
 	bool forced; /* copy, whatever the look says */
 	unsigned failures, alarms; /* in a row: what failed; what was told and was nothing */
 	struct watched lag;

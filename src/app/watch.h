@@ -28,6 +28,8 @@ struct watch_ops {
 	/* Copy what is missing; *ret_came: messages stored by that, also after a failure. It waits for nothing when
 	 * `stop` is raised. ERR_INTERRUPTED also when the run is held. */
 	int (*pass)(void *arg, size_t at, struct cancel *stop, uint64_t *ret_came, struct err *err);
+	/* Its last pass failed, and it looks again at that wall time. */
+	void (*waits)(void *arg, size_t at, const struct err *why, int64_t until_ms);
 	/* Its login was refused, or it was stopped (ERR_STOPPED): it is not watched any more. */
 	void (*lost)(void *arg, size_t at, const struct err *why);
 };

@@ -318,3 +318,36 @@ def scene_interrupted_in_the_last_pass(t):
     t.exits(run.wait(), 75)
     t.equal([a["status"] for a in job.report()["accounts"]], ["stopped", "queued", "queued"], "report")
     t.exits(t.imex("status", job, "--ready", "24h", password=None), 2)
+
+
+def scene_waits_for_another_day(t):
+    """status tells until when; the last pass does not wait for it, and the account is left waiting."""
+    server = t.serve(house(people("a", 2, count=2), caps=IDLE))
+    job, run = listed_watch(t, server, *NEVER, "--max-per-day", "40k")
+    until(t, lambda: len(idlers(server)) == 2, "both idle")
+    store = server.accounts["a1"]
+    with store.lock:
+        for number in range(1, 5):
+            store["INBOX"].add(RAW % (number, number) + b"x" * 30000)
+    until(t, lambda: re.search(r"(?m)^a1@\S+: waiting until \S+, .*max-per-day", t.imex("status", job, password=None).text),
+          "status says until when")
+    run.signal(signal.SIGTERM)
+    t.exits(run.wait(), 2)
+    t.says(run, "2 accounts: 1 complete, 0 complete with warnings, 1 failed")
+    t.says(t.imex("status", job, password=None), r"(?m)^a1@\S+: waiting until \S+, .*max-per-day")
+    t.equal([a["status"] for a in job.report()["accounts"]], ["waiting", "done"], "report")
+
+
+def scene_a_pass_fails(t):
+    """Until the next one the account waits; it has not failed."""
+    server = t.serve(house(people("a", 1), caps=IDLE))
+    job, run = listed_watch(t, server, *NEVER, "--retry-delay", "4s")
+    t.must(server.transcript.wait_for("IDLE", 30), "it idles")
+    server.on(r"UID FETCH", Cut)
+    deliver(server, store=server.accounts["a1"])
+    until(t, lambda: re.search(r"(?m)^a1@\S+: waiting until ", t.imex("status", job, password=None).text), "it waits")
+    server.clear()
+    arrives(t, job, server)
+    until(t, lambda: re.search(r": watching", t.imex("status", job, password=None).text), "it is watched again")
+    run.signal(signal.SIGTERM)
+    t.exits(run.wait(), 0)
