@@ -9,11 +9,27 @@
 
 enum { WHY_MAX = 400, EXIT_BAD = 2 };
 
-/* Why the cut-over must wait for this account; false: it need not. */
-static bool
-ready_why(const struct account_rec *a, const struct tally *sum, int64_t now_ms, int64_t age_ms,
-    char why[WHY_MAX])
+/* When it was last known that nothing is missing. A watch that finds nothing new has no run to tell it by. */
+static int64_t
+ready_ms(const struct report *r, const struct account_rec *a, const char **ret_what)
 {
+	struct watched w;
+
+	*ret_what = "its last run ended";
+	if (!watched_of(&r->watched, a->id, &w) || w.equal_ms <= a->ended_ms)
+		return a->ended_ms;
+	*ret_what = "its watch last looked";
+	return w.equal_ms;
+}
+
+/* Why the cut-over must wait for account i; false: it need not. */
+static bool
+ready_why(const struct report *r, size_t i, int64_t now_ms, int64_t age_ms, char why[WHY_MAX])
+{
+	const struct account_rec *a = &r->account[i];
+	const struct tally *sum = &r->sum[i];
+	const char *what;
+	int64_t known_ms = ready_ms(r, a, &what);
 	char at[ISO_MAX];
 
 	if (a->status != ACCOUNT_DONE)
@@ -24,9 +40,9 @@ ready_why(const struct account_rec *a, const struct tally *sum, int64_t now_ms, 
 		    tally_not_good(sum));
 	else if (sum->proved < sum->folders)
 		snprintf(why, WHY_MAX, "%" PRIu64 " folders are not proved", sum->folders - sum->proved);
-	else if (now_ms - a->ended_ms > age_ms) {
-		clock_iso(a->ended_ms, at);
-		snprintf(why, WHY_MAX, "complete, but its last run ended at %.19sZ", at);
+	else if (now_ms - known_ms > age_ms) {
+		clock_iso(known_ms, at);
+		snprintf(why, WHY_MAX, "complete, but %s at %.19sZ", what, at);
 	} else
 		return false;
 	return true;
@@ -58,7 +74,7 @@ ready_walk(struct report *r, int64_t age_ms, bool json, struct out *o)
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->n_accounts; i++) {
-		if (!ready_why(&r->account[i], &r->sum[i], now_ms, age_ms, why))
+		if (!ready_why(r, i, now_ms, age_ms, why))
 			continue;
 		if (o != NULL)
 			ready_account(&r->account[i], why, json, o);

@@ -4,6 +4,7 @@ import json
 import sqlite3
 
 from scene import *
+from watched import *
 
 
 def asked(t, job, age="24h", *args):
@@ -33,6 +34,33 @@ def scene_too_old(t):
     t.says(run, "NO-GO: 1 of 1 accounts are not ready")
     t.says(run, r"usuario@\S+: complete, but its last run ended at ")
     t.exits(asked(t, job, "3h"), 0)
+
+
+def scene_watched(t):
+    """A watch that found nothing new knows that nothing is missing, however old the last copy is."""
+    server = t.server(sample(count=2))
+    job, run = watch(t, server, *OFTEN)
+    path = os.path.join(str(job), "imex.db")
+
+    def shift(hours, *columns):
+        with sqlite3.connect(path, timeout=10) as db:
+            if "ended" in columns:
+                db.execute("UPDATE account SET ended_ms=ended_ms-?", (hours * 3600000,))
+            if "equal" in columns:
+                key, value = db.execute("SELECT key,value FROM note WHERE key LIKE 'watch/%'").fetchone()
+                words = value.split()
+                words[2] = str(int(words[2]) - hours * 3600000)
+                db.execute("UPDATE note SET value=? WHERE key=?", (" ".join(words), key))
+        db.close()
+
+    until(t, lambda: job.events(30003)[1:], "the first look has copied")
+    ended(t, job, run, server)
+    shift(3, "ended")
+    t.exits(asked(t, job, "1h"), 0)
+    shift(2, "equal")
+    run = asked(t, job, "1h")
+    t.exits(run, 2)
+    t.says(run, r"usuario@\S+: complete, but its watch last looked at ")
 
 
 def scene_not_good(t):
