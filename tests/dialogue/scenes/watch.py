@@ -174,6 +174,18 @@ def scene_signal_in_the_last_pass(t):
     t.complete(job, server)
 
 
+def scene_hangup(t):
+    """Without a terminal it opens the event log anew, and the watch goes on."""
+    server = t.server(sample(count=3), caps=IDLE)
+    job, run = watch(t, server, *NEVER)
+    t.must(server.transcript.wait_for("IDLE", 30), "it idles")
+    run.signal(signal.SIGHUP)
+    until(t, lambda: job.events(30210), "the event log is opened anew")
+    deliver(server)
+    arrives(t, job, server)
+    ended(t, job, run, server)
+
+
 def scene_until(t):
     server = t.server(sample(count=3), caps=IDLE)
     server.mute = True
