@@ -376,7 +376,7 @@ ctl_open(struct ctl *c, struct err *err)
 			return -1;
 		c->m.found = &c->found;
 	}
-	return migration_open(&c->m, c->w.path, err);
+	return migration_open(&c->m, err);
 }
 
 static int

@@ -101,7 +101,7 @@ convert_begin(struct convert *c, struct err *err)
 	    convert_birth(c, err) < 0 ||
 	    run_log(r, c->dir, err) < 0 || stored_write_files(r->state, c->source, r->o, NULL, err) < 0)
 		return -1;
-	return history_begin(r->state, r->o, c->source, &c->number, err);
+	return history_begin(r->state, r->o, &c->number, err);
 }
 
 /* ---- after it ---- */

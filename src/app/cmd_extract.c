@@ -200,7 +200,7 @@ extract_begin(struct extract *x, struct err *err)
 		return -1;
 	if (!x->many && alone_listen(&x->alone, x->dir, err) < 0)
 		return -1;
-	return x->own_job ? history_begin(r->state, r->o, x->source, &x->number, err) : 0;
+	return x->own_job ? history_begin(r->state, r->o, &x->number, err) : 0;
 }
 
 static const struct account_rec *

@@ -15,31 +15,59 @@ history_is_secret(const struct option_row *row)
 	       strcmp(row->name, "dest-password-command") == 0;
 }
 
+/* As a shell takes it. */
+static void
+history_word(const char *word, struct buf *ret)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./-";
+
+	if (*word != '\0' && word[strspn(word, plain)] == '\0') {
+		(void)buf_add_str(ret, word);
+		return;
+	}
+	(void)buf_add_byte(ret, '\'');
+	for (; *word; word++)
+		if (*word == '\'')
+			(void)buf_add_str(ret, "'\\''");
+		else
+			(void)buf_add_byte(ret, *word);
+	(void)buf_add_byte(ret, '\'');
+}
+
 static void
 history_option(
     const struct options *o, const struct option_row *row, struct buf *value, struct buf *ret)
 {
+	if (row->kind == OPT_COUNT) {
+		for (unsigned n = *(const unsigned *)((const char *)o + row->offset); n > 0; n--)
+			(void)buf_printf(ret, " --%s", row->name);
+		return;
+	}
 	if (row->kind == OPT_FLAG || history_is_secret(row)) {
 		(void)buf_printf(
 		    ret, " --%s%s", row->name, row->kind == OPT_FLAG ? "" : "=...");
 		return;
 	}
 	for (size_t i = 0; option_text(o, row, i, value); i++) {
-		(void)buf_printf(ret, " --%s=%s", row->name, value->data);
+		(void)buf_printf(ret, " --%s=", row->name);
+		history_word(value->data, ret);
 		buf_reset(value);
 	}
 }
 
 int
-history_begin(struct state *t, const struct options *o, const char *source, int64_t *ret_run,
-    struct err *err)
+history_begin(struct state *t, const struct options *o, int64_t *ret_run, struct err *err)
 {
 	AUTO(buf_done) struct buf line;
 	AUTO(buf_done) struct buf value;
 
 	buf_init(&line, HISTORY_MAX);
 	buf_init(&value, HISTORY_MAX);
-	(void)buf_printf(&line, "%s %s", o->command->name, source);
+	(void)buf_add_str(&line, o->command->name);
+	for (size_t i = 0; i < o->n_words; i++) {
+		(void)buf_add_byte(&line, ' ');
+		history_word(o->word[i], &line);
+	}
 	for (size_t i = 0; i < option_count; i++)
 		if (o->from[i] == FROM_COMMAND)
 			history_option(o, &option_table[i], &value, &line);

@@ -115,7 +115,7 @@ lists_run(struct migration *m, struct err *err)
 {
 	bool again;
 
-	if (migration_open(m, m->o->users, err) < 0)
+	if (migration_open(m, err) < 0)
 		return -1;
 	migration_run(m);
 	/* What was cut short goes on with all that the same command says, and imports are each a job. */

@@ -476,7 +476,7 @@ migration_seal(const struct migration *m, struct err *err)
 }
 
 int
-migration_open(struct migration *m, const char *source, struct err *err)
+migration_open(struct migration *m, struct err *err)
 {
 	m->row = mem_new((m->list->len + 1) * sizeof(*m->row));
 	if (handing_settle(m->o, err) < 0 || run_open(&m->run, m->o, NULL, err) < 0)
@@ -491,7 +491,7 @@ migration_open(struct migration *m, const char *source, struct err *err)
 		return -1;
 	state_set_workers(m->run.state, m->o->jobs);
 	if (migration_seal(m, err) < 0 || enlist(m, err) < 0 || (!m->joined && share_keep_options(m->run.state, m->o, err) < 0) ||
-	    history_begin(m->run.state, m->o, source, &m->number, err) < 0)
+	    history_begin(m->run.state, m->o, &m->number, err) < 0)
 		return -1;
 	return m->shares ? state_share(m->run.state, SHARING_WILLING, err) : 0;
 }

@@ -46,9 +46,8 @@ struct migration {
 };
 
 /* Opens m->run: control and log, and, unless its mail is what goes elsewhere, the job in m->dir with a run
- * in its history over `source` (a list, a control file, a job). After either outcome migration_close is
- * due. */
-int migration_open(struct migration *m, const char *source, struct err *err) WARN_UNUSED;
+ * in its history. After either outcome migration_close is due. */
+int migration_open(struct migration *m, struct err *err) WARN_UNUSED;
 /* Those of row `at`, into a copy of m->o with an arena of its own: what the job keeps of the account, and
  * what the row says. */
 int migration_options(const struct migration *m, size_t at, struct options *o,

@@ -134,7 +134,7 @@ again_read(struct again *g, struct err *err)
 static int
 again_run(struct again *g, struct migration *m, struct err *err)
 {
-	if (migration_open(m, g->dir, err) < 0)
+	if (migration_open(m, err) < 0)
 		return -1;
 	migration_run(m);
 	const char *command = m->joined && m->crowd.untried > 0 ? "imex worker" : "imex retry";

@@ -375,17 +375,17 @@ options_are_kept_without_secrets(void **state)
 static void
 runs_are_told_without_secrets(void **state)
 {
-	char *argv[] = { (char[]){ "--password-command=echo hunter2" }, (char[]){ "--folder=A" },
-		(char[]){ "--folder=<b>" }, (char[]){ "--to=d" } };
+	char *argv[] = { (char[]){ "imaps://u@h/" }, (char[]){ "--password-command=echo hunter2" },
+		(char[]){ "--folder=A" }, (char[]){ "--folder=<b>" }, (char[]){ "--to=d" } };
 	static const enum report_format forms[] = { REPORT_TEXT, REPORT_JSON, REPORT_HTML };
-	static const char *const said[] = { "--folder=A", "\"pid\":", "--folder=&lt;b&gt;" };
+	static const char *const said[] = { "--folder=A", "\"pid\":", "--folder=&#39;&lt;b&gt;&#39;" };
 	struct options o;
 	int64_t run;
 
 	(void)state;
 	options_init(&o, command_find("extract"));
-	assert_int_equal(options_command_line(&o, 4, argv, &err), 0);
-	assert_int_equal(history_begin(job, &o, "imaps://u@h/", &run, &err), 0);
+	assert_int_equal(options_command_line(&o, 5, argv, &err), 0);
+	assert_int_equal(history_begin(job, &o, &run, &err), 0);
 	assert_int_equal(state_run_end(job, run, 75, &err), 0);
 	for (size_t i = 0; i < COUNT_OF(forms); i++) {
 		char *text = printed(forms[i], false);
@@ -397,6 +397,31 @@ runs_are_told_without_secrets(void **state)
 		free(text);
 	}
 	options_done(&o);
+}
+
+/* For a shell: what was said, and no more. */
+static void
+runs_are_told_as_they_would_run_again(void **state)
+{
+	char *argv[] = { (char[]){ "--users=my list.csv" }, (char[]){ "--to=d" }, (char[]){ "-vv" },
+		(char[]){ "--folder=it's" } };
+	struct options o;
+	struct run_rec *runs;
+	struct arena a;
+	int64_t run;
+	size_t n;
+
+	(void)state;
+	arena_init(&a, 64 * 1024);
+	options_init(&o, command_find("extract"));
+	assert_int_equal(options_command_line(&o, 4, argv, &err), 0);
+	assert_int_equal(history_begin(job, &o, &run, &err), 0);
+	assert_int_equal(state_runs(job, &a, &runs, &n, &err), 0);
+	assert_true(n > 0);
+	assert_string_equal(runs[n - 1].options,
+	    "extract --to=d --folder='it'\\''s' --users='my list.csv' --verbose --verbose");
+	options_done(&o);
+	arena_done(&a);
 }
 
 /* What imex 0.2 kept: one note for all. The account's own note, once written, counts. */
@@ -456,6 +481,7 @@ main(void)
 		WITH_A_JOB(three_files_are_left_and_nothing_else),
 		WITH_A_JOB(options_are_kept_without_secrets),
 		WITH_A_JOB(runs_are_told_without_secrets),
+		WITH_A_JOB(runs_are_told_as_they_would_run_again),
 		WITH_A_JOB(options_of_an_older_job_are_read_and_converted),
 	};
 

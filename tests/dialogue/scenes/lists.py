@@ -4,6 +4,7 @@ from scene import *
 from people import *
 import imexrun
 import json
+import shlex
 import time
 
 
@@ -395,3 +396,21 @@ def scene_status_of_a_run(t):
     run.signal(signal.SIGINT)
     t.exits(run.wait(), 75)
     t.equal(len(busy.logins), 1, "logins of a1")
+
+
+# -- the history --------------------------------------------------------------------------
+
+
+def scene_the_history_can_be_run_again(t):
+    """Of a list and of a retry the command line is kept as it was said."""
+    server = t.serve(house(people("a", 2)))
+    job, run = extract(t, listed(t, server), "--exclude", "it's not there", server=server)
+    t.exits(run, 0)
+    said = shlex.split(job.report()["runs"][-1]["command_line"])
+    t.equal(said[0], "extract", "the command")
+    t.exits(t.imex(*said, password=None), 0)
+    server.crossly("a1", "NO [AUTHENTICATIONFAILED] no", 1)
+    t.exits(t.imex(*said, password=None), 2)
+    for _ in range(2):
+        t.imex("retry", job, *t.options(server), password=password_of("a1"))
+        t.equal(shlex.split(job.report()["runs"][-1]["command_line"])[:2], ["retry", str(job)], "the retry")
