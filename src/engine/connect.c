@@ -10,6 +10,7 @@
 #include "imap/limits.h"
 
 enum {
+	OPENING_MAX = 4, /* further connections of an account at once */
 	TRIES_LIST_MAX = 2, /* connections in a row that brought nothing, where another account can have the time */
 	THROTTLE_FIRST_MS = 5 * 1000,
 	THROTTLE_MAX_MS = 15 * 60 * 1000,
@@ -92,7 +93,7 @@ runner_leave_servers(struct runner *u, struct err *err)
 }
 
 /* Refused while others of ours are connected: that is how many the server bears. */
-void
+static void
 runner_learn_refusal(struct runner *u, enum lane_end end, const struct err *why)
 {
 	const struct shares *s = u->run->job->shares;
@@ -110,6 +111,53 @@ runner_learn_refusal(struct runner *u, enum lane_end end, const struct err *why)
 		    hosts_name(s->hosts, s->host[end]), now, now == 1 ? "" : "s");
 	else if (why->after_ms > 0 && why->kind == ERR_THROTTLED)
 		hosts_hold(s->hosts, s->host[end], why->after_ms);
+}
+
+void
+runner_opened(struct runner *u, enum lane_end end, int rc, struct err *io)
+{
+	struct run *r = u->run;
+	bool before;
+
+	pthread_mutex_lock(&r->shared.mutex);
+	before = r->let_in[end];
+	r->let_in[end] |= rc == 0;
+	pthread_mutex_unlock(&r->shared.mutex);
+	if (rc == 0)
+		return;
+	if (before)
+		(void)sess_refused_again(io);
+	runner_learn_refusal(u, end, io);
+}
+
+int
+runner_further_begin(struct runner *u, struct err *err)
+{
+	struct run *r = u->run;
+
+	pthread_mutex_lock(&r->shared.mutex);
+	while ((!r->borne || u->been_in) && (r->opening > r->opened || r->opening >= OPENING_MAX))
+		pthread_cond_wait(&r->shared.learnt, &r->shared.mutex);
+
+	bool no_more = r->borne && !u->been_in;
+
+	r->opening += !no_more;
+	pthread_mutex_unlock(&r->shared.mutex);
+	return no_more ? err_set(err, ERR_THROTTLED, "the server has refused a further connection") : 0;
+}
+
+void
+runner_further_end(struct runner *u, int rc, const struct err *why)
+{
+	struct run *r = u->run;
+
+	pthread_mutex_lock(&r->shared.mutex);
+	r->opening--;
+	r->opened += rc == 0;
+	u->been_in |= rc == 0;
+	r->borne |= rc < 0 && (why->kind == ERR_THROTTLED || why->kind == ERR_BYE || why->kind == ERR_LOGIN);
+	pthread_cond_broadcast(&r->shared.learnt);
+	pthread_mutex_unlock(&r->shared.mutex);
 }
 
 /* Both sides are connected at the same time. Not so the logins of a list: an account that fails at
@@ -152,8 +200,10 @@ runner_connect(struct runner *u, struct err *err)
 
 	int rc = l->source_ops->open(&l->source, &place, r->job->stop, err);
 
-	if (rc == 0)
+	if (rc == 0) {
+		runner_opened(u, END_SOURCE, 0, err);
 		runner_tell_login(u, END_SOURCE, LOGIN_TAKEN);
+	}
 	if (rc == 0 && lane_sink_broken(l)) {
 		end = END_DEST;
 		rc = l->sink_ops->connect(l->sink, err);
@@ -165,7 +215,7 @@ runner_connect(struct runner *u, struct err *err)
 	if (rc < 0) {
 		struct err ignored = { 0 };
 
-		runner_learn_refusal(u, end, err);
+		runner_opened(u, end, rc, err);
 		if (lane_tell(l, &ignored) < 0)
 			*err = ignored;
 		l->source_ops->close(&l->source);

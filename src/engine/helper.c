@@ -192,7 +192,13 @@ connect_helper(struct helper *h, struct err *err)
 		return err_set(err, ERR_THROTTLED, "there is no place for a further connection");
 	u->placed = s != NULL;
 	h->visited = 0;
-	return runner_connect(u, err);
+	if (runner_further_begin(u, err) < 0)
+		return -1;
+
+	int rc = runner_connect(u, err);
+
+	runner_further_end(u, rc, err);
+	return rc;
 }
 
 /* The message at which the connection ended is its owner's, who knows what to do when that goes on. */

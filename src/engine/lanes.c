@@ -152,10 +152,31 @@ runner_make_lane(struct runner *u, struct err *err)
 {
 	struct run *r = u->run;
 
-	if (lane_init(&u->lane, r->job, &r->shared, r->login, &r->place, &r->lease, err) < 0) {
-		runner_learn_refusal(u, END_DEST, err);
+	int rc = lane_init(&u->lane, r->job, &r->shared, r->login, &r->place, &r->lease, err);
+
+	if (rc < 0 || r->job->dest != NULL)
+		runner_opened(u, END_DEST, rc, err);
+	return rc;
+}
+
+/* Both of its sessions. That of the source tells its error to whoever takes it. */
+static int
+further_sessions(struct runner *u, struct err *err)
+{
+	struct run *r = u->run;
+	struct err why = { 0 };
+
+	if (runner_further_begin(u, err) < 0)
 		return -1;
+	runner_source_ahead(u, NULL);
+	if (r->job->dest != NULL) {
+		if (runner_make_lane(u, err) < 0) {
+			runner_further_end(u, -1, err);
+			return -1;
+		}
+		lane_survey(&u->lane, &r->plan);
 	}
+	runner_further_end(u, sess_ahead_wait(u->ahead, &why), &why);
 	return 0;
 }
 
@@ -165,12 +186,8 @@ further_open(struct runner *u, struct err *err)
 {
 	struct run *r = u->run;
 
-	runner_source_ahead(u, NULL);
-	if (r->job->dest != NULL) {
-		if (runner_make_lane(u, err) < 0)
-			return -1;
-		lane_survey(&u->lane, &r->plan);
-	}
+	if (further_sessions(u, err) < 0)
+		return -1;
 	/* It begins when the first has found a form that works (rules.md 1.3). */
 	pthread_mutex_lock(&r->shared.mutex);
 	while (r->shared.facts.works_form < 0 && !r->shared.settled && r->err.kind == ERR_NONE)

@@ -23,6 +23,10 @@ struct run {
 	bool address_made; /* nobody told the account's address */
 	size_t next; /* folder to take; shared.mutex */
 	bool one_lane; /* nobody but the first connection reads */
+	/* The further connections; shared.mutex. */
+	unsigned opening, opened; /* being opened now; let in so far */
+	bool borne; /* one was refused: no more are opened than there are */
+	bool let_in[HOST_ENDS]; /* the login there was taken in this run */
 	struct err err; /* first that ends the account; kind NONE: none; shared.mutex */
 };
 
@@ -36,6 +40,7 @@ struct runner {
 	bool narrow; /* one was lost at work, not just ended for a time */
 	bool placed; /* it has its places on the servers (hosts.h) */
 	bool logged_in[HOST_ENDS]; /* what became of the login there is told */
+	bool been_in; /* as a further connection: the server has borne it */
 	unsigned tries;
 	uint64_t stored_before, suspects_before;
 	unsigned suspects_in_a_row; /* found without a message between them */
@@ -48,8 +53,13 @@ enum lane_end { END_SOURCE, END_DEST };
 /* Places on the servers, waited for; nothing where nothing is limited, or they are there. */
 int runner_take_places(struct runner *u, struct err *err) WARN_UNUSED;
 void runner_leave_places(struct runner *u);
-/* The connection of that end was refused: what it says of the login and of the server's ceiling. */
-void runner_learn_refusal(struct runner *u, enum lane_end end, const struct err *why);
+/* A connection to that end was opened, or not (rc -1, *io): what it says of the login and of the server's ceiling. A
+ * login that was taken before in this run is not refused for its password: *io says so then. */
+void runner_opened(struct runner *u, enum lane_end end, int rc, struct err *io);
+/* Around the opening of a further connection. A server that refuses them refuses few: no more are opened at once than
+ * are there already, and none after the first refusal. -1: not to be opened, and nothing is to be ended. */
+int runner_further_begin(struct runner *u, struct err *err) WARN_UNUSED;
+void runner_further_end(struct runner *u, int rc, const struct err *why);
 /* The session that is being opened ahead is this runner's from now on. */
 void runner_source_ahead(struct runner *u, struct sess_ahead *given);
 int runner_connect(struct runner *u, struct err *err) WARN_UNUSED;

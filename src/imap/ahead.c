@@ -14,7 +14,7 @@ struct sess_ahead {
 	pthread_mutex_t mutex;
 	pthread_cond_t told;
 	bool go; /* mutex */
-	bool taken; /* of the owner */
+	bool joined, taken; /* of the owner */
 	/* of the thread, until it is joined */
 	struct sess *s;
 	struct err err;
@@ -100,17 +100,35 @@ sess_ahead_there(const struct sess_ahead *a)
 	return a != NULL && !a->taken;
 }
 
-int
-sess_ahead_take(struct sess_ahead *a, struct sess **ret, struct err *err)
+static void
+ahead_join(struct sess_ahead *a)
 {
+	if (!a->joined)
+		pthread_join(a->thread, NULL);
+	a->joined = true;
+}
+
+int
+sess_ahead_wait(struct sess_ahead *a, struct err *err)
+{
+	if (a == NULL)
+		return 0;
 	sess_ahead_go(a);
-	pthread_join(a->thread, NULL);
-	a->taken = true;
-	*ret = a->s;
-	a->s = NULL;
+	ahead_join(a);
 	if (a->rc < 0)
 		*err = a->err;
 	return a->rc;
+}
+
+int
+sess_ahead_take(struct sess_ahead *a, struct sess **ret, struct err *err)
+{
+	int rc = sess_ahead_wait(a, err);
+
+	a->taken = true;
+	*ret = a->s;
+	a->s = NULL;
+	return rc;
 }
 
 void
@@ -122,7 +140,7 @@ sess_ahead_close(struct sess_ahead **ap)
 		return;
 	if (!a->taken) {
 		cancel_raise(a->stop);
-		pthread_join(a->thread, NULL);
+		ahead_join(a);
 	}
 	ahead_free(a);
 	*ap = NULL;

@@ -20,6 +20,8 @@ struct sess_ahead *sess_ahead_start(const struct endpoint *at, struct cancel *st
 void sess_ahead_go(struct sess_ahead *a);
 /* Is there a session that nobody has taken? NULL: no. */
 bool sess_ahead_there(const struct sess_ahead *a);
+/* Tells it to go and waits until its opening is over: 0, or -1 and why; whoever takes it is told the same. NULL: 0. */
+int sess_ahead_wait(struct sess_ahead *a, struct err *err) WARN_UNUSED;
 /* Once: tells it to go and waits for it. As sess_open; the session is closed before its ahead. */
 int sess_ahead_take(struct sess_ahead *a, struct sess **ret, struct err *err) WARN_UNUSED;
 /* What nobody has taken is given up at once, wherever it is. */

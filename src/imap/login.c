@@ -190,9 +190,22 @@ static const struct {
 	{ "LOGIN ***", login_usable, login_run },
 };
 
+/* Of sessions, not of attempts: it says nothing of the password (quirks rows 2 and 30). */
+static bool
+says_too_many(struct slice text)
+{
+	bool sessions = slice_has_nocase(text, "connection") || slice_has_nocase(text, "session") ||
+			slice_has_nocase(text, "simultaneous") || slice_has_nocase(text, "concurrent");
+
+	return sessions && (slice_has_nocase(text, "too many") || slice_has_nocase(text, "maximum") ||
+				   slice_has_nocase(text, "limit") || slice_has_nocase(text, "exceed"));
+}
+
 static int
 login_failed(struct sess *s, const char *command, struct err *err)
 {
+	if (says_too_many(s->last.text))
+		s->last.code = CODE_LIMIT;
 	if (s->last.code == CODE_UNAVAILABLE || s->last.code == CODE_LIMIT ||
 	    s->last.code == CODE_INUSE || s->last.code == CODE_THROTTLED ||
 	    s->last.code == CODE_OVERQUOTA)
