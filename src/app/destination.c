@@ -74,7 +74,7 @@ destination_open(struct destination *d, struct options *o, const char *dest, str
 		.port = d->url.port,
 		.by = options_route(o),
 		.tls = d->url.tls                 ? TLS_FROM_START
-		       : o->dest_insecure_plaintext ? TLS_NONE
+		       : o->dest_insecure_plaintext ? TLS_IF_OFFERED
 						    : TLS_STARTTLS,
 		.trust = { .ca_file = o->dest_tls_ca,
 		    .pin = o->dest_tls_pin,
@@ -88,7 +88,7 @@ destination_open(struct destination *d, struct options *o, const char *dest, str
 	d->dest.spool_dir = o->spool;
 	d->dest.extras = (o->acl ? EXTRA_ACL : 0) | (o->metadata ? EXTRA_METADATA : 0) |
 			 (o->quota ? EXTRA_QUOTA : 0);
-	d->insecure = o->dest_insecure_tls || d->dest.server.tls == TLS_NONE;
+	d->insecure = o->dest_insecure_tls;
 	return 0;
 }
 

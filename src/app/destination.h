@@ -15,7 +15,7 @@ struct destination {
 	const char *password_from;	/* for people */
 	const char *account;		/* user@host, and :port when it is not the usual one */
 	struct dest dest;		/* borrows from the above and the options */
-	bool insecure;			/* --dest-insecure-* is in force */
+	bool insecure;			/* --dest-insecure-tls is in force */
 };
 
 /* Parse DEST and the rules, find the password, which may prompt or run a command. ERR_USAGE: a --map

@@ -76,7 +76,7 @@ origin_tls(const struct origin *g, const struct options *o)
 {
 	if (g->url.tls)
 		return TLS_FROM_START;
-	return o->insecure_plaintext ? TLS_NONE : TLS_STARTTLS;
+	return o->insecure_plaintext ? TLS_IF_OFFERED : TLS_STARTTLS;
 }
 
 void
@@ -98,7 +98,7 @@ origin_job(const struct origin *g, const struct options *o, struct job *ret)
 	ret->list_all = o->list_all;
 	ret->mirror = o->mirror;
 	ret->connections = o->connections;
-	ret->insecure_told = o->insecure_tls || ret->source.tls == TLS_NONE;
+	ret->insecure_told = o->insecure_tls;
 }
 
 void

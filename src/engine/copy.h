@@ -25,6 +25,8 @@ enum {
 	CLOSING_MS = 10 * 1000
 };
 
+enum lane_end { END_SOURCE, END_DEST };
+
 /* What the lanes of one account share. */
 struct shared {
 	pthread_mutex_t mutex;
@@ -32,6 +34,7 @@ struct shared {
 	struct server_facts facts;
 	const char *host_port;
 	bool settled; /* the first lane has ended */
+	bool in_clear_told[HOST_ENDS]; /* of the connections to each end, that one is not encrypted */
 	bool search_taken; /* the server has answered --search with OK, now or in an earlier run */
 	struct pool *pool; /* there are several lanes; NULL: one */
 	/* forecast.h */
@@ -299,6 +302,7 @@ int lane_close_folder(struct lane *l, struct err *err) WARN_UNUSED;
 /* outcome.c: what became of one message, into the batch and the log. */
 void
 lane_warn(struct lane *l, enum event_no no, uint32_t uid, const char *fmt, ...) PRINTF_LIKE(4, 5);
+void lane_insecure(struct lane *l, enum lane_end end, const char *text, struct batch *b);
 void lane_event(struct lane *l, enum event_no no, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void lane_good(struct lane *l, const struct msg *m, enum verdict old);
 void lane_lost(

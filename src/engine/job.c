@@ -243,31 +243,14 @@ static int
 run_account(struct run *r, struct runner *u, struct err *err)
 {
 	struct lane *l = &u->lane;
-	struct event e = { .no = EV_INSECURE, .level = LEVEL_WARNING, .account = l->account };
 
 	if (open_and_plan(u, err) < 0)
 		return -1;
-	if (r->job->insecure_told) {
-		const char *text = r->job->source.tls == TLS_NONE
-				       ? "nothing is encrypted (--insecure-plaintext)"
-				       : "the server's certificate is not checked (--insecure-tls)";
-
-		evlog_put(r->job->log, &e, "%s", text);
-		batch_warning(l->batch,
-		    &(struct warning){ .event = EV_INSECURE, .folder = "", .text = text });
-	}
-	if (r->job->dest_insecure_told) {
-		const char *text =
-		    r->job->dest->server.tls == TLS_NONE
-			? "nothing is encrypted on the way to the destination "
-			  "(--dest-insecure-plaintext)"
-			: "the destination's certificate is not checked (--dest-insecure-tls)";
-
-		evlog_put(r->job->log, &e, "%s", text);
-		batch_warning(l->batch,
-		    &(struct warning){
-			.event = EV_INSECURE, .folder = "", .uid = 1, .text = text });
-	}
+	if (r->job->insecure_told)
+		lane_insecure(l, END_SOURCE, "the server's certificate is not checked (--insecure-tls)", l->batch);
+	if (r->job->dest_insecure_told)
+		lane_insecure(l, END_DEST, "the destination's certificate is not checked (--dest-insecure-tls)",
+		    l->batch);
 	if (r->no_folder.len > 0)
 		lane_warn(l, EV_NO_FOLDER, 0, "%s", r->no_folder.data);
 	if (r->address_made)

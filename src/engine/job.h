@@ -102,8 +102,8 @@ struct job {
 	bool retry; /* messages that the destination has refused go once more (dest alone) */
 	bool no_subjects; /* no From, Subject in reports */
 	unsigned connections; /* per account; 0: as many as pay */
-	bool insecure_told; /* --insecure-* in force: a standing warning */
-	bool dest_insecure_told; /* --dest-insecure-* likewise */
+	bool insecure_told; /* --insecure-tls in force: a standing warning */
+	bool dest_insecure_told; /* --dest-insecure-tls likewise */
 	struct evlog *log;
 	struct cancel *stop;
 	struct progress *progress; /* may be NULL */

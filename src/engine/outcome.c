@@ -102,11 +102,43 @@ keep_note(const struct notes *notes, size_t at, const char *display, struct batc
 	buf_done(&text);
 }
 
+/* One warning for each end. */
+void
+lane_insecure(struct lane *l, enum lane_end end, const char *text, struct batch *b)
+{
+	const struct event e = { .no = EV_INSECURE, .level = LEVEL_WARNING, .account = l->account };
+	const struct warning w = {
+		.event = EV_INSECURE, .folder = "", .uid = end == END_DEST ? 1 : 0, .text = text
+	};
+
+	evlog_put(l->job->log, &e, "%s", text);
+	batch_warning(b, &w);
+}
+
+/* Once an account, by the first of its connections that is in clear. */
 static void
-tell_notes_of(struct lane *l, struct notes *notes, struct batch *b)
+tell_in_clear(struct lane *l, enum lane_end end, struct batch *b)
+{
+	pthread_mutex_lock(&l->shared->mutex);
+	bool told = l->shared->in_clear_told[end];
+
+	l->shared->in_clear_told[end] = true;
+	pthread_mutex_unlock(&l->shared->mutex);
+	if (!told)
+		lane_insecure(l, end,
+		    end == END_SOURCE ? "nothing is encrypted (--insecure-plaintext)"
+				      : "nothing is encrypted on the way to the destination "
+					"(--dest-insecure-plaintext)",
+		    b);
+}
+
+static void
+tell_notes_of(struct lane *l, enum lane_end end, struct notes *notes, struct batch *b)
 {
 	if (notes == NULL)
 		return;
+	if (notes->in_clear && b != NULL)
+		tell_in_clear(l, end, b);
 	for (size_t i = 0; i < notes->len; i++) {
 		struct event e = notes->note[i].event;
 		struct buf shown;
@@ -134,9 +166,9 @@ static void
 tell_notes(struct lane *l, struct batch *b)
 {
 	if (l->source != NULL)
-		tell_notes_of(l, l->source_ops->notes(l->source), b);
+		tell_notes_of(l, END_SOURCE, l->source_ops->notes(l->source), b);
 	if (l->sink != NULL && l->sink_ops->said != NULL)
-		tell_notes_of(l, l->sink_ops->said(l->sink), b);
+		tell_notes_of(l, END_DEST, l->sink_ops->said(l->sink), b);
 }
 
 /* What the source has learnt about its server; true: something new. */

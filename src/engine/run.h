@@ -47,8 +47,6 @@ struct runner {
 	unsigned left; /* folders in which every connection ended, in a row */
 };
 
-enum lane_end { END_SOURCE, END_DEST };
-
 /* ---- connect.c ---- */
 /* Places on the servers, waited for; nothing where nothing is limited, or they are there. */
 int runner_take_places(struct runner *u, struct err *err) WARN_UNUSED;

@@ -11,6 +11,7 @@ notes_init(struct notes *n)
 {
 	n->len = 0;
 	n->dropped = 0;
+	n->in_clear = false;
 	arena_init(&n->arena, NOTES_ARENA);
 }
 
@@ -59,4 +60,18 @@ notes_add(struct notes *n, const struct event *e, bool standing, const char *fmt
 		n->dropped++;
 	else
 		n->len++;
+}
+
+void
+notes_move(struct notes *to, struct notes *from, const char *folder)
+{
+	for (size_t i = 0; i < from->len; i++) {
+		struct note *n = &from->note[i];
+
+		if (n->event.folder == NULL)
+			n->event.folder = folder;
+		notes_add(to, &n->event, n->standing, "%s", n->text);
+	}
+	to->in_clear |= from->in_clear;
+	notes_clear(from);
 }

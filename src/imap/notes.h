@@ -19,6 +19,7 @@ struct notes {
 	struct note note[NOTES_MAX];
 	size_t len;
 	uint64_t dropped;
+	bool in_clear; /* a session went on without TLS, as the user lets it; notes_clear keeps it */
 	struct arena arena;
 };
 
@@ -28,5 +29,7 @@ void notes_clear(struct notes *n);
 /* Texts of `e` are copied. */
 void notes_add(struct notes *n, const struct event *e, bool standing, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
+/* `from` goes behind `to`; those of no folder get this one (NULL: none). */
+void notes_move(struct notes *to, struct notes *from, const char *folder);
 
 #endif

@@ -181,7 +181,7 @@ static int
 book_status(struct sess *s, const struct resp *r, struct err *err)
 {
 	/* Before TLS anybody could have put it in. */
-	if (r->code == CODE_ALERT && (s->tls_on || s->at->tls == TLS_NONE)) {
+	if (r->code == CODE_ALERT && (s->tls_on || s->at->tls == TLS_IF_OFFERED)) {
 		sess_secret_reply(s);
 		note_reply(s, EV_ALERT, LEVEL_INFO, "the server asks that this be shown");
 	}

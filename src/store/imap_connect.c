@@ -4,11 +4,7 @@
 void
 dest_keep_notes(struct sink *s)
 {
-	struct notes *n = &s->s->notes;
-
-	for (size_t i = 0; i < n->len; i++)
-		notes_add(&s->notes, &n->note[i].event, n->note[i].standing, "%s", n->note[i].text);
-	notes_clear(n);
+	notes_move(&s->notes, &s->s->notes, NULL);
 }
 
 void

@@ -27,16 +27,8 @@ source_ladder(const struct source *s)
 void
 source_take_notes(struct source *s)
 {
-	if (s->s == NULL)
-		return;
-	for (size_t i = 0; i < s->s->notes.len; i++) {
-		struct note *n = &s->s->notes.note[i];
-
-		if (n->event.folder == NULL)
-			n->event.folder = s->folder;
-		notes_add(&s->notes, &n->event, n->standing, "%s", n->text);
-	}
-	notes_clear(&s->s->notes);
+	if (s->s != NULL)
+		notes_move(&s->notes, &s->s->notes, s->folder);
 }
 
 int
