@@ -442,6 +442,9 @@ folders_flight(struct sess *s, struct flight *f, bool want_sizes, struct err *er
 		    unlisted_find(s, &f->lsub, f->list, f->arena, err) < 0)
 			return -1;
 		list_order(f->list);
+		if (unlisted_parents(s, f->list, f->arena, err) < 0)
+			return -1;
+		list_order(f->list);
 	}
 	apply_lsub(f);
 	if (!counted && s->level != LEVEL_IMAP4 && !quirk_in(s->seen, QUIRK_NO_STATUS) &&

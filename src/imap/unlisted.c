@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "imap/limits.h"
 
 enum { LISTS_MAX = 2000, NAME_MAX_OCTETS = 1000 };
 
@@ -108,6 +109,7 @@ struct probe {
 	struct folder_list *list, found;
 	struct arena *a;
 	char delim;
+	unsigned parents; /* asked for */
 };
 
 /* STATUS says whether it is there, and how much is in it. */
@@ -178,6 +180,66 @@ probe_known_names(struct probe *p, struct err *err)
 	return 0;
 }
 
+static bool
+is_namespace(const struct sess *s, struct slice name, char delim)
+{
+	for (const struct ns_entry *e = s->ns; e != NULL; e = e->next)
+		if (e->prefix.len == name.len + 1 && e->prefix.data[name.len] == delim && lies_below(e->prefix, name))
+			return true;
+	return false;
+}
+
+/* Names that begin alike are neighbours in the list: of a parent the first child asks. */
+static int
+probe_parents(struct probe *p, struct slice child, struct slice before, struct err *err)
+{
+	for (size_t len = 1; len + 1 < child.len && len <= NAME_MAX_OCTETS; len++) {
+		const struct slice parent = { child.data, len };
+
+		if (child.data[len] != p->delim || child.data[len - 1] == p->delim ||
+		    lies_below(before, (struct slice){ child.data, len + 1 }) ||
+		    folder_list_find(p->list, parent) != NULL || is_namespace(p->s, parent, p->delim))
+			continue;
+		if (p->parents++ == PARENTS_MAX) {
+			p->list->refused = true;
+			return 0;
+		}
+		if (probe_one(p, parent, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+probe_end(struct probe *p, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < p->found.len && rc == 0; i++)
+		rc = folder_list_add(p->list, p->a, &p->found.folder[i], err);
+	folder_list_done(&p->found);
+	return rc;
+}
+
+/* A parent may be left out because it cannot be opened (RFC 3501 6.3.8), or although it has mail. A server that
+ * answers BAD to STATUS is not asked on. */
+int
+unlisted_parents(struct sess *s, struct folder_list *io, struct arena *a, struct err *err)
+{
+	const unsigned bads = s->bads;
+	struct probe p = { .s = s, .list = io, .a = a };
+	struct slice before = { "", 0 };
+	int rc = 0;
+
+	for (size_t i = 0; i < io->len && rc == 0 && p.parents <= PARENTS_MAX && s->bads == bads; i++) {
+		p.delim = io->folder[i].delim;
+		if (p.delim != 0)
+			rc = probe_parents(&p, io->folder[i].name, before, err);
+		before = io->folder[i].name;
+	}
+	return probe_end(&p, err) < 0 ? -1 : rc;
+}
+
 int
 unlisted_find(struct sess *s, const struct folder_list *lsub, struct folder_list *io, struct arena *a,
     struct err *err)
@@ -190,8 +252,5 @@ unlisted_find(struct sess *s, const struct folder_list *lsub, struct folder_list
 			rc = probe_one(&p, lsub->folder[i].name, err);
 	if (rc == 0 && quirk_in(s->quirks, QUIRK_HIDDEN_FOLDERS))
 		rc = probe_known_names(&p, err);
-	for (size_t i = 0; i < p.found.len && rc == 0; i++)
-		rc = folder_list_add(io, a, &p.found.folder[i], err);
-	folder_list_done(&p.found);
-	return rc;
+	return probe_end(&p, err) < 0 ? -1 : rc;
 }

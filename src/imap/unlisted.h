@@ -16,5 +16,9 @@ int unlisted_inbox(struct sess *s, struct folder_list *io, struct err *err) WARN
  * knows; `io` in order. */
 int unlisted_find(struct sess *s, const struct folder_list *lsub, struct folder_list *io,
     struct arena *a, struct err *err) WARN_UNUSED;
+/* Of the names that others in the list lie below, and that are not in it, those that STATUS knows; `io` in order.
+ * io->refused is set if there are too many. */
+int unlisted_parents(
+    struct sess *s, struct folder_list *io, struct arena *a, struct err *err) WARN_UNUSED;
 
 #endif

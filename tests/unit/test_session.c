@@ -799,7 +799,8 @@ folders_come_with_counts_in_one_flight(void **state)
 	    "UIDVALIDITY 5)\r\n"
 	    "* LIST () \"/\" Public/x\r\n* LIST () \"/\" ~bob/y\r\n* LIST () \"/\" inbox\r\n* "
 	    "STATUS INBOX (MESSAGES 1)\r\n0004 OK x\r\n",
-	    LOGOUT("0005"))));
+	    "C:0005 STATUS \"~bob\" (MESSAGES UIDNEXT UIDVALIDITY)\r\n", "S:0005 NO none\r\n",
+	    LOGOUT("0006"))));
 	assert_int_equal(sess_folders(s, false, &a, &l, &err), 0);
 	assert_int_equal(l.len, 4);
 	assert_int_equal(l.delim, '/');

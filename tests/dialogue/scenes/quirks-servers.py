@@ -287,6 +287,28 @@ def scene_subscribed_and_not_listed(t):
 
 
 @quirk(41)
+def scene_parent_that_is_not_listed(t):
+    """No answer names it, and its mail is copied; of parents that are no folders nobody hears."""
+    for caps in ("NAMESPACE", "NAMESPACE LIST-EXTENDED LIST-STATUS"):
+        server = t.server(sample(("INBOX", "Archive", "Archive/2003", "a/b/c", "a/b/d")), caps=caps)
+        hides(server, b"Archive")
+        server.on(r"LSUB", lambda call: lacking(call, b'"Archive"'))
+        job, _ = complete(t, server, 1)
+        t.one_event(job, 30079, folder="Archive")
+        t.equal(len(job.events(30079)), 1, "nothing else is told")
+        t.sent_times(server, 'STATUS "a/b"', 1)
+        t.sent_times(server, 'STATUS "a"', 1)
+
+
+def scene_parents_asked_for_on_a_server_without_status(t):
+    """Only once."""
+    server = t.server(sample(("INBOX", "a/b", "c/d", "e/f")), caps="NAMESPACE")
+    server.on("STATUS", "$TAG BAD what\r\n")
+    job, _ = complete(t, server, 1)
+    t.within(server.transcript.count("STATUS"), (1, 2), "it is not asked again and again")
+
+
+@quirk(41)
 def scene_has_no_children(t):
     """\\HasNoChildren is not true, and believed by nobody."""
     server = t.server(caps="NAMESPACE CHILDREN")
