@@ -248,7 +248,8 @@ look_into(struct probe *p, struct check_folder *c, bool *ret_estimated, struct e
 	struct err refused = { 0 };
 	uint64_t mean;
 
-	if (sess_examine(p->s, c->folder.name, &head, &refused) < 0) {
+	if (sess_folder_sayable(&c->folder, &refused) < 0 ||
+	    sess_examine(p->s, c->folder.name, &head, &refused) < 0) {
 		if (refused.scope >= SCOPE_SESSION) {
 			*err = refused;
 			return -1;

@@ -156,7 +156,8 @@ watching_enter_folder(struct watching *w, struct plan *p, struct err *err)
 	}
 	if (first == NULL)
 		return 0;
-	if (sess_examine(w->s, first->folder.name, &head, err) < 0) {
+	if (sess_folder_sayable(&first->folder, err) < 0 ||
+	    sess_examine(w->s, first->folder.name, &head, err) < 0) {
 		/* It is looked at like the others; what it lacks the copying will tell. */
 		if (err->kind != ERR_FOLDER)
 			return -1;

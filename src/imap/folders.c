@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/mem.h"
 #include "imap/unlisted.h"
 
@@ -455,6 +456,53 @@ folders_flight(struct sess *s, struct flight *f, bool want_sizes, struct err *er
 	return 0;
 }
 
+/* ---- names with a NUL ---- */
+
+/* Cut at the NUL it would be another folder's: "a\0b~" and 16 digits of its digest. */
+static int
+name_without_nul(struct folder *f, struct arena *a, struct err *err)
+{
+	AUTO(buf_done) struct buf name;
+	uint8_t sum[SHA256_LEN];
+	char hex[SHA256_HEX];
+
+	buf_init(&name, 2 * LEX_STRING_MAX + 32);
+	for (size_t i = 0; i < f->name.len; i++)
+		(void)(f->name.data[i] == '\0' ? buf_add_str(&name, "\\0")
+						: buf_add_byte(&name, f->name.data[i]));
+	digest_once(f->name.data, f->name.len, sum);
+	digest_hex(sum, hex);
+	buf_printf(&name, "~%.16s", hex);
+	f->name = (struct slice){ arena_copy(a, buf_slice(&name)), name.len };
+	f->attrs |= FOLDER_UNSAYABLE;
+	return f->name.data == NULL ? list_over(err) : 0;
+}
+
+static int
+names_without_nul(struct folder_list *l, struct arena *a, struct err *err)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < l->len; i++) {
+		if (memchr(l->folder[i].name.data, '\0', l->folder[i].name.len) == NULL)
+			continue;
+		any = true;
+		if (name_without_nul(&l->folder[i], a, err) < 0)
+			return -1;
+	}
+	if (any)
+		list_order(l);
+	return 0;
+}
+
+int
+sess_folder_sayable(const struct folder *f, struct err *err)
+{
+	return f->attrs & FOLDER_UNSAYABLE
+		   ? err_set(err, ERR_FOLDER, "the folder name has a NUL in it, which no IMAP command can carry")
+		   : 0;
+}
+
 /* ---- servers without LIST ---- */
 
 /* UW names subscribed folders "~/mail/x" that it lists as "mail/x". */
@@ -543,6 +591,8 @@ sess_folders(
 
 	list.unparsed = s->garbage_folders - unparsed;
 	if (rc == 0)
+		rc = names_without_nul(&list, a, err);
+	if (rc == 0)
 		rc = place_all(s, &list, a, err);
 
 	folder_list_done(&f.lsub);
@@ -579,7 +629,7 @@ sess_mailbox_ids(
 		struct slice name = folder[i]->name;
 
 		/* As with counts: a literal would stop the flight. */
-		if (!sess_name_is_plain(name))
+		if (!sess_name_is_plain(name) || folder[i]->attrs & FOLDER_UNSAYABLE)
 			continue;
 		if (!sess_room(s, name.len * 2 + 100))
 			rc = land(s, &f, err);

@@ -190,6 +190,8 @@ int folder_list_add(
 struct folder *folder_list_find(struct folder_list *l, struct slice name); /* of one in order */
 int sess_folders(struct sess *s, bool want_sizes, struct arena *a, struct folder_list *ret,
     struct err *err) WARN_UNUSED;
+/* ERR_FOLDER for one that no command can name: of a name with a NUL the list has another one. */
+int sess_folder_sayable(const struct folder *f, struct err *err) WARN_UNUSED;
 /* Fill in their ids (OBJECTID, RFC 8474), with texts in `a`; NULL where none is told. No folder is open. */
 int sess_mailbox_ids(struct sess *s, struct folder *const *folder, size_t n, struct arena *a,
     struct err *err) WARN_UNUSED;

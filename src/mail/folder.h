@@ -15,6 +15,7 @@ enum folder_attr {
 	FOLDER_OTHER_USERS = 8,	/* lies in an other-users namespace */
 	FOLDER_SHARED = 16,	/* lies in a shared namespace */
 	FOLDER_COUNTED = 32,	/* counts come from STATUS */
+	FOLDER_UNSAYABLE = 64,	/* the name on the wire has a NUL in it; `name` stands for it */
 };
 
 struct folder_counts {

@@ -369,7 +369,7 @@ source_imap_enter(struct source *s, const struct folder *f, const struct since *
 	bool search =
 	    !(s->facts.quirks & LEARNT_NO_SEARCH) && !(counted && f->counts.messages == 0);
 
-	if (folder_begin(s, f, err) < 0)
+	if (folder_begin(s, f, err) < 0 || sess_folder_sayable(f, err) < 0)
 		return -1;
 	if (s->s->numbered)
 		return source_enter_numbered(s, f, ret, err) < 0 ? folder_refused(s, err) : 0;

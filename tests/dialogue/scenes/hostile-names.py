@@ -72,6 +72,21 @@ def scene_names_that_cannot_be_sent(t):
     t.complete(job, server, folders={"INBOX": "", "Sent": ".Sent"})
 
 
+def scene_nul_beside_the_name_before_it(t):
+    """It is not taken for that one, nor for another with a NUL: each that cannot be asked for is a folder that failed."""
+    store = sample(["INBOX", "a"], 3)
+    for name in ("a\0b", "a\0c"):
+        store.add(name, 1)
+    server = t.server(store)
+    job, run = t.extract(server)
+    for _ in range(2):
+        t.exits(run, 2)
+        t.complete(job, server, folders={"INBOX": "", "a": ".a"})
+        failed = sorted(f["name"] for f in job.report()["accounts"][0]["folders"] if not f["proved"])
+        t.equal([name[:5] for name in failed], ["a\\0b~", "a\\0c~"], "both are in the report")
+        job, run = t.extract(server, job=job)
+
+
 def scene_second_run_finds_them_again(t):
     server = t.server(hostile("."))
     job, first = t.extract(server)
