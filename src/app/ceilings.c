@@ -112,8 +112,11 @@ ceilings_look(struct ceilings *c, const unsigned *id, size_t n)
 	for (size_t i = 0; c->state && i < n; i++) {
 		unsigned refusals, bears = hosts_bears(c->hosts, id[i], &refusals);
 
-		if (bears == 0)
+		/* One that was learnt from an account alone is taken back. */
+		if (bears == 0) {
+			keep(c, id[i], 0);
 			continue;
+		}
 		c->host[id[i]].reached |= hosts_full(c->hosts, id[i], 1) &&
 					  (c->per_host == 0 || bears <= c->per_host);
 		if (refusals > 0)

@@ -125,8 +125,10 @@ guard_tell_login(struct post *p, struct guard *g, int rc, const struct err *why)
 		    hosts_name(p->w->hosts, *host), HOST_REFUSALS_MAX);
 	if (rc == 0 || (why->kind != ERR_THROTTLED && why->kind != ERR_BYE))
 		return;
-	if (!hosts_refused(p->w->hosts, *host, &now) && why->after_ms > 0)
-		hosts_hold(p->w->hosts, *host, why->after_ms);
+
+	struct refusal refusal = { .account = g->at, .of_server = why->of_server, .after_ms = why->after_ms };
+
+	(void)hosts_refused(p->w->hosts, *host, &refusal, &now);
 }
 
 static int

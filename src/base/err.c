@@ -53,6 +53,7 @@ static void err_fill(struct err *err, enum err_kind kind, const char *fmt, va_li
 	err->scope = err_table[kind].scope;
 	err->retry = err_table[kind].retry;
 	err->sys = 0;
+	err->of_server = false;
 	err->after_ms = 0;
 	int len = vsnprintf(err->text, sizeof(err->text), fmt, ap);
 

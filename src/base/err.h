@@ -37,6 +37,7 @@ struct err {
 	enum err_scope scope;
 	enum err_retry retry;
 	int sys; /* errno at the fault, 0 when none */
+	bool of_server; /* said before any login: it is the server's, whoever connects */
 	int64_t after_ms; /* wait at least so long before a new try; 0: no hint */
 	char text[ERR_TEXT_MAX]; /* one line, cut at the limit */
 };

@@ -105,12 +105,13 @@ runner_learn_refusal(struct runner *u, enum lane_end end, const struct err *why)
 	runner_tell_login(u, end, why->kind == ERR_LOGIN ? LOGIN_REFUSED : LOGIN_NONE);
 	if (why->kind != ERR_THROTTLED && why->kind != ERR_BYE)
 		return;
-	if (hosts_refused(s->hosts, s->host[end], &now))
+
+	struct refusal refusal = { .account = s->item, .of_server = why->of_server, .after_ms = why->after_ms };
+
+	if (hosts_refused(s->hosts, s->host[end], &refusal, &now))
 		evlog_put(u->run->job->log, &e,
 		    "%s: it bears %u connection%s, as it seems; no more are opened for now",
 		    hosts_name(s->hosts, s->host[end]), now, now == 1 ? "" : "s");
-	else if (why->after_ms > 0 && why->kind == ERR_THROTTLED)
-		hosts_hold(s->hosts, s->host[end], why->after_ms);
 }
 
 void

@@ -16,6 +16,13 @@ struct host {
 	int64_t refused_ms; /* monotonic, of the last refusal or raise; 0: none */
 	int64_t held_until_ms;
 	unsigned refusals; /* connections, with others of ours open */
+	unsigned borne; /* most that were logged in side by side, lately */
+	int64_t borne_ms;
+	unsigned doubts; /* refusals of so many, since */
+	unsigned teacher, before; /* account whose refusal made the ceiling, and the one before it */
+	unsigned own; /* account that is refused with fewer open as well */
+	unsigned told; /* account that was told to wait, with no login taken since */
+	unsigned leaving; /* places whose login was not taken */
 	unsigned logins; /* under way */
 	unsigned logins_refused; /* in a row */
 	bool closed;
@@ -413,8 +420,12 @@ void
 hosts_leave(struct hosts *h, const unsigned *id, size_t n)
 {
 	pthread_mutex_lock(&h->mutex);
-	for (size_t i = 0; i < n; i++)
-		h->host[id[i]]->open--;
+	for (size_t i = 0; i < n; i++) {
+		struct host *t = h->host[id[i]];
+
+		t->open--;
+		t->leaving -= t->leaving > 0;
+	}
 	(void)hosts_tell(h, id, n, -1, 0, LOGIN_NONE);
 	pthread_cond_broadcast(&h->left);
 	pthread_mutex_unlock(&h->mutex);
@@ -423,41 +434,100 @@ hosts_leave(struct hosts *h, const unsigned *id, size_t n)
 
 /* ---- what servers say ---- */
 
+static unsigned
+logged_in(const struct host *t)
+{
+	unsigned out = t->logins + t->others_logins + t->leaving;
+
+	return all_open(t) > out ? all_open(t) - out : 0;
+}
+
+/* A login is taken: so many side by side the server bears, whatever a refusal has taught before. */
+static void
+host_bears(struct host *t)
+{
+	unsigned in = logged_in(t);
+	int64_t now_ms = clock_mono_ms();
+
+	t->told = 0;
+	if (in < t->borne && now_ms - t->borne_ms < RAISE_MS)
+		return;
+	t->borne = in;
+	t->borne_ms = now_ms;
+	t->doubts = 0;
+	if (t->ceiling == 0 || in <= t->ceiling)
+		return;
+	t->ceiling = in;
+	t->refused_ms = now_ms;
+	t->learnt = true;
+}
+
+/* Does the refusal concern the account alone? It does if it comes again with no more open than it has taught
+ * itself, or if as many were logged in a moment ago; a server that bears less now refuses one after the other. */
+static bool
+is_its_own(struct host *t, unsigned account, unsigned open)
+{
+	bool borne = open <= t->borne && clock_mono_ms() - t->borne_ms < RAISE_MS;
+
+	if (account == t->teacher && open <= t->ceiling) {
+		t->ceiling = t->before;
+		t->own = account;
+		t->teacher = 0;
+		t->learnt = true;
+	}
+	return account == t->own || (borne && (open < t->borne || ++t->doubts < HOST_REFUSALS_MAX));
+}
+
+static void
+host_lower(struct host *t, unsigned account, unsigned open)
+{
+	t->refused_ms = clock_mono_ms();
+	t->refusals++;
+	t->learnt = true;
+	if (t->borne >= open)
+		t->borne = open - 1;
+	if (t->ceiling > 0 && open - 1 >= t->ceiling)
+		return;
+	t->before = t->ceiling;
+	t->teacher = account;
+	t->ceiling = open - 1;
+}
+
+/* One account that is told to wait waits by itself; two in a row, and it is the server that asks. */
+static void
+host_hold(struct host *t, const struct refusal *r, unsigned account)
+{
+	int64_t until_ms = clock_mono_ms() + r->after_ms;
+	bool all = r->of_server || (t->told != 0 && t->told != account);
+
+	t->told = account;
+	if (!all || until_ms <= t->held_until_ms)
+		return;
+	t->held_until_ms = until_ms;
+	t->learnt = true;
+}
+
 bool
-hosts_refused(struct hosts *h, unsigned id, unsigned *ret_now)
+hosts_refused(struct hosts *h, unsigned id, const struct refusal *r, unsigned *ret_now)
 {
 	struct host *t = h->host[id];
+	unsigned account = (unsigned)r->account + 1; /* 0: none */
 
 	pthread_mutex_lock(&h->mutex);
-
 	(void)hosts_tell(h, &id, 1, 0, 0, LOGIN_NONE);
 	/* One place is that of the refused connection itself. */
 	unsigned open = all_open(t);
-	bool others = open > 1;
+	bool own = !r->of_server && is_its_own(t, account, open), lowers = !own && open > 1;
 
-	if (others && (t->ceiling == 0 || open - 1 < t->ceiling))
-		t->ceiling = open - 1;
-	if (others) {
-		t->refused_ms = clock_mono_ms();
+	if (lowers)
+		host_lower(t, r->of_server ? 0 : account, open);
+	else if (r->after_ms > 0)
+		host_hold(t, r, account);
+	if (t->learnt)
 		host_learnt(h, id);
-	}
 	*ret_now = t->ceiling;
-	t->refusals += others;
 	pthread_mutex_unlock(&h->mutex);
-	return others;
-}
-
-void
-hosts_hold(struct hosts *h, unsigned id, int64_t ms)
-{
-	int64_t until_ms = clock_mono_ms() + ms;
-
-	pthread_mutex_lock(&h->mutex);
-	(void)hosts_tell(h, &id, 1, 0, 0, LOGIN_NONE);
-	if (until_ms > h->host[id]->held_until_ms)
-		h->host[id]->held_until_ms = until_ms;
-	host_learnt(h, id);
-	pthread_mutex_unlock(&h->mutex);
+	return lowers;
 }
 
 bool
@@ -468,15 +538,18 @@ hosts_login(struct hosts *h, unsigned id, enum login_end how)
 
 	pthread_mutex_lock(&h->mutex);
 	t->logins--;
+	t->leaving += how != LOGIN_TAKEN;
 	if (how == LOGIN_TAKEN)
 		t->logins_refused = 0;
 	if (how == LOGIN_REFUSED)
 		t->logins_refused++;
 	/* Where others count too, the state has the number: one of us finds it full. */
 	(void)hosts_tell(h, &id, 1, 0, -1, how);
+	if (how == LOGIN_TAKEN)
+		host_bears(t);
 	closes = how == LOGIN_REFUSED && t->logins_refused == HOST_REFUSALS_MAX;
 	t->closed |= closes;
-	if (closes)
+	if (closes || t->learnt)
 		host_learnt(h, id);
 	pthread_cond_broadcast(&h->left);
 	pthread_mutex_unlock(&h->mutex);

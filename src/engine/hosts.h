@@ -4,8 +4,10 @@
  * in hand. Any thread may call.
  *
  * A server that refuses a connection while others of ours are open has told its ceiling: it becomes
- * the number that is open, and is tried higher, one at a time, after five minutes without a refusal.
- * A server that asks to wait gets no new connection before its time.
+ * the number that is open, and is tried higher, one at a time, after five minutes without a refusal, or
+ * when more are logged in side by side. What one account is told at its login may be its own affair:
+ * when it comes again with fewer open, or when as many were logged in a moment ago, it teaches nothing.
+ * A server that asks to wait, in its greeting or two accounts in a row, gets no new connection before its time.
  *
  * Where processes share a job all that is in the state: a place is written there first, and kept when the
  * sums then fit. So no two can have the last one, and at worst each tries again. */
@@ -40,16 +42,19 @@ void hosts_leave(struct hosts *h, const unsigned *id, size_t n);
 bool hosts_try_stay(struct hosts *h, unsigned id);
 /* Is there no room for so many more? Then one that stays should go. */
 bool hosts_full(struct hosts *h, unsigned id, size_t more);
+struct refusal {
+	size_t account; /* a number of the caller's */
+	bool of_server; /* before anybody was named: it holds for all accounts */
+	int64_t after_ms; /* wait that was asked for; 0: none */
+};
 /* A connection that had a place was refused. With others open that is the ceiling: true, and *ret_now
- * is it. Else false. */
-bool hosts_refused(struct hosts *h, unsigned id, unsigned *ret_now);
+ * is it. Else false, and the wait is kept to where it is the server's. */
+bool hosts_refused(struct hosts *h, unsigned id, const struct refusal *r, unsigned *ret_now);
 /* For what is kept from run to run. A ceiling that an earlier one has learnt is raised as if it were learnt
  * now. hosts_bears: the ceiling, 0: none is known; and how many connections were refused in this run. */
 size_t hosts_count(const struct hosts *h);
 void hosts_begin_with(struct hosts *h, unsigned id, unsigned ceiling);
 unsigned hosts_bears(struct hosts *h, unsigned id, unsigned *ret_refusals);
-/* No new connection for so long. */
-void hosts_hold(struct hosts *h, unsigned id, int64_t ms);
 /* What became of the login for which a place was taken; to be told once for each place, at the latest
  * before it is given back. Five accounts in a row that are refused close the server, as going on would
  * lock its users out (rules.md 5); so many logins are never under way that it could be more. True: this

@@ -187,8 +187,10 @@ sess_reach(struct sess **ret, const struct endpoint *at, struct cancel *stop, st
 	stream_set_patience(s->in, at->timeout_ms * SESS_PATIENCE);
 	stream_set_cancel(s->in, stop);
 	reader_set_stream(&s->reader, s->in);
-	if (sess_secure(s, err) < 0 || (!s->caps.known && sess_capability(s, err) < 0))
+	if (sess_secure(s, err) < 0 || (!s->caps.known && sess_capability(s, err) < 0)) {
+		err->of_server = true;
 		return opening_failed(s, err);
+	}
 	return 0;
 }
 

@@ -115,6 +115,30 @@ an_account_that_stays_on_its_server_needs_two_places(void **state)
 	end(&f);
 }
 
+/* A connection of the account is refused, and gone; true: that taught a ceiling. */
+static bool
+refuse(struct fixture *f, size_t account, unsigned *ret_now)
+{
+	struct refusal r = { .account = account };
+
+	assert_true(hosts_try(f->hosts, &f->a, 1));
+	hosts_login(f->hosts, f->a, LOGIN_NONE);
+
+	bool taught = hosts_refused(f->hosts, f->a, &r, ret_now);
+
+	hosts_leave(f->hosts, &f->a, 1);
+	return taught;
+}
+
+static void
+log_in(struct fixture *f, int n)
+{
+	for (int i = 0; i < n; i++) {
+		assert_true(hosts_try(f->hosts, &f->a, 1));
+		hosts_login(f->hosts, f->a, LOGIN_TAKEN);
+	}
+}
+
 static void
 a_refused_connection_lowers_the_ceiling(void **state)
 {
@@ -123,17 +147,11 @@ a_refused_connection_lowers_the_ceiling(void **state)
 
 	(void)state;
 	begin(&f, 10);
-	assert_true(hosts_try(f.hosts, &f.a, 1));
-	hosts_login(f.hosts, f.a, LOGIN_TAKEN);
 	/* Alone it says nothing of a ceiling. */
-	assert_false(hosts_refused(f.hosts, f.a, &now));
-	for (int i = 0; i < 3; i++) {
-		assert_true(hosts_try(f.hosts, &f.a, 1));
-		hosts_login(f.hosts, f.a, LOGIN_TAKEN);
-	}
-	assert_true(hosts_refused(f.hosts, f.a, &now));
+	assert_false(refuse(&f, 0, &now));
+	log_in(&f, 3);
+	assert_true(refuse(&f, 0, &now));
 	assert_int_equal(now, 3);
-	hosts_leave(f.hosts, &f.a, 1);
 	assert_false(hosts_try(f.hosts, &f.a, 1));
 	hosts_leave(f.hosts, &f.a, 1);
 	assert_true(hosts_try(f.hosts, &f.a, 1));
@@ -141,15 +159,120 @@ a_refused_connection_lowers_the_ceiling(void **state)
 }
 
 static void
+an_account_that_is_refused_again_takes_its_ceiling_back(void **state)
+{
+	struct fixture f;
+	unsigned now = 9;
+
+	(void)state;
+	begin(&f, 10);
+	log_in(&f, 3);
+	assert_true(refuse(&f, 7, &now));
+	hosts_leave(f.hosts, &f.a, 1);
+	/* With fewer open: so it was not their number. */
+	assert_false(refuse(&f, 7, &now));
+	assert_int_equal(now, 0);
+	log_in(&f, 2);
+	assert_false(refuse(&f, 7, &now));
+	assert_int_equal(now, 0);
+	end(&f);
+}
+
+static void
+as_many_as_were_logged_in_are_no_ceiling(void **state)
+{
+	struct fixture f;
+	unsigned now = 9;
+
+	(void)state;
+	begin(&f, 10);
+	log_in(&f, 6);
+	hosts_leave(f.hosts, &f.a, 1);
+	hosts_leave(f.hosts, &f.a, 1);
+	for (size_t account = 0; account < 20; account++)
+		assert_false(refuse(&f, account, &now));
+	/* The greeting is for all. */
+	struct refusal r = { .of_server = true };
+
+	assert_true(hosts_refused(f.hosts, f.a, &r, &now));
+	assert_int_equal(now, 3);
+	end(&f);
+}
+
+static void
+a_server_that_bears_less_now_is_believed_in_the_end(void **state)
+{
+	struct fixture f;
+	unsigned now = 9;
+	int refused = 0;
+
+	(void)state;
+	begin(&f, 10);
+	log_in(&f, 6);
+	hosts_leave(f.hosts, &f.a, 1);
+	while (!refuse(&f, (size_t)refused, &now))
+		refused++;
+	assert_int_equal(refused, HOST_REFUSALS_MAX - 1);
+	assert_int_equal(now, 5);
+	end(&f);
+}
+
+static void
+more_that_log_in_raise_the_ceiling(void **state)
+{
+	struct fixture f;
+	unsigned now = 9;
+	struct refusal r = { .account = 1 };
+
+	(void)state;
+	begin(&f, 10);
+	log_in(&f, 1);
+	for (int i = 0; i < 4; i++)
+		assert_true(hosts_try(f.hosts, &f.a, 1));
+	hosts_login(f.hosts, f.a, LOGIN_NONE);
+	assert_true(hosts_refused(f.hosts, f.a, &r, &now));
+	hosts_leave(f.hosts, &f.a, 1);
+	hosts_begin_with(f.hosts, f.a, 2);
+	for (int i = 0; i < 3; i++)
+		hosts_login(f.hosts, f.a, LOGIN_TAKEN);
+	assert_int_equal(hosts_bears(f.hosts, f.a, &now), 4);
+	end(&f);
+}
+
+static void
 a_host_on_hold_gives_no_place(void **state)
 {
 	struct fixture f;
+	struct refusal r = { .of_server = true, .after_ms = 3600 * SEC };
+	unsigned now;
 
 	(void)state;
 	begin(&f, 0);
-	hosts_hold(f.hosts, f.a, 3600 * SEC);
+	assert_false(hosts_refused(f.hosts, f.a, &r, &now));
 	assert_false(hosts_try(f.hosts, &f.a, 1));
 	assert_true(hosts_try(f.hosts, &f.b, 1));
+	end(&f);
+}
+
+static void
+one_account_that_is_told_to_wait_holds_no_host(void **state)
+{
+	struct fixture f;
+	struct refusal r = { .account = 1, .after_ms = 3600 * SEC }, other = { .account = 2, .after_ms = 3600 * SEC };
+	unsigned now;
+
+	(void)state;
+	begin(&f, 0);
+	for (int i = 0; i < 3; i++)
+		assert_false(hosts_refused(f.hosts, f.a, &r, &now));
+	log_in(&f, 1);
+	hosts_leave(f.hosts, &f.a, 1);
+	assert_false(hosts_refused(f.hosts, f.a, &other, &now));
+	assert_true(hosts_try(f.hosts, &f.a, 1));
+	give_back(&f, f.a, LOGIN_NONE);
+	/* Two in a row, and nobody logged in between them. */
+	assert_false(hosts_refused(f.hosts, f.a, &r, &now));
+	assert_false(hosts_try(f.hosts, &f.a, 1));
 	end(&f);
 }
 
@@ -520,7 +643,12 @@ main(void)
 		cmocka_unit_test(both_ends_or_none),
 		cmocka_unit_test(an_account_that_stays_on_its_server_needs_two_places),
 		cmocka_unit_test(a_refused_connection_lowers_the_ceiling),
+		cmocka_unit_test(an_account_that_is_refused_again_takes_its_ceiling_back),
+		cmocka_unit_test(as_many_as_were_logged_in_are_no_ceiling),
+		cmocka_unit_test(a_server_that_bears_less_now_is_believed_in_the_end),
+		cmocka_unit_test(more_that_log_in_raise_the_ceiling),
 		cmocka_unit_test(a_host_on_hold_gives_no_place),
+		cmocka_unit_test(one_account_that_is_told_to_wait_holds_no_host),
 		cmocka_unit_test(never_more_than_five_refused_logins),
 		cmocka_unit_test(groups_take_turns_and_the_largest_comes_first),
 		cmocka_unit_test(orders_are_what_they_say),

@@ -83,6 +83,7 @@ static void
 ceiling_that_one_learns_is_that_of_all(void **state)
 {
 	struct pair p;
+	struct refusal r = { .account = 0 };
 	unsigned now;
 
 	(void)state;
@@ -92,7 +93,7 @@ ceiling_that_one_learns_is_that_of_all(void **state)
 	assert_true(hosts_try(p.its, &p.a_its, 1));
 	assert_true(hosts_try(p.its, &p.a_its, 1));
 	/* Alone it would say 1. */
-	assert_true(hosts_refused(p.its, p.a_its, &now));
+	assert_true(hosts_refused(p.its, p.a_its, &r, &now));
 	assert_int_equal(now, 2);
 	hosts_leave(p.its, &p.a_its, 1);
 	assert_false(hosts_try(p.mine, &p.a, 1));
@@ -103,10 +104,12 @@ static void
 wait_that_one_was_asked_for_is_that_of_all(void **state)
 {
 	struct pair p;
+	struct refusal r = { .of_server = true, .after_ms = 60000 };
+	unsigned now;
 
 	(void)state;
 	begin(&p, 0);
-	hosts_hold(p.mine, p.a, 60000);
+	assert_false(hosts_refused(p.mine, p.a, &r, &now));
 	share(&p);
 	assert_false(hosts_try(p.its, &p.a_its, 1));
 	end(&p);

@@ -75,6 +75,29 @@ def scene_told_to_wait(t):
         t.says(run, "6 complete, 0 complete with warnings, 0 failed")
 
 
+def scene_one_account_that_is_turned_away(t):
+    """The server ends the sessions of one account at their login: that says nothing of how many it bears."""
+    server = t.serve(house(people("a", 12)))
+    server.crossly("a1", ["* BYE mailbox is damaged\r\n", Cut])
+    job, run = extract(t, listed(t, server), "--jobs", "4", "--order", "list", "--retry-delay", "100ms", "--tries", "5",
+                       server=server)
+    t.exits(run, 2)
+    whole(t, job, server, without=["a1"])
+    t.equal(server.logins.count("a1"), 5, "logins of a1")
+    t.equal(json.loads(t.imex("status", job, "--json").out)["servers"], [], "what the server is known to bear")
+
+
+def scene_one_account_is_told_to_wait(t):
+    """It alone waits; the next account is not kept from its login."""
+    server = t.serve(house(people("a", 3)))
+    server.crossly("a1", "NO [THROTTLED] Suggested Backoff Time: 400000 milliseconds")
+    job, run = extract(t, listed(t, server), "--jobs", "1", "--order", "list", server=server, start=True)
+    t.must(t.until(lambda: "a3@127.0.0.1: complete" in t.imex("status", job).text, 30), "a3 is copied")
+    run.signal(signal.SIGINT)
+    t.exits(run.wait(), 75)
+    t.equal(server.logins, ["a1", "a2", "a3"], "logins")
+
+
 def scene_cut_and_tried_again(t):
     """Connections that break in the middle cost a try, and are mended."""
     server = t.serve(house(people("a", 6, count=8)))
