@@ -42,17 +42,17 @@ list_cell_bad(struct list_reader *r, size_t column, const char *expected)
 static bool
 reader_line(struct list_reader *r, char **ret)
 {
-	char *lf = r->at < r->end ? memchr(r->at, '\n', (size_t)(r->end - r->at)) : NULL;
+	char *end = r->at < r->end ? memchr(r->at, r->line_end, (size_t)(r->end - r->at)) : NULL;
 
 	if (r->at == r->end)
 		return false;
 	*ret = r->at;
-	r->at = lf ? lf + 1 : r->end;
-	if (!lf)
-		lf = r->end;
-	*lf = '\0';
-	if (lf > *ret && lf[-1] == '\r')
-		lf[-1] = '\0';
+	r->at = end ? end + 1 : r->end;
+	if (!end)
+		end = r->end;
+	*end = '\0';
+	if (end > *ret && end[-1] == '\r')
+		end[-1] = '\0';
 	r->line++;
 	return true;
 }
@@ -331,6 +331,7 @@ userlist_parse(struct userlist *u, const char *name, char *text, size_t len,
 	*r = (struct list_reader){
 		.list = u, .how = how, .faults = f, .name = name, .at = text, .end = text + len
 	};
+	r->line_end = len > 0 && !memchr(text, '\n', len) ? '\r' : '\n';
 	*u = (struct userlist){ 0 };
 	arena_init(&u->arena, USERLIST_ARENA);
 	rc = reader_server(r, err);

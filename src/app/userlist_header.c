@@ -197,10 +197,11 @@ header_column(struct list_reader *r, struct slice name)
 	const struct user_dialect *d = r->dialect;
 	struct user_column c;
 
+	/* Not shown: a row that lacks its header may look like one, and this be the password. */
 	if (!dialect_column(d, name, &c)) {
-		list_bad(r, "column %zu of the header, '%.*s', is none; did you mean %s? The header is %s",
-		    r->n_columns + 1, (int)(name.len < 60 ? name.len : 60), name.data,
-		    dialect_nearest(d, name), d->header);
+		list_bad(r, "column %zu of the header is none that is known; did you mean %s? The header is %s",
+		    r->n_columns + 1, dialect_nearest(d, name), d->header);
+		r->column[r->n_columns++] = (struct user_column){ "", USER_OPTION, false, NULL };
 		return;
 	}
 	if (c.option && c.option->kept != KEPT_OF_ACCOUNT)

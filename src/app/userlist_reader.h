@@ -66,6 +66,7 @@ struct list_reader {
 	const char *name;
 	char *at, *end;
 	unsigned line;
+	char line_end;			/* LF; CR in a text without any: Excel's "CSV (Macintosh)" */
 	char separator;
 	const struct user_dialect *dialect;	/* NULL: the header was not read yet */
 	struct user_column column[COLUMNS_MAX];	/* what stands where */

@@ -174,7 +174,7 @@ headers_that_are_none_say_what_one_is(void **state)
 	list_refused("ana,hunter2,ana@x,h\n", "users.csv:1: this first row is no header; it should be IMAP_Mailbox,");
 	assert_null(strstr(faults.text.data, "hunter2"));
 	list_refused("IMAP_Mailbox,IMAP_Password,SMTP_Adress,IMAP_Server,SMTP_Address\n",
-	    "column 3 of the header, 'SMTP_Adress', is none; did you mean SMTP_Address?");
+	    "column 3 of the header is none that is known; did you mean SMTP_Address?");
 	list_refused("IMAP_Mailbox,IMAP_Password,SMTP_Address\n", "the header lacks the column IMAP_Server");
 	list_refused(SHORT "", "the list has no account below its header");
 	list_refused("", "the list has no account; its first row");
@@ -193,6 +193,31 @@ em_46_no_fault_shows_what_a_field_holds(void **state)
 	assert_true(faults.count >= 7);
 	assert_null(strstr(faults.text.data, "hun"));
 	assert_null(strstr(faults.text.data, "ter2"));
+}
+
+/* A row may begin like a header, and a cell of a header be a password all the same. */
+static void
+em_46_no_fault_shows_a_column_that_is_not_known(void **state)
+{
+	(void)state;
+	list_parse("source;imap://a@h/;hunter2\n");
+	assert_int_equal(faults.count, 2);
+	assert_non_null(strstr(faults.text.data, "column 3 of the header"));
+	assert_null(strstr(faults.text.data, "hunter2"));
+	list_parse("source,password\rimaps://a@h/,hunter2\nimaps://b@h/,pw\n");
+	assert_true(faults.count > 0);
+	assert_null(strstr(faults.text.data, "hunter2"));
+}
+
+static void
+lines_may_end_with_cr_alone(void **state)
+{
+	(void)state;
+	list_parse("IMAP_Mailbox,IMAP_Password,SMTP_Address,IMAP_Server\ra,hunter2,a@x,h\r\rb,\"q\"\"\",b@x,h");
+	assert_int_equal(faults.count, 0);
+	assert_int_equal(list.len, 2);
+	assert_int_equal(list.row[1].line, 4);
+	list_refused("ana,hunter2,ana@x,h\rbob,hunter3,bob@x,h\r", "users.csv:1: this first row is no header");
 }
 
 /* EM-47: secrets are never truncated. */
@@ -448,6 +473,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(every_fault_of_a_list_is_told_at_once, list_begin, list_end),
 		cmocka_unit_test_setup_teardown(headers_that_are_none_say_what_one_is, list_begin, list_end),
 		cmocka_unit_test_setup_teardown(em_46_no_fault_shows_what_a_field_holds, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(em_46_no_fault_shows_a_column_that_is_not_known, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(lines_may_end_with_cr_alone, list_begin, list_end),
 		cmocka_unit_test_setup_teardown(em_47_passwords_are_never_cut, list_begin, list_end),
 		cmocka_unit_test_setup_teardown(
 		    em_35_lists_of_all_code_pages_find_their_users, list_begin, list_end),

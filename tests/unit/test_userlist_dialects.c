@@ -213,7 +213,7 @@ static void
 columns_that_an_account_cannot_have_name_the_nearest(void **state)
 {
 	(void)state;
-	list_refused("source,foldr\nimaps://a@h/,x\n", "column 2 of the header, 'foldr', is none; did you mean folder?");
+	list_refused("source,foldr\nimaps://a@h/,x\n", "column 2 of the header is none that is known; did you mean folder?");
 	list_refused("source,tls_pn\n", "did you mean tls-pin?");
 	list_refused("source,format\nimaps://a@h/,mbox\n", "--format is for the whole run and goes on the command line");
 	list_refused("source,jobs\nimaps://a@h/,2\n", "column 2 of the header: --jobs is for the whole run");
