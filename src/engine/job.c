@@ -136,13 +136,10 @@ make_plan(struct run *r, struct lane *l, struct err *err)
 	return 0;
 }
 
-/* Names, folders of the target, and records. */
+/* Records, when the folders of the target are made. */
 static int
 prepare_plan(struct run *r, struct lane *l, struct err *err)
 {
-	lane_survey(l, &r->plan);
-	if (prepare_sink(l, &r->plan, err) < 0)
-		return -1;
 	/* A folder that seems to be gone may be one whose line was garbled. */
 	if (plan_lists_all(&r->plan))
 		record_vanished(r, l);
@@ -192,25 +189,40 @@ copy_quota(struct runner *u, struct err *err)
 	    "the quota is not copied", err);
 }
 
+/* With another connection the same may go well: that one is lost, or the server asks to wait. */
+static int
+reconnect_for(struct runner *u, struct err *why)
+{
+	return why->scope == SCOPE_SESSION || why->kind == ERR_THROTTLED ? runner_reconnect(u, why) : -1;
+}
+
+/* The very first connection is not repeated: what is wrong now is for the user to know now. But the server may name a
+ * time. */
+static int
+connected_first(struct runner *u, int rc, struct err *err)
+{
+	return rc < 0 && err->kind == ERR_THROTTLED && err->after_ms > 0 ? runner_reconnect(u, err) : rc;
+}
+
 static int
 open_and_plan(struct runner *u, struct err *err)
 {
-	/* The very first connection is not repeated: what is wrong now is for the user to know now.
-	 */
-	if (runner_connect(u, err) < 0)
+	if (u->lane.source == NULL && connected_first(u, runner_connect(u, err), err) < 0)
 		return -1;
-	while (make_plan(u->run, &u->lane, err) < 0) {
-		if (err->scope != SCOPE_SESSION || u->run->plan.list.folder != NULL ||
-		    runner_reconnect(u, err) < 0)
+	while (make_plan(u->run, &u->lane, err) < 0)
+		if (u->run->plan.list.folder != NULL || reconnect_for(u, err) < 0)
 			return -1;
-	}
 	if (copy_quota(u, err) < 0)
 		return -1;
 	while (run_forecast(u->run, &u->lane, err) < 0)
-		if (err->scope != SCOPE_SESSION || runner_reconnect(u, err) < 0)
+		if (reconnect_for(u, err) < 0)
 			return -1;
 	while (run_renamed(u->run, &u->lane, err) < 0)
-		if (err->scope != SCOPE_SESSION || runner_reconnect(u, err) < 0)
+		if (reconnect_for(u, err) < 0)
+			return -1;
+	lane_survey(&u->lane, &u->run->plan);
+	while (prepare_sink(&u->lane, &u->run->plan, err) < 0)
+		if (reconnect_for(u, err) < 0)
 			return -1;
 	return prepare_plan(u->run, &u->lane, err);
 }
@@ -264,8 +276,10 @@ run_account(struct run *r, struct runner *u, struct err *err)
 	if (r->job->dest != NULL && r->job->dest->delete_extra &&
 	    lane_delete_extra(l, &r->plan, r->account_dir, err) < 0)
 		return -1;
-	if (l->sink_ops->finish_account(l->sink, r->plan.list.folder, r->plan.list.len, err) < 0 ||
-	    lane_flush(l, true, err) < 0)
+	while (l->sink_ops->finish_account(l->sink, r->plan.list.folder, r->plan.list.len, err) < 0)
+		if (reconnect_for(u, err) < 0)
+			return -1;
+	if (lane_flush(l, true, err) < 0)
 		return -1;
 	return plan_whole(&r->plan, err) < 0 ? list_copied(err) : 0;
 }
@@ -429,7 +443,7 @@ copy_claimed(struct run *r, struct runner *u, struct err *err)
 	if (rc == 0)
 		runner_source_ahead(u, r->job->ahead);
 	if (rc == 0)
-		rc = runner_make_lane(u, err);
+		rc = connected_first(u, runner_make_lane(u, err), err);
 	if (rc == 0)
 		rc = run_account(r, u, err);
 	if (rc < 0 && u->lane.batch != NULL && lane_intends(&u->lane))

@@ -156,7 +156,7 @@ struct flight {
 	struct folder_list lsub, counts; /* matched by name once the list is in order */
 	struct arena *arena;
 	bool list_refused, status_refused;
-	char refusal[256]; /* of LIST; LSUB may have been answered since */
+	struct err refusal; /* of LIST; LSUB may have been answered since */
 };
 
 static int
@@ -201,20 +201,24 @@ note_refused(struct sess *s, const struct asked *a, const char *instead)
 	notes_add(&s->notes, &e, true, "the server refused %s; %s", a->text, instead);
 }
 
-static void
-take_answer(struct sess *s, struct flight *f, const struct resp *r, const struct asked *a)
+/* Without ID nothing is lacking: its refusal is nobody's concern. */
+static int
+take_answer(struct sess *s, struct flight *f, const struct resp *r, const struct asked *a, struct err *err)
 {
-	if (r->state == STATE_OK)
-		return;
+	if (r->state == STATE_OK || a->kind == ASK_ID)
+		return 0;
+	if (sess_must_wait(r))
+		return sess_refused(s, r, a->text, err);
 	if (a->kind == ASK_LIST) {
 		f->list_refused = true;
-		snprintf(f->refusal, sizeof(f->refusal), "%.200s", s->reply);
+		sess_refused(s, r, "the server refuses to list its folders", &f->refusal);
 	}
 	if (a->kind == ASK_STATUS && r->state == STATE_BAD && !f->status_refused) {
 		f->status_refused = true;
 		quirk_add(&s->seen, QUIRK_NO_STATUS);
 		note_refused(s, a, "counts come from EXAMINE instead");
 	}
+	return 0;
 }
 
 /* Read until everything asked is answered. */
@@ -227,9 +231,7 @@ land(struct sess *s, struct flight *f, struct err *err)
 
 		if (sess_next(s, &r, &a, err) < 0 || sess_drop(s, &r, err) < 0)
 			return -1;
-		if (r.kind == RESP_TAGGED)
-			take_answer(s, f, &r, &a);
-		else if (take_one(s, f, &r, err) < 0)
+		if ((r.kind == RESP_TAGGED ? take_answer(s, f, &r, &a, err) : take_one(s, f, &r, err)) < 0)
 			return -1;
 		if (r.kind == RESP_TAGGED && a.kind == ASK_LIST && f->list_refused)
 			snprintf(s->last_refused, sizeof(s->last_refused), "%s", a.text);
@@ -407,9 +409,12 @@ list_by_level(struct sess *s, struct flight *f, struct err *err)
 	quirk_add(&s->seen, QUIRK_LIST_EMPTY);
 	if (unlisted_by_level(s, f->list, f->arena, err) < 0)
 		return -1;
-	if (f->list_refused && f->list->len == 0)
-		return err_set(err, ERR_FOLDER, "the server refuses to list its folders: %s", f->refusal);
-	return 0;
+	if (!f->list_refused || f->list->len > 0)
+		return 0;
+	*err = f->refusal;
+	if (err->kind != ERR_THROTTLED)
+		err->kind = ERR_FOLDER, err->scope = SCOPE_FOLDER, err->retry = RETRY_LATER;
+	return -1;
 }
 
 static int
@@ -425,7 +430,9 @@ folders_flight(struct sess *s, struct flight *f, bool want_sizes, struct err *er
 		struct asked a = { .text = s->last_refused };
 
 		note_refused(s, &a, "plain LIST and LSUB are used instead");
-		quirk_add(&s->seen, QUIRK_NO_LIST_RETURN);
+		/* "Later" says nothing of RETURN. */
+		if (f->refusal.kind != ERR_THROTTLED)
+			quirk_add(&s->seen, QUIRK_NO_LIST_RETURN);
 		f->list_refused = counted = false;
 		f->list->len = 0;
 		if (ask_list(s, false, want_sizes, err) < 0 || land(s, f, err) < 0)
@@ -532,6 +539,8 @@ find(struct sess *s, const char *what, struct folder_list *to, struct arena *a, 
 		    folder_list_add(to, a, &r.folder, err) < 0)
 			return -1;
 	} while (r.kind != RESP_TAGGED || r.tag != tag);
+	if (sess_must_wait(&r))
+		return sess_refused(s, &r, "FIND", err);
 	*ret_known = r.state != STATE_BAD;
 	return r.state == STATE_NO
 		   ? err_set(err, ERR_FOLDER, "the server refuses to list its folders: %s", s->reply)

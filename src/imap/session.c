@@ -480,6 +480,12 @@ sess_run(struct sess *s, struct err *err, const char *fmt, ...)
 	return 0;
 }
 
+bool
+sess_must_wait(const struct resp *r)
+{
+	return r->state != STATE_OK && (r->code == CODE_THROTTLED || wait_hint_ms(r->text) > 0);
+}
+
 int
 sess_refused(struct sess *s, const struct resp *r, const char *doing, struct err *err)
 {

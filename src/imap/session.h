@@ -126,6 +126,9 @@ void sess_time_trip(struct sess *s, int64_t began_ms);
 /* Fill *err from a tagged NO or BAD: kind by response code and known texts (throttling, quota,
  * login), reply in it. */
 int sess_refused(struct sess *s, const struct resp *r, const char *doing, struct err *err);
+/* Is that NO or BAD about how much was asked, and not about what was asked for? It names a time, or says THROTTLED; other
+ * codes of waiting may be one folder's, and stay for good. Then sess_refused gives ERR_THROTTLED. */
+bool sess_must_wait(const struct resp *r);
 
 /* EXAMINE, or SELECT where the server is so old that it does not know EXAMINE; then s->no_examine says
  * so. *ret from its untagged data. ERR_FOLDER when refused: nothing is selected then. */

@@ -53,6 +53,8 @@ list_level(struct sess *s, struct slice parent, struct folder_list *io, struct a
 		if (sess_drop(s, &r, err) < 0)
 			return -1;
 	} while (r.kind != RESP_TAGGED || r.tag != tag);
+	if (sess_must_wait(&r))
+		return sess_refused(s, &r, "LIST", err);
 	io->refused |= r.state != STATE_OK;
 	return 0;
 }
@@ -131,6 +133,8 @@ ask_status(struct sess *s, struct folder *io, bool *ret_there, struct err *err)
 		if (sess_drop(s, &r, err) < 0)
 			return -1;
 	} while (r.kind != RESP_TAGGED || r.tag != tag);
+	if (sess_must_wait(&r))
+		return sess_refused(s, &r, "STATUS", err);
 	*ret_there = r.state == STATE_OK;
 	return 0;
 }

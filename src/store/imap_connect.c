@@ -100,17 +100,18 @@ dest_connect(struct sink *s, struct err *err)
 	bool wary = s->broken && !s->multi && !s->now_any && s->list.folder != NULL;
 
 	dest_drop_session(s);
+	s->broken = true;
 	if (open_session(s, err) < 0)
 		return -1;
-	s->broken = false;
 	if (wary)
 		s->now_any = s->now_small = s->multi = false;
-	if (s->list.folder != NULL)
-		return 0;
-	if (sess_folders(s->s, false, &s->names, &s->list, err) < 0)
-		return err_wrap(err, "destination");
-	s->delim = s->list.delim;
-	if (s->list.len > 0)
-		s->prefix = s->list.folder[0].prefix;
+	if (s->list.folder == NULL) {
+		if (sess_folders(s->s, false, &s->names, &s->list, err) < 0)
+			return err_wrap(err, "destination");
+		s->delim = s->list.delim;
+		if (s->list.len > 0)
+			s->prefix = s->list.folder[0].prefix;
+	}
+	s->broken = false;
 	return 0;
 }

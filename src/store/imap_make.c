@@ -28,19 +28,29 @@ struct wave {
 	size_t n;
 };
 
-static bool
-wave_answer(struct wave *w, const struct resp *r)
+/* *ret_mine: it is that of one of them. */
+static int
+wave_answer(struct wave *w, const struct resp *r, bool *ret_mine, struct err *err)
 {
 	for (size_t k = 0; k < w->n; k++) {
 		size_t at = w->asked[k].at;
 
 		if (w->asked[k].tag != r->tag)
 			continue;
+		if (sess_must_wait(r)) {
+			char doing[64];
+
+			snprintf(doing, sizeof(doing), "%s on the destination", w->verb);
+			sess_refused(w->s->s, r, doing, err);
+			return dest_failed(w->s, err);
+		}
 		memmove(&w->asked[k], &w->asked[k + 1], (--w->n - k) * sizeof(w->asked[0]));
 		w->answered(w->s, at, r);
-		return true;
+		*ret_mine = true;
+		return 0;
 	}
-	return false;
+	*ret_mine = false;
+	return 0;
 }
 
 /* Take answers until at most `left` are missing. */
@@ -50,12 +60,13 @@ wave_land(struct wave *w, size_t left, struct err *err)
 	while (w->n > left) {
 		struct resp r;
 		struct asked a;
+		bool mine = false;
 
 		if (dest_pump(w->s, &r, &a, err) < 0)
 			return -1;
-		if (r.kind == RESP_TAGGED && wave_answer(w, &r))
-			continue;
-		if (sess_drop(w->s->s, &r, err) < 0)
+		if (r.kind == RESP_TAGGED && wave_answer(w, &r, &mine, err) < 0)
+			return -1;
+		if (!mine && sess_drop(w->s->s, &r, err) < 0)
 			return dest_failed(w->s, err);
 	}
 	return 0;

@@ -42,3 +42,14 @@ def scene_login_refused(t):
     t.ok(m.last.code not in (0, 1, 2), "exit code", m.last.code)
     t.no_bodies(m.source)
     t.secret_free(m.job, m.last, PASSWORD, "oTher-9!x")
+
+
+def scene_folders_later(t):
+    """Listing, making and subscribing: whatever is asked to wait is asked again, and nothing is lost."""
+    for command in "LIST", "CREATE", "SUBSCRIBE":
+        m = Move(t)
+        m.dest.on(command, "$TAG NO [THROTTLED] slow down. Suggested Backoff Time: 200 milliseconds\r\n", times=1)
+        m.clean(m.migrate())
+        m.arrived()
+        t.equal(sorted(f.name for f in m.dest.store if not f.subscribed), [], f"not subscribed after {command}")
+        t.one_event(m.job, 30015)

@@ -156,3 +156,59 @@ def scene_grown_slow(t):
                   (re.match(r"UID FETCH (\d+):(\d+)", text).groups()
                    for text in server.transcript.commands(r"UID FETCH \d+:\d+ \(BODY", 2)))
     t.ok(largest <= 50, f"messages of one command on the second: {largest}")
+
+
+THROTTLED = "$TAG NO [THROTTLED] slow down. Suggested Backoff Time: 300 milliseconds\r\n"
+
+
+def folders(job):
+    return [f for account in job.report()["accounts"] for f in account["folders"]]
+
+
+def scene_told_to_wait_at_the_folders(t):
+    """Any command of the first flight: it is asked again later, as it was, and nothing is learnt from it."""
+    for command, caps in (("LIST", None), ("LIST", "NAMESPACE"), ("LSUB", "NAMESPACE"), ("NAMESPACE", None),
+                          ("STATUS", "NAMESPACE")):
+        server = t.serve(house(people("a", 2, folders=("INBOX", "Work")), **({"caps": caps} if caps else {})))
+        server.on(command, THROTTLED, times=1)
+        job, run = extract(t, server)
+        t.exits(run, 0)
+        whole(t, job, server)
+        t.one_event(job, 30201, account="a1", text=re.compile("the server asked for it"))
+        t.equal(job.events(14002), [], "refusals")
+        t.equal([f["subscribed"] for f in folders(job)], [True] * 4, "subscribed")
+        if caps is None:
+            t.equal(server.transcript.count('LIST "" "\\*"$'), 0, "the older ways")
+
+
+def scene_told_to_wait_level_by_level(t):
+    """What is asked for in another way waits as well, and no folder is lost by it."""
+    server = t.serve(house(people("a", 1, folders=("INBOX", "Work", "Work/2003")), caps="NAMESPACE"))
+    server.on(r'LIST "" "?\*', "$TAG NO cannot open a mount point\r\n")
+    server.on(r'LIST "" "?Work/%', THROTTLED, times=1)
+    job, run = extract(t, server)
+    t.exits(run, 1)
+    t.equal(sorted(f["name"] for f in folders(job)), ["INBOX", "Work", "Work/2003"], "folders")
+    t.one_event(job, 30201, account="a1")
+
+
+def scene_later_is_no_quirk(t):
+    """LIST with RETURN is refused for now, without a time: the older way, and the next run asks as before."""
+    server = t.server(sample(("INBOX", "Work"), count=2))
+    server.on("LIST .*RETURN", "$TAG NO [UNAVAILABLE] later\r\n", times=1)
+    job, run = t.extract(server)
+    t.exits(run, 1)
+    t.complete(job, server)
+    mark = server.transcript.mark()
+    t.exits(t.extract(server, job=job)[1], 1)
+    t.equal(server.transcript.since(mark).count("LIST .*RETURN"), 1, "LIST with RETURN")
+
+
+def scene_one_account_waits_for_its_folders(t):
+    """Without a list the run waits itself."""
+    server = t.server(sample(("INBOX", "Work"), count=2))
+    server.on("LIST", THROTTLED, times=1)
+    job, run = t.extract(server)
+    t.exits(run, 0)
+    t.complete(job, server)
+    t.one_event(job, 30015)
