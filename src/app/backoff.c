@@ -1,5 +1,7 @@
 #include "app/backoff.h"
 
+#include <errno.h>
+
 int64_t
 backoff_jittered(uint64_t *io_seed, int64_t ms)
 {
@@ -17,12 +19,22 @@ backoff_doubled(int64_t first_ms, unsigned times)
 	return ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
 }
 
+/* Of one name, not of the disk: what lies in the way of an account is not in the way of others. */
+static bool
+is_of_a_name(int sys)
+{
+	return sys == ENOENT || sys == ENOTDIR || sys == EISDIR || sys == EEXIST || sys == ENOTEMPTY || sys == ELOOP ||
+	       sys == ENAMETOOLONG || sys == EACCES || sys == EPERM;
+}
+
 bool
 failure_ends_all(const struct err *why)
 {
 	switch (why->kind) {
 	case ERR_CREATE:
+		return why->sys != 0 && !is_of_a_name(why->sys);
 	case ERR_DISK:
+		return !is_of_a_name(why->sys);
 	case ERR_FULL:
 	case ERR_INTERRUPTED:
 	case ERR_BUSY:

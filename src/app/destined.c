@@ -117,8 +117,11 @@ destined_keep_own(struct state *t, const struct imap_url *source, const char *de
 	key = own_key(source->user, source->host, source->port, &a);
 	rc = key == NULL ? err_set(err, ERR_USAGE, "the login is too long")
 			 : keep_note(t, "dest", "", NULL, err);
-	if (rc == 0)
-		rc = keep_note(t, key, dest, url, err);
+	if (rc == 0 && (rc = keep_note(t, key, dest, url, err)) < 0 && err->kind == ERR_OTHER_JOB) {
+		const struct err why = *err;
+
+		(void)err_set(err, ERR_OTHER_DEST, "%s", why.text);
+	}
 	arena_done(&a);
 	return rc;
 }

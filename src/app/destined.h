@@ -25,7 +25,7 @@ const char *destined_name(const struct destined *d, const char *login, const cha
 /* DEST of all, with `url` as what it is for this account. ERR_OTHER_JOB: it was another so far. */
 int destined_keep(struct state *t, const char *dest, const struct imap_url *url,
     struct err *err) WARN_UNUSED;
-/* DEST of the account `source` alone. */
+/* DEST of the account `source` alone. ERR_OTHER_DEST: that was another. */
 int destined_keep_own(struct state *t, const struct imap_url *source, const char *dest,
     const struct imap_url *url, struct err *err) WARN_UNUSED;
 

@@ -96,6 +96,9 @@ row_make(struct again *g, const char *source, struct user_row *ret, struct err *
 	const struct user_row *given = given_row(g, ret);
 
 	if (given) {
+		/* The passwords are those of the destination that the row names: another one is refused as in any run. */
+		if (ret->dest && given->dest)
+			ret->dest = given->dest;
 		ret->setting = given->setting;
 		ret->n_settings = given->n_settings;
 		ret->password = given->password ? secret_new(secret_value(given->password)) : NULL;

@@ -139,6 +139,18 @@ state_taken(struct err *err)
 	return err_set(err, ERR_TAKEN, "the account was taken over by another process");
 }
 
+/* From now on nothing is written for anybody, whatever name the disk refused. Mutex held. */
+static void
+state_latch(struct state *t, const struct err *why)
+{
+	if (t->failed.kind != ERR_NONE)
+		return;
+	t->failed = *why;
+	if (why->kind == ERR_CREATE)
+		(void)err_set(&t->failed, ERR_DISK, "%s", why->text);
+	t->failed.sys = 0;
+}
+
 /* A batch has ended, one way or the other: its place is free. Mutex held. */
 static void
 state_end_batch(struct state *t, const struct request *r)
@@ -147,8 +159,8 @@ state_end_batch(struct state *t, const struct request *r)
 
 	if (r->rc < 0 && r->err.kind == ERR_TAKEN)
 		state_lose(t, &r->lease);
-	else if (r->rc < 0 && t->failed.kind == ERR_NONE)
-		t->failed = r->err;
+	else if (r->rc < 0)
+		state_latch(t, &r->err);
 	while (t->flying[i] != r->lease.account)
 		i++;
 	t->flying[i] = t->flying[--t->under_way];

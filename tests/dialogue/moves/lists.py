@@ -72,6 +72,23 @@ def scene_a_destination_in_each_row(t):
     m.arrived()
 
 
+def scene_one_row_with_another_destination(t):
+    """It fails, in a retry with that list too, and nothing is sent there; the others go on."""
+    m = Lists(t)
+    m.new.accounts["bX"] = Store()
+    m.migrate(m.rows())
+    for user in NAMES:
+        m.old.accounts[user]["INBOX"].add(letter(user, 77), (), "07-Nov-2003 16:18:49 +0200")
+    path = m.rows(m.row("a1", "bX"), m.row("a2"), m.row("a3"))
+    logins = len(m.new.logins)
+    for words in (("migrate", "--users", path, "--order", "list", "--jobs", "1", "--job", m.job, "--doubt-wait", "2s"),
+                  ("retry", m.job, "--users", path)):
+        run = m.imex(*words, *ONE, code=2)
+        t.says(run, r"a1 on 127.0.0.1: failed: the job was begun with the destination '\S+b1@\S+', not '\S+bX@")
+        t.equal([len(m.new.accounts[n]["INBOX"]) for n in ("b1", "b2", "b3", "bX")], [3, 4, 4, 0], "their mail")
+        t.equal([n for n in m.new.logins[logins:] if n in ("b1", "bX")], [], "logins there")
+
+
 def scene_a_list_is_verified_at_both_ends(t):
     m = Lists(t)
     m.migrate(m.rows())

@@ -5,6 +5,7 @@ from people import *
 import imexrun
 import json
 import shlex
+import shutil
 import time
 
 
@@ -197,6 +198,30 @@ def scene_refusals_in_a_row(t):
     t.one_event(job, 30202)
     whole(t, job, good)
     t.says(run, r"11 accounts: 2 complete, 0 complete with warnings, 9 failed \(4 of them not tried\)")
+
+
+def scene_something_in_the_way_of_one(t):
+    """A link to nowhere, or a file, where the mail of one account belongs: the others go on."""
+    def link(path):
+        shutil.rmtree(path)
+        os.symlink("/nonexistent/volume", path)
+
+    def file_instead_of_cur(path):
+        shutil.rmtree(os.path.join(path, "cur"))
+        with open(os.path.join(path, "cur"), "w", encoding="ascii"):
+            pass
+    for spoil in (link, file_instead_of_cur):
+        server = t.serve(house(people("a", 3)))
+        path = listed(t, server)
+        job, run = extract(t, path, server=server)
+        t.exits(run, 0)
+        for user, store in server.accounts.items():
+            store["INBOX"].add(letter(user, 77), (), "07-Nov-2003 16:18:49 +0200")
+        spoil(t.account_dir(job, 0))
+        _, run = extract(t, path, "--jobs", "1", "--order", "list", job=job, server=server)
+        t.exits(run, 2)
+        t.says(run, r"\[1/3\] a1 on 127.0.0.1: failed: ")
+        t.says(run, "3 accounts: 2 complete, 0 complete with warnings, 1 failed")
 
 
 # -- which of them ----------------------------------------------------------------
