@@ -215,7 +215,7 @@ is_listed(const struct run *r, const struct folder_rec *rec)
 static bool
 is_lost(const struct run *r, const struct folder_rec *rec)
 {
-	if (rec->excluded || rec->uidvalidity == 0 || rec->verdicts[VERDICT_STORED] == 0 ||
+	if (rec->uidvalidity == 0 || rec->verdicts[VERDICT_STORED] == 0 ||
 	    is_inbox(rec->name) || is_listed(r, rec))
 		return false;
 	for (size_t i = 0; i < r->n_known; i++)
@@ -224,11 +224,21 @@ is_lost(const struct run *r, const struct folder_rec *rec)
 	return true;
 }
 
+/* Its name is all that is known of it: a selection has left it out since it is there. */
+static bool
+is_bare(const struct folder_rec *rec)
+{
+	for (int v = 0; v < VERDICTS; v++)
+		if (rec->verdicts[v] > 0)
+			return false;
+	return rec->excluded;
+}
+
 static bool
 is_new(const struct run *r, const struct planned *f)
 {
 	for (size_t i = 0; i < r->n_known; i++)
-		if (slice_eq(f->folder.name, r->known[i].name))
+		if (slice_eq(f->folder.name, r->known[i].name) && !is_bare(&r->known[i]))
 			return false;
 	return !f->excluded && !slice_eq_nocase(f->folder.name, "INBOX");
 }
@@ -356,6 +366,17 @@ note_move(struct run *r, const struct folder_rec *rec, const char *path, const c
 	return state_note_set(r->job->state, key, value, err);
 }
 
+/* With the renaming those of the name that were bare are gone from the state. */
+static void
+forget_bare(struct run *r, const char *name)
+{
+	for (size_t i = 0; i < r->n_known; i++)
+		if (strcmp(r->known[i].name, name) == 0) {
+			r->known[i].name = r->known[i].path = "";
+			r->known[i].vanished = true;
+		}
+}
+
 static int
 take_over(struct run *r, struct lane *l, struct lost *x, struct err *err)
 {
@@ -379,6 +400,7 @@ take_over(struct run *r, struct lane *l, struct lost *x, struct err *err)
 	    (path != NULL && note_move(r, x->rec, path, name, err) < 0) ||
 	    state_folder_rename(r->job->state, &r->lease, &to, err) < 0)
 		return -1;
+	forget_bare(r, name);
 	for (size_t i = 0; i < r->n_known; i++)
 		if (strcmp(r->known[i].name, old) == 0)
 			r->known[i].name = name, r->known[i].highestmodseq = 0;

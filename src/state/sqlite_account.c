@@ -556,7 +556,7 @@ sqlite_folder(struct backend *b, const struct lease *l, struct folder_rec *io, s
 	return db_end(b, rc, err);
 }
 
-/* Two of a kind of statement: (account, from, to[, path]). */
+/* Statements of a kind: (account, from, to[, path]). */
 static int
 rename_in(struct backend *b, enum stmt_no no, const struct lease *l, const char *from,
     const char *to, const char *path, struct err *err)
@@ -578,6 +578,8 @@ sqlite_folder_rename(struct backend *b, const struct lease *l, const struct fold
 	if (db_begin(b, err) < 0)
 		return -1;
 	int rc = sqlite_check_lease(b, l, err);
+	if (rc == 0)
+		rc = rename_in(b, STMT_FOLDER_MAKE_WAY, l, r->from, r->to, NULL, err);
 	if (rc == 0)
 		rc = rename_in(b, STMT_FOLDER_RENAME, l, r->from, r->to, r->path, err);
 	if (rc == 0)

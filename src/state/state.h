@@ -401,7 +401,9 @@ int state_folder_all(struct state *t, const struct lease *l, struct folder_rec *
  * that stand about it. With another name HIGHESTMODSEQ is 0, so that the folder is opened, and its
  * sidecar told. */
 struct folder_renaming {
-	const char *from, *to; /* names; no record may have `to`, unless it is the same name */
+	/* Names. No record may have `to`, unless it is the same name; those that were only excluded so far, and have no
+	 * message, go. */
+	const char *from, *to;
 	const char *shown_from, *shown_to; /* as warnings name them */
 	const char *path; /* NULL: it stays */
 };

@@ -352,6 +352,27 @@ a_renamed_folder_keeps_its_record_and_its_warnings(void **state)
 }
 
 static void
+a_renamed_folder_takes_the_name_of_one_that_was_only_left_out(void **state)
+{
+	struct job *job = *state;
+	struct folder_rec old = job_folder(job, "Sent", 2), out = job_folder(job, "Gone", 2), other;
+	const struct folder_renaming to = { .from = "Sent", .to = "Gone", .shown_from = "Sent", .shown_to = "Gone" };
+	struct batch *b = batch_new();
+
+	out.excluded = true;
+	batch_folder(b, &out);
+	job_settle(job, b);
+	OK(state_folder_rename(job->state, &job->lease, &to, &job->err));
+	assert_int_equal(job_folder(job, "Gone", 2).id, old.id);
+	/* What is more than that stays, and its name is taken. */
+	other = job_folder(job, "Other", 2);
+	const struct folder_renaming taken = { .from = "Other", .to = "Gone", .shown_from = "", .shown_to = "" };
+	assert_int_equal(state_folder_rename(job->state, &job->lease, &taken, &job->err), -1);
+	assert_int_equal(job_folder(job, "Gone", 2).id, old.id);
+	assert_int_equal(job_folder(job, "Other", 2).id, other.id);
+}
+
+static void
 folders_come_in_name_order_with_any_octets(void **state)
 {
 	struct job *job = *state;
@@ -990,6 +1011,7 @@ main(void)
 		STATE_TEST(unknown_uidvalidity_is_the_current_folder),
 		STATE_TEST(folder_takes_what_the_source_says_now),
 		STATE_TEST(a_renamed_folder_keeps_its_record_and_its_warnings),
+		STATE_TEST(a_renamed_folder_takes_the_name_of_one_that_was_only_left_out),
 		STATE_TEST(folders_come_in_name_order_with_any_octets),
 		STATE_TEST(equal_messages_are_paired_one_to_one),
 		STATE_TEST(pairing_goes_on_after_a_kill_as_if_there_was_none),

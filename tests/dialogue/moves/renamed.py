@@ -27,3 +27,17 @@ def scene_goes_on_in_its_place(t):
     mark = m.dest.transcript.mark()
     m.warned(m.migrate())
     t.never_sent(m.dest.transcript.since(mark), "APPEND", "CREATE", "RENAME")
+
+
+def scene_left_out_when_it_was_renamed(t):
+    m = Move(t)
+    m.clean(m.migrate())
+    store = m.source.store
+    name = next(n for n in store.folders if n != "INBOX" and "/" not in n)
+    m.migrate("--folder", "INBOX")
+    store.rename(name, "Other")
+    m.migrate("--folder", "INBOX")
+    m.before, mark = store.snapshot(), m.dest.transcript.mark()
+    m.warned(m.migrate())
+    t.ok("Other" in [e["folder"] for e in m.job.events(RENAMED)], "it is told")
+    t.never_sent(m.dest.transcript.since(mark), "APPEND", "CREATE", "RENAME")

@@ -103,6 +103,33 @@ def scene_others_with_its_numbers(t):
     t.equal(bodies(server, mark), 3 + 6, "bodies sent: those looked at, then all")
 
 
+def scene_left_out_around_it(t):
+    """A selection left the folder out before it was renamed, or after it, or by --subscribed: nothing is known of
+    the new name but that it was left out."""
+    def subscribe(server):
+        server.store["Gone"].subscribed = False
+
+    for first, before, after in (((), ("--exclude", "Sent"), None), ((), None, ("--folder", "INBOX")),
+                                 (("--subscribed",), None, ("--subscribed",))):
+        server = t.server()
+        job, run = t.extract(server, *first)
+        t.exits(run, 0)
+        if before:
+            t.exits(t.extract(server, *before, job=job)[1], 0)
+        server.store.rename("Sent", "Gone")
+        subscribe(server)
+        if after:
+            t.exits(t.extract(server, *after, job=job)[1], 0)
+        mark = again(t, server, job, 1)
+        t.equal(bodies(server, mark), 3, f"bodies sent after {before} or {after}")
+        t.equal([e["folder"] for e in job.events(RENAMED)], ["Gone"], "what was told")
+        t.complete(job, server)
+        t.no_doubles(job)
+        mark = again(t, server, job, 1)
+        t.equal(bodies(server, mark), 0, "bodies sent in a further run")
+        t.complete(job, server)
+
+
 def scene_files_stay(t):
     """Below a directory of eml are others: it stays, and the sidecar has the name."""
     server = t.server()
