@@ -113,10 +113,42 @@ tell_left(struct mirror *m)
 	put_left(&words, &m->foreign, "copies were there before, imex has not put them there");
 	put_left(&words, &m->changed, "copies are not what imex has stored, or cannot be read");
 	put_left(&words, &m->still, "copies are there still, the server did not remove them");
+	if (m->behind > 0)
+		(void)buf_printf(&words, "%s%" PRIu64 " copies were left behind when its UIDVALIDITY changed",
+		    words.len > 0 ? "; " : "", m->behind);
 	if (words.len > 0)
 		lane_warn(m->r.l, EV_MIRROR_LEFT, 0, "--mirror leaves what the source no longer has: %s",
 		    words.data);
 	buf_done(&words);
+}
+
+/* At most: some of those that are expunged had none. */
+static uint64_t
+copies_of(const struct folder_rec *rec)
+{
+	uint64_t n = rec->expunged - rec->mirrored;
+
+	for (int v = 0; v < VERDICTS; v++)
+		if (verdict_has_file((enum verdict)v))
+			n += rec->verdicts[v];
+	return n;
+}
+
+/* What the records of older UIDVALIDITYs still have. Nobody has told that it is gone, so it stays. */
+static int
+count_behind(struct mirror *m, const struct folder_rec *now, struct err *err)
+{
+	m->behind = 0;
+	for (size_t i = 0; i < m->r.n_recs; i++) {
+		const struct folder_rec *rec = &m->r.rec[i];
+
+		if (rec == now || copies_of(rec) == 0 || strcmp(rec->name, now->name) != 0)
+			continue;
+		if (take_rows(m, rec, err) < 0)
+			return -1;
+		m->behind += m->copies;
+	}
+	return 0;
 }
 
 /* NULL: the rows can be believed. */
@@ -149,13 +181,18 @@ mirror_folder(struct mirror *m, struct planned *p, struct err *err)
 
 	l->plan = p;
 	batch_warning_gone(l->batch, EV_MIRROR_LEFT, p->display, 0);
-	if (rec == NULL || rec->expunged == rec->mirrored)
+	if (rec == NULL)
 		return 0;
 	m->foreign = m->changed = m->still = (struct mirror_left){ .n = 0 };
-	if (take_rows(m, rec, err) < 0)
+	if (count_behind(m, rec, err) < 0)
 		return -1;
-	if (m->n == 0)
+	m->n = 0;
+	if (rec->expunged != rec->mirrored && take_rows(m, rec, err) < 0)
+		return -1;
+	if (m->n == 0) {
+		tell_left(m);
 		return 0;
+	}
 	if (uncertain(m, rec, &why, err) < 0)
 		return -1;
 	if (why != NULL) {
@@ -175,17 +212,6 @@ is_planned(const struct plan *plan, const char *name)
 		if (slice_eq(plan->folder[i].folder.name, name))
 			return true;
 	return false;
-}
-
-static uint64_t
-copies_of(const struct folder_rec *rec)
-{
-	uint64_t n = rec->expunged - rec->mirrored;
-
-	for (int v = 0; v < VERDICTS; v++)
-		if (verdict_has_file((enum verdict)v))
-			n += rec->verdicts[v];
-	return n;
 }
 
 /* All of it would go: that is more than may. */

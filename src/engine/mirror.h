@@ -34,6 +34,7 @@ struct mirror {
 		uint64_t n;
 		uint32_t first;
 	} foreign, changed, still;
+	uint64_t behind; /* copies under older UIDVALIDITYs */
 	/* files */
 	const struct shelf_ops *shelf_ops;
 	struct shelf *shelf;

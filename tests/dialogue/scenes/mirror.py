@@ -328,13 +328,20 @@ def scene_watched(t):
 
 
 def scene_another_uidvalidity(t):
-    """What is left under the old numbers stays: nobody has told that it is gone."""
+    """What is left under the old numbers stays: nobody has told that it is gone. That is told, each time."""
     server, job = begun(t)
     octets = gone(server, 8)
+    gone(server, 3, folder="Archive")
+    t.exits(t.extract(server, job=job)[1], 0)       # of this one a listing has told it
+    server.store["Archive"].renumber(server.store["Archive"].uidvalidity + 1000, 501)
     server.store["INBOX"].renumber(server.store["INBOX"].uidvalidity + 1000, 501)
     mirrored(t, server, job, code=1)
     t.ok(octets[8].replace(b"\r\n", b"\n") in [m.data for m in t.mails(job, "")], "it is there")
     t.equal(job.events(REMOVED), [], "events of removal")
+    for times in (1, 2):
+        told = [e for e in job.events(LEFT) if "1 copies were left behind when its UIDVALIDITY changed" in e["text"]]
+        t.equal(sorted(e["folder"] for e in told), sorted(["Archive", "INBOX"] * times), "what is told to stay")
+        mirrored(t, server, job, code=1)
 
 
 def scene_put_back_by_import(t):
