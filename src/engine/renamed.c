@@ -11,7 +11,9 @@
 /* A record whose folder is gone, and what it may be called now. */
 struct lost {
 	struct folder_rec *rec;
-	struct planned *now; /* NULL: nothing matches, or more than one */
+	struct planned *now; /* NULL: nothing matches, or more than one, or it is taken over */
+	bool twice; /* another one matches it, too */
+	const char *was; /* its name at the last run, for people, when it has stepped aside; NULL: that of rec */
 };
 
 enum { NOTE_KEY_MAX = 64 };
@@ -35,7 +37,6 @@ tell(struct lane *l, struct planned *f, const char *was, const char *stays, stru
 	    "not fetched again%s%.1000s%s",
 	    was, stays != NULL ? what : "", stays != NULL ? there.data : "",
 	    stays != NULL ? "'" : "");
-	batch_warning_gone(l->batch, EV_FOLDER_RENAMED, was, 0);
 	l->plan = NULL;
 	buf_done(&there);
 	return lane_flush(l, true, err);
@@ -243,6 +244,19 @@ is_new(const struct run *r, const struct planned *f)
 	return !f->excluded && !slice_eq_nocase(f->folder.name, "INBOX");
 }
 
+/* The same, or what was called so is gone as well: it may have another name, too. */
+static bool
+is_open(const struct run *r, const struct planned *f)
+{
+	for (size_t i = 0; i < r->n_known; i++) {
+		const struct folder_rec *k = &r->known[i];
+
+		if (slice_eq(f->folder.name, k->name) && is_lost(r, k))
+			return !f->excluded;
+	}
+	return is_new(r, f);
+}
+
 static bool
 may_be(const struct run *r, const struct planned *f, const struct folder_rec *rec)
 {
@@ -253,10 +267,10 @@ may_be(const struct run *r, const struct planned *f, const struct folder_rec *re
 		return false;
 	if (c->messages == 0 && compare_ids(&f->folder, rec) == ID_UNKNOWN)
 		return false;
-	return is_new(r, f);
+	return is_open(r, f);
 }
 
-/* The ids of folders that are new, where one that is lost has an id. */
+/* The ids of folders that it may be, where one that is lost has an id. */
 static int
 ask_ids(struct run *r, struct lane *l, const struct lost *lost, size_t n_lost, struct err *err)
 {
@@ -271,7 +285,7 @@ ask_ids(struct run *r, struct lane *l, const struct lost *lost, size_t n_lost, s
 		return 0;
 	ask = mem_resize(NULL, r->plan.len + 1, sizeof(*ask));
 	for (size_t i = 0; i < r->plan.len; i++)
-		if (is_new(r, &r->plan.folder[i]))
+		if (is_open(r, &r->plan.folder[i]))
 			ask[n++] = &r->plan.folder[i].folder;
 	if (n > 0)
 		rc = l->source_ops->ids(l->source, ask, n, &r->plan.arena, err);
@@ -377,35 +391,142 @@ forget_bare(struct run *r, const char *name)
 		}
 }
 
+/* All records of the name get another one, and the directory follows. path NULL: it stays. */
+static int
+rename_records(struct run *r, struct lane *l, struct folder_rec *rec, const struct folder_renaming *to,
+    const char *path, struct err *err)
+{
+	const char *old = rec->name;
+
+	if ((path != NULL && note_move(r, rec, path, to->to, err) < 0) ||
+	    state_folder_rename(r->job->state, &r->lease, to, err) < 0)
+		return -1;
+	forget_bare(r, to->to);
+	for (size_t i = 0; i < r->n_known; i++)
+		if (strcmp(r->known[i].name, old) == 0)
+			r->known[i].name = to->to, r->known[i].highestmodseq = 0;
+	return path != NULL ? move(r, l, rec, path, err) : 0;
+}
+
+static const char *
+shown(struct run *r, const char *name)
+{
+	struct buf text;
+	const char *copy;
+
+	buf_init(&text, 64 * 1024);
+	folder_display(slice_str(name), &text);
+	copy = arena_copy(&r->arena, buf_slice(&text));
+	buf_done(&text);
+	return copy;
+}
+
 static int
 take_over(struct run *r, struct lane *l, struct lost *x, struct err *err)
 {
-	char *name = arena_copy(&r->arena, x->now->folder.name), *was;
-	const char *path, *old = x->rec->name;
-	struct buf shown;
+	struct planned *now = x->now;
+	const char *name = arena_copy(&r->arena, now->folder.name), *old = shown(r, x->rec->name), *path;
 
-	buf_init(&shown, 64 * 1024);
-	folder_display(slice_str(old), &shown);
-	was = arena_copy(&r->arena, buf_slice(&shown));
-	buf_done(&shown);
-	if (name == NULL || was == NULL)
+	if (name == NULL || old == NULL)
 		return err_set(err, ERR_FOLDER, "a folder name is too long");
 
-	struct folder_renaming to = {
-		.from = old, .to = name, .shown_from = was, .shown_to = x->now->display
+	const struct folder_renaming to = {
+		.from = x->rec->name, .to = name, .shown_from = old, .shown_to = now->display
 	};
 
-	if (wanted_path(r, l, x->now, &path, err) < 0 ||
-	    tell(l, x->now, was, path != NULL ? NULL : x->rec->path, err) < 0 ||
-	    (path != NULL && note_move(r, x->rec, path, name, err) < 0) ||
-	    state_folder_rename(r->job->state, &r->lease, &to, err) < 0)
+	x->now = NULL;
+	batch_warning_gone(l->batch, EV_FOLDER_RENAMED, old, 0);
+	if (wanted_path(r, l, now, &path, err) < 0 ||
+	    tell(l, now, x->was != NULL ? x->was : old, path != NULL ? NULL : x->rec->path, err) < 0 ||
+	    rename_records(r, l, x->rec, &to, path, err) < 0)
 		return -1;
-	forget_bare(r, name);
-	for (size_t i = 0; i < r->n_known; i++)
-		if (strcmp(r->known[i].name, old) == 0)
-			r->known[i].name = name, r->known[i].highestmodseq = 0;
 	x->rec->vanished = false;
-	return path != NULL ? move(r, l, x->rec, path, err) : 0;
+	return 0;
+}
+
+/* Of folders that have changed their names among themselves one must be out of the way first. Killed then, its
+ * record has a name that is nobody's: the next run goes on from there. */
+static int
+step_aside(struct run *r, struct lane *l, struct lost *x, struct err *err)
+{
+	const char *name = arena_printf(&r->arena, "%s~moving%" PRId64, x->rec->name, x->rec->id), *path;
+
+	if (name == NULL)
+		return err_set(err, ERR_FOLDER, "a folder name is too long");
+
+	struct planned aside = { .folder = x->now->folder };
+	const struct folder_renaming to = {
+		.from = x->rec->name, .to = name, .shown_from = shown(r, x->rec->name), .shown_to = shown(r, name)
+	};
+
+	aside.folder.name = slice_str(name);
+	if (to.shown_from == NULL || to.shown_to == NULL)
+		return err_set(err, ERR_FOLDER, "a folder name is too long");
+	x->was = to.shown_from;
+	return wanted_path(r, l, &aside, &path, err) < 0 ? -1 : rename_records(r, l, x->rec, &to, path, err);
+}
+
+/* ---- all of them ---- */
+
+static bool
+goes(const struct lost *all, size_t n, struct slice name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (all[i].now != NULL && slice_eq(name, all[i].rec->name))
+			return true;
+	return false;
+}
+
+/* A name is free when nobody had it, or who had it goes elsewhere; who does not get his name keeps the old one. */
+static void
+leave_doubtful(struct run *r, struct lost *lost, size_t n)
+{
+	bool changed = true;
+
+	for (size_t i = 0; i < n; i++)
+		lost[i].twice = lost[i].now != NULL && is_wanted_twice(&lost[i], lost, n);
+	for (size_t i = 0; i < n; i++)
+		if (lost[i].twice)
+			lost[i].now = NULL;
+	while (changed) {
+		changed = false;
+		for (size_t i = 0; i < n; i++) {
+			struct lost *x = &lost[i];
+
+			if (x->now == NULL || is_new(r, x->now) || goes(lost, n, x->now->folder.name))
+				continue;
+			x->now = NULL;
+			changed = true;
+		}
+	}
+}
+
+/* First those whose name is free by now; where there are none left, they stand in a ring. */
+static int
+take_over_all(struct run *r, struct lane *l, struct lost *lost, size_t n, struct err *err)
+{
+	for (;;) {
+		struct lost *ring = NULL;
+		bool moved = false;
+
+		for (size_t i = 0; i < n; i++) {
+			struct lost *x = &lost[i];
+
+			if (x->now == NULL)
+				continue;
+			if (!is_new(r, x->now)) {
+				ring = x;
+				continue;
+			}
+			if (take_over(r, l, x, err) < 0)
+				return -1;
+			moved = true;
+		}
+		if (ring == NULL)
+			return 0;
+		if (!moved && step_aside(r, l, ring, err) < 0)
+			return -1;
+	}
 }
 
 static int
@@ -416,11 +537,8 @@ find_all(struct run *r, struct lane *l, struct lost *lost, size_t n, struct err 
 	for (size_t i = 0; i < n; i++)
 		if (look_for(r, l, &lost[i], err) < 0)
 			return -1;
-	for (size_t i = 0; i < n; i++)
-		if (lost[i].now != NULL && !is_wanted_twice(&lost[i], lost, n) &&
-		    take_over(r, l, &lost[i], err) < 0)
-			return -1;
-	return 0;
+	leave_doubtful(r, lost, n);
+	return take_over_all(r, l, lost, n, err);
 }
 
 int

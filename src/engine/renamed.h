@@ -2,9 +2,10 @@
  * their copies: nothing of it is fetched again.
  *
  * IMAP does not tell of a RENAME; the folder is gone, and another is there. The two are one when all of
- * this holds: the old name is not listed (or has another UIDVALIDITY), the new one has no record, or one
- * that tells only that a selection left it out; UIDVALIDITY is the same and UIDNEXT has not gone back; each message listed under the new name has the size and the internal date of its
- * row, and one that has no row is new; a sample of them, the first, the last and one between, are
+ * this holds: the old name is not listed (or has another UIDVALIDITY); the new one has no record, or one that
+ * tells only that a selection left it out, or one whose folder has another name by now, too; UIDVALIDITY is the
+ * same and UIDNEXT has not gone back; each message listed under the new name has the size and the internal date
+ * of its row, and one that has no row is new; a sample of them, the first, the last and one between, are
  * fetched and have the SHA-256 of their rows. A server with OBJECTID (RFC 8474) gives each folder an id that
  * it keeps under another name. EXAMINE tells it for the record; the ids of new folders are asked for when one
  * is gone: the one with the id and the UIDVALIDITY of the record is it, without being looked into, and one

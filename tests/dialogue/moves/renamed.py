@@ -41,3 +41,19 @@ def scene_left_out_when_it_was_renamed(t):
     m.warned(m.migrate())
     t.ok("Other" in [e["folder"] for e in m.job.events(RENAMED)], "it is told")
     t.never_sent(m.dest.transcript.since(mark), "APPEND", "CREATE", "RENAME")
+
+
+def scene_names_that_were_swapped(t):
+    """Each goes on in the folder of the destination that it had: nothing is sent, and nothing mixed."""
+    m = Move(t)
+    m.clean(m.migrate())
+    before = {name: sorted(x.raw for x in m.dest.store[name]) for name in m.dest.store.folders}
+    store = m.source.store
+    for old, new in (("Archive", "aside"), ("Archive/2003", "Archive"), ("aside", "Archive/2003")):
+        store.folders[new] = store.folders.pop(old)
+        store.folders[new].name = new
+    m.before, mark = store.snapshot(), m.dest.transcript.mark()
+    m.warned(m.migrate())
+    t.equal(sorted(e["folder"] for e in m.job.events(RENAMED)), ["Archive", "Archive/2003"], "what was told")
+    t.never_sent(m.dest.transcript.since(mark), "APPEND", "CREATE", "RENAME")
+    t.equal({name: sorted(x.raw for x in m.dest.store[name]) for name in m.dest.store.folders}, before, "what is there")

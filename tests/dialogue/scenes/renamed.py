@@ -161,6 +161,48 @@ def scene_known_by_its_id(t):
     t.equal(sorted(e["folder"] for e in job.events(RENAMED)), ["Old mail", "Old mail/2003"], "what was told")
 
 
+def scene_names_that_were_swapped(t):
+    """Two, or three in a ring: each record goes on under the new name of its folder, and so does its directory."""
+    for caps, looked_at in ((WITH_IDS, 0), (None, 3)):
+        for ring in (("Archive", "Sent"), ("Archive", "Sent", "Archive/2003")):
+            server = t.server(**({"caps": caps} if caps else {}))
+            job = t.first_run(server)
+            folders = server.store.folders
+            moved = [folders.pop(name) for name in ring]
+            for folder, name in zip(moved, ring[1:] + ring[:1]):
+                folder.name = name
+                folders[name] = folder
+            folders["Sent"].add(letter("Sent", 30))
+            mark = again(t, server, job, 1)
+            t.equal(bodies(server, mark), looked_at * len(ring) + 1, "bodies sent: those looked at, and what is new")
+            told = {e["folder"]: e["text"] for e in job.events(RENAMED)}
+            t.equal(sorted(told), sorted(ring), "what was told")
+            for old, new in zip(ring, ring[1:] + ring[:1]):
+                t.ok(f"was called '{old}' " in told[new], f"what {new} was called", told[new])
+            t.complete(job, server)
+            t.no_doubles(job)
+            mark = again(t, server, job, 1)
+            t.equal(bodies(server, mark), 0, "bodies sent in a further run")
+            t.complete(job, server)
+
+
+def scene_one_takes_the_name_of_another(t):
+    """That one has another name itself; and where it has none any more, the name is not free."""
+    for gone in (False, True):
+        server = t.server(caps=WITH_IDS)
+        job = t.first_run(server)
+        server.store.rename("Sent", "Sent 2003")
+        if gone:
+            del server.store.folders["Sent 2003"]
+        server.store.rename("Archive/2003", "Sent")
+        mark = again(t, server, job, 0, 1)
+        t.equal(len(job.events(RENAMED)), 0 if gone else 2, "what was told")
+        t.equal(bodies(server, mark), 6 if gone else 0, "bodies sent")
+        if not gone:
+            t.complete(job, server)
+            t.no_doubles(job)
+
+
 def scene_another_id(t):
     """Equal numbers and mail, but another folder: it is not looked into, and copied as what it is."""
     server = t.server(caps=WITH_IDS)
