@@ -17,12 +17,14 @@
 #include "app/run.h"
 #include "app/stored.h"
 #include "app/summary.h"
+#include "app/unfinished.h"
 #include "base/mem.h"
 #include "engine/set.h"
 
 struct convert {
 	struct run run;
 	struct shelf_found found;
+	struct unfinished from;
 	const char *dir, *source;
 	int64_t number;		/* of the run in the state */
 	struct verify_counts counts;
@@ -58,6 +60,21 @@ convert_verify(struct convert *c, struct err *err)
 	return 0;
 }
 
+/* What is lacking of accounts that have no files is told with the first that has. */
+static int
+convert_place(struct convert *c, size_t i, struct err *err)
+{
+	AUTO(buf_done) struct buf lacks;
+
+	buf_init(&lacks, ERR_TEXT_MAX);
+	unfinished_place(&c->from, &c->found.place[i], &lacks);
+	if (i == 0 && c->found.place[0].dir != NULL)
+		unfinished_others(&c->from, &c->found, &lacks);
+	c->run.job.from = &c->found.place[i];
+	c->run.job.from_lacks = lacks.len > 0 ? lacks.data : NULL;
+	return job_copy(&c->run.job, err);
+}
+
 /* An account that fails does not stop the others; what fails for the whole run does. */
 static int
 convert_work(void *arg, struct err *err)
@@ -67,8 +84,7 @@ convert_work(void *arg, struct err *err)
 	for (size_t i = 0; i < c->found.len; i++) {
 		struct err why = { 0 };
 
-		c->run.job.from = &c->found.place[i];
-		if (job_copy(&c->run.job, &why) == 0)
+		if (convert_place(c, i, &why) == 0)
 			continue;
 		if (why.scope == SCOPE_RUN || c->found.len == 1) {
 			*err = why;
@@ -177,6 +193,7 @@ convert_files(struct options *o, const char *source, const char *dir, struct err
 		return -1;
 	rc = run_open(&c.run, o, NULL, err);
 	origin_options(o, &c.run.job);
+	unfinished_open(&c.from, &c.found.place[0]);
 	if (rc == 0)
 		rc = convert_begin(&c, err);
 	if (rc == 0) {
@@ -185,6 +202,7 @@ convert_files(struct options *o, const char *source, const char *dir, struct err
 		rc = convert_end(&c, &why, failed, err);
 	}
 	run_close(&c.run);
+	unfinished_close(&c.from);
 	shelf_found_done(&c.found);
 	return rc < 0 ? -1 : c.code;
 }

@@ -20,7 +20,9 @@
 #include "app/run.h"
 #include "app/stored.h"
 #include "app/summary.h"
+#include "app/unfinished.h"
 #include "app/watch.h"
+#include "base/mem.h"
 #include "engine/set.h"
 
 struct extract {
@@ -279,6 +281,20 @@ extract_summary(const struct extract *x, struct report *r, struct err *err)
 
 /* ---- one account ---- */
 
+/* NULL: nothing. */
+static const char *
+extract_from_lacks(const struct shelf_place *from, struct arena *a)
+{
+	AUTO(buf_done) struct buf text;
+	struct unfinished u;
+
+	buf_init(&text, ERR_TEXT_MAX);
+	unfinished_open(&u, from);
+	unfinished_place(&u, from, &text);
+	unfinished_close(&u);
+	return text.len > 0 ? arena_copy(a, buf_slice(&text)) : NULL;
+}
+
 static int
 extract_open(struct extract *x, struct options *o, struct err *err)
 {
@@ -315,6 +331,7 @@ extract_open(struct extract *x, struct options *o, struct err *err)
 	if (into->from) {
 		origin_options(o, &x->run.job);
 		x->run.job.from = into->from;
+		x->run.job.from_lacks = extract_from_lacks(into->from, &o->arena);
 	}
 	x->run.job.dest = &x->dest.dest;
 	x->run.job.retry = into->retry;

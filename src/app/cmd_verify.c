@@ -12,6 +12,7 @@
 #include "app/placed.h"
 #include "app/run.h"
 #include "app/stored.h"
+#include "app/unfinished.h"
 #include "app/verify_out.h"
 
 struct verify {
@@ -24,6 +25,30 @@ struct verify {
 	struct shelf_found found;	/* of an import */
 };
 
+/* Equal to the state is not yet all that the source has. */
+static int
+verify_whole(struct verify *v, struct err *err)
+{
+	struct report r;
+
+	if (report_open(&r, v->run.state, v->run.job.dir, true, err) < 0)
+		return -1;
+	for (size_t i = 0; i < r.n_accounts; i++) {
+		char lacks[LACKS_MAX];
+		const struct difference d = { .kind = DIFF_JOB_UNFINISHED,
+			.recognised = true,
+			.account = r.account[i].login,
+			.text = lacks };
+
+		if (!account_lacks(&r.account[i], &r.sum[i], lacks))
+			continue;
+		v->counts.recognised++;
+		v->out.differences.put(v->out.differences.arg, &d);
+	}
+	report_done(&r);
+	return 0;
+}
+
 static int
 verify_work(void *arg, struct err *err)
 {
@@ -32,7 +57,9 @@ verify_work(void *arg, struct err *err)
 
 	if (v->to)
 		return job_verify_dest(&v->run.job, true, v->run.o->deep, out, &v->counts, err);
-	return job_verify(&v->run.job, v->source != NULL, v->run.o->deep, out, &v->counts, err);
+	if (job_verify(&v->run.job, v->source != NULL, v->run.o->deep, out, &v->counts, err) < 0)
+		return -1;
+	return v->source != NULL ? 0 : verify_whole(v, err);
 }
 
 /* The event log is a courtesy here: an archive on read-only media can be verified too, and the log

@@ -4,10 +4,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "app/unfinished.h"
 #include "base/clock.h"
 #include "base/json.h"
 
-enum { WHY_MAX = 400, EXIT_BAD = 2 };
+enum { EXIT_BAD = 2 };
 
 /* When it was last known that nothing is missing. A watch that finds nothing new has no run to tell it by. */
 static int64_t
@@ -24,27 +25,19 @@ ready_ms(const struct report *r, const struct account_rec *a, const char **ret_w
 
 /* Why the cut-over must wait for account i; false: it need not. */
 static bool
-ready_why(const struct report *r, size_t i, int64_t now_ms, int64_t age_ms, char why[WHY_MAX])
+ready_why(const struct report *r, size_t i, int64_t now_ms, int64_t age_ms, char why[LACKS_MAX])
 {
 	const struct account_rec *a = &r->account[i];
-	const struct tally *sum = &r->sum[i];
 	const char *what;
 	int64_t known_ms = ready_ms(r, a, &what);
 	char at[ISO_MAX];
 
-	if (a->status != ACCOUNT_DONE)
-		snprintf(why, WHY_MAX, "%s%s%.300s", account_words(a, sum), *a->error ? ": " : "",
-		    a->error);
-	else if (tally_not_good(sum) > 0)
-		snprintf(why, WHY_MAX, "%" PRIu64 " messages without a good verdict",
-		    tally_not_good(sum));
-	else if (sum->proved < sum->folders)
-		snprintf(why, WHY_MAX, "%" PRIu64 " folders are not proved", sum->folders - sum->proved);
-	else if (now_ms - known_ms > age_ms) {
-		clock_iso(known_ms, at);
-		snprintf(why, WHY_MAX, "complete, but %s at %.19sZ", what, at);
-	} else
+	if (account_lacks(a, &r->sum[i], why))
+		return true;
+	if (now_ms - known_ms <= age_ms)
 		return false;
+	clock_iso(known_ms, at);
+	snprintf(why, LACKS_MAX, "complete, but %s at %.19sZ", what, at);
 	return true;
 }
 
@@ -70,7 +63,7 @@ static size_t
 ready_walk(struct report *r, int64_t age_ms, bool json, struct out *o)
 {
 	int64_t now_ms = clock_wall_ms();
-	char why[WHY_MAX];
+	char why[LACKS_MAX];
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->n_accounts; i++) {

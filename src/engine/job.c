@@ -263,6 +263,10 @@ run_account(struct run *r, struct runner *u, struct err *err)
 	if (r->job->dest_insecure_told)
 		lane_insecure(l, END_DEST, "the destination's certificate is not checked (--dest-insecure-tls)",
 		    l->batch);
+	if (r->job->from_lacks != NULL)
+		lane_warn(l, EV_FROM_UNFINISHED, 0, "the job it comes from is not complete: %s", r->job->from_lacks);
+	else if (r->job->from != NULL)
+		batch_warning_gone(l->batch, EV_FROM_UNFINISHED, "", 0);
 	if (r->no_folder.len > 0)
 		lane_warn(l, EV_NO_FOLDER, 0, "%s", r->no_folder.data);
 	if (r->address_made)

@@ -91,6 +91,7 @@ struct job {
 	struct endpoint source;
 	struct sess_ahead *ahead; /* a session with it, on its way already; NULL: none */
 	const struct shelf_place *from; /* the source is files; NULL: a server */
+	const char *from_lacks; /* what the job that wrote them lacks: a standing warning; NULL: nothing */
 	struct selection selection;
 	const struct dest *dest; /* messages go to a server; NULL: to files, in `format` */
 	enum format format;
@@ -238,7 +239,8 @@ enum difference_kind {
 	DIFF_DEST_SIZE,
 	DIFF_DEST_FLAGS,
 	DIFF_DEST_DATE,
-	DIFF_DEST_BYTES
+	DIFF_DEST_BYTES,
+	DIFF_JOB_UNFINISHED
 };
 struct difference {
 	enum difference_kind kind;

@@ -37,6 +37,7 @@ difference_words(enum difference_kind k)
 		[DIFF_DEST_FLAGS] = "flags on the target differ",
 		[DIFF_DEST_DATE] = "date on the target differs",
 		[DIFF_DEST_BYTES] = "bytes on the target differ",
+		[DIFF_JOB_UNFINISHED] = "the job is not complete",
 	};
 
 	return words[k];
