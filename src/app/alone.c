@@ -66,6 +66,18 @@ alone_put_by(struct alone *a, struct err *err)
 	return state_account_wait(a->run->state, &a->lease, 0, orders_held_words, err);
 }
 
+/* Tomorrow is for another run. */
+static void
+alone_tell_day(struct alone *a, const struct err *why)
+{
+	struct event e = { .no = EV_ACCOUNT_AGAIN, .level = LEVEL_INFO, .account = a->name.login };
+	int64_t until_ms = clock_wall_ms() + why->after_ms;
+	struct err ignored;
+
+	evlog_put(a->run->log, &e, "%s; a run tomorrow (UTC) goes on", why->text);
+	(void)!state_account_wait(a->run->state, &a->lease, until_ms, why->text, &ignored);
+}
+
 /* *ret_end SEAT_HELD: it is to be gone on with. */
 static int
 alone_try(struct alone *a, enum seat_end *ret_end, struct err *err)
@@ -80,6 +92,8 @@ alone_try(struct alone *a, enum seat_end *ret_end, struct err *err)
 	*ret_end = alone_rise(a, &why);
 	if (*ret_end == SEAT_HELD && alone_put_by(a, &why) < 0)
 		*ret_end = SEAT_KEPT;
+	if (rc < 0 && why.kind == ERR_DAY)
+		alone_tell_day(a, &why);
 	if (rc < 0)
 		*err = why;
 	return rc;

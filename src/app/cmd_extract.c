@@ -248,7 +248,7 @@ extract_code(struct extract *x, const struct err *err, bool failed, struct err *
 	bool started = atomic_load(&x->run.progress.folders_total) > 0;
 	int code;
 
-	if (failed && (err->scope == SCOPE_RUN || err->kind == ERR_WRONG_SOURCE ||
+	if (failed && (err->scope == SCOPE_RUN || err->kind == ERR_WRONG_SOURCE || (err->kind == ERR_DAY && !x->many) ||
 			  (err->kind == ERR_NO_ROOM && !x->many) || !started))
 		return err_exit_code(err->kind);
 	if (x->many)
@@ -397,7 +397,6 @@ static int
 extract_end_many(struct extract *x, const struct err *why, bool failed, struct err *err)
 {
 	x->code = extract_code(x, why, failed, err);
-	x->many->result.fetched = atomic_load(&x->run.progress.bytes_done);
 	x->many->result.came = atomic_load(&x->run.progress.messages_new);
 	if (failed)
 		x->many->result.why = *why;

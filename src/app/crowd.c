@@ -277,7 +277,6 @@ shares_of(struct walk *w, size_t at, struct shares *ret)
 		.n_hosts = w->item[at].n_hosts,
 		.schedule = w->schedule,
 		.item = at,
-		.day_left = DAY_NO_LIMIT,
 		.workers = (unsigned)walk_threads(w),
 		.placed = true,
 		.lay_aside = true,

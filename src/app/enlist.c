@@ -92,8 +92,6 @@ know_rows(struct migration *m, const struct account_rec *rec)
 	for (size_t i = 0; i < m->list->len; i++) {
 		m->row[i].account = rec[i].id;
 		m->row[i].bytes_known = rec[i].bytes_known;
-		m->row[i].day = rec[i].day;
-		m->row[i].day_bytes = rec[i].bytes_day;
 	}
 }
 

@@ -10,7 +10,6 @@
 struct extract_result {
 	struct tally sum;	/* zeroed when it never got to its folders */
 	uint64_t warnings;
-	uint64_t fetched;	/* octets of bodies */
 	uint64_t came;		/* messages that were stored */
 	struct lease lease;	/* account 0: it was not claimed */
 	struct err why;		/* what ended it; kind NONE: it went to its end */

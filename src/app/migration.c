@@ -21,7 +21,7 @@
 #include "base/mem.h"
 #include "engine/set.h"
 
-enum { EXIT_BAD = 2, DAY_S = 86400 };
+enum { EXIT_BAD = 2 };
 
 /* ---- one line an account ---- */
 
@@ -212,37 +212,13 @@ copy_row(struct options *o, const struct migration *m, size_t at, struct extract
 	return extract_account(o, m->dir, row->source, m->into ? &into : NULL, many, err);
 }
 
-static int64_t
-today(void)
-{
-	return clock_wall_ms() / SEC / DAY_S;
-}
-
-/* What --max-per-day leaves of today. */
-static uint64_t
-day_left(const struct migration *m, const struct migration_row *r)
-{
-	uint64_t used = r->day == today() ? r->day_bytes : 0, limit = m->o->max_per_day;
-
-	if (limit == 0)
-		return DAY_NO_LIMIT;
-	return limit > used ? limit - used : 0;
-}
-
-/* For the next run and the next try. What cannot be kept is no reason to fail an account. */
+/* For the next run. What cannot be kept is no reason to fail an account. */
 static void
-keep_size(struct migration *m, struct migration_row *r, uint64_t fetched)
+keep_size(struct migration *m, struct migration_row *r)
 {
 	struct err ignored;
 
-	if (m->run.state == NULL || r->lease.account == 0)
-		return;
-	if (fetched > 0) {
-		r->day = today();
-		(void)!state_account_day(
-		    m->run.state, &r->lease, r->day, fetched, &r->day_bytes, &ignored);
-	}
-	if (r->sum.bytes > 0 && r->sum.bytes != r->bytes_known)
+	if (m->run.state != NULL && r->lease.account != 0 && r->sum.bytes > 0 && r->sum.bytes != r->bytes_known)
 		(void)!state_account_size(m->run.state, &r->lease, r->sum.bytes, &ignored);
 }
 
@@ -258,7 +234,6 @@ migration_work(void *arg, size_t at, struct shares *s, const struct seat *seat, 
 	struct options o = *m->o;
 	int rc;
 
-	s->day_left = day_left(m, r);
 	arena_init(&o.arena, 1024 * 1024);
 	rc = copy_row(&o, m, at, &many, &many.result.why);
 	arena_done(&o.arena);
@@ -267,7 +242,7 @@ migration_work(void *arg, size_t at, struct shares *s, const struct seat *seat, 
 	r->warnings = many.result.warnings;
 	r->came = many.result.came;
 	*why = many.result.why;
-	keep_size(m, r, many.result.fetched);
+	keep_size(m, r);
 	return rc < 0 ? err_exit_code(why->kind) : rc;
 }
 
@@ -304,24 +279,6 @@ migration_elsewhere(struct migration *m, size_t at, struct err *why)
 	return code;
 }
 
-/* Others may have fetched of it today. */
-static void
-know_day(struct migration *m, size_t at)
-{
-	struct migration_row *r = &m->row[at];
-	struct account_rec rec;
-	struct tally sum;
-	struct err ignored;
-	struct arena a;
-
-	arena_init(&a, 1024 * 1024);
-	if (state_account(m->run.state, r->account, &a, &rec, &sum, &ignored) == 0) {
-		r->day = rec.day;
-		r->day_bytes = rec.bytes_day;
-	}
-	arena_done(&a);
-}
-
 static enum taken
 migration_take(void *arg, size_t at, int *ret_code, struct err *why)
 {
@@ -333,8 +290,6 @@ migration_take(void *arg, size_t at, int *ret_code, struct err *why)
 		return TAKEN_NOW;
 	if (taken == TAKEN_ENDED)
 		*ret_code = migration_elsewhere(m, at, why);
-	else if (taken == TAKEN_NOW && m->o->max_per_day > 0)
-		know_day(m, at);
 	return taken;
 }
 

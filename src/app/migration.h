@@ -19,9 +19,8 @@ struct migration_row {
 	/* of all of them */
 	struct progress_sum counted;	/* as the display has it */
 	struct migration_source *source;	/* of a watched account; NULL: closed */
-	uint64_t bytes_known, day_bytes;
+	uint64_t bytes_known;
 	int64_t newest;			/* date of its newest message; 0: unknown, or not asked for */
-	int64_t day;			/* UTC, days since 1970, that day_bytes is of */
 };
 
 struct migration {

@@ -131,4 +131,5 @@ origin_options(const struct options *o, struct job *ret)
 		.smtp_address = o->smtp_address,
 		.ex_mailbox = o->ex_mailbox };
 	ret->no_subjects = o->no_subjects;
+	ret->max_per_day = o->max_per_day;
 }

@@ -250,8 +250,9 @@ run_advice(enum err_kind kind)
 	case ERR_TIMEOUT:
 	case ERR_PROTOCOL:
 	case ERR_THROTTLED:
-	case ERR_DAY:
 		return "run the same command again to continue";
+	case ERR_DAY:
+		return "run the same command again tomorrow (UTC) to continue";
 	case ERR_FULL:
 		return "make room, then run the same command again to continue";
 	default:

@@ -55,19 +55,31 @@ free_live(struct lane *l)
 	return NULL;
 }
 
-/* --max-per-day: the account goes on tomorrow. */
-static int
-day_left(const struct lane *l, struct err *err)
+/* No message of so many octets can come: a size that is none asks for no room. */
+static uint64_t
+octets_of(const struct msg *m)
 {
-	const struct shares *s = l->job->shares;
-	int64_t now_ms = clock_wall_ms(), day_ms = 86400 * (int64_t)SEC;
+	return m->size_known && m->size <= (uint64_t)LITERAL_MIB_MAX * LIMIT_MIB ? m->size : 0;
+}
 
-	if (s == NULL || s->day_left == DAY_NO_LIMIT || l->job->progress == NULL ||
-	    atomic_load(&l->job->progress->bytes_done) < s->day_left)
-		return 0;
-	err_set(err, ERR_DAY, "what may be fetched on one day (--max-per-day) is fetched");
-	err->after_ms = day_ms - now_ms % day_ms;
-	return -1;
+/* What the day leaves nothing for is wanted tomorrow. One message a day goes however large it is. */
+static void
+cut_to_day(struct lane *l, struct live *v)
+{
+	uint64_t left = lane_day_left(l);
+	bool first = left == l->job->max_per_day;
+
+	v->cut = false;
+	for (size_t i = 0; i < v->page->len && left < UINT64_MAX; i++) {
+		uint64_t octets = octets_of(&v->page->msg[i]);
+
+		if (!v->wanted[i])
+			continue;
+		v->cut = v->cut || left == 0 || (octets > left && !first);
+		v->wanted[i] = !v->cut;
+		left -= octets < left ? octets : left;
+		first = false;
+	}
 }
 
 static int
@@ -77,6 +89,7 @@ ask_for(struct lane *l, struct live *v, struct err *err)
 	uint64_t octets = 0;
 	size_t n = 0;
 
+	cut_to_day(l, v);
 	for (size_t i = 0; i < v->page->len; i++) {
 		const struct msg *m = &v->page->msg[i];
 
@@ -86,18 +99,14 @@ ask_for(struct lane *l, struct live *v, struct err *err)
 			.size_known = m->size_known,
 			.size = m->size,
 			.isolated = uidset_has(&l->isolated, m->uid) };
-		/* No message of so many octets can come: a size that is none asks for no room. */
-		if (!m->size_known || m->size > (uint64_t)LITERAL_MIB_MAX * LIMIT_MIB)
-			continue;
-		octets += m->size;
-		if (l->job->progress != NULL)
-			atomic_fetch_add(&l->job->progress->bytes_total, m->size);
+		octets += octets_of(m);
 	}
+	if (l->job->progress != NULL)
+		atomic_fetch_add(&l->job->progress->bytes_total, octets);
+	lane_day_asked(l, octets);
 
-	int rc = n > 0 ? day_left(l, err) : 0;
+	int rc = lane_promise(l, n, octets, err);
 
-	if (rc == 0)
-		rc = lane_promise(l, n, octets, err);
 	if (rc == 0 && lane_intends(l) && n > 0)
 		rc = lane_intend(l, v, err);
 	if (rc == 0)
@@ -230,7 +239,10 @@ stream_body(struct lane *l, struct known *k, struct buf *head, struct err *err)
 	if (lane_intends(l) &&
 	    ((k->page == NULL && lane_intend_one(l, m, err) < 0) || lane_wait_intents(l, k->page, err) < 0))
 		return -1;
-	if (day_left(l, err) < 0 || l->sink_ops->begin(l->sink, l->at, m, err) < 0)
+	/* Sizes may have been understated, or not told. */
+	if (lane_day_spent(l))
+		return lane_day_over(err);
+	if (l->sink_ops->begin(l->sink, l->at, m, err) < 0)
 		return -1;
 	if (brought == NULL)
 		digest_start(l->digest);
@@ -344,6 +356,7 @@ lane_take_body(struct lane *l, const struct offer *o, struct err *err)
 
 	rc = less ? drop_body(l, err)
 		  : stream_body(l, &k, o->good == VERDICT_STORED ? NULL : &head, err);
+	lane_day_came(l, rc == 0 ? octets_of(m) : 0);
 	if (rc == 1) {
 		*err = (struct err){ 0 };
 		rc = 0;
@@ -391,6 +404,7 @@ take_verdict(struct lane *l, const struct offer *o, struct err *err)
 	arena_init(&a, LEX_STRING_MAX);
 	if (offered_message(l, o, &k, &a, err) < 0)
 		goto out;
+	lane_day_came(l, octets_of(m));
 	m->verdict = o->verdict;
 	m->reason = o->reason;
 	/* A worse verdict than a file that is there already does not replace it. */
@@ -485,7 +499,7 @@ copy_pages(struct lane *l, struct err *err)
 		rest = ahead == NULL && !lane_has_unasked(l);
 		if (rest && l->source_ops->ask_rest(l->source, err) < 0)
 			return -1;
-		if (lane_take_page(l, now, err) < 0)
+		if (lane_take_page(l, now, err) < 0 || (now->cut && lane_day_over(err) < 0))
 			return -1;
 		/* Without an ahead the pages stay for what was put aside. */
 		if (ahead == NULL)
@@ -676,6 +690,7 @@ lane_copy(struct lane *l, struct planned *f, struct err *err)
 	}
 	l->plan = f;
 	lane_promise_over(l);
+	lane_day_came(l, l->day_asked);
 	progress_folder(l->job->progress, f->display);
 	for (size_t i = 0; i < LANE_PAGES; i++)
 		l->live[i].used = false;

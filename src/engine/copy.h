@@ -41,6 +41,9 @@ struct shared {
 	struct room *quota; /* what that of the destination leaves; NULL: no limit is known */
 	bool promised; /* all of the account is; else each page promises what it asks for */
 	struct room_share disk_share, quota_share;
+	/* day.c */
+	uint64_t day_left, day_before; /* when the run began: octets that may be fetched, and that had come */
+	atomic_ullong day_asked; /* by all lanes, and not come so far */
 };
 
 /* A page of the listing whose bodies are under way. */
@@ -50,6 +53,7 @@ struct live {
 	bool wanted[PAGE_MSGS];
 	bool used;
 	bool lent; /* its bodies are on the board */
+	bool cut; /* of some it wants is not asked today */
 	uint64_t intents; /* ticket of the batch that has them (state_wait) */
 };
 
@@ -139,6 +143,7 @@ struct lane {
 	struct uidset skip; /* given up: not read again in this run */
 	const char *cut_folder;
 	struct room_share disk_share, quota_share; /* of the open folder (forecast.h) */
+	uint64_t day_asked;
 };
 
 /* `place`: where its sink writes, complete; NULL: the lane only helps, and has none. */
@@ -181,6 +186,13 @@ int lane_read(struct lane *l, struct slice *ret, struct err *err) WARN_UNUSED;
 /* The session is lost: what helpers have brought is stored all the same. */
 void lane_keep_brought(struct lane *l);
 void lane_lend_over(struct lane *l); /* nothing is lent any more; what is under way is nobody's */
+
+/* day.c */
+uint64_t lane_day_left(const struct lane *l); /* octets that may be asked for; UINT64_MAX: no limit */
+void lane_day_asked(struct lane *l, uint64_t octets);
+void lane_day_came(struct lane *l, uint64_t octets); /* or will not, in this way; never more than was asked for */
+bool lane_day_spent(const struct lane *l); /* has so much come already? */
+int lane_day_over(struct err *err) WARN_UNUSED; /* -1, ERR_DAY */
 
 /* copy.c */
 void lane_keep_rate(const struct lane *l, size_t octets); /* of what was received */

@@ -294,7 +294,7 @@ goes_on(const struct run *r, const struct err *why)
 {
 	const struct shares *s = r->job->shares;
 
-	return run_is_laid_aside(r, why) || why->kind == ERR_TAKEN || (s != NULL && why->kind == ERR_DAY) ||
+	return run_is_laid_aside(r, why) || why->kind == ERR_TAKEN || why->kind == ERR_DAY ||
 	       (s != NULL && s->again && job_may_try_again(why));
 }
 
@@ -487,7 +487,10 @@ job_copy(const struct job *job, struct err *err)
 		(state_server_get(job->state, host_port, &r.shared.facts, err) < 0 || run_search(&r, err) < 0)))
 		goto out;
 	evlog_put(job->log, &e, "%s", job->dir);
-	rc = copy_claimed(&r, &u, err);
+	rc = run_day_begin(&r, err);
+	if (rc == 0)
+		rc = copy_claimed(&r, &u, err);
+	run_day_end(&r);
 	rc = account_ended(&r, &u.lane, rc, err);
 out:
 	runner_leave_places(&u);

@@ -62,8 +62,6 @@ struct dest {
 	unsigned extras; /* EXTRA_ACL, EXTRA_METADATA (imap/extras.h): copy these too */
 };
 
-#define DAY_NO_LIMIT UINT64_MAX
-
 /* What the accounts of one run share, and what this one may take of it. */
 struct schedule;
 
@@ -71,7 +69,6 @@ struct shares {
 	struct hosts *hosts;
 	unsigned host[HOST_ENDS]; /* of the source, of the destination */
 	size_t n_hosts;
-	uint64_t day_left; /* octets that may be fetched yet today (--max-per-day), or DAY_NO_LIMIT */
 	unsigned workers; /* accounts that are copied at the same time, at least 1 */
 	struct schedule *schedule; /* gave out the account as `item`; NULL: nothing did */
 	size_t item;
@@ -110,6 +107,7 @@ struct job {
 	struct progress *progress; /* may be NULL */
 	struct lease *ret_lease; /* NULL, or where the account's goes as soon as it is claimed */
 	struct rate *rate, *rate_own; /* octets a second, of all and of the account; NULL: no limit */
+	uint64_t max_per_day; /* octets that may be fetched of the account on one UTC day; 0: no limit */
 	struct shares *shares; /* NULL: the account is alone, and its connections are not counted */
 	struct state *state; /* open for running; NULL for check */
 	struct room *room; /* on the disk of dir; NULL: not looked after */

@@ -74,6 +74,11 @@ int runner_reconnect(struct runner *u, struct err *why) WARN_UNUSED;
  * to do. Its caller has counted it (pool_helpers), this takes it off. -1: the account cannot go on. */
 int runner_help(struct runner *u, struct err *err) WARN_UNUSED;
 
+/* ---- day.c ---- */
+/* After the claim, and when all is done: what is left of the day, and what was fetched. */
+int run_day_begin(struct run *r, struct err *err) WARN_UNUSED;
+void run_day_end(struct run *r);
+
 /* ---- searched.c ---- */
 /* Has the server taken the search of the selection in an earlier run? */
 int run_search(struct run *r, struct err *err) WARN_UNUSED;

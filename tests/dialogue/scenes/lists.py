@@ -330,9 +330,11 @@ def scene_so_much_a_day(t):
     told = t.one_event(job, 30201, account="a1")
     t.matches(told.get("text", ""), r"--max-per-day.*; goes on in ", "event 30201")
     t.must(t.until(lambda: re.search(r"b1@\S+: complete", t.imex("status", job).text), 30), "b1 goes on")
-    t.matches(t.imex("status", job).text, r"a1@\S+: waiting until \S+, 3/\d+ messages", "status")
+    t.matches(t.imex("status", job).text, r"a1@\S+: waiting until \S+, 2/\d+ messages", "status")
     run.signal(signal.SIGINT)
     t.exits(run.wait(), 75)
+    asked = server.transcript.commands(r"UID FETCH .*BODY\.PEEK\[\]")
+    t.ok(not [line for line in asked if re.search(r":[3-9]|\*", str(line))], "no more is asked for than the day leaves", asked)
     mark = server.transcript.mark()
     job, run = extract(t, *words, job=job, server=server, start=True)
     t.must(t.until(lambda: len(job.events(30201)) > 1, 30), "the same day it waits again")
@@ -342,6 +344,32 @@ def scene_so_much_a_day(t):
     job, run = extract(t, words[0], job=job, server=server)
     t.exits(run, 0)
     whole(t, job, server)
+
+
+def scene_so_much_a_day_of_one_account(t):
+    """It ends, and says that it waits until tomorrow; also into a server, and by several connections."""
+    if time.time() % 86400 > 86400 - 200:
+        t.skip("the day is about to end")
+    for connections in ("1", "4"):
+        store = heavy("a", 8, 10000)
+        folder = store.add("More")
+        for n in range(8):
+            folder.add(f"Subject: {n}\r\n\r\n".encode() + (b"y" * 62 + b"\r\n") * 150)
+        server = t.server(store)
+        job, run = t.extract(server, "--max-per-day", "35k", "--connections", connections)
+        t.exits(run, 75)
+        t.one_line_error(run)
+        t.says(run, r"--max-per-day")
+        t.equal(len(t.mails(job)), 3, "messages of the first day")
+        t.matches(t.imex("status", job).text, r": waiting until \S+Z, 3/\d+ messages", "status")
+        mark = server.transcript.mark()
+        run = t.extract(server, "--max-per-day", "35k", job=job)[1]
+        t.exits(run, 75)
+        t.no_bodies(server.transcript.since(mark))
+        run = t.extract(server, job=job)[1]
+        t.exits(run, 0)
+        t.complete(job, server)
+        t.no_doubles(job)
 
 
 # -- stopped ------------------------------------------------------------------------------
