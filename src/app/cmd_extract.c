@@ -311,6 +311,8 @@ extract_open(struct extract *x, struct options *o, struct err *err)
 		x->run.job.stop = x->many->seat->stop;
 		x->run.job.rate = x->many->seat->rate;
 		x->run.job.rate_own = x->many->seat->rate_own;
+		/* Limits are those of the list. */
+		x->run.job.max_per_day = x->many->above->o->max_per_day;
 		x->run.job.ret_lease = &x->many->result.lease;
 		/* A place is free when the server sees it so. */
 		x->run.job.source.see_it_closed = true;

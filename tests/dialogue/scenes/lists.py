@@ -372,6 +372,30 @@ def scene_so_much_a_day_of_one_account(t):
         t.no_doubles(job)
 
 
+def scene_retry_keeps_the_limits(t):
+    """What the run may ask of servers holds for its retry, too; what is given then wins."""
+    server = t.serve(house({f"a{n}": heavy(f"a{n}", 3, 10000) for n in range(1, 7)}))
+    right = listed(t, server)
+    job, run = extract(t, listed(t, server, wrong=server.accounts), "--keep-going", "--jobs", "4", "--per-host", "2",
+                       "--rate", "60k", server=server)
+    t.exits(run, 77, 2)
+    server.peak = 0
+    words = ["retry", job, "--users", right, *t.options(server)]
+    run = t.imex(*words, "--jobs", "4", password=None)
+    t.exits(run, 0)
+    whole(t, job, server)
+    t.within(server.peak, (1, 2), "connections at once")
+    t.ok(run.seconds >= 1.5, "time that it takes", run.seconds)
+    server = t.server(heavy("b", 6, 10000))
+    job, run = t.extract(server, "--max-per-day", "25k")
+    t.exits(run, 75)
+    mark = server.transcript.mark()
+    t.exits(t.imex("retry", job, *t.options(server)), 75)
+    t.no_bodies(server.transcript.since(mark))
+    t.exits(t.imex("retry", job, "--max-per-day", "1M", *t.options(server)), 0)
+    t.complete(job, server)
+
+
 # -- stopped ------------------------------------------------------------------------------
 
 
