@@ -98,6 +98,8 @@ origin_job(const struct origin *g, const struct options *o, struct job *ret)
 	ret->list_all = o->list_all;
 	ret->mirror = o->mirror;
 	ret->connections = o->connections;
+	/* That of the watch stays beside those that copy. */
+	ret->per_host = o->per_host - (o->watch && o->per_host > 1);
 	ret->insecure_told = o->insecure_tls;
 }
 

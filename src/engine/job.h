@@ -100,6 +100,7 @@ struct job {
 	bool retry; /* messages that the destination has refused go once more (dest alone) */
 	bool no_subjects; /* no From, Subject in reports */
 	unsigned connections; /* per account; 0: as many as pay */
+	unsigned per_host; /* the most to one server, of an account that is alone; 0: no limit */
 	bool insecure_told; /* --insecure-tls in force: a standing warning */
 	bool dest_insecure_told; /* --dest-insecure-tls likewise */
 	struct evlog *log;

@@ -3,6 +3,7 @@
  * connections than folders, the further ones do nothing else. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "engine/run.h"
@@ -238,6 +239,20 @@ lanes_that_pay(const struct run *r, const struct lane *first, size_t folders)
 	return r->job->dest != NULL && r->job->shares == NULL ? LANES_PLACING : 1;
 }
 
+/* Of an account that is alone nobody counts the places on servers; each connection has one on both. */
+static size_t
+lanes_max(const struct run *r)
+{
+	const struct job *job = r->job;
+	const struct endpoint *to = job->dest != NULL ? &job->dest->server : NULL;
+	bool same = to != NULL && strcasecmp(to->host, r->host) == 0 && strcmp(to->port, r->port) == 0;
+	size_t n = job->per_host / (same ? 2 : 1);
+
+	if (job->shares != NULL || job->per_host == 0 || n > LANES_MAX)
+		return LANES_MAX;
+	return n > 0 ? n : 1;
+}
+
 static size_t
 lanes_wanted(const struct run *r, const struct lane *first)
 {
@@ -249,8 +264,8 @@ lanes_wanted(const struct run *r, const struct lane *first)
 		n = 1;
 	if (n == 0)
 		n = lanes_that_pay(r, first, folders);
-	if (n > LANES_MAX)
-		n = LANES_MAX;
+	if (n > lanes_max(r))
+		n = lanes_max(r);
 	return n > folders ? folders : n;
 }
 
@@ -274,7 +289,7 @@ help_pays(const struct run *r, const struct lane *first)
 static size_t
 helpers_wanted(const struct run *r, const struct lane *first, size_t lanes)
 {
-	size_t n = r->job->connections < LANES_MAX ? r->job->connections : LANES_MAX;
+	size_t n = r->job->connections < lanes_max(r) ? r->job->connections : lanes_max(r);
 
 	return n > lanes && r->job->from == NULL && help_pays(r, first) ? n - lanes : 0;
 }

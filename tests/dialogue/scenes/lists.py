@@ -31,6 +31,21 @@ def scene_no_server_over_its_limit(t):
         t.read_only(server)
 
 
+def scene_one_account_keeps_to_the_limit(t):
+    """--per-host bounds the connections of one account that is not in a list."""
+    server = t.serve(house({"a1": mailbox(60, folders=("INBOX", "A", "B", "C", "D", "E"))}))
+    gate = server.hold(uid=2, folder="INBOX", item=r"BODY\.PEEK\[\]", after=40)
+    job = Job(t)
+    run = imexrun.start(t, "extract", server.url_of("a1"), "--to", job, "--connections", "6", "--per-host", "2",
+                        *t.options(server), password=password_of("a1"))
+    gate.must_be_reached(t, "a body is on its way", seconds=30 * imexrun.SCALE)
+    t.until(lambda: server.transcript.count("EXAMINE") >= 6, 5)
+    gate.open()
+    t.exits(run.wait(), 0)
+    t.within(server.peak, (1, 2), "connections at once")
+    whole(t, job, server)
+
+
 @quirk(2, 24, 30)
 def scene_a_server_that_bears_two(t):
     """The third connection is refused: that is its ceiling, and no account has failed."""
