@@ -16,7 +16,6 @@ struct watching {
 	struct sess *s;
 	bool idles, notifies; /* offered, and not refused so far */
 	bool open; /* a folder is */
-	bool alone; /* the open folder is the only one of the selection */
 };
 
 /* ---- opening ---- */
@@ -145,15 +144,10 @@ watching_enter_folder(struct watching *w, struct plan *p, struct err *err)
 {
 	struct planned *first = NULL;
 	struct folder_head head;
-	size_t n = 0;
 
-	for (size_t i = 0; i < p->len; i++) {
-		if (p->folder[i].excluded)
-			continue;
-		if (first == NULL)
+	for (size_t i = 0; first == NULL && i < p->len; i++)
+		if (!p->folder[i].excluded)
 			first = &p->folder[i];
-		n++;
-	}
 	if (first == NULL)
 		return 0;
 	if (sess_folder_sayable(&first->folder, err) < 0 ||
@@ -167,7 +161,6 @@ watching_enter_folder(struct watching *w, struct plan *p, struct err *err)
 	}
 	take_head(&first->folder, &head);
 	w->open = true;
-	w->alone = n == 1;
 	return 0;
 }
 
@@ -394,11 +387,10 @@ watching_idle(struct watching *w, int64_t ms, enum watching_told *ret, struct er
 int
 watching_wait(struct watching *w, int64_t poll_ms, enum watching_told *ret, struct err *err)
 {
-	bool all = w->notifies || (w->open && w->alone);
-
 	*ret = WATCHING_SILENCE;
 	if (w->idles && (w->notifies || w->open)) {
-		if (watching_idle(w, all ? WATCHING_IDLE_MS : poll_ms, ret, err) < 0)
+		/* IDLE tells of the open folder: others, and new ones, are looked at. */
+		if (watching_idle(w, w->notifies ? WATCHING_IDLE_MS : poll_ms, ret, err) < 0)
 			return -1;
 		if (w->idles)
 			return 0;

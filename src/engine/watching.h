@@ -37,7 +37,7 @@ enum watching_told {
 	WATCHING_NEWS, /* something has changed: look */
 	WATCHING_FLAGS /* flags have, of which a look may see nothing */
 };
-/* After a look: until the server tells something, or for poll_ms, or, where everything is told, WATCHING_IDLE_MS. */
+/* After a look: until the server tells something, or for poll_ms, or, where NOTIFY tells everything, WATCHING_IDLE_MS. */
 int watching_wait(struct watching *w, int64_t poll_ms, enum watching_told *ret, struct err *err) WARN_UNUSED;
 
 #endif

@@ -56,6 +56,18 @@ def scene_other_folders_are_looked_at(t):
     ended(t, job, run, server)
 
 
+def scene_new_folder_of_an_account_with_one(t):
+    """IDLE does not tell of it, however many there are."""
+    server = t.server(mailbox(), caps=IDLE)
+    job, run = watch(t, server, *OFTEN)
+    t.must(server.transcript.wait_for("IDLE", 30), "it idles")
+    with server.store.lock:
+        server.store.add("New")
+    deliver(server, "New")
+    arrives(t, job, server)
+    ended(t, job, run, server)
+
+
 def scene_notify_tells_of_all_folders(t):
     server = t.server(sample(count=3), caps=IDLE + " NOTIFY")
     job, run = watch(t, server, *NEVER)
