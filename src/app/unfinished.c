@@ -35,7 +35,7 @@ unfinished_open(struct unfinished *u, const struct shelf_place *p)
 		dir = arena_printf(&u->arena, "%s/../..", p->account_dir);
 	if (dir == NULL || !jobdir_has_state(dir))
 		return;
-	if (state_open(&u->state, dir, STATE_READ, &why) < 0 ||
+	if (state_open(&u->state, dir, STATE_STILL, &why) < 0 ||
 	    state_accounts(u->state, &u->arena, &u->account, &u->n_accounts, &why) < 0)
 		snprintf(u->why, sizeof(u->why), "its state cannot be read: %.300s", why.text);
 }

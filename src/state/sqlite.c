@@ -106,7 +106,10 @@ static int
 db_connect(struct backend *b, struct err *err)
 {
 	int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+	struct stat log;
 
+	if (b->still && db_size(b, "-wal", &log) <= 0)
+		return db_connect_still(b, err);
 	flags |= b->writes ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
 	if (db_open_path(b, flags) != SQLITE_OK)
 		return db_fail(b, err);
@@ -331,6 +334,7 @@ sqlite_open(struct backend **ret, const char *job_dir, enum state_mode mode, str
 	AUTO(file_close) int dir = -1;
 
 	b->writes = mode == STATE_RUN || mode == STATE_JOIN;
+	b->still = mode == STATE_STILL;
 	b->glances = mode == STATE_GLANCE;
 	b->dir = mem_copy_str(job_dir);
 	if (asprintf(&b->path, "%s/imex.db", job_dir) < 0)

@@ -19,7 +19,7 @@ enum stmt_no {
 struct backend {
 	sqlite3 *db;
 	char *dir, *path; /* DIR, DIR/imex.db */
-	bool writes, glances; /* glances: health is not looked at */
+	bool writes, glances, still; /* glances: health is not looked at; still: see STATE_STILL */
 	int version; /* that the tables have; a writer has brought it up to date */
 	bool older; /* a reader cannot bring it up to date: what needs new columns fails (db_fail) */
 	bool lazy; /* commits are not synced */

@@ -31,7 +31,8 @@ enum state_mode {
 	STATE_RUN, /* create if absent; alone, or the first of those that share the job */
 	STATE_JOIN, /* the job exists: beside processes that share it, or with none */
 	STATE_READ, /* status, report, verify: read only, also beside a running process */
-	STATE_GLANCE /* the same; whether it is damaged is found by who opens it next for more */
+	STATE_GLANCE, /* the same; whether it is damaged is found by who opens it next for more */
+	STATE_STILL /* read as it lies, so that nothing is made beside it; where a process runs as STATE_READ */
 };
 
 /* What is fixed when a job is born (rules.md 3.7). Strings are short ASCII. */

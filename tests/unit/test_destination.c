@@ -257,7 +257,7 @@ an_account_of_a_list_keeps_its_own(void **state)
 	done();
 	assert_int_equal(OPEN("imaps://c@new/", "--quiet"), 0);
 	assert_int_equal(destined_keep_own(job, &anna, "imaps://c@new/", &d.url, &err), -1);
-	assert_int_equal(err.kind, ERR_OTHER_JOB);
+	assert_int_equal(err.kind, ERR_OTHER_DEST);
 	assert_int_equal(destined_keep(job, "imaps://c@new/", &d.url, &err), -1);
 	assert_int_equal(err.kind, ERR_OTHER_JOB);
 	assert_int_equal(destined_read(&to, job, &a, &err), 0);
