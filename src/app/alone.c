@@ -89,6 +89,7 @@ alone_try(struct alone *a, enum seat_end *ret_end, struct err *err)
 		alone_sit(a);
 	a->held = false;
 	rc = job_copy(&a->run->job, &why);
+	a->started |= atomic_load(&a->run->progress.folders_total) > 0;
 	*ret_end = alone_rise(a, &why);
 	if (*ret_end == SEAT_HELD && alone_put_by(a, &why) < 0)
 		*ret_end = SEAT_KEPT;

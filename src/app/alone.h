@@ -12,6 +12,7 @@ struct alone {
 	struct orders *orders;
 	struct seat seat;
 	bool seated;
+	bool started;		/* a try got to its folders */
 	bool held;		/* it was cut short, and goes on when the run does */
 	struct lease lease;
 };

@@ -240,16 +240,21 @@ extract_code_of_one(struct extract *x, bool failed, struct err *err)
 	return rc >= 0 && failed ? 2 : rc;
 }
 
+static bool
+extract_started(const struct extract *x)
+{
+	return x->many ? atomic_load(&x->run.progress.folders_total) > 0 : x->alone.started;
+}
+
 /* An account that got to its folders is judged by its verdicts, whatever ended it; else the reason
  * is the answer. What stops the whole run always is. */
 static int
 extract_code(struct extract *x, const struct err *err, bool failed, struct err *ret)
 {
-	bool started = atomic_load(&x->run.progress.folders_total) > 0;
 	int code;
 
 	if (failed && (err->scope == SCOPE_RUN || err->kind == ERR_WRONG_SOURCE || (err->kind == ERR_DAY && !x->many) ||
-			  (err->kind == ERR_NO_ROOM && !x->many) || !started))
+			  (err->kind == ERR_NO_ROOM && !x->many) || !extract_started(x)))
 		return err_exit_code(err->kind);
 	if (x->many)
 		return extract_code_of_one(x, failed, ret);
@@ -274,7 +279,7 @@ extract_summary(const struct extract *x, struct report *r, struct err *err)
 		.fresh = atomic_load(&x->run.progress.messages_new),
 		.fresh_known = true };
 
-	if (!a || atomic_load(&x->run.progress.folders_total) == 0)
+	if (!a || !extract_started(x))
 		return 0;
 	return summary_print(r, a, &s, err);
 }

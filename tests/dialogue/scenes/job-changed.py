@@ -96,6 +96,7 @@ def scene_paused_and_ended(t):
     c.status("(?m): paused, [23]/", "it is paused")
     c.run.signal(signal.SIGINT)
     t.exits(c.run.wait(), 75)
+    t.says(c.run, r"(?m)^  messages  [23] of \d+ stored")
     t.says(t.imex("status", c.job), r"(?m)^\S+: interrupted, [23]/\d+ .*: interrupted while the run was held$")
     t.retry_until_done(c.server, job=c.job, allowed=(0,))
     t.complete(c.job, c.server)

@@ -375,3 +375,15 @@ def scene_a_pass_fails(t):
     until(t, lambda: re.search(r": watching", t.imex("status", job, password=None).text), "it is watched again")
     run.signal(signal.SIGTERM)
     t.exits(run.wait(), 0)
+
+
+def scene_the_only_login_refused_in_a_pass(t):
+    """The account got to its folders before: it is judged by what is in the state."""
+    server = t.server(sample(count=3), caps=IDLE)
+    job, run = watch(t, server, *NEVER)
+    t.must(server.transcript.wait_for("IDLE", 30), "it idles")
+    server.on("LOGIN|AUTHENTICATE", "$TAG NO [AUTHENTICATIONFAILED] locked\r\n")
+    deliver(server)
+    t.exits(run.wait(), 2)
+    t.says(run, r"(?m)^\S+: failed$")
+    told_not_ready(t, job, server.user)
