@@ -357,7 +357,9 @@ leave_out(struct walk *w, size_t at)
 	    "not tried, since %s refused %d logins in a row; going on could lock its users out",
 	    hosts_name(w->hosts, w->item[at].host[0]), HOST_REFUSALS_MAX);
 	w->attempt[at].held = false;
-	tell_lost(w, at, &why);
+	/* What the server said to it itself is known. */
+	if (!w->attempt[at].refused)
+		tell_lost(w, at, &why);
 	end_unworked(w, at, &w->c->untried, code, &why);
 }
 

@@ -311,6 +311,8 @@ def scene_a_server_refuses_all(t):
     run.signal(signal.SIGTERM)
     t.exits(run.wait(), 2)
     told_not_ready(t, job, *users)
+    errors = [a["error"] for a in job.report()["accounts"]]
+    t.ok(sum("AUTHENTICATIONFAILED" in e for e in errors) >= 5, f"what the server said to those that it refused: {errors}")
 
 
 def scene_the_only_login_refused(t):
