@@ -63,6 +63,15 @@ status_watching(const struct report *r, const struct account_rec *a, pid_t pid)
 		   : NULL;
 }
 
+/* A run that was killed while it was held has left accounts that nobody lets go on. */
+static const char *
+status_words(const struct account_rec *a, const struct tally *sum, const struct runner_said *said)
+{
+	bool left = said->pid == 0 && a->status == ACCOUNT_WAITING && a->retry_at_ms == 0;
+
+	return left ? "unfinished" : account_words(a, sum);
+}
+
 static void
 status_text(const struct account_rec *a, const struct tally *sum, const char *dest,
     const struct runner_said *said, const char *watching, struct out *o)
@@ -95,7 +104,7 @@ status_text(const struct account_rec *a, const struct tally *sum, const char *de
 	} else if (watching) {
 		out_printf(o, ": %s (process %ld)", watching, (long)said->pid);
 	} else {
-		out_printf(o, ": %s", account_words(a, sum));
+		out_printf(o, ": %s", status_words(a, sum, said));
 	}
 	out_printf(o, ", %s/%s messages, %s, %" PRIu64 "/%" PRIu64 " folders", stored, listed,
 	    bytes, sum->proved, sum->folders);
@@ -125,7 +134,7 @@ status_json(const struct account_rec *a, const struct tally *sum, const char *de
 	json_put_text(b, "dir", slice_str(a->dir));
 	json_put_str(b, "dest", dest);
 	json_put_str(b, "status", now ? now : account_status_name(a->status));
-	json_put_str(b, "words", account_words(a, sum));
+	json_put_str(b, "words", status_words(a, sum, said));
 	json_put_int(b, "folders", (int64_t)sum->folders);
 	json_put_int(b, "proved", (int64_t)sum->proved);
 	json_put_int(b, "listed", (int64_t)sum->listed);

@@ -102,6 +102,18 @@ def scene_paused_and_ended(t):
     t.complete(c.job, c.server)
 
 
+def scene_paused_and_killed(t):
+    """No process is there for it to wait in."""
+    c = one(t)
+    c.say("pause")
+    c.gate.open()
+    c.status("(?m): paused, [23]/", "it is paused")
+    c.run.signal(signal.SIGKILL).wait()
+    t.says(t.imex("status", c.job), r"(?m)^\S+: unfinished, [23]/")
+    t.retry_until_done(c.server, job=c.job, allowed=(0,))
+    t.complete(c.job, c.server)
+
+
 def scene_a_list_is_paused(t):
     """The account at work lays itself aside, the others do not begin, and no try is lost."""
     c = crowd(t, 3, "--tries", "1")
