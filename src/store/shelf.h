@@ -10,8 +10,8 @@
  * message and a buffer; where a message is a file, its name as well.
  *
  * Symbolic links below the place are not followed and only regular files are opened. Limits:
- * SHELF_DEPTH_MAX levels of directories, FOLDERS_MAX folders, SHELF_MESSAGES_MAX in a folder, each
- * with an error that says so.
+ * SHELF_DEPTH_MAX levels of directories, what is below is passed over with a warning; FOLDERS_MAX folders,
+ * SHELF_MESSAGES_MAX in a folder, each with an error that says so.
  *
  * Messages of an older UIDVALIDITY that imex stored and did not take back (the server renumbered
  * the folder and no longer had them) are a folder of their own, shelf_older_name. */
@@ -25,7 +25,7 @@
 #include "mail/msg.h"
 #include "store/format.h"
 
-enum { SHELF_DEPTH_MAX = 64, SHELF_MESSAGES_MAX = 16 * 1024 * 1024 };
+enum { SHELF_DEPTH_MAX = 2000, SHELF_MESSAGES_MAX = 16 * 1024 * 1024 };
 
 struct shelf;
 

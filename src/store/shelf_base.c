@@ -487,41 +487,87 @@ shelf_walk(struct shelf_base *b, shelf_visit visit, void *arg, struct err *err)
 	return walk_dir(b, &at, visit, err) < 0 ? err_wrap(err, "'%s'", b->path) : 0;
 }
 
+/* How many levels keep their directory open while what lies below is walked. */
+enum { WALK_OPEN_MAX = 64 };
+
+static int
+pass_over(struct shelf_base *b, const char *path, const char *why)
+{
+	shelf_note(b, EV_FILE_PASSED_OVER, LEVEL_WARNING, 0, "'%s': %s", path, why);
+	return 0;
+}
+
+static int
+of_the_disk(struct err *io)
+{
+	const struct err why = *io;
+
+	return err_set(io, ERR_DISK, "%s", why.text);
+}
+
+/* From the child up again, by a step that leads nowhere else if somebody moves the tree meanwhile. */
+static int
+open_above(int child, const struct stat *was, const struct shelf_step *at, int *ret, struct err *err)
+{
+	AUTO(file_close) int fd = openat(child, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat now;
+
+	if (fd < 0 || fstat(fd, &now) < 0)
+		return err_set_sys(err, ERR_FOLDER, "cannot open the directory '%s'", at->path);
+	if (now.st_dev != was->st_dev || now.st_ino != was->st_ino)
+		return err_set(err, ERR_FOLDER, "'%s' was moved while it was read", at->path);
+	*ret = fd;
+	fd = -1;
+	return 0;
+}
+
+/* Walks nest as deep as the tree: no frame here holds a text. */
+static int
+walk_child(struct shelf_base *b, struct shelf_step *at, struct shelf_step *in, const char *child, shelf_visit visit,
+    struct err *err)
+{
+	bool keeps = at->depth < WALK_OPEN_MAX;
+
+	if (shelf_dir_open(at->dir, child, &in->dir, err) < 0) {
+		if (err_sys_passes(err->sys))
+			return of_the_disk(err);
+		(void)pass_over(b, in->path, err->text);
+		memset(err, 0, sizeof(*err));
+		return 0;
+	}
+
+	AUTO(file_close) int dir = in->dir;
+	struct stat was;
+
+	if (!keeps && fstat(at->dir, &was) < 0)
+		return err_set_sys(err, ERR_FOLDER, "cannot open the directory '%s'", at->path);
+	if (!keeps)
+		file_close(&at->dir);
+	int done = walk_dir(b, in, visit, err);
+	dir = in->dir;
+	return done < 0 || keeps ? done : open_above(dir, &was, at, &at->dir, err);
+}
+
 int
-shelf_walk_into(struct shelf_base *b, const struct shelf_step *at, const char *child,
+shelf_walk_into(struct shelf_base *b, struct shelf_step *at, const char *child,
     struct slice name, shelf_visit visit, struct err *err)
 {
 	AUTO(buf_done) struct buf path;
-	AUTO(file_close) int dir = -1;
-	struct err why = { 0 };
 
 	buf_init(&path, NAME_TEXT_MAX);
 	shelf_path_join(at->path, child, &path);
 	if (shelf_stopped(b, err) < 0)
 		return -1;
-	if (at->depth + 1 >= SHELF_DEPTH_MAX || path.full) {
-		(void)err_set(err, ERR_FOLDER,
-		    "'%s' lies deeper than %d directories; move it elsewhere, or name a directory "
-		    "within it",
-		    at->path, SHELF_DEPTH_MAX);
-		err_widen(err, SCOPE_RUN);
-		return -1;
-	}
+	if (at->depth + 1 >= SHELF_DEPTH_MAX || path.full)
+		return pass_over(b, at->path, "what is in it lies too deep, below more than 2,000 directories");
 	if (++b->walked > SHELF_DIRS_MAX) {
 		(void)err_set(
 		    err, ERR_FOLDER, "'%s' has more than %d directories", b->path, SHELF_DIRS_MAX);
 		err_widen(err, SCOPE_RUN);
 		return -1;
 	}
-	if (shelf_dir_open(at->dir, child, &dir, &why) < 0) {
-		if (err_sys_passes(why.sys))
-			return err_set(err, ERR_DISK, "%s", why.text);
-		shelf_note(
-		    b, EV_FILE_PASSED_OVER, LEVEL_WARNING, 0, "'%s': %s", path.data, why.text);
-		return 0;
-	}
 	struct shelf_step in = {
-		.dir = dir, .path = path.data, .name = name, .depth = at->depth + 1, .arg = at->arg
+		.dir = -1, .path = path.data, .name = name, .depth = at->depth + 1, .arg = at->arg
 	};
-	return walk_dir(b, &in, visit, err);
+	return walk_child(b, at, &in, child, visit, err);
 }

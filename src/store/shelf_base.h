@@ -99,12 +99,13 @@ struct shelf_step {
 	void *arg;
 };
 /* Called for a directory; goes on with shelf_walk_into. */
-typedef int (*shelf_visit)(struct shelf_base *b, const struct shelf_step *at, struct err *err);
+typedef int (*shelf_visit)(struct shelf_base *b, struct shelf_step *at, struct err *err);
 
 int shelf_walk(struct shelf_base *b, shelf_visit visit, void *arg, struct err *err) WARN_UNUSED;
-/* The directory `child` of the one at hand stands for `name`. One that cannot be read is noted and
- * passed over; deeper than SHELF_DEPTH_MAX, or the SHELF_DIRS_MAX-th of a walk, is ERR_FOLDER. */
-int shelf_walk_into(struct shelf_base *b, const struct shelf_step *at, const char *child,
+/* The directory `child` of the one at hand stands for `name`. One that cannot be read, or lies deeper than
+ * SHELF_DEPTH_MAX, is noted and passed over; the SHELF_DIRS_MAX-th of a walk is ERR_FOLDER. Of a deep one at->dir is
+ * another descriptor afterwards. */
+int shelf_walk_into(struct shelf_base *b, struct shelf_step *at, const char *child,
     struct slice name, shelf_visit visit, struct err *err) WARN_UNUSED;
 /* The path of a name in the directory at hand, in `out`. */
 void shelf_path_join(const char *path, const char *name, struct buf *out);

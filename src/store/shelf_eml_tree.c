@@ -76,7 +76,7 @@ add_folder(struct shelf *s, const struct shelf_step *at, struct err *err)
 }
 
 static int
-visit(struct shelf_base *b, const struct shelf_step *at, struct err *err)
+visit(struct shelf_base *b, struct shelf_step *at, struct err *err)
 {
 	if (add_folder(at->arg, at, err) < 0)
 		return -1;

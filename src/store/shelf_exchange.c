@@ -116,7 +116,7 @@ exshelf_open(
 /* ---- folders ---- */
 
 static int
-visit(struct shelf_base *b, const struct shelf_step *at, struct err *err)
+visit(struct shelf_base *b, struct shelf_step *at, struct err *err)
 {
 	if (shelf_dir_has(at->list, "folder.jsonl") == DIR_FILE &&
 	    shelf_told_folder(b, at, err) < 0)

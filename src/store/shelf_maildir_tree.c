@@ -156,7 +156,7 @@ is_part(const char *name)
 }
 
 static int
-visit(struct shelf_base *b, const struct shelf_step *at, struct err *err)
+visit(struct shelf_base *b, struct shelf_step *at, struct err *err)
 {
 	struct shelf *s = at->arg;
 	bool maildir = is_maildir(at->list);

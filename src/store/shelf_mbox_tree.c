@@ -111,7 +111,7 @@ look_at_file(struct shelf_base *b, const struct shelf_step *at, const char *name
 }
 
 static int
-visit(struct shelf_base *b, const struct shelf_step *at, struct err *err)
+visit(struct shelf_base *b, struct shelf_step *at, struct err *err)
 {
 	bool ours = shelf_dir_has(at->list, "folder.jsonl") == DIR_FILE;
 

@@ -147,7 +147,7 @@ worth_a_look(const struct shelf_step *at, const char *name)
 }
 
 static int
-visit(struct shelf_base *b, const struct shelf_step *at, struct err *err)
+visit(struct shelf_base *b, struct shelf_step *at, struct err *err)
 {
 	struct survey *s = at->arg;
 	bool maildir = is_maildir(at->list), eml = false;
