@@ -61,8 +61,8 @@ static int
 sess_in_clear(struct sess *s, const char *why, struct err *err)
 {
 	if (s->at->tls == TLS_STARTTLS)
-		return err_set(err, ERR_TLS, "%s port %s %s; use imaps://, or --insecure-plaintext to send the password unprotected",
-		    s->at->host, s->at->port, why);
+		return err_set(err, ERR_TLS, "%s port %s %s; use imaps://, or --%sinsecure-plaintext to send the password unprotected",
+		    s->at->host, s->at->port, why, tls_option_of(&s->at->trust));
 	s->notes.in_clear = true;
 	return 0;
 }

@@ -195,7 +195,7 @@ cert_refuse_date(
 }
 
 static int
-cert_say(struct err *err, const char *host, int fault, int depth, const X509 *bad)
+cert_say(struct err *err, const char *host, const char *end, int fault, int depth, const X509 *bad)
 {
 	char name[CERT_NAMES_MAX];
 	const char *whose = depth > 0 ? " of the issuer" : "";
@@ -214,8 +214,8 @@ cert_say(struct err *err, const char *host, int fault, int depth, const X509 *ba
 	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
 		return err_set(err, ERR_TLS,
 		    "%s: certificate is self-signed and not known here; give it with "
-		    "--tls-ca FILE",
-		    host);
+		    "--%stls-ca FILE",
+		    host, end);
 	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
@@ -223,8 +223,8 @@ cert_say(struct err *err, const char *host, int fault, int depth, const X509 *ba
 		cert_issuer(bad, name);
 		return err_set(err, ERR_TLS,
 		    "%s: issuer of the certificate is not known (%s); give its "
-		    "certificate with --tls-ca FILE",
-		    host, name);
+		    "certificate with --%stls-ca FILE",
+		    host, name, end);
 	default:
 		return err_set(err, ERR_TLS, "%s: certificate%s not accepted (%s)", host, whose,
 		    X509_verify_cert_error_string(fault));
@@ -232,16 +232,17 @@ cert_say(struct err *err, const char *host, int fault, int depth, const X509 *ba
 }
 
 int
-cert_refuse(
-    struct err *err, const char *host, int fault, int depth, const X509 *bad, const X509 *leaf)
+cert_refuse(struct err *err, const char *host, const char *end, int fault, int depth, const X509 *bad,
+    const X509 *leaf)
 {
 	char text[ERR_TEXT_MAX], pin[CERT_PIN_MAX];
 	uint8_t sum[SHA256_LEN];
 
-	cert_say(err, host, fault, depth, bad);
+	cert_say(err, host, end, fault, depth, bad);
 	memcpy(text, err->text, sizeof(text));
 	cert_pin(leaf, sum);
 	cert_pin_text(sum, pin);
 	return err_set(err, ERR_TLS,
-	    "%.700s, or, if you know that its key is the right one, use --tls-pin %s", text, pin);
+	    "%.700s, or, if you know that its key is the right one, use --%stls-pin %s", text, end,
+	    pin);
 }

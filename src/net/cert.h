@@ -15,8 +15,8 @@ void cert_names(const X509 *cert, unsigned most, char ret[CERT_NAMES_MAX]);
 void cert_pin(const X509 *cert, uint8_t ret[SHA256_LEN]);
 void cert_pin_text(const uint8_t pin[SHA256_LEN], char ret[CERT_PIN_MAX]);
 /* ERR_TLS with the fault (X509_V_ERR_*) of `bad`, which is depth certificates above the server's
- * own `leaf`, and what the user can do. */
-int cert_refuse(
-    struct err *err, const char *host, int fault, int depth, const X509 *bad, const X509 *leaf);
+ * own `leaf`, and what the user can do; `end` as of tls_option_of. */
+int cert_refuse(struct err *err, const char *host, const char *end, int fault, int depth, const X509 *bad,
+    const X509 *leaf);
 
 #endif

@@ -15,7 +15,11 @@ struct tls_trust {
 	const char *pin; /* "sha256:" + hex or base64 of the SHA-256 of the SubjectPublicKeyInfo;
 			  * NULL: none. A matching pin replaces the chain and name check. */
 	bool insecure; /* accept anything: said in the report by the caller */
+	bool dest; /* of a destination: its options are --dest-tls-ca and so on */
 };
+
+/* What stands between "--" and the rest of the name of an option of this end. */
+const char *tls_option_of(const struct tls_trust *trust);
 
 struct tls_facts {
 	char version[16], cipher[64];

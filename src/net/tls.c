@@ -27,6 +27,7 @@ struct tls {
 	int fd;
 	bool end; /* the socket gave end of stream */
 	int sys; /* errno of its last failure */
+	const char *option_of; /* tls_option_of */
 	bool lenient; /* pin or --insecure-tls: chain and name do not count */
 	bool failed; /* SSL_read and SSL_write must not be called any more */
 	struct err fault; /* why */
@@ -332,6 +333,12 @@ tls_set_name(SSL *ssl, const char *host)
 	return SSL_set1_host(ssl, name) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
 }
 
+const char *
+tls_option_of(const struct tls_trust *trust)
+{
+	return trust->dest ? "dest-" : "";
+}
+
 static int
 tls_new(const char *host, const struct tls_trust *trust, int fd, struct tls **ret, struct err *err)
 {
@@ -340,6 +347,7 @@ tls_new(const char *host, const struct tls_trust *trust, int fd, struct tls **re
 
 	pthread_once(&tls_bio_once, tls_bio_make);
 	t->fd = fd;
+	t->option_of = tls_option_of(trust);
 	t->lenient = trust->insecure || trust->pin != NULL;
 	if (tls_context(trust, &ctx, err) < 0) {
 		tls_free(&t);
@@ -371,8 +379,8 @@ tls_handshake_fault(const struct tls *t, int why, const char *host, struct err *
 	int reason = code != 0 && ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) : 0;
 
 	if (t->verify_bad != NULL)
-		return cert_refuse(
-		    err, host, t->verify_fault, t->verify_depth, t->verify_bad, t->verify_leaf);
+		return cert_refuse(err, host, t->option_of, t->verify_fault, t->verify_depth, t->verify_bad,
+		    t->verify_leaf);
 	if ((why == SSL_ERROR_SYSCALL && t->sys != 0) || tls_is_end(code)) {
 		tls_lost(t, why, err);
 		return err_wrap(err, "%s: TLS handshake", host);
@@ -431,9 +439,9 @@ tls_check_peer(const struct tls *t, const char *host, const struct tls_trust *tr
 		return -1;
 	if (CRYPTO_memcmp(pin, want, sizeof(pin)) != 0)
 		return err_set(err, ERR_TLS,
-		    "%s shows the key %s, not the one of --tls-pin; if the server got a new "
+		    "%s shows the key %s, not the one of --%stls-pin; if the server got a new "
 		    "key, give its pin, else somebody is in between",
-		    host, facts->pin);
+		    host, facts->pin, tls_option_of(trust));
 	return 0;
 }
 
