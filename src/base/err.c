@@ -21,19 +21,39 @@ static const struct {
 #undef ERR
 };
 
+/* One line, in which control characters are written as on a terminal (text_visible). Returns whether it was cut. */
+static bool
+err_escape(char text[ERR_TEXT_MAX])
+{
+	char out[ERR_TEXT_MAX];
+	size_t len = 0;
+
+	for (const char *at = text; *at != '\0'; at++) {
+		unsigned char c = (unsigned char)*at;
+		bool hides = c < 0x20 || c == 0x7f, blank = c == '\t' || c == '\r' || c == '\n';
+
+		if (len + (hides && !blank ? 4 : 1) >= sizeof(out)) {
+			memcpy(text, out, len);
+			text[len] = '\0';
+			return true;
+		}
+		if (hides && !blank)
+			len += (size_t)snprintf(out + len, 5, "\\x%02x", c);
+		else
+			out[len++] = blank ? ' ' : (char)c;
+	}
+	memcpy(text, out, len);
+	text[len] = '\0';
+	return false;
+}
+
 /* Cut text ends before a whole character, so that the line stays UTF-8 if it was. */
 static void
-err_trim(char *text, bool cut)
+err_trim(char text[ERR_TEXT_MAX], bool cut)
 {
-	size_t len = strlen(text);
+	cut |= err_escape(text);
 
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
-
-		if (c < 0x20 || c == 0x7f)
-			text[i] = c == '\t' || c == '\r' || c == '\n' ? ' ' : '?';
-	}
-	size_t back = 0;
+	size_t len = strlen(text), back = 0;
 
 	while (cut && back < 3 && back + 1 < len &&
 	       ((unsigned char)text[len - 1 - back] & 0xc0) == 0x80)

@@ -30,10 +30,20 @@ sess_mask(const struct sess *s, struct slice text, char *ret, size_t max)
 	buf_done(&out);
 }
 
+/* Before TLS, where it is required, anybody could have put in what is said. */
+static bool
+is_believed(const struct sess *s)
+{
+	return s->tls_on || s->at->tls == TLS_IF_OFFERED;
+}
+
 void
 sess_secret_reply(struct sess *s)
 {
-	sess_mask(s, reader_tape(&s->reader), s->reply, sizeof(s->reply));
+	if (is_believed(s))
+		sess_mask(s, reader_tape(&s->reader), s->reply, sizeof(s->reply));
+	else
+		snprintf(s->reply, sizeof(s->reply), "(what is said before TLS is not shown)");
 }
 
 /* ---- sending ---- */
@@ -164,8 +174,8 @@ sess_bye(struct sess *s, const struct resp *r, struct err *err)
 	int64_t wait = wait_hint_ms(r->text);
 
 	s->said_bye = true;
-	if (r->code == CODE_AUTHENTICATIONFAILED || r->code == CODE_AUTHORIZATIONFAILED ||
-	    r->code == CODE_EXPIRED || r->code == CODE_PRIVACYREQUIRED)
+	if (is_believed(s) && (r->code == CODE_AUTHENTICATIONFAILED || r->code == CODE_AUTHORIZATIONFAILED ||
+	    r->code == CODE_EXPIRED || r->code == CODE_PRIVACYREQUIRED))
 		return err_set(err, ERR_LOGIN, "%s refused the login of '%s': %s", s->at->host,
 		    s->at->login, s->reply);
 	if (wait > 0 || r->code == CODE_THROTTLED || r->code == CODE_OVERQUOTA ||
@@ -180,8 +190,7 @@ sess_bye(struct sess *s, const struct resp *r, struct err *err)
 static int
 book_status(struct sess *s, const struct resp *r, struct err *err)
 {
-	/* Before TLS anybody could have put it in. */
-	if (r->code == CODE_ALERT && (s->tls_on || s->at->tls == TLS_IF_OFFERED)) {
+	if (r->code == CODE_ALERT && is_believed(s)) {
 		sess_secret_reply(s);
 		note_reply(s, EV_ALERT, LEVEL_INFO, "the server asks that this be shown");
 	}

@@ -126,3 +126,23 @@ def scene_insecure_plaintext_and_preauth(t):
     t.exits(run, 1)
     t.complete(job, server)
     t.ok(told(job), "the report says so")
+
+
+def scene_words_from_before_tls(t):
+    """Not one is shown, whatever ends the session; and a control character is written as imex-limits(7) says."""
+    for make in (lambda s: setattr(s, "greeting", "* BYE [ALERT] \x1b[31m evil.example\r\n"),
+                 lambda s: setattr(s, "greeting", "* BYE [AUTHENTICATIONFAILED] evil.example\r\n"),
+                 lambda s: setattr(s, "greeting", "evil.example\r\n"),
+                 lambda s: s.on("STARTTLS", "$TAG NO evil.example\r\n"),
+                 lambda s: s.on("STARTTLS", "* evil.example\r\n$TAG BAD evil.example\r\n"),
+                 lambda s: s.on("CAPABILITY", "$TAG NO evil.example\r\n")):
+        server = t.server(tls="starttls")
+        make(server)
+        job, run = t.extract(server, "--timeout", "1s")
+        t.ok(run.code not in (0, 1), "exit code", run.code)
+        t.ok(b"evil" not in run.out + run.err, "not on the terminal", run.err)
+        t.ok("evil" not in str(job.events()), "nor in the log")
+        t.never_sent(server, *SECRETS)
+    server = t.server(tls=None, greeting="* BYE \x1b[31m no\r\n")
+    _, run = t.extract(server, "--timeout", "1s")
+    t.ok(rb"\x1b[31m" in run.err and b"\x1b" not in run.err, "written so that it does nothing", run.err)
