@@ -449,6 +449,8 @@ walk_init(struct walk *w, struct crowd *c)
 {
 	size_t n = c->list->len;
 
+	/* The list itself is no account at work. */
+	progress_leave(&c->run->all, &c->run->progress);
 	*w = (struct walk){ .c = c };
 	pthread_mutex_init(&w->mutex, NULL);
 	w->jitter = (uint64_t)clock_wall_ms();

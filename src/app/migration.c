@@ -342,6 +342,8 @@ migration_source(void *arg, size_t at, const struct job **ret, struct err *err)
 		return -1;
 	}
 	run_share(&s->run, m->dir);
+	/* What is only watched is not at work. */
+	progress_leave(&m->run.all, &s->run.progress);
 	s->run.job.source.see_it_closed = true;
 	*ret = &s->run.job;
 	return 0;
