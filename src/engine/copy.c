@@ -292,8 +292,7 @@ drop_body(struct lane *l, struct err *err)
 		if (lane_read(l, &part, err) < 0)
 			return err->kind == ERR_MESSAGE ? 1 : -1;
 	} while (part.len > 0);
-	if (l->job->progress != NULL)
-		atomic_fetch_add(&l->job->progress->messages_done, 1);
+	lane_count(l, 1);
 	return 0;
 }
 
@@ -382,10 +381,9 @@ lane_take_body(struct lane *l, const struct offer *o, struct err *err)
 		lane_good(l, m, k.old);
 	else
 		lane_lost(l, m, k.old, o->reply, buf_slice(&head));
-	if (l->job->progress != NULL) {
-		atomic_fetch_add(&l->job->progress->messages_done, 1);
+	lane_count(l, 1);
+	if (l->job->progress != NULL)
 		atomic_fetch_add(&l->job->progress->messages_new, 1);
-	}
 	rc = lane_flush_if_full(l, err);
 out:
 	buf_done(&head);
@@ -417,8 +415,7 @@ take_verdict(struct lane *l, const struct offer *o, struct err *err)
 	if (m->verdict != VERDICT_GONE)
 		uidset_remove(&l->missing, m->uid);
 	lane_settled(l, m->uid);
-	if (l->job->progress != NULL)
-		atomic_fetch_add(&l->job->progress->messages_done, 1);
+	lane_count(l, 1);
 	rc = lane_flush_if_full(l, err);
 out:
 	arena_done(&a);
@@ -687,8 +684,10 @@ lane_copy(struct lane *l, struct planned *f, struct err *err)
 		uidset_clear(&l->skip);
 		uidset_clear(&l->isolated);
 		l->cut = (struct cut){ 0 };
+		l->counted = 0;
 	}
 	l->plan = f;
+	l->count = 0;
 	lane_promise_over(l);
 	lane_day_came(l, l->day_asked);
 	progress_folder(l->job->progress, f->display);

@@ -133,6 +133,7 @@ struct lane {
 	uint64_t excluded; /* messages that the selection leaves out */
 	bool changed; /* something was stored or amended: index files are written again */
 	bool rebuilt_told; /* of the folder */
+	uint64_t count, counted; /* messages with a verdict: since the folder was entered, and the most so far */
 	uint64_t stored; /* by this lane, for the reconnect bound */
 	/* messages at which the connection was lost */
 	struct cut {
@@ -169,6 +170,9 @@ int lane_flush(struct lane *l, bool wait, struct err *err) WARN_UNUSED;
  * the other lanes and the state. */
 int lane_tell(struct lane *l, struct err *err) WARN_UNUSED;
 
+/* So many more messages of the folder have their verdict, for the display. Those that were counted before the
+ * connection was lost are not counted again. */
+void lane_count(struct lane *l, uint64_t messages);
 /* Flush when the batch is as large or as old as it should get. */
 int lane_flush_if_full(struct lane *l, struct err *err) WARN_UNUSED;
 

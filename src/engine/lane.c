@@ -57,3 +57,14 @@ lane_done(struct lane *l)
 	arena_done(&l->care_arena);
 	free(l->care);
 }
+
+void
+lane_count(struct lane *l, uint64_t messages)
+{
+	l->count += messages;
+	if (l->count <= l->counted)
+		return;
+	if (l->job->progress != NULL)
+		atomic_fetch_add(&l->job->progress->messages_done, l->count - l->counted);
+	l->counted = l->count;
+}

@@ -243,8 +243,7 @@ take_outcome(struct lane *l, const struct outcome *o)
 		break;
 	}
 	lane_settled(l, m.uid);
-	if (l->job->progress != NULL)
-		atomic_fetch_add(&l->job->progress->messages_done, 1);
+	lane_count(l, 1);
 }
 
 /* While the destination is waited for the source must not take its connection for dead. */

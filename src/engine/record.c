@@ -235,7 +235,6 @@ lane_carry_over(struct lane *l, const struct folder_rec *known, struct err *err)
 	l->rec.proof.carried = true;
 	batch_folder(l->batch, &l->rec);
 	lane_event(l, EV_FOLDER_UNCHANGED, "unchanged: complete up to UIDNEXT %u", known->uidnext);
-	if (l->job->progress != NULL)
-		atomic_fetch_add(&l->job->progress->messages_done, known->listed);
+	lane_count(l, known->listed);
 	return lane_flush_if_full(l, err);
 }

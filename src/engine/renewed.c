@@ -549,8 +549,7 @@ lane_adopt(struct lane *l, const struct msg *m, bool *ret_done, struct err *err)
 		goto out;
 	l->changed = true;
 	lane_good(l, &now, VERDICTS);
-	if (l->job->progress != NULL)
-		atomic_fetch_add(&l->job->progress->messages_done, 1);
+	lane_count(l, 1);
 	rc = lane_flush_if_full(l, err);
 out:
 	arena_done(&a);

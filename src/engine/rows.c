@@ -110,8 +110,7 @@ leave_out(struct lane *l, const struct msg *m, const struct msg *row, const char
 	struct msg out = *m;
 
 	l->excluded++;
-	if (l->job->progress != NULL)
-		atomic_fetch_add(&l->job->progress->messages_done, 1);
+	lane_count(l, 1);
 	if (row != NULL && !row->expunged && row->verdict == VERDICT_EXCLUDED &&
 	    row->reason != NULL && strcmp(row->reason, why) == 0 &&
 	    flags_equal(&row->flags, &m->flags))
@@ -180,8 +179,7 @@ lane_sort(struct lane *l, struct live *v, size_t i, struct err *err)
 	/* What was refused stays so until somebody asks for it (imex retry). */
 	if (lane_intends(l) && row != NULL && row->verdict == VERDICT_REFUSED && !row->expunged &&
 	    !l->job->retry) {
-		if (l->job->progress != NULL)
-			atomic_fetch_add(&l->job->progress->messages_done, 1);
+		lane_count(l, 1);
 		return 0;
 	}
 	if (lane_is_careful(l, m->uid)) {
@@ -189,8 +187,7 @@ lane_sort(struct lane *l, struct live *v, size_t i, struct err *err)
 		return 0;
 	}
 	if (row != NULL && row->verdict == VERDICT_STORED && lane_row_holds(l, row)) {
-		if (l->job->progress != NULL)
-			atomic_fetch_add(&l->job->progress->messages_done, 1);
+		lane_count(l, 1);
 		return lane_compare_stored(l, m, row, err);
 	}
 	bool done;

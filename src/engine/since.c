@@ -208,9 +208,7 @@ lane_take_changes(struct lane *l, struct err *err)
 	if (why != NULL)
 		return list_in_full(l, why, err);
 	l->rows_after = l->since.uidnext - 1;
-	if (l->job->progress != NULL)
-		atomic_fetch_add(&l->job->progress->messages_done,
-		    uidset_count_below(what.present, l->since.uidnext));
+	lane_count(l, uidset_count_below(what.present, l->since.uidnext));
 	lane_event(l, EV_CHANGES_ALONE, "changes alone: %llu told, %llu messages expunged",
 	    (unsigned long long)changed, (unsigned long long)uidset_count(&l->missing));
 	return 0;

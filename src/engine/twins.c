@@ -47,8 +47,8 @@ take(struct lane *l, const struct msg *m, enum verdict old, struct arena *a, boo
 	l->changed = true;
 	l->twins++;
 	lane_good(l, &now, old);
+	lane_count(l, 1);
 	if (p != NULL) {
-		atomic_fetch_add(&p->messages_done, 1);
 		atomic_fetch_add(&p->messages_new, 1);
 		atomic_fetch_add(&p->bytes_done, now.wire_bytes);
 	}

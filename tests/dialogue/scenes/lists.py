@@ -411,6 +411,49 @@ def scene_retry_keeps_the_limits(t):
     t.complete(job, server)
 
 
+# -- counted ------------------------------------------------------------------------------
+
+
+def numbers(path):
+    """Of --metrics-file, by name and state."""
+    with open(path, encoding="utf-8") as file:
+        lines = [re.match(r'imex_(\w+)\{[^}]*?(?:state="(\w+)")?\} (\d+)$', line) for line in file]
+    return {m[2] or m[1]: int(m[3]) for m in lines if m}
+
+
+def scene_accounts_by_state(t):
+    """The list itself is no account at work."""
+    server = t.serve(house(people("a", 3)))
+    server.crossly("a2", "NO [THROTTLED] Suggested Backoff Time: 400000 milliseconds")
+    path = os.path.join(t.tmpdir("metrics"), "imex.prom")
+    job, run = extract(t, listed(t, server), "--jobs", "1", "--order", "list", "--metrics-file", path,
+                       server=server, start=True)
+    t.must(t.until(lambda: "a3@127.0.0.1: complete" in t.imex("status", job).text, 30), "a3 is copied")
+    states = {"queued": 0, "running": 0, "waiting": 1, "done": 2, "failed": 0}
+    t.must(t.until(lambda: states.items() <= numbers(path).items(), 20), "one waits, and nobody is at work")
+    server._cross.clear()
+    run.signal(signal.SIGINT)
+    t.exits(run.wait(), 75)
+    job, run = extract(t, listed(t, server), "--metrics-file", path, job=job, server=server)
+    t.exits(run, 0)
+    got = numbers(path)
+    t.equal({state: got[state] for state in states}, dict(states, waiting=0, done=3), "at the end")
+    t.equal((got["messages"], got["messages_done_total"]), (9, 9), "messages")
+
+
+def scene_counted_once(t):
+    """A connection that is lost in the middle counts no message again."""
+    path = os.path.join(t.tmpdir("metrics"), "imex.prom")
+    for octets in (4000, 8000):
+        server = t.server(heavy("a", 20, 400))
+        server.cut_after(octets)
+        job, run = t.extract(server, "--metrics-file", path)
+        t.exits(run, 0)
+        t.complete(job, server)
+        got = numbers(path)
+        t.equal((got["messages"], got["messages_done_total"], got["messages_stored_total"]), (20, 20, 20), "messages")
+
+
 # -- stopped ------------------------------------------------------------------------------
 
 
