@@ -118,6 +118,18 @@ unmatched_rules(struct run *r)
 	buf_done(&text);
 }
 
+/* Where the server does not tell, what it told before stands. */
+static void
+keep_subscriptions(const struct run *r, struct folder_list *list)
+{
+	for (size_t i = 0; i < r->n_known && list->lsub_refused; i++) {
+		struct folder *f = folder_list_find(list, slice_str(r->known[i].name));
+
+		if (f != NULL && r->known[i].subscribed)
+			f->attrs |= FOLDER_SUBSCRIBED;
+	}
+}
+
 static int
 make_plan(struct run *r, struct lane *l, struct err *err)
 {
@@ -127,13 +139,15 @@ make_plan(struct run *r, struct lane *l, struct err *err)
 	snprintf(product, sizeof(product), "%s", r->shared.facts.product);
 	if (l->source_ops->folders(l->source, &r->plan.arena, &list, err) < 0)
 		return -1;
+	keep_subscriptions(r, &list);
 	if (plan_make(&r->plan, &r->job->selection, &list, err) < 0 ||
 	    check_source(r, l, product, err) < 0)
 		return -1;
 	(void)plan_unmatched(&r->plan, &r->job->selection, &r->no_folder);
 	if (r->job->dest != NULL)
 		unmatched_rules(r);
-	return 0;
+	/* Before it seems to be about a folder. */
+	return lane_tell(l, err);
 }
 
 /* Records, when the folders of the target are made. */

@@ -108,6 +108,12 @@ plan_make(struct plan *p, const struct selection *sel, struct folder_list *list,
 	buf_init(&name, LEX_STRING_MAX * 4);
 	p->list = *list;
 	*list = (struct folder_list){ 0 };
+	if (sel->subscribed && p->list.lsub_refused) {
+		err_set(err, ERR_FOLDER,
+		    "the server refuses to say which folders are subscribed (LSUB), and --subscribed "
+		    "takes no others; leave it out, or name folders with --folder");
+		goto out;
+	}
 	p->folder = arena_take(&p->arena, (p->list.len + 1) * sizeof(*p->folder));
 	if (p->folder == NULL)
 		goto full;

@@ -201,6 +201,15 @@ note_refused(struct sess *s, const struct asked *a, const char *instead)
 	notes_add(&s->notes, &e, true, "the server refused %s; %s", a->text, instead);
 }
 
+static void
+lsub_refused(struct sess *s, struct flight *f, const struct asked *a)
+{
+	f->list->lsub_refused = true;
+	if (!s->lsub_refused)
+		note_refused(s, a, "which folders are subscribed is not known");
+	s->lsub_refused = true;
+}
+
 /* Without ID nothing is lacking: its refusal is nobody's concern. */
 static int
 take_answer(struct sess *s, struct flight *f, const struct resp *r, const struct asked *a, struct err *err)
@@ -213,6 +222,8 @@ take_answer(struct sess *s, struct flight *f, const struct resp *r, const struct
 		f->list_refused = true;
 		sess_refused(s, r, "the server refuses to list its folders", &f->refusal);
 	}
+	if (a->kind == ASK_LSUB)
+		lsub_refused(s, f, a);
 	if (a->kind == ASK_STATUS && r->state == STATE_BAD && !f->status_refused) {
 		f->status_refused = true;
 		quirk_add(&s->seen, QUIRK_NO_STATUS);

@@ -52,6 +52,7 @@ struct sess {
 	struct ns_entry *ns; /* from NAMESPACE; in ns_arena */
 	struct arena ns_arena;
 	bool ns_known;
+	bool lsub_refused; /* and told */
 	uint32_t next_tag;
 	struct asked asked[SESS_COMMANDS_MAX]; /* oldest first */
 	size_t n_asked, asked_octets;
@@ -185,6 +186,7 @@ struct folder_list {
 	    unparsed; /* lines of the listing that did not parse: so many folders may be missing */
 	bool silent; /* no folder was named in any way, yet INBOX has mail: others may be there */
 	bool refused; /* listing all was refused, and so was a part of it: others may be there */
+	bool lsub_refused; /* which are subscribed is not known */
 };
 void folder_list_done(struct folder_list *l);
 /* A copy, with its texts in `a`. */

@@ -93,7 +93,7 @@ unlisted_by_level(struct sess *s, struct folder_list *io, struct arena *a, struc
 	struct folder_list came = *io;
 	int rc;
 
-	*io = (struct folder_list){ 0 };
+	*io = (struct folder_list){ .lsub_refused = came.lsub_refused };
 	rc = list_levels(s, io, a, err);
 	for (size_t i = 0; i < came.len && rc == 0; i++)
 		rc = folder_list_add(io, a, &came.folder[i], err);

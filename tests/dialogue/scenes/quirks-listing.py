@@ -242,3 +242,29 @@ def scene_uidvalidity_missing(t):
         job, run = t.extract(server, job=job)
         t.exits(run, 0, 1)
         t.equal(len(t.mails(job, "")), 5, "messages after the second run")
+
+
+def subscriptions(t, job):
+    with open(os.path.join(t.account_dir(job), "subscriptions"), encoding="utf-8") as file:
+        return file.read().split("\n")[2:]
+
+
+def scene_subscriptions_are_not_told(t):
+    """LSUB is refused: told, and what an earlier run has heard stands. Nothing can be selected by it then."""
+    for refusal in "NO [UNAVAILABLE] not now", "BAD unknown command":
+        server = t.server(sample(("INBOX", "Archive", "Sent"), 2), caps="NAMESPACE")
+        server.store["Sent"].subscribed = False
+        job, run = t.extract(server)
+        t.exits(run, 0)
+        known = subscriptions(t, job)
+        t.ok("Archive" in known and "Sent" not in known, "what is subscribed", known)
+        server.on("LSUB", f"$TAG {refusal}\r\n")
+        job, run = t.extract(server, job=job)
+        t.exits(run, 1)
+        t.one_event(job, 14002, level="warning", text=re.compile("which folders are subscribed is not known"))
+        t.equal(subscriptions(t, job), known, "subscriptions that were known")
+        mark = server.transcript.mark()
+        job, run = t.extract(server, "--subscribed")
+        t.exits(run, 2)
+        t.says(run, r"refuses to say which folders are subscribed \(LSUB\)")
+        t.equal(server.transcript.since(mark).count("EXAMINE"), 0, "opened folders")
