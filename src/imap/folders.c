@@ -224,6 +224,10 @@ take_answer(struct sess *s, struct flight *f, const struct resp *r, const struct
 	}
 	if (a->kind == ASK_LSUB)
 		lsub_refused(s, f, a);
+	if (a->kind == ASK_NAMESPACE) {
+		s->ns_known = true;
+		note_refused(s, a, "folders of other people and shared ones cannot be told from one's own");
+	}
 	if (a->kind == ASK_STATUS && r->state == STATE_BAD && !f->status_refused) {
 		f->status_refused = true;
 		quirk_add(&s->seen, QUIRK_NO_STATUS);

@@ -51,7 +51,7 @@ struct sess {
 	bool see_it_closed; /* as that of its endpoint: another one is opened at once */
 	struct ns_entry *ns; /* from NAMESPACE; in ns_arena */
 	struct arena ns_arena;
-	bool ns_known;
+	bool ns_known; /* or refused */
 	bool lsub_refused; /* and told */
 	uint32_t next_tag;
 	struct asked asked[SESS_COMMANDS_MAX]; /* oldest first */

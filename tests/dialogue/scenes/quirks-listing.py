@@ -268,3 +268,11 @@ def scene_subscriptions_are_not_told(t):
         t.exits(run, 2)
         t.says(run, r"refuses to say which folders are subscribed \(LSUB\)")
         t.equal(server.transcript.since(mark).count("EXAMINE"), 0, "opened folders")
+
+
+def scene_namespaces_are_not_told(t):
+    """Whose folders they are is not known: copied as one's own, and told."""
+    server = t.server(sample(("INBOX", "Other/bob"), 2), caps="NAMESPACE")
+    server.on("NAMESPACE", "$TAG NO not today\r\n")
+    job, run = complete(t, server, 1)
+    t.one_event(job, 14002, level="warning", text=re.compile("folders of other people and shared ones"))
