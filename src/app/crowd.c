@@ -76,7 +76,11 @@ tell_again(const struct walk *w, size_t at, const struct err *why, int64_t ms)
 	char span[HUMAN_MAX];
 
 	human_span((ms + SEC - 1) / SEC, span);
-	if (why->kind == ERR_DAY)
+	/* Our own wait, which doubles, may be the longer one. */
+	if (why->kind == ERR_THROTTLED && why->after_ms > 0)
+		evlog_put(w->c->run->log, &e, "%s; waiting %s, the server asked for %.1f s", why->text, span,
+		    (double)why->after_ms / SEC);
+	else if (why->kind == ERR_DAY)
 		evlog_put(w->c->run->log, &e, "%s; goes on in %s", why->text, span);
 	else if (why->kind == ERR_THROTTLED)
 		evlog_put(w->c->run->log, &e, "%s; waiting %s, the server asked for it", why->text, span);

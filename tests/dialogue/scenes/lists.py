@@ -72,7 +72,7 @@ THROTTLED = ("NO [THROTTLED] slow down",
 @quirk(1, 46)
 def scene_told_to_wait(t):
     """The accounts of one server are told to wait; those of the other go on."""
-    for answer in THROTTLED:
+    for answer, words in zip(THROTTLED, ("it", "0.7 s")):
         slow, quick = t.serve(house(people("a", 3))), t.serve(house(people("b", 3)))
         for user in slow.accounts:
             slow.crossly(user, answer if answer.startswith("NO") else [answer, Cut],
@@ -81,10 +81,10 @@ def scene_told_to_wait(t):
                            server=slow)
         t.exits(run, 0)
         whole(t, job, slow, quick)
-        told = [e for e in job.events(30201) if "the server asked for it" in e["text"]]
+        told = [e for e in job.events(30201) if "the server asked for " in e["text"]]
         # While the server is left in peace because of one account, the others need not be told.
         t.ok("a1" in {e["account"] for e in told} <= set(slow.accounts), "who was told to wait", told)
-        t.matches(told[0]["text"], r"waiting 0:0\d, the server asked for it", "event 30201")
+        t.matches(told[0]["text"], rf"waiting 0:0\d, the server asked for {words}", "event 30201")
         ends = re.findall(r"\[\d+/6\] (\w)\d on", run.text)
         t.equal("".join(ends), "bbbaaa", "who ends first")
         t.equal([e["text"] for e in job.events() if e["level"] == "error"], [], "errors")
