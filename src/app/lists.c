@@ -35,6 +35,7 @@ lists_faults(struct options *o, bool with_dest, const char *dest, struct userlis
 
 	if (userlist_read(u, o->users, &how, f, err) < 0)
 		return -1;
+	userlist_between(u, o->users, o, f);
 	if (userlist_choose(u, &o->only, o->limit, &why) < 0 && f->count == 0) {
 		*err = why;
 		return -1;

@@ -254,6 +254,18 @@ options_codepage(const struct options *o, struct err *err)
 }
 
 int
+options_between(const struct options *o, struct err *err)
+{
+	if (o->since.given && o->before.given && when_epoch(&o->since) >= when_epoch(&o->before))
+		return err_set(err, ERR_USAGE,
+		    "--since is not before --before: no message can be between them");
+	if (o->max_size > 0 && o->min_size > o->max_size)
+		return err_set(err, ERR_USAGE,
+		    "--min-size is larger than --max-size: no message can be between them");
+	return 0;
+}
+
+int
 options_fit(const struct options *o, struct err *err)
 {
 	enum { MAILDIR = 1 << FORMAT_MAILDIR, MBOX = 1 << FORMAT_MBOX, EML = 1 << FORMAT_EML,
@@ -287,12 +299,8 @@ options_fit(const struct options *o, struct err *err)
 		if (option_is_for(o, rows[i].field, rows[i].name, rows[i].formats, rows[i].words,
 			err) < 0)
 			return -1;
-	if (o->since.given && o->before.given && when_epoch(&o->since) >= when_epoch(&o->before))
-		return err_set(err, ERR_USAGE,
-		    "--since is not before --before: no message can be between them");
-	if (o->max_size > 0 && o->min_size > o->max_size)
-		return err_set(err, ERR_USAGE,
-		    "--min-size is larger than --max-size: no message can be between them");
+	if (options_between(o, err) < 0)
+		return -1;
 	return o->format == FORMAT_EXCHANGE ? options_codepage(o, err) : 0;
 }
 

@@ -164,6 +164,8 @@ int options_check(const struct options *o, struct err *err) WARN_UNUSED;
 /* Do the options fit each other? What the format has no use for is an error when the command line
  * says it; a config file may speak for several formats. To be asked when the format is certain. */
 int options_fit(const struct options *o, struct err *err) WARN_UNUSED;
+/* Can a message be old and large enough, and young and small enough? A part of options_fit. */
+int options_between(const struct options *o, struct err *err) WARN_UNUSED;
 /* --bind, --resolve, --ipv4, --ipv6; borrowed. What the command line says of families wins over what
  * a job kept. */
 struct route options_route(const struct options *o);

@@ -33,6 +33,7 @@ enum userlist_dialect {
 struct user_setting {
 	const struct option_row *row;
 	const char *text;			/* options_set takes it */
+	size_t column;				/* that it stands in, from 0 */
 };
 
 struct user_row {
@@ -85,6 +86,8 @@ int userlist_choose(struct userlist *u, const struct text_list *only, unsigned l
  * fault: nobody types thousands of them. For PASSWORD_DEST rows without dest are passed over. */
 void userlist_passwords(const struct userlist *u, const char *name, struct options *o,
     enum password_of which, struct faults *f);
+/* A row that leaves no message, by itself or with the options of all, is a fault. */
+void userlist_between(const struct userlist *u, const char *name, const struct options *o, struct faults *f);
 /* A row that takes DEST of all, with the login for %u, and would end up in the account of another row,
  * is a fault (rules.md 2.6). DEST is one that destination_check accepted; may_merge: the command has
  * --merge. */

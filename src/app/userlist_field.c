@@ -181,9 +181,9 @@ user_truth(const char *text, bool *ret)
 /* ---- options ---- */
 
 static void
-row_setting(struct list_reader *r, const struct option_row *option, const char *text)
+row_setting(struct list_reader *r, size_t column, const struct option_row *option, const char *text)
 {
-	r->setting[r->row.n_settings++] = (struct user_setting){ option, text };
+	r->setting[r->row.n_settings++] = (struct user_setting){ option, text, column };
 }
 
 static void
@@ -202,7 +202,7 @@ field_option(struct list_reader *r, size_t column, const char *text)
 		list_cell_bad(r, column, "FOLDER=FOLDER is expected, as Sent Items=Sent");
 		return;
 	}
-	row_setting(r, option, field_text(r, column, text, NULL));
+	row_setting(r, column, option, field_text(r, column, text, NULL));
 }
 
 /* A pattern for what is called so, with any delimiter between the levels. */
@@ -240,9 +240,9 @@ field_root(struct list_reader *r, size_t column, const char *text)
 		len--;
 	if (len == 0 || r->bad)
 		return;
-	row_setting(r, option_find("folder", CMD_ALL), root_pattern(r, text, len, false));
-	row_setting(r, option_find("folder", CMD_ALL), root_pattern(r, text, len, true));
-	row_setting(r, option_find("namespace", CMD_ALL), "other,shared");
+	row_setting(r, column, option_find("folder", CMD_ALL), root_pattern(r, text, len, false));
+	row_setting(r, column, option_find("folder", CMD_ALL), root_pattern(r, text, len, true));
+	row_setting(r, column, option_find("namespace", CMD_ALL), "other,shared");
 }
 
 /* ---- further options of imapsync ---- */

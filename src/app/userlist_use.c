@@ -131,6 +131,41 @@ userlist_passwords(const struct userlist *u, const char *name, struct options *o
 	}
 }
 
+/* ---- windows of dates and sizes ---- */
+
+/* The options of all with these two of the row's. */
+static void
+row_between(const struct user_row *row, const char *const pair[2], const char *name, const struct options *all,
+    struct faults *f)
+{
+	const struct user_setting *last = NULL;
+	struct options o = *all;
+	struct err why;
+
+	arena_init(&o.arena, 1024 * 1024);
+	for (size_t i = 0; i < row->n_settings; i++) {
+		const struct user_setting *s = &row->setting[i];
+
+		if ((strcmp(s->row->name, pair[0]) == 0 || strcmp(s->row->name, pair[1]) == 0) &&
+		    (s->row->commands & o.command->bit) &&
+		    options_set(&o, s->row, FROM_LIST, s->text, &why) == 0)
+			last = s;
+	}
+	if (last != NULL && options_between(&o, &why) < 0)
+		faults_add(f, name, row->line, "column %zu, %s: %s", last->column + 1, last->row->name, why.text);
+	arena_done(&o.arena);
+}
+
+void
+userlist_between(const struct userlist *u, const char *name, const struct options *all, struct faults *f)
+{
+	static const char *const pairs[][2] = { { "since", "before" }, { "min-size", "max-size" } };
+
+	for (size_t i = 0; i < u->len; i++)
+		for (size_t k = 0; k < COUNT_OF(pairs) && u->row[i].n_settings > 0; k++)
+			row_between(&u->row[i], pairs[k], name, all, f);
+}
+
 /* ---- one place for each ---- */
 
 struct row_place {

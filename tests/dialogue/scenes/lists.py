@@ -281,6 +281,22 @@ def scene_lists_with_faults(t):
     t.equal(server.connections, 0, "connections")
 
 
+def scene_rows_that_leave_no_message(t):
+    """A window of dates or sizes with nothing in it, by the row alone or with the command line."""
+    server = t.serve(house(people("a", 4)))
+    rows = [("2020-01-01", "2019-01-01", ""), ("", "", "10k"), ("2003-01-01", "2004-01-01", "1k"), ("2020-01-01", "", "")]
+    text = "source,password,since,before,min_size\n" + "".join(
+        f"{server.url_of(user)},{password_of(user)},{','.join(row)}\n"
+        for user, row in zip(sorted(server.accounts), rows))
+    job, run = extract(t, table(t, text), "--max-size", "5k", "--before", "2019-06-01", server=server)
+    t.exits(run, 65)
+    t.says(run, r"users.csv:2: column 4, before: --since is not before --before")
+    t.says(run, r"users.csv:3: column 5, min-size: --min-size is larger than --max-size")
+    t.says(run, r"users.csv:5: column 3, since: --since is not before --before")
+    t.says(run, "3 faults; nothing was contacted")
+    t.equal(server.connections, 0, "connections")
+
+
 def scene_one_password_for_all(t):
     """A list without passwords takes that of the environment."""
     server = t.serve(house(people("a", 2)))
