@@ -432,10 +432,27 @@ migration_seal(const struct migration *m, struct err *err)
 	return m->o->no_confine ? 0 : errands_seal(err);
 }
 
+/* An account is connected to both ends at the same time. */
+static int
+migration_fits(const struct migration *m, struct err *err)
+{
+	const struct user_row *row = NULL;
+
+	if (m->into && !m->found && m->o->per_host < 2)
+		row = userlist_one_server(m->list, m->into->dest);
+	return row == NULL ? 0
+			   : err_set(err, ERR_USAGE,
+				 "--per-host 1: source and destination of '%s' are one server, to which an account has "
+				 "two connections; give --per-host 2",
+				 row->login);
+}
+
 int
 migration_open(struct migration *m, struct err *err)
 {
 	m->row = mem_new((m->list->len + 1) * sizeof(*m->row));
+	if (migration_fits(m, err) < 0)
+		return -1;
 	if (handing_settle(m->o, err) < 0 || run_open(&m->run, m->o, NULL, err) < 0)
 		return -1;
 	origin_options(m->o, &m->run.job);

@@ -93,6 +93,9 @@ void userlist_between(const struct userlist *u, const char *name, const struct o
  * --merge. */
 void userlist_apart(const struct userlist *u, const char *name, const char *dest, bool may_merge,
     struct faults *f);
+/* The first row with both ends, `dest` being that of those without one, on one server (host and port);
+ * NULL: there is none. */
+const struct user_row *userlist_one_server(const struct userlist *u, const char *dest);
 /* As strcmp; the usual ports of IMAP are one, as accounts are the same behind both. */
 int userlist_server_compare(const char *x, const char *x_port, const char *y, const char *y_port);
 /* Warn if the file holds passwords that others can read. */

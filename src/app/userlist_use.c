@@ -212,6 +212,22 @@ row_place(const struct user_row *row, const char *dest, struct arena *a, struct 
 	return true;
 }
 
+const struct user_row *
+userlist_one_server(const struct userlist *u, const char *dest)
+{
+	const struct user_row *found = NULL;
+	struct row_place place;
+	struct arena arena;
+
+	arena_init(&arena, USERLIST_ARENA);
+	for (size_t i = 0; i < u->len && found == NULL; i++)
+		if ((u->row[i].dest || dest) && row_place(&u->row[i], dest, &arena, &place) &&
+		    strcasecmp(place.server, u->row[i].server) == 0 && strcmp(place.port, u->row[i].port) == 0)
+			found = &u->row[i];
+	arena_done(&arena);
+	return found;
+}
+
 void
 userlist_apart(const struct userlist *u, const char *name, const char *dest, bool may_merge,
     struct faults *f)

@@ -164,6 +164,23 @@ def scene_two_rows_to_one_place(t):
     t.says(run, "all 3 accounts would go to .*write %u")
 
 
+def scene_both_ends_on_one_server(t):
+    """That takes two connections, and --per-host 1 is refused before the first."""
+    m = Lists(t)
+    within = f"{m.old.url_of('a2')},{password_of('a2')},{m.old.url_of('a3')},{password_of('a3')}\n"
+    run = m.migrate(m.rows(m.row("a1"), within), "--per-host", "1", code=64)
+    t.one_line_error(run)
+    t.says(run, "--per-host 1: source and destination of 'a2' are one server")
+    run = m.migrate(table(t, f"source,password\n{m.new.url_of('b2')},{password_of('b2')}\n"),
+                    m.new.url_of("b1"), "--per-host", "1", code=64)
+    t.says(run, "source and destination of 'b2' are one server")
+    t.equal(m.old.connections + m.new.connections, 0, "connections")
+    t.ok(not os.path.exists(m.job.path), "nothing was made")
+    m.migrate(m.rows(), "--per-host", "1")
+    m.arrived()
+    t.equal((m.old.peak, m.new.peak), (1, 1), "connections at once")
+
+
 # ---- from files ----
 
 class Imported(Lists):
