@@ -138,6 +138,8 @@ shelf_base_add(struct shelf_base *b, const struct shelf_folder *f, struct err *e
 	copy.path = arena_copy(&b->arena, slice_str(f->path));
 	if (f->file != NULL)
 		copy.file = arena_copy(&b->arena, slice_str(f->file));
+	if (f->unread != NULL)
+		copy.unread = arena_copy(&b->arena, slice_str(f->unread));
 	if (f->special_use != NULL)
 		copy.special_use = arena_copy(&b->arena, slice_str(f->special_use));
 	if (copy.name.data == NULL || copy.path == NULL || (f->file != NULL && copy.file == NULL))
@@ -148,6 +150,20 @@ shelf_base_add(struct shelf_base *b, const struct shelf_folder *f, struct err *e
 	}
 	b->folder[b->len++] = copy;
 	return 0;
+}
+
+int
+shelf_base_add_unread(struct shelf_base *b, struct slice name, const char *path, const struct err *why,
+    struct err *err)
+{
+	const struct shelf_folder f = { .name = name.len > 0 ? name : slice_str("INBOX"),
+		.path = path,
+		.delim = '/',
+		.unread = why->text };
+
+	if (why->kind == ERR_INTERRUPTED || err_sys_passes(why->sys))
+		return err_set(err, why->kind == ERR_INTERRUPTED ? ERR_INTERRUPTED : ERR_DISK, "%s", why->text);
+	return shelf_base_add(b, &f, err);
 }
 
 void
@@ -328,7 +344,7 @@ shelf_base_enter(struct shelf_base *b, const struct folder *f, struct err *err)
 	b->at_name = strndup(f->name.data, f->name.len);
 	if (b->at_name == NULL)
 		mem_out();
-	return 0;
+	return b->at->unread != NULL ? err_set(err, ERR_FOLDER, "'%s': %s", b->path, b->at->unread) : 0;
 }
 
 int
@@ -464,6 +480,22 @@ shelf_path_join(const char *path, const char *name, struct buf *out)
 	(void)buf_printf(out, "%s%s%s", path, *path != '\0' ? "/" : "", name);
 }
 
+/* A directory that is gone since it was listed, or is none any more, holds no mail; any other may. */
+static int
+walk_shut(struct shelf_base *b, const struct shelf_step *at, struct err *io)
+{
+	const struct err why = *io;
+	struct err shown = why;
+
+	memset(io, 0, sizeof(*io));
+	(void)err_wrap(&shown, "'%s'", at->path);
+	if (why.sys != ENOENT && why.sys != ENOTDIR && why.sys != ELOOP)
+		return shelf_base_add_unread(b, at->name, at->path, &shown, io);
+	shelf_note(b, EV_FILE_PASSED_OVER, LEVEL_WARNING, 0, "%s", shown.text);
+	return 0;
+}
+
+/* Walks nest as deep as the tree: no frame from here on holds a text. */
 static int
 walk_dir(struct shelf_base *b, struct shelf_step *at, shelf_visit visit, struct err *err)
 {
@@ -471,8 +503,7 @@ walk_dir(struct shelf_base *b, struct shelf_step *at, shelf_visit visit, struct 
 	int done = shelf_dir_read(at->dir, &list, b->stop, err);
 
 	at->list = &list;
-	if (done == 0)
-		done = visit(b, at, err);
+	done = done < 0 ? walk_shut(b, at, err) : visit(b, at, err);
 	shelf_dir_done(&list);
 	return done;
 }
@@ -482,9 +513,14 @@ shelf_walk(struct shelf_base *b, shelf_visit visit, void *arg, struct err *err)
 {
 	b->walked = 0;
 
-	struct shelf_step at = { .dir = b->root, .path = "", .name = { "", 0 }, .arg = arg };
+	struct dir_list list = { 0 };
+	struct shelf_step at = { .dir = b->root, .path = "", .name = { "", 0 }, .list = &list, .arg = arg };
+	int done = shelf_dir_read(b->root, &list, b->stop, err);
 
-	return walk_dir(b, &at, visit, err) < 0 ? err_wrap(err, "'%s'", b->path) : 0;
+	if (done == 0)
+		done = visit(b, &at, err);
+	shelf_dir_done(&list);
+	return done < 0 ? err_wrap(err, "'%s'", b->path) : 0;
 }
 
 /* How many levels keep their directory open while what lies below is walked. */
@@ -495,14 +531,6 @@ pass_over(struct shelf_base *b, const char *path, const char *why)
 {
 	shelf_note(b, EV_FILE_PASSED_OVER, LEVEL_WARNING, 0, "'%s': %s", path, why);
 	return 0;
-}
-
-static int
-of_the_disk(struct err *io)
-{
-	const struct err why = *io;
-
-	return err_set(io, ERR_DISK, "%s", why.text);
 }
 
 /* From the child up again, by a step that leads nowhere else if somebody moves the tree meanwhile. */
@@ -521,20 +549,14 @@ open_above(int child, const struct stat *was, const struct shelf_step *at, int *
 	return 0;
 }
 
-/* Walks nest as deep as the tree: no frame here holds a text. */
 static int
 walk_child(struct shelf_base *b, struct shelf_step *at, struct shelf_step *in, const char *child, shelf_visit visit,
     struct err *err)
 {
 	bool keeps = at->depth < WALK_OPEN_MAX;
 
-	if (shelf_dir_open(at->dir, child, &in->dir, err) < 0) {
-		if (err_sys_passes(err->sys))
-			return of_the_disk(err);
-		(void)pass_over(b, in->path, err->text);
-		memset(err, 0, sizeof(*err));
-		return 0;
-	}
+	if (shelf_dir_open(at->dir, child, &in->dir, err) < 0)
+		return walk_shut(b, in, err);
 
 	AUTO(file_close) int dir = in->dir;
 	struct stat was;

@@ -19,6 +19,7 @@ struct shelf_folder {
 	const char *special_use;
 	bool ours; /* has a sidecar */
 	bool is_older; /* what is left of an older UIDVALIDITY, which is that in counts */
+	const char *unread; /* why it cannot be entered; NULL: it can */
 	struct folder_counts counts;
 };
 
@@ -44,6 +45,11 @@ void shelf_base_done(struct shelf_base *b);
 void shelf_base_clear(struct shelf_base *b); /* no folders */
 /* Copies everything. ERR_FOLDER scope run over FOLDERS_MAX. */
 int shelf_base_add(struct shelf_base *b, const struct shelf_folder *f, struct err *err) WARN_UNUSED;
+/* What may be a folder and cannot be looked into, or whose sidecar cannot be read: it is listed, and to enter it
+ * fails, so that it counts as one that could not be copied. -1: `why` passes (err_sys_passes), or is that of an
+ * interruption. */
+int shelf_base_add_unread(struct shelf_base *b, struct slice name, const char *path, const struct err *why,
+    struct err *err) WARN_UNUSED;
 /* A folder with a sidecar: the current one under the name of its head, and one for each older
  * UIDVALIDITY with messages left. `fallback` is the name when no head can be read. `present`: older
  * ones that the place itself shows no message of are left out; NULL: the sidecar alone tells. */
@@ -102,9 +108,9 @@ struct shelf_step {
 typedef int (*shelf_visit)(struct shelf_base *b, struct shelf_step *at, struct err *err);
 
 int shelf_walk(struct shelf_base *b, shelf_visit visit, void *arg, struct err *err) WARN_UNUSED;
-/* The directory `child` of the one at hand stands for `name`. One that cannot be read, or lies deeper than
- * SHELF_DEPTH_MAX, is noted and passed over; the SHELF_DIRS_MAX-th of a walk is ERR_FOLDER. Of a deep one at->dir is
- * another descriptor afterwards. */
+/* The directory `child` of the one at hand stands for `name`. One that cannot be read is added by
+ * shelf_base_add_unread; one that is gone meanwhile, or lies deeper than SHELF_DEPTH_MAX, is noted and passed over; the
+ * SHELF_DIRS_MAX-th of a walk is ERR_FOLDER. Of a deep one at->dir is another descriptor afterwards. */
 int shelf_walk_into(struct shelf_base *b, struct shelf_step *at, const char *child,
     struct slice name, shelf_visit visit, struct err *err) WARN_UNUSED;
 /* The path of a name in the directory at hand, in `out`. */

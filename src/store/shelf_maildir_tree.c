@@ -53,11 +53,13 @@ add_ours(struct shelf *s, const struct shelf_step *at, struct slice name, struct
 	struct sidecar_index *x = NULL;
 	struct uidset present;
 	uint32_t older;
-	int done;
+	struct err why = { 0 };
+	int done = 0;
 
+	if (sidecar_index_read(&x, at->dir, at->path, s->base.stop, NULL, &why) < 0)
+		return shelf_base_add_unread(&s->base, name, at->path, &why, err);
 	uidset_init(&present);
-	done = sidecar_index_read(&x, at->dir, at->path, s->base.stop, NULL, err);
-	if (done == 0 && x != NULL && sidecar_index_older(x, 0, &older))
+	if (x != NULL && sidecar_index_older(x, 0, &older))
 		done = present_of(s, at->dir, &present, err);
 	if (done == 0 && x != NULL)
 		done = shelf_base_add_ours(&s->base, x, at->path, name, &present, err);
@@ -132,11 +134,15 @@ child_name(struct shelf_base *b, const struct shelf_step *at, const char *child,
 		return true;
 	}
 	(void)snprintf(cur, sizeof cur, "%s/cur", child);
-	if (fstatat(at->dir, cur, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+	bool looked = fstatat(at->dir, cur, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	/* Where nobody may look, there may be a Maildir: shelf_walk_into tells. */
+	bool shut = !looked && (errno == EACCES || errno == EPERM);
+	if (!looked && !shut) {
 		struct err why;
 		(void)err_set_sys(&why, ERR_FOLDER, "look at '%s/%s'", at->path, cur);
 		(void)shelf_unread(b, &why);
-	} else if (S_ISDIR(st.st_mode)) {
+	}
+	if (shut || (looked && S_ISDIR(st.st_mode))) {
 		levels_add((struct slice){ child + 1, level.len - 1 }, '.', name);
 		/* Of dots alone. */
 		if (name->len == at->name.len)

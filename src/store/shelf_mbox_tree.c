@@ -59,15 +59,11 @@ named_mbox(const char *name)
 }
 
 static bool
-file_is_mbox(const struct shelf_step *at, const char *name, struct found *f)
+file_is_mbox(const struct shelf_step *at, const char *name, int fd, const struct stat *st, struct found *f)
 {
 	char index[NAME_MAX + 5];
-	struct stat st;
-	AUTO(file_close) int fd = shelf_file_open(at->dir, name, &st);
 
-	if (fd < 0)
-		return false;
-	if (st.st_size == 0) {
+	if (st->st_size == 0) {
 		(void)snprintf(index, sizeof index, "%s.msf", name);
 		return named_mbox(name) || shelf_dir_has(at->list, index) == DIR_FILE;
 	}
@@ -76,33 +72,63 @@ file_is_mbox(const struct shelf_step *at, const char *name, struct found *f)
 	return mbox_starts(start) || (named_mbox(name) && mbox_starts_inside(start));
 }
 
-static int
-add_file(struct shelf_base *b, const struct shelf_step *at, const char *name, struct err *err)
+static void
+file_folder(struct shelf_base *b, const struct shelf_step *at, const char *name, struct buf *wire)
 {
 	const char *own = strrchr(at->path, '/');
-	AUTO(buf_done) struct buf wire;
 
 	own = own != NULL ? own + 1 : at->path;
-	buf_init(&wire, NAME_TEXT_MAX);
-	(void)buf_add(&wire, at->name.data, at->name.len);
+	(void)buf_add(wire, at->name.data, at->name.len);
 	bool apple = strcmp(name, "mbox") == 0 && shelf_name_ends(own, ".mbox") && at->name.len > 0;
 	bool ours = b->ours && strncmp(name, "folder.mbox", 11) == 0 && at->name.len > 0;
 	if (!apple && !ours)
-		shelf_level_mutf7(file_stem(name), &wire);
+		shelf_level_mutf7(file_stem(name), wire);
+}
+
+static int
+add_file(struct shelf_base *b, const struct shelf_step *at, const char *name, struct err *err)
+{
+	AUTO(buf_done) struct buf wire;
+
+	buf_init(&wire, NAME_TEXT_MAX);
+	file_folder(b, at, name, &wire);
 	const struct shelf_folder f = {
 		.name = buf_slice(&wire), .path = at->path, .file = name, .delim = '/'
 	};
 	return shelf_base_add(b, &f, err);
 }
 
+/* What cannot be opened may be an mbox, unless it is gone meanwhile or no file any more. */
+static int
+add_shut(struct shelf_base *b, const struct shelf_step *at, const char *name, struct err *err)
+{
+	int sys = errno;
+	struct err why;
+	AUTO(buf_done) struct buf wire, path;
+
+	if (sys == ENOENT || sys == ELOOP || sys == EINVAL || sys == ENXIO)
+		return 0;
+	buf_init(&wire, NAME_TEXT_MAX);
+	buf_init(&path, NAME_TEXT_MAX);
+	file_folder(b, at, name, &wire);
+	shelf_path_join(at->path, name, &path);
+	errno = sys;
+	(void)err_set_sys(&why, ERR_FOLDER, "cannot open '%s'", path.data);
+	return shelf_base_add_unread(b, buf_slice(&wire), path.data, &why, err);
+}
+
 static int
 look_at_file(struct shelf_base *b, const struct shelf_step *at, const char *name, struct err *err)
 {
 	struct found *f = at->arg;
+	struct stat st;
 
 	if (name[0] == '.' || shelf_name_ends(name, ".msf"))
 		return 0;
-	if (file_is_mbox(at, name, f))
+	AUTO(file_close) int fd = shelf_file_open(at->dir, name, &st);
+	if (fd < 0)
+		return add_shut(b, at, name, err);
+	if (file_is_mbox(at, name, fd, &st, f))
 		return add_file(b, at, name, err);
 	if (f->passed++ == 0)
 		(void)snprintf(f->first, sizeof f->first, "%s%s%s", at->path,

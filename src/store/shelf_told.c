@@ -9,9 +9,12 @@ shelf_told_folder(struct shelf_base *b, const struct shelf_step *at, struct err 
 {
 	struct slice name = at->name.len > 0 ? at->name : slice_str("INBOX");
 	struct sidecar_index *x = NULL;
-	int done = sidecar_index_read(&x, at->dir, at->path, b->stop, NULL, err);
+	struct err why = { 0 };
+	int done = 0;
 
-	if (done == 0 && x != NULL)
+	if (sidecar_index_read(&x, at->dir, at->path, b->stop, NULL, &why) < 0)
+		return shelf_base_add_unread(b, at->name, at->path, &why, err);
+	if (x != NULL)
 		done = shelf_base_add_ours(b, x, at->path, name, NULL, err);
 	sidecar_index_free(&x);
 	return done;

@@ -255,9 +255,14 @@ index_read_file(struct sidecar_index *x, const struct index_pass *p, unsigned nu
 	*ret_there = fd >= 0 || errno != ENOENT;
 	if (fd < 0 && !*ret_there)
 		return 0;
-	if (fd < 0)
-		return err_set(err, ERR_FOLDER, "cannot read '%s/%s': %s", x->shown, name,
-		    shelf_file_words(errno));
+	if (fd < 0) {
+		int sys = errno;
+
+		(void)err_set(err, ERR_FOLDER, "cannot read '%s/%s': %s", x->shown, name,
+		    shelf_file_words(sys));
+		err->sys = sys;
+		return -1;
+	}
 	line_reader_init(&r, fd, SIDECAR_LINE_MAX);
 	int done = index_read_lines(x, p, number, &r, err);
 	line_reader_done(&r);
