@@ -14,7 +14,7 @@ put_text(struct verify_out *v, const struct difference *d)
 
 	out_str(o, d->recognised ? "explained  " : "DIFFERENT  ");
 	out_visible(o, d->account);
-	if (d->folder) {
+	if (d->folder && *d->folder) {
 		out_str(o, " ");
 		out_visible(o, d->folder);
 	}

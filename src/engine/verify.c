@@ -20,6 +20,7 @@ difference_words(enum difference_kind k)
 		[DIFF_FILE_FLAGS] = "file flags differ",
 		[DIFF_FILE_DATE] = "file date differs",
 		[DIFF_FILE_STRAY] = "file without a record",
+		[DIFF_FILE_UNREAD] = "files cannot be read",
 		[DIFF_FOLDER_MISSING] = "folder gone from the server",
 		[DIFF_FOLDER_NEW] = "folder not copied",
 		[DIFF_UIDVALIDITY] = "UIDVALIDITY differs",
@@ -117,16 +118,64 @@ compare_file(struct verify *v, const struct msg *m, const struct stored *s)
 		    date_stamp(&m->date));
 }
 
-/* A record whose messages all went on in that of a new UIDVALIDITY, but for those that the selection left out: no
- * sidecar tells of it any more. */
-static bool
-went_on(const struct folder_rec *rec)
+/* Messages of the record that have a file. */
+static uint64_t
+rec_files(const struct folder_rec *rec)
 {
 	uint64_t files = rec->expunged;
 
 	for (int i = 0; i < VERDICTS; i++)
 		files += verdict_has_file((enum verdict)i) ? rec->verdicts[i] : 0;
-	return rec->vanished && files == 0;
+	return files;
+}
+
+/* A record whose messages all went on in that of a new UIDVALIDITY, but for those that the selection left out: no
+ * sidecar tells of it any more. */
+static bool
+went_on(const struct folder_rec *rec)
+{
+	return rec->vanished && rec_files(rec) == 0;
+}
+
+/* What should be there and is not, or cannot be read, is a difference like any other, and the rest is compared all
+ * the same. Not so what passes: it says nothing of the files. */
+static bool
+is_difference(const struct err *why)
+{
+	return why->kind != ERR_INTERRUPTED && !err_sys_passes(why->sys);
+}
+
+/* `files` messages are lost together. */
+static int
+files_lost(struct verify *v, uint64_t files, const struct err *why, struct err *err)
+{
+	if (!is_difference(why)) {
+		*err = *why;
+		return -1;
+	}
+	verify_differ(v, why->kind == ERR_NO_INPUT ? DIFF_FILE_MISSING : DIFF_FILE_UNREAD, false, 0,
+	    "%" PRIu64 " message%s: %s", files, files == 1 ? "" : "s", why->text);
+	return 0;
+}
+
+static int
+verify_file(struct verify *v, struct tree *t, const struct msg *m, struct err *err)
+{
+	struct stored s;
+	struct err why = { 0 };
+
+	v->counts->messages++;
+	v->counts->bytes += m->wire_bytes;
+	if (v->tree->look(t, m, &s, &why) == 0) {
+		compare_file(v, m, &s);
+		return 0;
+	}
+	if (!is_difference(&why)) {
+		*err = why;
+		return -1;
+	}
+	verify_differ(v, DIFF_FILE_BYTES, false, m->uid, "it cannot be read: %s", why.text);
+	return 0;
 }
 
 static int
@@ -134,11 +183,12 @@ verify_files(struct verify *v, struct tree *t, struct err *err)
 {
 	char name[512];
 	uint32_t after = 0;
+	struct err why = { 0 };
 
 	if (went_on(v->now))
 		return 0;
-	if (v->tree->enter(t, v->now, err) < 0)
-		return -1;
+	if (v->tree->enter(t, v->now, &why) < 0)
+		return files_lost(v, rec_files(v->now), &why, err);
 	for (;;) {
 		if (state_page(v->job->state, v->now->id, after, v->rows, err) < 0)
 			return -1;
@@ -147,19 +197,13 @@ verify_files(struct verify *v, struct tree *t, struct err *err)
 		after = v->rows->msg[v->rows->len - 1].uid;
 		for (size_t i = 0; i < v->rows->len; i++) {
 			const struct msg *m = &v->rows->msg[i];
-			struct stored s;
 
 			if (cancel_raised(v->job->stop))
 				return err_set(err, ERR_INTERRUPTED, "interrupted");
 			if (!verdict_good(m->verdict))
 				v->counts->not_good++;
-			if (!verdict_has_file(m->verdict))
-				continue;
-			if (v->tree->look(t, m, &s, err) < 0)
+			if (verdict_has_file(m->verdict) && verify_file(v, t, m, err) < 0)
 				return -1;
-			v->counts->messages++;
-			v->counts->bytes += m->wire_bytes;
-			compare_file(v, m, &s);
 		}
 	}
 	while (v->tree->stray(t, name))
@@ -172,17 +216,15 @@ verify_tree(struct verify *v, const char *account_dir, struct err *err)
 {
 	struct tree *t = NULL;
 	struct err why = { 0 };
-	int rc = v->tree->open(&t, account_dir, &why);
+	uint64_t files = 0;
+	int rc = 0;
 
-	/* What should be there and is not is a difference like any other. */
-	if (rc < 0 && why.kind == ERR_NO_INPUT) {
+	if (v->tree->open(&t, account_dir, &why) < 0) {
+		for (size_t i = 0; i < v->n_recs; i++)
+			files += rec_files(&v->rec[i]);
 		verify_display(v, slice_str(""));
-		verify_differ(v, DIFF_FILE_MISSING, false, 0, "%s", why.text);
-		return 0;
+		return files_lost(v, files, &why, err);
 	}
-	if (rc < 0)
-		*err = why;
-
 	for (size_t i = 0; rc == 0 && i < v->n_recs; i++) {
 		v->now = &v->rec[i];
 		if (v->now->excluded || v->now->listed + v->now->expunged == 0)

@@ -101,6 +101,19 @@ tree_folder(struct tree *t, const struct folder_rec *rec)
 	return NULL;
 }
 
+/* The one of that name that the shelf lists without a sidecar: to enter it tells what is wrong with it. */
+static const struct folder *
+tree_untold(struct tree *t, const struct folder_rec *rec)
+{
+	for (size_t i = 0; i < t->folders.len; i++) {
+		const struct folder *f = &t->folders.folder[i];
+
+		if (!(f->attrs & FOLDER_COUNTED) && slice_eq(f->name, rec->name))
+			return f;
+	}
+	return NULL;
+}
+
 int
 tree_shelf_enter(struct tree *t, const struct folder_rec *rec, struct err *err)
 {
@@ -112,7 +125,9 @@ tree_shelf_enter(struct tree *t, const struct folder_rec *rec, struct err *err)
 	t->stray_begun = t->strays_listed = false;
 	t->stray_after = 0;
 	t->stray_at = 0;
-	if (f == NULL)
+	if (f == NULL && (f = tree_untold(t, rec)) != NULL && t->ops->enter(t->shelf, f, &head, err) < 0)
+		return -1;
+	if (f == NULL || !(f->attrs & FOLDER_COUNTED))
 		return err_set(err, ERR_NO_INPUT,
 		    "no sidecar below '%s' tells of the folder '%s' with the UIDVALIDITY %" PRIu32,
 		    t->account_dir, rec->name, rec->uidvalidity);
