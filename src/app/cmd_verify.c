@@ -93,12 +93,17 @@ verify_options(struct options *o, const char *dir, const char *source, struct er
 static int
 verify_begin(struct verify *v, const char *dir, struct err *err)
 {
+	bool said = origin_folders_said(v->run.o);
+
 	if (v->source && verify_options(v->run.o, dir, v->source, err) < 0)
 		return -1;
 	if (birth_settle(v->run.o, dir, err) < 0 || run_open(&v->run, v->run.o, v->source, err) < 0 ||
 	    confined(v->run.o, dir, err) < 0 || run_state(&v->run, dir, STATE_READ, err) < 0)
 		return -1;
+	if (!v->source)
+		origin_options(v->run.o, &v->run.job);
 	v->run.job.format = (enum format)v->run.o->format;
+	v->run.job.folders_said = said;
 	return verify_log(v, dir, err);
 }
 
@@ -168,6 +173,7 @@ verify_account(struct verify *v, struct placed *p, size_t i, struct verify_count
     struct err *err)
 {
 	struct options *given = v->run.o, o;
+	bool said = origin_folders_said(given);
 	int rc = placed_options(p, i, given, &o, err);
 
 	v->run.o = &o;
@@ -175,6 +181,7 @@ verify_account(struct verify *v, struct placed *p, size_t i, struct verify_count
 	v->dest = (struct destination){ 0 };
 	if (rc == 0)
 		rc = verify_begin_dest(v, p, i, err);
+	v->run.job.folders_said = said;
 	if (rc == 0)
 		rc = verify_compare(v, err);
 	if (rc < 0) {

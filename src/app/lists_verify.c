@@ -92,11 +92,13 @@ verify_one(struct lists_verify *v, size_t at, struct options *o, struct verify_c
 	const struct user_row *row = &v->list.row[at];
 	struct destination d = { 0 };
 	struct run run;
+	bool said = origin_folders_said(o);
 	int rc = verify_options(v, row, o, err);
 
 	if (rc < 0)
 		return -1;
 	rc = run_open_below(&run, &v->run, o, row->source, err);
+	run.job.folders_said = said;
 	if (rc == 0)
 		rc = verify_compare(v, &run, row, &d, counts, err);
 	run_close(&run);

@@ -103,6 +103,12 @@ origin_job(const struct origin *g, const struct options *o, struct job *ret)
 	ret->insecure_told = o->insecure_tls;
 }
 
+bool
+origin_folders_said(const struct options *o)
+{
+	return o->folders.len > 0 || o->excludes.len > 0 || o->subscribed;
+}
+
 void
 origin_options(const struct options *o, struct job *ret)
 {

@@ -23,6 +23,8 @@ void origin_done(struct origin *g);
 void origin_job(const struct origin *g, const struct options *o, struct job *ret);
 /* What comes from options alone, for a source that is no server: selection and writing; borrowed. */
 void origin_options(const struct options *o, struct job *ret);
+/* Do the options say which folders are meant? Of those that the job keeps: ask before they are applied. */
+bool origin_folders_said(const struct options *o);
 /* Is that SOURCE the account "anna", "anna@host" or "anna@host:port"? */
 bool origin_is(const char *source, const char *account);
 /* True when both URLs name the same login on the same server. */

@@ -136,6 +136,7 @@ verify_add(struct verify_counts *sum, const struct verify_counts *one)
 	sum->recognised += one->recognised;
 	sum->differences += one->differences;
 	sum->not_good += one->not_good;
+	sum->left_out += one->left_out;
 }
 
 static void
@@ -150,6 +151,7 @@ end_json(struct verify_out *v, const struct verify_counts *n, int code)
 	json_put_int(b, "different", (int64_t)n->differences);
 	json_put_int(b, "recognised_differences", (int64_t)n->recognised);
 	json_put_int(b, "not_good", (int64_t)n->not_good);
+	json_put_int(b, "left_out_folders", (int64_t)n->left_out);
 	json_put_int(b, "not_compared_accounts", (int64_t)v->not_compared);
 	json_put_int(b, "exit_code", code);
 	json_close(b);
@@ -178,6 +180,10 @@ end_text(struct verify_out *v, const struct verify_counts *n)
 {
 	if (n->folders > 0 || v->not_compared == 0)
 		end_sums(v, n);
+	if (n->left_out > 0)
+		out_printf(&v->out,
+		    "%" PRIu64 " of the folders %s left out by the selection and %s not compared with the source\n",
+		    n->left_out, n->left_out == 1 ? "is" : "are", n->left_out == 1 ? "was" : "were");
 	if (v->not_compared > 0)
 		out_printf(&v->out, "%zu account%s not compared\n", v->not_compared,
 		    v->not_compared == 1 ? " was" : "s were");

@@ -90,6 +90,8 @@ struct job {
 	const struct shelf_place *from; /* the source is files; NULL: a server */
 	const char *from_lacks; /* what the job that wrote them lacks: a standing warning; NULL: nothing */
 	struct selection selection;
+	bool folders_said; /* of verify: the folders of `selection` were said now; else all that is stored is meant,
+			      and `selection` is what the job keeps: what to expect of the source */
 	const struct dest *dest; /* messages go to a server; NULL: to files, in `format` */
 	enum format format;
 	struct writing writing;
@@ -253,6 +255,7 @@ struct difference {
 struct verify_counts {
 	uint64_t folders, messages, bytes, recognised, differences;
 	uint64_t not_good; /* messages whose verdict is not good: nothing to compare */
+	uint64_t left_out; /* of the folders, not compared with the source: the selection leaves them out */
 };
 /* Called for each difference; a sink of text, not a callback across layers: app prints and counts
  * nothing. */

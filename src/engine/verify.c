@@ -118,9 +118,8 @@ compare_file(struct verify *v, const struct msg *m, const struct stored *s)
 		    date_stamp(&m->date));
 }
 
-/* Messages of the record that have a file. */
-static uint64_t
-rec_files(const struct folder_rec *rec)
+uint64_t
+verify_rec_files(const struct folder_rec *rec)
 {
 	uint64_t files = rec->expunged;
 
@@ -129,12 +128,22 @@ rec_files(const struct folder_rec *rec)
 	return files;
 }
 
+bool
+verify_wants(struct verify *v, const struct folder_rec *rec)
+{
+	if (rec->excluded && verify_rec_files(rec) == 0)
+		return false;
+	verify_display(v, slice_str(rec->name));
+	return !v->job->folders_said ||
+	       selection_takes(&v->job->selection, v->display.data, rec->subscribed);
+}
+
 /* A record whose messages all went on in that of a new UIDVALIDITY, but for those that the selection left out: no
  * sidecar tells of it any more. */
 static bool
 went_on(const struct folder_rec *rec)
 {
-	return rec->vanished && rec_files(rec) == 0;
+	return rec->vanished && verify_rec_files(rec) == 0;
 }
 
 /* What should be there and is not, or cannot be read, is a difference like any other, and the rest is compared all
@@ -188,7 +197,7 @@ verify_files(struct verify *v, struct tree *t, struct err *err)
 	if (went_on(v->now))
 		return 0;
 	if (v->tree->enter(t, v->now, &why) < 0)
-		return files_lost(v, rec_files(v->now), &why, err);
+		return files_lost(v, verify_rec_files(v->now), &why, err);
 	for (;;) {
 		if (state_page(v->job->state, v->now->id, after, v->rows, err) < 0)
 			return -1;
@@ -221,13 +230,13 @@ verify_tree(struct verify *v, const char *account_dir, struct err *err)
 
 	if (v->tree->open(&t, account_dir, &why) < 0) {
 		for (size_t i = 0; i < v->n_recs; i++)
-			files += rec_files(&v->rec[i]);
+			files += verify_wants(v, &v->rec[i]) ? verify_rec_files(&v->rec[i]) : 0;
 		verify_display(v, slice_str(""));
 		return files_lost(v, files, &why, err);
 	}
 	for (size_t i = 0; rc == 0 && i < v->n_recs; i++) {
 		v->now = &v->rec[i];
-		if (v->now->excluded || v->now->listed + v->now->expunged == 0)
+		if (v->now->listed + v->now->expunged == 0 || !verify_wants(v, v->now))
 			continue;
 		v->counts->folders++;
 		verify_display(v, slice_str(v->now->name));
@@ -312,7 +321,11 @@ verify_server(struct verify *v, bool deep, struct err *err)
 	rc = verify_source_open(v, &plan, err);
 	for (size_t i = 0; rc == 0 && i < plan.len; i++) {
 		v->now = verify_rec(v, plan.folder[i].folder.name);
-		if (v->now != NULL && !v->now->excluded)
+		if (v->now == NULL || !verify_wants(v, v->now))
+			continue;
+		if (plan.folder[i].excluded)
+			v->counts->left_out += verify_rec_files(v->now) > 0;
+		else
 			rc = verify_source_folder(v, &plan.folder[i], deep, err);
 	}
 	if (rc == 0)

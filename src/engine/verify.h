@@ -54,6 +54,7 @@ struct verify {
 	struct identity_maker *identity; /* NULL: no body is identified */
 	struct buf start;
 	struct rewrite *rewrite; /* gets what verify_read reads; NULL: nothing does */
+	bool left_out; /* the folder at hand is, by the selection: of the source only what explains a suspect counts */
 	struct suspects *suspects; /* of the folder at hand; NULL: none are looked for */
 	struct arena arena;
 };
@@ -65,6 +66,10 @@ void verify_done(struct verify *v);
 void verify_differ(struct verify *v, enum difference_kind kind, bool recognised, uint32_t uid,
     const char *fmt, ...) PRINTF_LIKE(5, 6);
 void verify_display(struct verify *v, struct slice name);
+/* Messages of the record that have a file, or a copy. */
+uint64_t verify_rec_files(const struct folder_rec *rec);
+/* Is the folder to be compared with what is stored? One that the last run left out has what earlier ones stored. */
+bool verify_wants(struct verify *v, const struct folder_rec *rec);
 /* Does the account come from job->from, else job->source? */
 bool verify_is_account(const struct job *job, const struct account_rec *a);
 /* The accounts that are meant, in v->arena: with `source` the one that it is, else all.

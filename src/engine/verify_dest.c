@@ -335,7 +335,11 @@ source_folders(
 		if (f == NULL || d->v.rec[rec[i]].vanished)
 			continue;
 		dest_show(d, rec[i]);
-		if (verify_source_folder(&d->v, f, d->deep, err) < 0)
+		d->v.left_out = f->excluded;
+		d->v.counts->left_out += f->excluded;
+		if (f->excluded && d->v.suspects->len == 0)
+			continue;
+		if (verify_source_folder(&d->v, f, d->deep && !f->excluded, err) < 0)
 			return -1;
 	}
 	suspects_left(d);
@@ -358,7 +362,9 @@ verify_path(struct dest_verify *d, const struct plan *plan, size_t first, struct
 	folder_display(slice_str(d->path), &d->shown);
 	d->v.suspects = d->with_source ? &suspects : NULL;
 	for (size_t i = first; rc == 0 && i < d->v.n_recs; i++) {
-		if (d->v.rec[i].excluded || strcmp(d->v.rec[i].path, d->path) != 0)
+		const struct folder_rec *r = &d->v.rec[i];
+
+		if (strcmp(r->path, d->path) != 0 || (r->excluded && verify_rec_files(r) == 0))
 			continue;
 		d->done[i] = true;
 		rec[n++] = i;
@@ -390,13 +396,6 @@ dest_open(struct dest_verify *d, struct err *err)
 	return source_imap.open(&d->target, &place, d->v.job->stop, err);
 }
 
-static bool
-is_selected(struct dest_verify *d, size_t rec)
-{
-	dest_show(d, rec);
-	return selection_takes(&d->v.job->selection, d->v.display.data, d->v.rec[rec].subscribed);
-}
-
 static int
 verify_account_dest(struct dest_verify *d, const struct account_rec *a, struct err *err)
 {
@@ -419,7 +418,7 @@ verify_account_dest(struct dest_verify *d, const struct account_rec *a, struct e
 	if (rc == 0)
 		d->done = mem_new(v->n_recs + 1);
 	for (size_t i = 0; rc == 0 && i < v->n_recs; i++)
-		if (!d->done[i] && !v->rec[i].excluded && is_selected(d, i))
+		if (!d->done[i] && verify_wants(v, &v->rec[i]))
 			rc = verify_path(d, &plan, i, err);
 	if (rc == 0 && d->with_source)
 		verify_source_missing(v, &plan);

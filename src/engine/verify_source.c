@@ -303,12 +303,12 @@ verify_listing(struct verify *v, bool deep, struct err *err)
 		if (v->listed->len == 0)
 			break;
 		for (size_t i = 0; i < v->listed->len; i++)
-			if (merge_listed(v, &m, &v->listed->msg[i], err) < 0)
+			if (!v->left_out && merge_listed(v, &m, &v->listed->msg[i], err) < 0)
 				return -1;
 		if ((deep || v->suspects) && deep_page(v, deep, err) < 0)
 			return -1;
 	}
-	if (merge_rest(v, &m, err) < 0)
+	if (!v->left_out && merge_rest(v, &m, err) < 0)
 		return -1;
 	if ((deep || v->suspects) &&
 	    (v->ops->ask_rest(v->source, err) < 0 || deep_answers(v, err) < 0))
@@ -366,9 +366,12 @@ verify_source_folder(struct verify *v, const struct planned *f, bool deep, struc
 			*err = refused;
 			return -1;
 		}
-		verify_differ(v, DIFF_FOLDER_MISSING, false, 0, "%s", refused.text);
+		if (!v->left_out)
+			verify_differ(v, DIFF_FOLDER_MISSING, false, 0, "%s", refused.text);
 		return 0;
 	}
+	if (head.uidvalidity != v->now->uidvalidity && v->left_out)
+		return 0;
 	if (head.uidvalidity != v->now->uidvalidity) {
 		verify_differ(v, DIFF_UIDVALIDITY, false, 0,
 		    "was %u, is %u: UIDs cannot be compared; run %s again", v->now->uidvalidity,
@@ -405,7 +408,7 @@ verify_source_missing(struct verify *v, const struct plan *plan)
 		    v, DIFF_FOLDER_NEW, false, 0, "%u messages", f->folder.counts.messages);
 	}
 	for (size_t i = 0; i < v->n_recs; i++) {
-		bool there = v->rec[i].vanished || v->rec[i].excluded;
+		bool there = v->rec[i].vanished || v->rec[i].excluded || !verify_wants(v, &v->rec[i]);
 
 		for (size_t k = 0; k < plan->len && !there; k++)
 			there = slice_eq(plan->folder[k].folder.name, v->rec[i].name);
