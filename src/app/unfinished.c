@@ -14,9 +14,11 @@ account_lacks(const struct account_rec *a, const struct tally *sum, char ret_why
 	if (a->status != ACCOUNT_DONE)
 		snprintf(ret_why, LACKS_MAX, "%s%s%.300s", account_words(a, sum), *a->error ? ": " : "", a->error);
 	else if (tally_not_good(sum) > 0)
-		snprintf(ret_why, LACKS_MAX, "%" PRIu64 " messages without a good verdict", tally_not_good(sum));
+		snprintf(ret_why, LACKS_MAX, "%" PRIu64 " message%s without a good verdict", tally_not_good(sum),
+		    tally_not_good(sum) == 1 ? "" : "s");
 	else if (sum->proved < sum->folders)
-		snprintf(ret_why, LACKS_MAX, "%" PRIu64 " folders are not proved", sum->folders - sum->proved);
+		snprintf(ret_why, LACKS_MAX, "%" PRIu64 " folder%s not proved", sum->folders - sum->proved,
+		    sum->folders - sum->proved == 1 ? " is" : "s are");
 	else
 		return false;
 	return true;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
+
 /* ---- folders ---- */
 
 void
@@ -222,6 +224,8 @@ sess_examine(struct sess *s, struct slice folder, struct folder_head *ret, struc
 	if (!s->numbered || err->kind != ERR_FOLDER || s->last.state != STATE_BAD)
 		return -1;
 	s->no_examine = true;
+	free(s->no_examine_reply);
+	s->no_examine_reply = mem_copy_str(s->reply);
 	*err = (struct err){ 0 };
 	return sess_open_folder(s, "SELECT", folder, ret, err);
 }

@@ -76,6 +76,7 @@ struct sess {
 	/* A server without UIDs (imap/number.h): what stands for the UID of each message that has a
 	 * number by now, by sequence number. */
 	bool numbered, no_examine;
+	char *no_examine_reply; /* the raw answer that said so in this session; NULL */
 	uint32_t *number;
 	size_t n_numbers;
 	char *open_name; /* of the folder opened last, by sess_examine or sess_select; NULL */

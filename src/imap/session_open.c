@@ -267,6 +267,7 @@ sess_close(struct sess **sp)
 	free(s->greeting);
 	free(s->product);
 	free(s->number);
+	free(s->no_examine_reply);
 	free(s->open_name);
 	free(s);
 	*sp = NULL;

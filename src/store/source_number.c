@@ -38,14 +38,14 @@ source_level_learn(struct source *s)
 
 /* ---- the folder ---- */
 
+/* Of what an earlier session has learnt there is no answer. */
 static void
-note_no_examine(struct source *s, const char *refusal)
+note_no_examine(struct source *s)
 {
-	struct event e = { .no = EV_REFUSED,
-		.level = LEVEL_WARNING,
-		.command = "EXAMINE",
-		.reply = slice_str(refusal) };
+	struct event e = { .no = EV_REFUSED, .level = LEVEL_WARNING, .command = "EXAMINE" };
 
+	if (s->s->no_examine_reply != NULL)
+		e.reply = slice_str(s->s->no_examine_reply);
 	if (s->select_told)
 		return;
 	s->select_told = true;
@@ -63,7 +63,7 @@ source_enter_numbered(
 		return -1;
 	if (s->s->no_examine) {
 		s->facts.quirks |= LEARNT_NO_EXAMINE;
-		note_no_examine(s, "");
+		note_no_examine(s);
 	}
 	/* What such a server says of UIDs has nothing to do with the numbers that imex gives. */
 	s->head.uidnext = s->head.uidvalidity = 0;

@@ -231,7 +231,8 @@ def recent_is_lost(t, level):
     job, run = t.extract(server)
     t.exits(run, 1)
     t.sent_times(server, "EXAMINE", 1)
-    t.one_event(job, 14002, command="EXAMINE", text=re.compile(r"SELECT, which clears \\Recent"))
+    e = t.one_event(job, 14002, command="EXAMINE", text=re.compile(r"SELECT, which clears \\Recent"))
+    t.matches(e.get("reply", ""), r"^\S+ BAD ", "with the raw reply")
 
 
 def learnt(t, level):

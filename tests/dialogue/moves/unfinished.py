@@ -49,9 +49,9 @@ def scene_complete(t):
 def scene_folder_not_proved(t):
     job, run = extracted(t, refused="Archive")
     t.exits(run, 2)
-    taken(t, job, "1 folders are not proved")
+    taken(t, job, "1 folder is not proved")
     run = t.imex("verify", job)
-    t.says(run, "the job is not complete: 1 folders are not proved")
+    t.says(run, "the job is not complete: 1 folder is not proved")
 
 
 def scene_account_that_was_interrupted(t):

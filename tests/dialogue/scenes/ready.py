@@ -70,6 +70,6 @@ def scene_not_good(t):
     t.exits(run, 2)
     run = asked(t, job)
     t.exits(run, 2)
-    t.says(run, r"usuario@\S+: \d+ messages without a good verdict")
+    t.says(run, r"usuario@\S+: \d+ messages? without a good verdict")
     said = json.loads(asked(t, job, "24h", "--json").out)
     t.equal((said["ready"], said["not_ready"]), (False, 1), "as JSON")
