@@ -43,8 +43,26 @@ db_size(const struct backend *b, const char *suffix, struct stat *st)
 	return lstat(path, st) < 0 ? -1 : st->st_size;
 }
 
-/* What is there: 1 a database, 0 none; a file that was cut to nothing is none unless its log
- * says otherwise. */
+/* Is there what only a job that was begun leaves: mail, or the report of a run? */
+static bool
+db_was_begun(const struct backend *b)
+{
+	static const char *const left[] = { "mail", "report.json" };
+	bool begun = false;
+
+	for (size_t i = 0; i < COUNT_OF(left) && !begun; i++) {
+		AUTO(mem_free_str) char *path = NULL;
+		struct stat st;
+
+		if (asprintf(&path, "%s/%s", b->dir, left[i]) < 0)
+			mem_out();
+		begun = lstat(path, &st) == 0;
+	}
+	return begun;
+}
+
+/* What is there: 1 a database, 0 none; a file that was cut to nothing is none unless its log or what lies
+ * beside it says otherwise. */
 static int
 db_look(struct backend *b, struct err *err)
 {
@@ -64,6 +82,8 @@ db_look(struct backend *b, struct err *err)
 		return db_damaged(b, err,
 		    size < 0 ? "it is gone, its log imex.db-wal is not"
 			     : "it is empty, its log is not");
+	if (size == 0 && db_was_begun(b))
+		return db_damaged(b, err, "it is empty, and a job was begun here");
 	return 0;
 }
 
@@ -292,12 +312,12 @@ is_all_zeros(int fd, off_t size)
 /* The power went before the first sync of a new one: its length is there, and nothing of it. So no job was begun;
  * where there is mail, it is damaged. */
 static bool
-db_never_synced(const struct backend *b, int dir)
+db_never_synced(const struct backend *b)
 {
 	AUTO(file_close) int fd = -1;
 	struct stat st;
 
-	if (faccessat(dir, "mail", F_OK, AT_SYMLINK_NOFOLLOW) == 0 || db_size(b, "-wal", &st) > 0)
+	if (db_was_begun(b) || db_size(b, "-wal", &st) > 0)
 		return false;
 	fd = open(b->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	return fd >= 0 && fstat(fd, &st) == 0 && st.st_size <= NEVER_SYNCED_MAX &&
@@ -349,7 +369,7 @@ sqlite_open(struct backend **ret, const char *job_dir, enum state_mode mode, str
 		return -1;
 	if (there == 0 && db_create(b, err) < 0)
 		return -1;
-	if (there > 0 && db_never_synced(b, dir)) {
+	if (there > 0 && db_never_synced(b)) {
 		if (!b->writes)
 			return err_set(err, ERR_NO_INPUT, "no job was begun in '%s'", job_dir);
 		if (db_begin_anew(b, err) < 0)

@@ -75,3 +75,23 @@ def scene_of_a_job_behind_a_link(t):
         t.exits(t.imex(command, link), 0)
     t.exits(t.imex("extract", server.url(), "--to", link, *t.options(server)), 0)
     t.complete(job, server)
+
+
+def scene_that_was_emptied(t):
+    """Where mail lies beside it, it is damaged; where nothing does, no job was begun."""
+    server = t.server(sample())
+    job, run = t.extract(server)
+    t.exits(run, 0)
+    state = os.path.join(str(job), "imex.db")
+    for name in ("imex.db-wal", "imex.db-shm"):
+        if os.path.exists(os.path.join(str(job), name)):
+            os.truncate(os.path.join(str(job), name), 0)
+    os.truncate(state, 0)
+    for words in (["extract", server.url(), "--to", job, *t.options(server)], ["status", job], ["retry", job]):
+        run = t.imex(*words)
+        t.exits(run, 65)
+        t.says(run, "it is empty, and a job was begun here")
+    t.complete(job, server)
+    place = t.tmpdir("anew")
+    open(os.path.join(place, "imex.db"), "w").close()
+    t.exits(t.imex("extract", server.url(), "--to", place, *t.options(server)), 0)
