@@ -8,6 +8,7 @@
 
 #include "app/backoff.h"
 #include "app/ceilings.h"
+#include "app/origin.h"
 #include "app/out.h"
 #include "app/share.h"
 #include "app/watch.h"
@@ -409,6 +410,19 @@ crowd_host_name(const char *host, const char *port, char name[CROWD_HOST_MAX])
 	for (char *p = name; *p; p++)
 		*p = (char)tolower((unsigned char)*p);
 	return n > 0 && n < CROWD_HOST_MAX;
+}
+
+bool
+crowd_host_of_row(const struct options *o, const struct user_row *row, char name[CROWD_HOST_MAX])
+{
+	const char *host = row->server, *port = row->port;
+	struct arena a;
+
+	arena_init(&a, 64 * 1024);
+	origin_place(o, true, &a, &host, &port);
+	bool ok = crowd_host_name(host, port, name);
+	arena_done(&a);
+	return ok;
 }
 
 bool

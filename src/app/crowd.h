@@ -58,6 +58,8 @@ void crowd_run(struct crowd *c, int (*last)(void *arg, struct err *err));
 int crowd_code(const struct crowd *c);
 /* For ops->host. False: too long. */
 bool crowd_host_name(const char *host, const char *port, char name[CROWD_HOST_MAX]);
+/* The same of the source of a row, wherever --source-host has moved it. */
+bool crowd_host_of_row(const struct options *o, const struct user_row *row, char name[CROWD_HOST_MAX]);
 /* The same of an IMAP URL; false, too: it is NULL or none. */
 bool crowd_host_of_url(const char *url, char name[CROWD_HOST_MAX]);
 

@@ -97,7 +97,7 @@ check_host(void *arg, size_t at, size_t end, char name[CROWD_HOST_MAX])
 	const struct lists_check *c = arg;
 	const struct user_row *row = &c->list.row[at];
 
-	return end == 0 && crowd_host_name(row->server, row->port, name);
+	return end == 0 && crowd_host_of_row(c->o, row, name);
 }
 
 static void

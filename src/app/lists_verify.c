@@ -43,7 +43,7 @@ verify_host(void *arg, size_t at, size_t end, char name[CROWD_HOST_MAX])
 	struct arena a;
 
 	if (end == 0)
-		return crowd_host_name(row->server, row->port, name);
+		return crowd_host_of_row(v->o, row, name);
 	arena_init(&a, 64 * 1024);
 	bool ok = crowd_host_of_url(verify_dest(v, row, &a), name);
 	arena_done(&a);

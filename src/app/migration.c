@@ -108,7 +108,7 @@ migration_host(void *arg, size_t at, size_t end, char name[CROWD_HOST_MAX])
 	struct arena a;
 
 	if (end == 0)
-		return !m->found && crowd_host_name(row->server, row->port, name);
+		return !m->found && crowd_host_of_row(m->run.o, row, name);
 	if (!m->into || (!row->dest && !m->into->dest))
 		return false;
 	arena_init(&a, 64 * 1024);

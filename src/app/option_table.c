@@ -101,6 +101,8 @@ const struct option_row option_table[] = {
 	{ "resolve", 0, OPT_LIST, CMD_ONLINE | CMD_IMPORT | CMD_UNDO, KEPT_OF_JOB, AT(resolve),
 	    "HOST:PORT:ADDRESS", NULL, 0, 0,
 	    "HOST:PORT is at ADDRESS, or several with commas; names stay those of HOST; repeat for more" },
+	{ "source-host", 0, OPT_TEXT, CMD_ONLINE, KEPT_OF_JOB, AT(source_host), "HOST[:PORT]", NULL, 0, 0,
+	    "the server of SOURCE has moved there; accounts keep their names" },
 	{ "ipv4", '4', OPT_FLAG, CMD_ONLINE | CMD_IMPORT | CMD_UNDO, KEPT_OF_JOB, AT(ipv4), NULL, NULL, 0, 0,
 	    "connect by IPv4 alone" },
 	{ "ipv6", '6', OPT_FLAG, CMD_ONLINE | CMD_IMPORT | CMD_UNDO, KEPT_OF_JOB, AT(ipv6), NULL, NULL, 0, 0,

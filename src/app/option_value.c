@@ -7,6 +7,7 @@
 #include "app/values.h"
 #include "base/clock.h"
 #include "imap/search.h"
+#include "imap/url.h"
 
 void *
 option_field(struct options *o, const struct option_row *row)
@@ -155,6 +156,19 @@ option_set_percent(void *field, const char *value, struct err *err)
 	return value_percent(value, field) ? 0 : option_bad("1% to 100% are", err);
 }
 
+static bool
+is_place(const char *value)
+{
+	const char *host, *port;
+	struct err ignored;
+	struct arena a;
+
+	arena_init(&a, 64 * 1024);
+	bool is = imap_place_parse(value, true, &a, &host, &port, &ignored) == 0;
+	arena_done(&a);
+	return is;
+}
+
 static int
 option_set_text(struct options *o, const struct option_row *row, const char *value, struct err *err)
 {
@@ -173,6 +187,8 @@ option_set_text(struct options *o, const struct option_row *row, const char *val
 		return option_bad("a local address as 192.0.2.7 or 2001:db8::7 is", err);
 	if (row->offset == offsetof(struct options, resolve) && route_resolve_fault(value) != NULL)
 		return option_bad(route_resolve_fault(value), err);
+	if (row->offset == offsetof(struct options, source_host) && !is_place(value))
+		return option_bad("HOST or HOST:PORT is, as mail.example.org:993", err);
 	if (row->kind == OPT_SEARCH && search_key_fault(value) != NULL)
 		return option_bad(search_key_fault(value), err);
 	if (*value == '\0')

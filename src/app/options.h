@@ -103,6 +103,7 @@ struct options {
 	unsigned connections;
 	const char *bind;
 	struct text_list resolve;	/* HOST:PORT:ADDRESS */
+	const char *source_host;	/* HOST[:PORT]; NULL: that of SOURCE */
 	bool ipv4, ipv6;
 	/* of many accounts */
 	unsigned jobs, per_host, tries, stop_if;

@@ -19,6 +19,9 @@ origin_open(struct origin *g, struct options *o, const char *source, struct err 
 	arena_init(&g->arena, 64 * 1024);
 	if (imap_url_parse(source, &g->arena, &g->url, err) < 0)
 		return -1;
+	g->host = g->url.host;
+	g->port = g->url.port;
+	origin_place(o, g->url.tls, &g->arena, &g->host, &g->port);
 	g->account =
 	    origin_usual_port(&g->url)
 		? arena_printf(&g->arena, "%s@%s", g->url.user, g->url.host)
@@ -26,6 +29,15 @@ origin_open(struct origin *g, struct options *o, const char *source, struct err 
 	if (!g->account)
 		return err_set(err, ERR_USAGE, "SOURCE is too long");
 	return password_get(o, PASSWORD_SOURCE, &g->url, &g->password, &g->password_from, err);
+}
+
+void
+origin_place(const struct options *o, bool tls, struct arena *a, const char **io_host, const char **io_port)
+{
+	struct err ignored;
+
+	if (o->source_host != NULL)
+		(void)!imap_place_parse(o->source_host, tls, a, io_host, io_port, &ignored);
 }
 
 void
@@ -85,8 +97,10 @@ origin_job(const struct origin *g, const struct options *o, struct job *ret)
 	ret->source = (struct endpoint){
 		.account = g->url.user,
 		.login = g->url.user,
-		.host = g->url.host,
-		.port = g->url.port,
+		.host = g->host,
+		.port = g->port,
+		.known_host = g->url.host,
+		.known_port = g->url.port,
 		.by = options_route(o),
 		.tls = origin_tls(g, o),
 		.trust = { .ca_file = o->tls_ca, .pin = o->tls_pin, .insecure = o->insecure_tls },

@@ -10,6 +10,7 @@
 struct origin {
 	struct arena arena;
 	struct imap_url url;
+	const char *host, *port;	/* where its server is: those of the URL, or of --source-host */
 	struct secret *password;
 	const char *password_from;	/* for people: "--password-file" */
 	const char *account;		/* user@host, and :port when it is not the usual one */
@@ -18,6 +19,8 @@ struct origin {
 /* Parse SOURCE and find the password, which may prompt or run a command. */
 int origin_open(
     struct origin *g, struct options *o, const char *source, struct err *err) WARN_UNUSED;
+/* Puts what --source-host says in place of the host, and of the port if it names one. */
+void origin_place(const struct options *o, bool tls, struct arena *a, const char **io_host, const char **io_port);
 void origin_done(struct origin *g);
 /* Fills source, selection and what comes from options alone; all borrowed. */
 void origin_job(const struct origin *g, const struct options *o, struct job *ret);

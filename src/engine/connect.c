@@ -223,7 +223,8 @@ runner_connect(struct runner *u, struct err *err)
 		return -1;
 	}
 	if (r->job->from == NULL)
-		evlog_put(r->job->log, &e, "connected to %s port %s", r->host, r->port);
+		evlog_put(r->job->log, &e, "connected to %s port %s", r->job->source.host,
+		    r->job->source.port);
 	return 0;
 }
 

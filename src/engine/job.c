@@ -348,8 +348,8 @@ run_identity(struct run *r)
 	const struct job *job = r->job;
 
 	r->login = job->from != NULL ? job->from->login : job->source.login;
-	r->host = job->from != NULL ? job->from->host : job->source.host;
-	r->port = job->from != NULL ? job->from->port : job->source.port;
+	r->host = job->from != NULL ? job->from->host : endpoint_known_host(&job->source);
+	r->port = job->from != NULL ? job->from->port : endpoint_known_port(&job->source);
 }
 
 static int

@@ -245,7 +245,8 @@ lanes_max(const struct run *r)
 {
 	const struct job *job = r->job;
 	const struct endpoint *to = job->dest != NULL ? &job->dest->server : NULL;
-	bool same = to != NULL && strcasecmp(to->host, r->host) == 0 && strcmp(to->port, r->port) == 0;
+	bool same = job->from == NULL && to != NULL && strcasecmp(to->host, job->source.host) == 0 &&
+		    strcmp(to->port, job->source.port) == 0;
 	size_t n = job->per_host / (same ? 2 : 1);
 
 	if (job->shares != NULL || job->per_host == 0 || n > LANES_MAX)

@@ -89,7 +89,7 @@ set_add(const struct job *job, json_t *note, const char *dir, const struct excha
     json_t **ret, struct err *err)
 {
 	json_int_t next = json_integer_value(json_object_get(note, "next"));
-	const char *port = job->from != NULL ? job->from->port : job->source.port;
+	const char *port = job->from != NULL ? job->from->port : endpoint_known_port(&job->source);
 	json_t *one = json_pack("{s:s, s:I, s:I, s:b, s:s, s:s, s:s, s:b, s:s, s:s}", "dir", dir, "number",
 	    next, "time", (json_int_t)(clock_wall_ms() / SEC), "open", 1, "login", x->login, "host",
 	    x->host, "port", port, "tls", job->source.tls == TLS_FROM_START, "smtp",

@@ -253,8 +253,8 @@ verify_is_account(const struct job *job, const struct account_rec *a)
 {
 	bool files = job->from != NULL;
 	const char *login = files ? job->from->login : job->source.login;
-	const char *host = files ? job->from->host : job->source.host;
-	const char *port = files ? job->from->port : job->source.port;
+	const char *host = files ? job->from->host : endpoint_known_host(&job->source);
+	const char *port = files ? job->from->port : endpoint_known_port(&job->source);
 
 	return strcmp(a->login, login) == 0 && strcmp(a->host, host) == 0 &&
 	       strcmp(a->port, port) == 0;
@@ -280,7 +280,7 @@ verify_accounts(
 		return err_set(err, ERR_NO_INPUT, "%s has no account%s", v->job->dir,
 		    source ? " that came from there" : " yet");
 	return err_set(err, ERR_NO_INPUT, "%s has no account '%s' at %s port %s", v->job->dir,
-	    v->job->source.login, v->job->source.host, v->job->source.port);
+	    v->job->source.login, endpoint_known_host(&v->job->source), endpoint_known_port(&v->job->source));
 }
 
 void

@@ -432,7 +432,7 @@ verify_source_open(struct verify *v, struct plan *plan, struct err *err)
 	char host_port[300];
 	int rc = -1;
 
-	snprintf(host_port, sizeof(host_port), "%s:%s", v->job->source.host, v->job->source.port);
+	snprintf(host_port, sizeof(host_port), "%s:%s", endpoint_known_host(&v->job->source), endpoint_known_port(&v->job->source));
 	if (v->job->from == NULL &&
 	    state_server_get(v->job->state, host_port, &place.facts, err) < 0)
 		return -1;

@@ -15,6 +15,7 @@ enum tls_mode {
 struct endpoint {
 	const char *account; /* as people know it: the login; for events */
 	const char *login, *host, *port;
+	const char *known_host, *known_port; /* the job's name of it, where it has moved since; NULL: host, port */
 	struct route by; /* how host and port are reached */
 	enum tls_mode tls;
 	struct tls_trust trust;
@@ -23,5 +24,17 @@ struct endpoint {
 	bool see_it_closed; /* at the end wait until the server has closed, too: so long it counts there */
 	int64_t timeout_ms; /* no byte for so long: ERR_TIMEOUT; also for connect */
 };
+
+static inline const char *
+endpoint_known_host(const struct endpoint *e)
+{
+	return e->known_host != NULL ? e->known_host : e->host;
+}
+
+static inline const char *
+endpoint_known_port(const struct endpoint *e)
+{
+	return e->known_port != NULL ? e->known_port : e->port;
+}
 
 #endif

@@ -146,3 +146,20 @@ imap_url_parse(const char *text, struct arena *a, struct imap_url *ret, struct e
 	*ret = url;
 	return 0;
 }
+
+int
+imap_place_parse(const char *text, bool tls, struct arena *a, const char **ret_host,
+    const char **io_port, struct err *err)
+{
+	const char *behind = strrchr(text, ']');
+	struct imap_url at;
+
+	if (strlen(text) > URL_MAX || strpbrk(text, "/@") != NULL)
+		return err_set(err, ERR_USAGE, "'%.80s' is not HOST or HOST:PORT", text);
+	if (split_port(slice_str(text), tls, a, &at, err) < 0)
+		return -1;
+	*ret_host = at.host;
+	if (strchr(behind != NULL ? behind : text, ':') != NULL)
+		*io_port = at.port;
+	return 0;
+}

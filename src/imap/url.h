@@ -16,5 +16,8 @@ struct imap_url {
 
 int imap_url_parse(
     const char *text, struct arena *a, struct imap_url *ret, struct err *err) WARN_UNUSED;
+/* HOST or HOST:PORT; *io_port remains where no port is named. */
+int imap_place_parse(const char *text, bool tls, struct arena *a, const char **ret_host,
+    const char **io_port, struct err *err) WARN_UNUSED;
 
 #endif
