@@ -226,6 +226,20 @@ flight_begin(struct sess *x)
 	x->expunged = 0;
 }
 
+/* The error that follows tells the terminal; the answer in full is in the event log. */
+static void
+examine_refused(struct sess *x, const struct resp *r, const struct asked *a, struct err *err)
+{
+	const struct event e = { .no = EV_REFUSED,
+		.level = LEVEL_ERROR,
+		.command = a->text,
+		.file_only = true,
+		.reply = slice_str(x->reply) };
+
+	if (sess_refused(x, r, "EXAMINE", err) < 0 && err->kind != ERR_THROTTLED)
+		notes_add(&x->notes, &e, false, "the server refused to open the folder");
+}
+
 /* EXAMINE and what rides behind it, up to the answer of the last. */
 static int
 read_flight(struct source *s, bool *ret_opened, struct err *err)
@@ -261,7 +275,7 @@ read_flight(struct source *s, bool *ret_opened, struct err *err)
 			x->held_uidvalidity = s->head.uidvalidity;
 			s->head.exists = x->exists;
 			if (!opened)
-				sess_refused(x, &r, "EXAMINE", err);
+				examine_refused(x, &r, &a, err);
 		} else if (opened && a.kind == ASKED_SEARCH &&
 			   source_search_answered(s, &r, &a, &given, err) < 0) {
 			return -1;
