@@ -50,7 +50,6 @@ take(struct lane *l, const struct msg *m, enum verdict old, struct arena *a, boo
 	lane_count(l, 1);
 	if (p != NULL) {
 		atomic_fetch_add(&p->messages_new, 1);
-		atomic_fetch_add(&p->bytes_done, now.wire_bytes);
 	}
 	return lane_flush_if_full(l, err);
 }
