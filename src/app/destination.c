@@ -74,7 +74,7 @@ destination_open(struct destination *d, struct options *o, const char *dest, str
 		.port = d->url.port,
 		.by = options_route(o),
 		.tls = d->url.tls                 ? TLS_FROM_START
-		       : o->dest_insecure_plaintext ? TLS_IF_OFFERED
+		       : o->dest_insecure_plaintext ? TLS_NONE
 						    : TLS_STARTTLS,
 		.trust = { .ca_file = o->dest_tls_ca,
 		    .pin = o->dest_tls_pin,

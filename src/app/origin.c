@@ -88,7 +88,7 @@ origin_tls(const struct origin *g, const struct options *o)
 {
 	if (g->url.tls)
 		return TLS_FROM_START;
-	return o->insecure_plaintext ? TLS_IF_OFFERED : TLS_STARTTLS;
+	return o->insecure_plaintext ? TLS_NONE : TLS_STARTTLS;
 }
 
 void

@@ -9,7 +9,7 @@
 enum tls_mode {
 	TLS_FROM_START, /* imaps */
 	TLS_STARTTLS, /* imap: required */
-	TLS_IF_OFFERED /* imap with --insecure-plaintext: STARTTLS where it is offered, else in clear */
+	TLS_NONE /* imap with --insecure-plaintext: nothing is encrypted, as the user asked */
 };
 
 struct endpoint {

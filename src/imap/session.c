@@ -34,7 +34,7 @@ sess_mask(const struct sess *s, struct slice text, char *ret, size_t max)
 static bool
 is_believed(const struct sess *s)
 {
-	return s->tls_on || s->at->tls == TLS_IF_OFFERED;
+	return s->tls_on || s->at->tls == TLS_NONE;
 }
 
 void

@@ -56,29 +56,13 @@ sess_capability(struct sess *s, struct err *err)
 	return 0;
 }
 
-/* All goes on as it is, if the user lets it. */
+/* TLS is asked for, and cannot be had. */
 static int
-sess_in_clear(struct sess *s, const char *why, struct err *err)
+sess_no_starttls(const struct sess *s, const char *why, struct err *err)
 {
-	if (s->at->tls == TLS_STARTTLS)
-		return err_set(err, ERR_TLS, "%s port %s %s; use imaps://, or --%sinsecure-plaintext to send the password unprotected",
-		    s->at->host, s->at->port, why, tls_option_of(&s->at->trust));
-	s->notes.in_clear = true;
-	return 0;
-}
-
-static int
-sess_starttls_refused(struct sess *s, struct err *err)
-{
-	const struct event e = { .no = EV_REFUSED,
-		.level = LEVEL_WARNING,
-		.command = "STARTTLS",
-		.reply = slice_str(s->reply) };
-
-	if (s->at->tls == TLS_STARTTLS)
-		return err_set(err, ERR_TLS, "%s refused STARTTLS: %s", s->at->host, s->reply);
-	notes_add(&s->notes, &e, true, "STARTTLS is offered and refused; nothing is encrypted");
-	return sess_in_clear(s, "", err);
+	return err_set(err, ERR_TLS,
+	    "%s port %s %s; use imaps://, or --%sinsecure-plaintext to send the password unprotected",
+	    s->at->host, s->at->port, why, tls_option_of(&s->at->trust));
 }
 
 static int
@@ -87,16 +71,16 @@ sess_starttls(struct sess *s, struct err *err)
 	size_t dropped = 0;
 
 	if (s->preauth)
-		return sess_in_clear(s, "greets with PREAUTH, so that STARTTLS is not possible and the "
+		return sess_no_starttls(s, "greets with PREAUTH, so that STARTTLS is not possible and the "
 		    "connection would stay unprotected", err);
 	if (!s->caps.known && sess_capability(s, err) < 0)
 		return -1;
 	if (!caps_has(&s->caps, CAP_STARTTLS))
-		return sess_in_clear(s, "does not offer STARTTLS", err);
+		return sess_no_starttls(s, "does not offer STARTTLS", err);
 	if (sess_run(s, err, "STARTTLS") < 0)
 		return -1;
 	if (s->last.state != STATE_OK)
-		return sess_starttls_refused(s, err);
+		return err_set(err, ERR_TLS, "%s refused STARTTLS: %s", s->at->host, s->reply);
 	if (tls_start(s->in, s->at->host, &s->at->trust, s->at->timeout_ms, s->stop, &dropped,
 		&s->tls, err) < 0)
 		return -1;
@@ -125,7 +109,13 @@ sess_secure(struct sess *s, struct err *err)
 		s->tls_on = true;
 		return sess_greet(s, err);
 	}
-	return sess_greet(s, err) < 0 ? -1 : sess_starttls(s, err);
+	if (sess_greet(s, err) < 0)
+		return -1;
+	if (s->at->tls == TLS_STARTTLS)
+		return sess_starttls(s, err);
+	/* Not even where it is offered: a server with a certificate of its own would be shut out. */
+	s->notes.in_clear = true;
+	return 0;
 }
 
 /* Log in and learn what the server can do. */

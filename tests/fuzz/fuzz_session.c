@@ -262,7 +262,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	const char *port = getenv("FUZZ_PORT");
 	struct server_facts facts = { 0 };
 	struct endpoint at = { .account = "anna", .login = "anna", .host = "127.0.0.1",
-		.port = port != NULL ? port : "143", .tls = TLS_IF_OFFERED, .timeout_ms = 60000 };
+		.port = port != NULL ? port : "143", .tls = TLS_NONE, .timeout_ms = 60000 };
 
 	if (len == 0)
 		return 0;

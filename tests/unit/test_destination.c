@@ -92,7 +92,7 @@ protection_is_its_own(void **state)
 	done();
 	assert_int_equal(OPEN("imap://b@new/", "--dest-insecure-plaintext", "--dest-tls-ca=/ca",
 	    "--doubt-wait=0s"), 0);
-	assert_int_equal(d.dest.server.tls, TLS_IF_OFFERED);
+	assert_int_equal(d.dest.server.tls, TLS_NONE);
 	assert_false(d.insecure);
 	assert_string_equal(d.dest.server.trust.ca_file, "/ca");
 	assert_int_equal(d.dest.doubt_wait_ms, 0);

@@ -181,7 +181,7 @@ open_as(enum tls_mode tls, const char *login, const char *password, const char *
 static int
 open_plain(const char *const *script)
 {
-	return open_as(TLS_IF_OFFERED, "ana", "secret", script);
+	return open_as(TLS_NONE, "ana", "secret", script);
 }
 
 #define SCRIPT(...)                                                                                \
@@ -375,7 +375,7 @@ static void
 login_quotes_what_quotes_can_hold(void **state)
 {
 	(void)state;
-	opened(open_as(TLS_IF_OFFERED, "a\"b\\c", "p %{}*",
+	opened(open_as(TLS_NONE, "a\"b\\c", "p %{}*",
 	    SCRIPT(OK_GREETING, "C:0001 LOGIN \"a\\\"b\\\\c\" \"p %{}*\"\r\n",
 		"S:0001 OK [CAPABILITY IMAP4rev1] in\r\n", LOGOUT("0002"))));
 	ended();
@@ -385,7 +385,7 @@ static void
 login_sends_the_rest_as_literals_one_after_the_other(void **state)
 {
 	(void)state;
-	opened(open_as(TLS_IF_OFFERED, "j\xc3\xbcrg", "p\r\nw",
+	opened(open_as(TLS_NONE, "j\xc3\xbcrg", "p\r\nw",
 	    SCRIPT(OK_GREETING, "C:0001 LOGIN {5}\r\n", "S:+ go\r\n", "C:j\xc3\xbcrg {4}\r\n",
 		"S:+ go\r\n", "C:p\r\nw\r\n", "S:0001 OK [CAPABILITY IMAP4rev1] in\r\n",
 		LOGOUT("0002"))));
@@ -397,7 +397,7 @@ login_sends_no_octet_of_a_literal_that_is_refused(void **state)
 {
 	(void)state;
 	fails(
-	    open_as(TLS_IF_OFFERED, "ana", "p\xc3\xbc",
+	    open_as(TLS_NONE, "ana", "p\xc3\xbc",
 		SCRIPT(OK_GREETING, "C:0001 LOGIN \"ana\" {3}\r\n", "S:0001 BAD no literals\r\n")),
 	    ERR_LOGIN, "no literals");
 	ended();
@@ -431,7 +431,7 @@ login_masks_every_form_of_an_echo(void **state)
 	nowhere("AGFuYQ");
 	assert_int_equal(notes_of(EV_ALERT), 1);
 	ended();
-	fails(open_as(TLS_IF_OFFERED, "ana", "s\"e\\t",
+	fails(open_as(TLS_NONE, "ana", "s\"e\\t",
 		  SCRIPT(OK_GREETING, "C:0001 LOGIN \"ana\" \"s\\\"e\\\\t\"\r\n",
 		      "S:0001 NO [AUTHENTICATIONFAILED] 0001 LOGIN \"ana\" \"s\\\"e\\\\t\"\r\n")),
 	    ERR_LOGIN, "LOGIN \"ana\" \"***\"");
@@ -701,7 +701,7 @@ a_long_answer_is_cut_however_much_is_masked(void **state)
 	(void)state;
 	memset(answer + strlen(answer), 'a', 9000);
 	memcpy(answer + strlen(answer), "\r\n", 3);
-	opened(open_as(TLS_IF_OFFERED, "ana", "a",
+	opened(open_as(TLS_NONE, "ana", "a",
 	    SCRIPT(OK_GREETING, "C:0001 LOGIN \"ana\" \"a\"\r\n",
 		"S:0001 OK [CAPABILITY IMAP4rev1] in\r\n", "C:0002 NOOP\r\n", answer,
 		LOGOUT("0003"))));

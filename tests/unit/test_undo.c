@@ -191,7 +191,7 @@ undo(bool remove, const char *const *script)
 	struct dest dest = { .server = { .account = "me",
 				 .login = "me",
 				 .host = "127.0.0.1",
-				 .tls = TLS_IF_OFFERED,
+				 .tls = TLS_NONE,
 				 .secret = secret,
 				 .timeout_ms = 5000 } };
 	struct job job = { .dir = temp_dir, .dest = &dest, .state = state, .selection = selection };
