@@ -67,9 +67,11 @@ convert_place(struct convert *c, size_t i, struct err *err)
 	AUTO(buf_done) struct buf lacks;
 
 	buf_init(&lacks, ERR_TEXT_MAX);
-	unfinished_place(&c->from, &c->found.place[i], &lacks);
-	if (i == 0 && c->found.place[0].dir != NULL)
-		unfinished_others(&c->from, &c->found, &lacks);
+	if (unfinished_place(&c->from, &c->found.place[i], &lacks, err) < 0)
+		return -1;
+	if (i == 0 && c->found.place[0].dir != NULL &&
+	    unfinished_others(&c->from, &c->found, &lacks, err) < 0)
+		return -1;
 	c->run.job.from = &c->found.place[i];
 	c->run.job.from_lacks = lacks.len > 0 ? lacks.data : NULL;
 	return job_copy(&c->run.job, err);
@@ -193,7 +195,8 @@ convert_files(struct options *o, const char *source, const char *dir, struct err
 		return -1;
 	rc = run_open(&c.run, o, NULL, err);
 	origin_options(o, &c.run.job);
-	unfinished_open(&c.from, &c.found.place[0]);
+	if (unfinished_open(&c.from, &c.found.place[0], rc < 0 ? &why : err) < 0)
+		rc = -1;
 	if (rc == 0)
 		rc = convert_begin(&c, err);
 	if (rc == 0) {

@@ -286,18 +286,21 @@ extract_summary(const struct extract *x, struct report *r, struct err *err)
 
 /* ---- one account ---- */
 
-/* NULL: nothing. */
-static const char *
-extract_from_lacks(const struct shelf_place *from, struct arena *a)
+/* `*ret` NULL: nothing. */
+static int
+extract_from_lacks(const struct shelf_place *from, struct arena *a, const char **ret, struct err *err)
 {
 	AUTO(buf_done) struct buf text;
 	struct unfinished u;
 
 	buf_init(&text, ERR_TEXT_MAX);
-	unfinished_open(&u, from);
-	unfinished_place(&u, from, &text);
+	int rc = unfinished_open(&u, from, err);
+
+	if (rc == 0)
+		rc = unfinished_place(&u, from, &text, err);
 	unfinished_close(&u);
-	return text.len > 0 ? arena_copy(a, buf_slice(&text)) : NULL;
+	*ret = text.len > 0 ? arena_copy(a, buf_slice(&text)) : NULL;
+	return rc;
 }
 
 static int
@@ -338,7 +341,8 @@ extract_open(struct extract *x, struct options *o, struct err *err)
 	if (into->from) {
 		origin_options(o, &x->run.job);
 		x->run.job.from = into->from;
-		x->run.job.from_lacks = extract_from_lacks(into->from, &o->arena);
+		if (extract_from_lacks(into->from, &o->arena, &x->run.job.from_lacks, err) < 0)
+			return -1;
 	}
 	x->run.job.dest = &x->dest.dest;
 	x->run.job.retry = into->retry;

@@ -19,13 +19,14 @@ struct unfinished {
 	char why[LACKS_MAX]; /* the state cannot be read; "" */
 };
 
-/* Where there is no state nothing is known, so nothing is lacking. A state that cannot be read is told as something
- * that is. */
-void unfinished_open(struct unfinished *u, const struct shelf_place *p);
+/* Where there is no state nothing is known, so nothing is lacking. A damaged state is told as something that is.
+ * All of them fail when the system does: no memory, a disk that cannot be read. To be closed all the same. */
+int unfinished_open(struct unfinished *u, const struct shelf_place *p, struct err *err) WARN_UNUSED;
 void unfinished_close(struct unfinished *u);
 /* What the account of that place lacks, behind what `out` has; nothing: nothing. */
-void unfinished_place(struct unfinished *u, const struct shelf_place *p, struct buf *out);
+int unfinished_place(struct unfinished *u, const struct shelf_place *p, struct buf *out, struct err *err) WARN_UNUSED;
 /* The same of accounts of the job that have no place at all. */
-void unfinished_others(struct unfinished *u, const struct shelf_found *f, struct buf *out);
+int unfinished_others(struct unfinished *u, const struct shelf_found *f, struct buf *out, struct err *err)
+    WARN_UNUSED;
 
 #endif
