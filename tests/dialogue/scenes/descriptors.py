@@ -1,5 +1,6 @@
 """Descriptors and paths that are not what they seem: nothing is printed into a file or connection, no other job opened."""
 
+import shlex
 import subprocess
 
 import imexrun
@@ -11,7 +12,7 @@ def scene_standard_ones_closed(t):
     """What is printed goes nowhere."""
     server = t.server(tls=None)
     job = Job(t)
-    words = " ".join([*imexrun.program(), "extract", server.url(), "--to", job.path, "--insecure-plaintext"])
+    words = shlex.join([*imexrun.program(), "extract", server.url(), "--to", job.path, "--insecure-plaintext"])
     done = subprocess.run(["sh", "-c", f"exec {words} <&- >&- 2>&-"], env={**os.environ, "IMEX_PASSWORD": PASSWORD},
                           check=False, timeout=60)
     t.equal(done.returncode, 1, "exit code")
