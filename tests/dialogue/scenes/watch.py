@@ -307,9 +307,8 @@ def scene_a_server_refuses_all(t):
     server = t.serve(house(users, caps=IDLE))
     job, run = listed_watch(t, server, *OFTEN, "--watch-idle", "0", "--keep-going")
     refuse(server, *users)
-    until(t, lambda: job.events(30202), "the server is left alone")
-    run.signal(signal.SIGTERM)
     t.exits(run.wait(), 2)
+    t.ok(job.events(30202), "the server is left alone")
     told_not_ready(t, job, *users)
     errors = [a["error"] for a in job.report()["accounts"]]
     t.ok(sum("AUTHENTICATIONFAILED" in e for e in errors) >= 5, f"what the server said to those that it refused: {errors}")
