@@ -57,7 +57,8 @@ def faulty(number, fs, second=False, many=1, only=(), make=Lab, most=None):
     def places(calls, kind):
         if most and not only:
             return [place for _, place in few(calls, kind, most)]
-        return [{"at": at, "only": only} for at in each(len(calls), kind, most)]
+        able = [call for call in calls if not only or call.op in only]
+        return [{"at": at, "only": only} for at in each(len(able), kind, most)]
 
     def test(t):
         lab = make(t)
@@ -88,8 +89,7 @@ def faulty(number, fs, second=False, many=1, only=(), make=Lab, most=None):
             t.ok(there - lab.form.visible(job) <= {(1700000002, 5)}, f"{what}: what was there is there")
             lab.resume(copy, job, what, fs=fs)
         t.note(f"{failed} runs failed, {survived} lived with it, {unstruck} met none")
-        # How many calls a run makes depends on what arrives together: the last places may not come.
-        t.ok(failed >= 3 and failed > survived, "faults struck", failed, survived)
+        t.ok(failed >= 5 and failed > survived, "faults struck", failed, survived)
     return test
 
 
