@@ -536,12 +536,7 @@ lane_adopt(struct lane *l, const struct msg *m, bool *ret_done, struct err *err)
 	if (rc < 0 || !there)
 		goto out;
 	now = was;
-	now.uid = m->uid;
-	now.date = m->date;
-	now.raw_date = m->raw_date;
-	now.modseq = m->modseq;
-	now.gm_msgid = m->gm_msgid;
-	now.gm_thrid = m->gm_thrid;
+	msg_take_place(&now, m);
 	now.flags = flags_of(&l->renewed->sample, m);
 	l->sink_ops->expect(l->sink, l->at, &now);
 	rc = l->sink_ops->adopt(l->sink, l->at, &l->known[p->rec], &was, &now, ret_done, err);

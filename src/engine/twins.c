@@ -33,12 +33,8 @@ take(struct lane *l, const struct msg *m, enum verdict old, struct arena *a, boo
 		return 0;
 	from = place_of(&twin);
 	now = twin.msg;
-	now.uid = m->uid;
-	now.date = m->date;
-	now.raw_date = m->raw_date;
+	msg_take_place(&now, m);
 	now.flags = m->flags;
-	now.modseq = m->modseq;
-	now.gm_thrid = m->gm_thrid;
 	now.expunged = false;
 	if (l->sink_ops->adopt(l->sink, l->at, &from, &twin.msg, &now, ret_done, err) < 0)
 		return -1;
@@ -48,9 +44,8 @@ take(struct lane *l, const struct msg *m, enum verdict old, struct arena *a, boo
 	l->twins++;
 	lane_good(l, &now, old);
 	lane_count(l, 1);
-	if (p != NULL) {
+	if (p != NULL)
 		atomic_fetch_add(&p->messages_new, 1);
-	}
 	return lane_flush_if_full(l, err);
 }
 

@@ -97,6 +97,17 @@ msg_copy_text(const char **text, struct arena *a)
 	return *text != NULL;
 }
 
+void
+msg_take_place(struct msg *stored, const struct msg *m)
+{
+	stored->uid = m->uid;
+	stored->date = m->date;
+	stored->raw_date = m->raw_date;
+	stored->modseq = m->modseq;
+	stored->gm_msgid = m->gm_msgid;
+	stored->gm_thrid = m->gm_thrid;
+}
+
 bool
 msg_copy(const struct msg *from, struct arena *a, struct msg *ret)
 {

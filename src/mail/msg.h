@@ -58,6 +58,8 @@ void msg_page_free(struct msg_page *p);
 void msg_page_reset(struct msg_page *p);
 void msg_page_swap(struct msg_page *a, struct msg_page *b);	/* moves no more than they hold */
 /* Copy with texts into `a`; false: arena limit. */
+/* What the server says of `m` itself, not of its octets, goes over to a record of the same octets; flags do not. */
+void msg_take_place(struct msg *stored, const struct msg *m);
 bool msg_copy(const struct msg *from, struct arena *a, struct msg *ret);
 
 #endif
