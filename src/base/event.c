@@ -425,8 +425,10 @@ evlog_close(struct evlog **log)
 /* The descriptor is synced without the mutex: workers must be able to log while the disk is
  * slow. */
 int
-evlog_sync(struct evlog *log, struct err *err)
+evlog_sync(struct evlog *log, const dev_t *synced, struct err *err)
 {
+	struct stat st;
+
 	if (log == NULL || log->fd < 0)
 		return 0;
 	pthread_mutex_lock(&log->mutex);
@@ -435,6 +437,8 @@ evlog_sync(struct evlog *log, struct err *err)
 	if (failed)
 		*err = log->fault;
 	pthread_mutex_unlock(&log->mutex);
+	if (!failed && synced != NULL && fstat(log->fd, &st) == 0 && st.st_dev == *synced)
+		return 0;
 	if (failed || file_sync(log->fd, err) < 0)
 		return err_wrap(err, "event log 'events.jsonl'");
 	return 0;

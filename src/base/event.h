@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -48,7 +49,8 @@ void evlog_mend(struct evlog *log);
 void evlog_close(struct evlog **log);
 /* One event. A failed write to the file is kept and returned by evlog_sync. NULL log: nothing. */
 void evlog_put(struct evlog *log, const struct event *e, const char *fmt, ...) PRINTF_LIKE(3, 4);
-int evlog_sync(struct evlog *log, struct err *err) WARN_UNUSED; /* at barriers */
+/* At barriers. What was just synced as a whole needs no sync of its own; NULL: nothing. */
+int evlog_sync(struct evlog *log, const dev_t *synced, struct err *err) WARN_UNUSED;
 /* The file has been renamed, as logrotate does: what is in it is made durable, and events go to
  * events.jsonl anew, from a whole line on. After -1 they go on into the old one. NULL log, or one
  * without a file: nothing. */

@@ -74,14 +74,6 @@ state_log(struct state *t)
 	return log;
 }
 
-static int
-state_sync_log(struct state *t, struct err *err)
-{
-	struct evlog *log = state_log(t);
-
-	return log != NULL ? evlog_sync(log, err) : 0;
-}
-
 /* The latched error, if any, without touching the handle. */
 static bool
 state_latched(struct state *t, struct err *err)
@@ -227,9 +219,10 @@ group_fail(struct group *g, size_t from, const struct err *err)
 	}
 }
 
-/* Make the files of all batches durable; the number of requests in front of the first that fails. */
+/* Make the files of all batches durable; the number of requests in front of the first that fails.
+ * *ret_system: and with them all that was written to the file system of the job. */
 static size_t
-group_sync_files(struct state *t, struct group *g)
+group_sync_files(struct state *t, struct group *g, bool *ret_system)
 {
 	struct pending *p[GROUP_MAX];
 	struct err err;
@@ -237,7 +230,7 @@ group_sync_files(struct state *t, struct group *g)
 
 	for (size_t i = 0; i < g->len; i++)
 		p[i] = g->request[i]->kind == REQUEST_BATCH ? g->request[i]->batch->pending : NULL;
-	n = settle_all(&t->system, p, g->len, &err);
+	n = settle_all(&t->system, p, g->len, ret_system, &err);
 	if (n < g->len) {
 		(void)err_wrap(&err, "make stored messages durable");
 		group_fail(g, n, &err);
@@ -246,11 +239,13 @@ group_sync_files(struct state *t, struct group *g)
 }
 
 static int
-group_sync_log(struct state *t, const struct group *g, size_t len, struct err *err)
+group_sync_log(struct state *t, const struct group *g, size_t len, bool system, struct err *err)
 {
-	for (size_t i = 0; i < len; i++) {
+	struct evlog *log = state_log(t);
+
+	for (size_t i = 0; i < len && log != NULL; i++) {
 		if (request_needs_log(g->request[i]))
-			return state_sync_log(t, err);
+			return evlog_sync(log, system ? &t->system.device : NULL, err);
 	}
 	return 0;
 }
@@ -319,9 +314,10 @@ group_write(struct state *t, struct group *writers)
 	if (state_latched(t, &err)) {
 		group_fail(writers, 0, &err);
 	} else {
-		size_t len = group_sync_files(t, writers);
+		bool system;
+		size_t len = group_sync_files(t, writers, &system);
 
-		if (group_sync_log(t, writers, len, &err) < 0 ||
+		if (group_sync_log(t, writers, len, system, &err) < 0 ||
 		    (len > 0 && group_apply(t, writers, len, &err) < 0))
 			group_fail(writers, 0, &err);
 	}

@@ -30,12 +30,11 @@ is_shared(const struct settle_system *s, const struct pending *p)
 /* Those that are marked. *ret: the first that failed. */
 static int
 settle_marked(const struct settle_system *s, struct pending *const *p, size_t n, const bool *mark,
-    size_t *ret, struct err *err)
+    size_t *ret, bool *ret_shared, struct err *err)
 {
-	bool done = false;
-
+	*ret_shared = false;
 	for (size_t i = 0; i < n; i++) {
-		if (!mark[i] || (done && is_shared(s, p[i])))
+		if (!mark[i] || (*ret_shared && is_shared(s, p[i])))
 			continue;
 		*ret = i;
 		if (!is_shared(s, p[i])) {
@@ -45,7 +44,7 @@ settle_marked(const struct settle_system *s, struct pending *const *p, size_t n,
 		}
 		if (file_sync_system(s->fd, err) < 0)
 			return -1;
-		done = true;
+		*ret_shared = true;
 	}
 	return 0;
 }
@@ -83,9 +82,10 @@ tidy_all(struct pending *const *p, size_t n, bool *mark, struct err *err)
 }
 
 size_t
-settle_all(const struct settle_system *s, struct pending *const *p, size_t n, struct err *err)
+settle_all(const struct settle_system *s, struct pending *const *p, size_t n, bool *ret_shared,
+    struct err *err)
 {
-	bool mark[SETTLE_MAX];
+	bool mark[SETTLE_MAX], again;
 	size_t placed, tidied, at = 0;
 
 	assert(n <= SETTLE_MAX);
@@ -93,13 +93,13 @@ settle_all(const struct settle_system *s, struct pending *const *p, size_t n, st
 	for (size_t i = 0; i < placed; i++)
 		mark[i] = p[i] != NULL;
 	/* Of those that share a sync that failed nobody knows whose octets were lost. */
-	if (settle_marked(s, p, placed, mark, &at, err) < 0) {
+	if (settle_marked(s, p, placed, mark, &at, ret_shared, err) < 0) {
 		undo_from(p, at, placed);
 		placed = at;
 	}
 	tidied = tidy_all(p, placed, mark, err);
 	undo_from(p, tidied + 1, placed);
-	if (settle_marked(s, p, tidied, mark, &at, err) == 0)
+	if (settle_marked(s, p, tidied, mark, &at, &again, err) == 0)
 		return tidied;
 	undo_from(p, at + 1, tidied);
 	return at;
@@ -109,6 +109,7 @@ int
 settle_one(struct pending *p, struct err *err)
 {
 	const struct settle_system none = { .fd = -1 };
+	bool shared;
 
-	return settle_all(&none, &p, 1, err) == 1 ? 0 : -1;
+	return settle_all(&none, &p, 1, &shared, err) == 1 ? 0 : -1;
 }

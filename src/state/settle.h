@@ -18,9 +18,9 @@ struct settle_system {
 /* `dir` is on it. */
 int settle_system_open(struct settle_system *ret, const char *dir, struct err *err) WARN_UNUSED;
 /* In their order; how many in front are durable, and why the next is not in err. Those behind are as if they had
- * never been. Entries may be NULL. */
-size_t settle_all(
-    const struct settle_system *s, struct pending *const *p, size_t n, struct err *err) WARN_UNUSED;
+ * never been. Entries may be NULL. *ret_shared: the whole file system of s was synced. */
+size_t settle_all(const struct settle_system *s, struct pending *const *p, size_t n,
+    bool *ret_shared, struct err *err) WARN_UNUSED;
 /* One alone. */
 int settle_one(struct pending *p, struct err *err) WARN_UNUSED;
 

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "base/event.h"
 #include "base/json.h"
@@ -54,7 +55,7 @@ event_line_has_the_fields_of_the_contract(void **state)
 	(void)state;
 	assert_int_equal(evlog_open(&log, temp_dir, NULL, LEVEL_INFO, &err), 0);
 	evlog_put(log, &seed, "asked with %s instead", "RFC822");
-	assert_int_equal(evlog_sync(log, &err), 0);
+	assert_int_equal(evlog_sync(log, NULL, &err), 0);
 	evlog_close(&log);
 	evlog_close(&log);
 	json_t *e = line_of(0);
@@ -134,7 +135,7 @@ event_reply_over_8_kib_is_cut_between_characters_and_marked(void **state)
 	evlog_put(log, &e, "x");
 	memset(reply, 0xff, sizeof(reply));
 	evlog_put(log, &e, "x");
-	assert_int_equal(evlog_sync(log, &err), 0);
+	assert_int_equal(evlog_sync(log, NULL, &err), 0);
 	evlog_close(&log);
 	for (size_t i = 0; i < 6; i++) {
 		json_t *root = line_of(i);
@@ -173,6 +174,7 @@ event_log_keeps_a_failed_write_for_the_barrier_and_goes_on_in_a_new_line(void **
 {
 	struct rlimit old, small;
 	struct evlog *log = NULL;
+	struct stat st;
 	struct err err;
 
 	(void)state;
@@ -183,13 +185,16 @@ event_log_keeps_a_failed_write_for_the_barrier_and_goes_on_in_a_new_line(void **
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
 	evlog_put(log, &seed, "does not fit");
 	evlog_put(log, &seed, "does not fit either: not a byte of it");
-	int synced = evlog_sync(log, &err);
+	int synced = evlog_sync(log, NULL, &err);
 
 	setrlimit(RLIMIT_FSIZE, &old);
 	assert_int_equal(synced, -1);
 	assert_int_equal(err.sys, EFBIG);
+	/* Nor does a sync of all that is around it make up for that. */
+	assert_int_equal(stat(temp_dir, &st), 0);
+	assert_int_equal(evlog_sync(log, &st.st_dev, &err), -1);
 	evlog_put(log, &seed, "fits");
-	assert_int_equal(evlog_sync(log, &err), -1);
+	assert_int_equal(evlog_sync(log, NULL, &err), -1);
 	evlog_close(&log);
 	json_t *root = line_of(1);
 
@@ -244,7 +249,7 @@ event_lines_of_many_threads_do_not_mix(void **state)
 	for (int i = 0; i < THREADS; i++)
 		pthread_create(&thread[i], NULL, put_many, log);
 	for (int i = 0; i < THREADS; i++) {
-		assert_int_equal(evlog_sync(log, &err), 0);
+		assert_int_equal(evlog_sync(log, NULL, &err), 0);
 		pthread_join(thread[i], NULL);
 	}
 	evlog_close(&log);
@@ -268,11 +273,11 @@ event_log_needs_no_file_no_terminal_and_not_even_to_exist(void **state)
 
 	(void)state;
 	evlog_put(NULL, &seed, "x");
-	assert_int_equal(evlog_sync(NULL, &err), 0);
+	assert_int_equal(evlog_sync(NULL, NULL, &err), 0);
 	evlog_set_screen(NULL, NULL, NULL, NULL);
 	assert_int_equal(evlog_open(&log, NULL, NULL, LEVEL_INFO, &err), 0);
 	evlog_put(log, &seed, "x");
-	assert_int_equal(evlog_sync(log, &err), 0);
+	assert_int_equal(evlog_sync(log, NULL, &err), 0);
 	evlog_close(&log);
 	assert_int_equal(evlog_open(&log, temp_path("none"), NULL, LEVEL_INFO, &err), -1);
 	assert_null(log);
@@ -392,7 +397,7 @@ event_log_that_was_renamed_goes_on_in_a_new_file(void **state)
 	evlog_put(log, &e, "third");
 	assert_int_equal(evlog_reopen(log, &err), 0);
 	evlog_put(log, &e, "fourth");
-	assert_int_equal(evlog_sync(log, &err), 0);
+	assert_int_equal(evlog_sync(log, NULL, &err), 0);
 	evlog_close(&log);
 
 	const char *const texts[] = { "third", "fourth" };

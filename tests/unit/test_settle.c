@@ -62,6 +62,8 @@ fake_undo(struct pending *p)
 	(void)!step(p, 'u', &ignored);
 }
 
+static bool shared; /* what settle_all said of the whole file system */
+
 static size_t
 settled(const struct settle_system *s, struct fake f[BATCHES], struct err *err)
 {
@@ -77,7 +79,7 @@ settled(const struct settle_system *s, struct fake f[BATCHES], struct err *err)
 		f[i].pending.undo = fake_undo;
 		p[i] = &f[i].pending;
 	}
-	return settle_all(s != NULL ? s : &none, p, BATCHES, err);
+	return settle_all(s != NULL ? s : &none, p, BATCHES, &shared, err);
 }
 
 static void
@@ -89,6 +91,7 @@ all_are_placed_before_the_first_is_synced(void **state)
 	(void)state;
 	assert_int_equal(settled(NULL, f, &err), 3);
 	assert_string_equal(told, "p0 p1 p2 s0 s1 s2 t0 t1 t2 ");
+	assert_false(shared);
 }
 
 static void
@@ -119,6 +122,7 @@ those_of_one_file_system_are_not_synced_one_by_one(void **state)
 	}
 	assert_int_equal(settled(&s, f, &err), 3);
 	assert_string_equal(told, "p0 p1 p2 s1 t0 t1 t2 ");
+	assert_true(shared);
 	close(s.fd);
 }
 
@@ -187,7 +191,8 @@ a_batch_without_files_has_nothing_to_settle(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(settle_all(&none, p, 2, &err), 2);
+	assert_int_equal(settle_all(&none, p, 2, &shared, &err), 2);
+	assert_false(shared);
 }
 
 int
