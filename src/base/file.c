@@ -171,28 +171,30 @@ file_open_parent(int dir, const char *path)
 }
 
 /* What is stored below is lost with the name of a directory above it, so a new name is made
- * durable, and `always` also one that is there: a run that was killed may have made it and no more.
- * Who may write a directory and not read it cannot sync it. */
+ * durable, and by MAKE_ALL_DURABLE also one that is there: a run that was killed may have made it and
+ * no more. Who may write a directory and not read it cannot sync it. */
+enum make { MAKE_DURABLE, MAKE_ALL_DURABLE, MAKE_FOR_SYSTEM };
+
 static int
-file_make_synced(const char *path, bool always, struct err *err)
+file_make_synced(const char *path, enum make how, struct err *err)
 {
 	AUTO(file_close) int above = -1;
 	bool made;
 
 	if (file_make(AT_FDCWD, path, &made, err) < 0)
 		return -1;
-	if (made || always)
+	if (made || how == MAKE_ALL_DURABLE)
 		above = file_open_parent(AT_FDCWD, path);
 	if (above < 0 && made && errno != EACCES)
 		return err_set_sys(err, ERR_CREATE, "cannot open the directory above '%s'", path);
-	if (above >= 0 && file_sync(above, err) < 0)
-		return err_wrap(err, "the directory above '%s'", path);
-	return 0;
+	if (above < 0 || (how == MAKE_FOR_SYSTEM && file_can_syncfs(above)))
+		return 0;
+	return file_sync(above, err) < 0 ? err_wrap(err, "the directory above '%s'", path) : 0;
 }
 
 /* Each part of it, from above. */
 static int
-file_make_above(const char *path, struct err *err)
+file_make_above(const char *path, enum make how, struct err *err)
 {
 	AUTO(mem_free_str) char *part = mem_copy_str(path);
 
@@ -200,7 +202,7 @@ file_make_above(const char *path, struct err *err)
 		if (*at != '/' || at == part || at[-1] == '/')
 			continue;
 		*at = '\0';
-		int done = file_make_synced(part, false, err);
+		int done = file_make_synced(part, how, err);
 
 		*at = '/';
 		if (done < 0)
@@ -220,9 +222,17 @@ file_is_dir(const char *path)
 int
 file_make_dirs(const char *path, struct err *err)
 {
-	if (!file_is_dir(path) && file_make_above(path, err) < 0)
+	if (!file_is_dir(path) && file_make_above(path, MAKE_DURABLE, err) < 0)
 		return -1;
-	return file_make_synced(path, true, err);
+	return file_make_synced(path, MAKE_ALL_DURABLE, err);
+}
+
+int
+file_make_dirs_for_system(const char *path, struct err *err)
+{
+	if (!file_is_dir(path) && file_make_above(path, MAKE_FOR_SYSTEM, err) < 0)
+		return -1;
+	return file_make_synced(path, MAKE_FOR_SYSTEM, err);
 }
 
 int

@@ -16,6 +16,8 @@ void file_close(int *fd); /* for AUTO; sets -1 */
 int file_make_dir(
     int dir, const char *path, struct err *err) WARN_UNUSED; /* existing directory is fine */
 int file_make_dirs(const char *path, struct err *err) WARN_UNUSED; /* and parents, all durable */
+/* The same for what a sync of the whole file system makes durable later, where there is one. */
+int file_make_dirs_for_system(const char *path, struct err *err) WARN_UNUSED;
 /* The same for one that was durable before: when it is there nothing is synced. */
 int file_have_dirs(const char *path, struct err *err) WARN_UNUSED;
 int file_open_dir(int dir, const char *path, int *ret, struct err *err) WARN_UNUSED;

@@ -198,6 +198,7 @@ lane_close_folder(struct lane *l, struct err *err)
 	c->plan = l->plan;
 	c->rec = l->rec;
 	c->at = l->at;
+	c->batch = l->fresh;
 	if (l->n_closing++ == 0)
 		l->closing_since_ms = clock_mono_ms();
 	if (l->n_closing == CLOSING_MAX || clock_mono_ms() - l->closing_since_ms > CLOSING_MS)
@@ -205,10 +206,29 @@ lane_close_folder(struct lane *l, struct err *err)
 	return lane_flush_if_full(l, err);
 }
 
+/* A row_feed of l->rec, whose rows are in the batch. */
 static int
-finish_folder(struct lane *l, struct closing *c, struct err *err)
+feed_batch(void *arg, uint32_t after, struct msg_page *ret, struct err *err)
 {
-	const struct row_feed feed = { .next = lane_feed_rows, .arg = l };
+	const struct lane *l = arg;
+
+	(void)err;
+	batch_page(l->batch, l->rec.id, after, ret);
+	return 0;
+}
+
+/* Nothing of the folder has been given away yet: what is made of its rows need not wait for their commit. */
+static bool
+rows_are_at_hand(const struct lane *l, const struct closing *c)
+{
+	return (l->sink_ops->traits & SINK_ENDS_WITH_ROWS) != 0 && c->batch == l->batch_no &&
+	       batch_only_adds(l->batch, c->rec.id);
+}
+
+static int
+finish_folder(struct lane *l, struct closing *c, bool at_hand, struct err *err)
+{
+	const struct row_feed feed = { .next = at_hand ? feed_batch : lane_feed_rows, .arg = l };
 	const struct folder_proof *p = &c->rec.proof;
 
 	l->plan = c->plan;
@@ -234,12 +254,16 @@ lane_close_folders(struct lane *l, struct err *err)
 {
 	if (l->n_closing == 0)
 		return 0;
-	/* Index files are made from rows that are durable. */
-	if (lane_flush(l, true, err) < 0)
+	bool at_hand = true;
+
+	for (size_t i = 0; i < l->n_closing; i++)
+		at_hand = at_hand && rows_are_at_hand(l, &l->closing[i]);
+	/* Else index files are made from rows that are durable. */
+	if (!at_hand && lane_flush(l, true, err) < 0)
 		return -1;
 	for (size_t i = 0; i < l->n_closing; i++)
-		if (finish_folder(l, &l->closing[i], err) < 0)
+		if (finish_folder(l, &l->closing[i], at_hand, err) < 0)
 			return -1;
 	l->n_closing = 0;
-	return lane_flush(l, true, err);
+	return lane_flush_if_full(l, err);
 }

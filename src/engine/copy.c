@@ -28,6 +28,7 @@ lane_flush(struct lane *l, bool wait, struct err *err)
 		struct batch *full = l->batch;
 
 		l->batch = batch_new();
+		l->batch_no++;
 		l->batch_began_ms = clock_mono_ms();
 		if (state_put(l->job->state, &l->lease, &full, err) < 0)
 			return -1;
@@ -600,6 +601,7 @@ open_folder(struct lane *l, struct err *err)
 				    : "the name cannot be a directory's; it is stored as '%s'",
 		    l->rec.path);
 	l->has_rows = l->rec.listed + l->rec.expunged > 0;
+	l->fresh = l->has_rows || known != NULL ? 0 : l->batch_no;
 	l->merged = l->rows_end = l->changed = l->rebuilt_told = l->twins_ready = false;
 	l->twins = 0;
 	l->rows_after = 0;

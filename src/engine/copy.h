@@ -72,6 +72,7 @@ struct closing {
 	struct folder_rec rec;
 	struct folder_at *at;
 	struct arena arena; /* texts of rec */
+	uint64_t batch; /* all its rows are in the batch of that number; 0: the state has some, or other records */
 };
 
 struct lane {
@@ -86,6 +87,7 @@ struct lane {
 	size_t n_known;
 	struct arena known_again; /* records that were read once more */
 	struct batch *batch;
+	uint64_t batch_no; /* of this lane, from 1 */
 	int64_t batch_began_ms;
 	struct digest *digest;
 	struct head *header; /* of the body that is read */
@@ -94,6 +96,7 @@ struct lane {
 	struct planned *plan;
 	struct folder_rec rec;
 	struct folder_head head;
+	uint64_t fresh; /* the batch at hand when a folder without rows was opened; 0: it has some */
 	struct since since; /* what the source was told; used if head.since */
 	struct folder_at *at;
 	struct closing closing[CLOSING_MAX];
@@ -162,7 +165,7 @@ int lane_prepare(struct lane *l, struct plan *plan, struct err *err) WARN_UNUSED
 void lane_survey(struct lane *l, const struct plan *plan);
 /* A folder that is only recorded: excluded, or failed with why. */
 int lane_record(struct lane *l, struct planned *f, const char *failed, struct err *err) WARN_UNUSED;
-/* Write index files and proofs of the folders that wait for it; durable on return. */
+/* Write index files and proofs of the folders that wait for it into the batch. */
 int lane_close_folders(struct lane *l, struct err *err) WARN_UNUSED;
 /* Commit what is sealed; with `wait`, durable on return. */
 int lane_flush(struct lane *l, bool wait, struct err *err) WARN_UNUSED;

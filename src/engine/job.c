@@ -265,6 +265,12 @@ list_copied(struct err *err)
 	return err_set(err, ERR_FOLDER, "%s; what was found is copied", why.text);
 }
 
+static bool
+deletes_extra(const struct job *j)
+{
+	return j->dest != NULL && j->dest->delete_extra;
+}
+
 static int
 run_account(struct run *r, struct runner *u, struct err *err)
 {
@@ -289,10 +295,12 @@ run_account(struct run *r, struct runner *u, struct err *err)
 		    "'%s'", r->exchange.smtp_address);
 	if (copy_extras(u, err) < 0 || run_lanes(r, u, err) < 0)
 		return -1;
+	/* What removes goes by what is durable. */
+	if ((r->job->mirror || deletes_extra(r->job)) && lane_flush(l, true, err) < 0)
+		return -1;
 	if (r->job->mirror && lane_mirror(l, &r->plan, r->account_dir, err) < 0)
 		return -1;
-	if (r->job->dest != NULL && r->job->dest->delete_extra &&
-	    lane_delete_extra(l, &r->plan, r->account_dir, err) < 0)
+	if (deletes_extra(r->job) && lane_delete_extra(l, &r->plan, r->account_dir, err) < 0)
 		return -1;
 	while (l->sink_ops->finish_account(l->sink, r->plan.list.folder, r->plan.list.len, err) < 0)
 		if (reconnect_for(u, err) < 0)
@@ -439,11 +447,12 @@ run_place(struct run *r, struct err *err)
 	return set_number(r->job, r->account_dir, &r->exchange, err);
 }
 
-/* Before anything is asked of a server. Where there are records of folders it was made durable for them. */
+/* Before anything is asked of a server. Where there are records of folders it was made durable for them;
+ * else the first barrier of the account does that, or what is made here. */
 static int
 make_mail_dir(const struct run *r, struct err *err)
 {
-	return r->n_known > 0 ? handed_have_dirs(r->mail_dir, err) : handed_make_dirs(r->mail_dir, err);
+	return (r->n_known > 0 ? handed_have_dirs : handed_make_dirs_for_system)(r->mail_dir, err);
 }
 
 static int

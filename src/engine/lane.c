@@ -21,6 +21,7 @@ lane_init(struct lane *l, const struct job *job, struct shared *shared, const ch
 	arena_init(&l->known_again, 512 * 1024 * 1024);
 	arena_init(&l->care_arena, 256 * 1024 * 1024);
 	l->batch = batch_new();
+	l->batch_no = 1;
 	l->digest = digest_new();
 	l->header = head_new();
 	for (size_t i = 0; i < CLOSING_MAX; i++)

@@ -259,6 +259,51 @@ batch_numbered(struct batch *b, int64_t folder, const struct numbered *n)
 	batch_op(b, OP_NUMBERED, folder, n->uid)->numbered = copy;
 }
 
+/* The latest word on a message is the last of its operations. */
+static int
+message_cmp(const void *a, const void *b)
+{
+	const struct op *x = *(const struct op *const *)a, *y = *(const struct op *const *)b;
+
+	if (x->uid != y->uid)
+		return x->uid < y->uid ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+bool
+batch_only_adds(const struct batch *b, int64_t folder)
+{
+	for (size_t i = 0; i < b->len; i++) {
+		enum op_kind kind = b->op[i].kind;
+
+		if (b->op[i].folder == folder &&
+		    (kind == OP_FLAGS || kind == OP_EXPUNGED || kind == OP_MIRRORED || kind == OP_FORGET))
+			return false;
+	}
+	return true;
+}
+
+void
+batch_page(const struct batch *b, int64_t folder, uint32_t after, struct msg_page *ret)
+{
+	const struct op **found = mem_resize(NULL, b->len + 1, sizeof *found);
+	size_t n = 0;
+
+	for (size_t i = 0; i < b->len; i++)
+		if (b->op[i].folder == folder && b->op[i].kind == OP_MESSAGE && b->op[i].uid > after)
+			found[n++] = &b->op[i];
+	qsort(found, n, sizeof *found, message_cmp);
+	msg_page_reset(ret);
+	for (size_t i = 0; i < n && ret->len < PAGE_MSGS; i++) {
+		if (i + 1 < n && found[i + 1]->uid == found[i]->uid)
+			continue;
+		if (!msg_copy(&found[i]->msg, &ret->arena, &ret->msg[ret->len]))
+			break;
+		ret->len++;
+	}
+	free(found);
+}
+
 bool
 batch_lasts(const struct batch *b)
 {

@@ -209,6 +209,10 @@ void batch_numbered(struct batch *b, int64_t folder, const struct numbered *n);
  * row. It is remembered that a copy of this digest has found its new one, so that a later
  * pairing does not give it another. */
 void batch_forget(struct batch *b, int64_t folder, uint32_t uid, enum verdict old);
+/* Does it tell no more of the folder's messages than that they came? Then batch_page gives them as state_page
+ * will when b is committed, if the state has no rows of the folder. */
+bool batch_only_adds(const struct batch *b, int64_t folder);
+void batch_page(const struct batch *b, int64_t folder, uint32_t after, struct msg_page *ret);
 
 /* ---- the job ---- */
 /* Where the data base puts what does not fit into memory, from now on; before any thread opens one. */

@@ -335,21 +335,31 @@ subscriptions_text(const struct folder *list, size_t len, struct buf *out)
 }
 
 int
-dovecot_subscriptions(int root, const struct folder *list, size_t len, struct err *err)
+dovecot_subscriptions(
+    int root, const struct folder *list, size_t len, int *ret_fd, struct err *err)
 {
+	AUTO(file_close) int fd = -1;
 	AUTO(buf_done) struct buf want, have;
 	struct err why = { 0 };
 
 	buf_init(&want, SUBSCRIPTIONS_MAX);
 	buf_init(&have, SUBSCRIPTIONS_MAX);
+	*ret_fd = -1;
 	subscriptions_text(list, len, &want);
 	if (want.full)
 		return err_set(err, ERR_DISK, "too many subscriptions");
-	if (file_read(root, "subscriptions", &have, &why) < 0 && why.kind == ERR_DISK) {
+	if (file_read(root, SUBSCRIPTIONS_FILE, &have, &why) < 0 && why.kind == ERR_DISK) {
 		*err = why;
 		return -1;
 	}
 	if (why.kind == ERR_NONE && slice_same(buf_slice(&have), buf_slice(&want)))
 		return 0;
-	return handed_replace(root, "subscriptions", buf_slice(&want), err);
+	if (handed_create(root, SUBSCRIPTIONS_NEW, &fd, err) < 0 ||
+	    file_write(fd, want.data, want.len, err) < 0) {
+		(void)unlinkat(root, SUBSCRIPTIONS_NEW, 0);
+		return -1;
+	}
+	*ret_fd = fd;
+	fd = -1;
+	return 0;
 }

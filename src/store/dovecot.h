@@ -14,9 +14,9 @@
 int dovecot_uidlist(int folder, const char *account, const struct folder_rec *rec,
     const struct row_feed *rows, struct cancel *stop, int *ret_fd, struct err *err) WARN_UNUSED;
 
-/* Replace `subscriptions` in the root if it differs. Names are the directories', levels between
- * TABs. */
-int dovecot_subscriptions(int root, const struct folder *list, size_t len, struct err *err)
-    WARN_UNUSED;
+/* Write SUBSCRIPTIONS_NEW in the root: *ret_fd is the complete file, open, not synced; -1 when
+ * `subscriptions` is right as it is. Names are the directories', levels between TABs. */
+int dovecot_subscriptions(int root, const struct folder *list, size_t len, int *ret_fd,
+    struct err *err) WARN_UNUSED;
 
 #endif

@@ -115,6 +115,12 @@ handed_make_dirs(const char *path, struct err *err)
 }
 
 int
+handed_make_dirs_for_system(const char *path, struct err *err)
+{
+	return file_make_dirs_for_system(path, err) < 0 ? -1 : hand_over_dir(AT_FDCWD, path, err);
+}
+
+int
 handed_have_dirs(const char *path, struct err *err)
 {
 	return file_have_dirs(path, err) < 0 ? -1 : hand_over_dir(AT_FDCWD, path, err);

@@ -26,6 +26,7 @@ int handed_open_append(int dir, const char *path, int *ret, struct err *err) WAR
 int handed_make_dir(int dir, const char *path, struct err *err) WARN_UNUSED;
 /* The last of them alone is handed over. */
 int handed_make_dirs(const char *path, struct err *err) WARN_UNUSED;
+int handed_make_dirs_for_system(const char *path, struct err *err) WARN_UNUSED;
 int handed_have_dirs(const char *path, struct err *err) WARN_UNUSED; /* as file_have_dirs */
 int handed_replace(int dir, const char *path, struct slice data, struct err *err) WARN_UNUSED;
 

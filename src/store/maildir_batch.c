@@ -36,7 +36,7 @@ struct batch_folder {
 
 struct maildir_batch {
 	struct pending pending;
-	int root;
+	int root, subscriptions;
 	struct batch_folder *folder;
 	size_t n_folders, folder_cap;
 	struct op *op;
@@ -73,6 +73,7 @@ maildir_batch_free(struct maildir_batch **ref)
 		buf_done(&f->letters.text);
 		maildir_dirs_unref(&f->dirs);
 	}
+	file_close(&b->subscriptions);
 	file_close(&b->root);
 	buf_done(&b->names);
 	free(b->folder);
@@ -170,6 +171,13 @@ maildir_batch_uidlist(struct maildir_batch *b, unsigned folder, int fd)
 {
 	file_close(&b->folder[folder].uidlist);
 	b->folder[folder].uidlist = fd;
+}
+
+void
+maildir_batch_subscriptions(struct maildir_batch *b, int fd)
+{
+	file_close(&b->subscriptions);
+	b->subscriptions = fd;
 }
 
 void
@@ -328,7 +336,10 @@ maildir_batch_sync(struct pending *p, struct err *err)
 		if (folder_sync(&b->folder[i], b->root, err) < 0)
 			return -1;
 	}
-	return 0;
+	if (b->subscriptions < 0)
+		return 0;
+	return folder_sync_one(b->subscriptions, SUBSCRIPTIONS_FILE, err) < 0 ? -1
+									      : folder_sync_one(b->root, "mail/ACCOUNT", err);
 }
 
 /* Back to what the last commit left, as far as it goes; the next run finds what is not undone. */
@@ -420,7 +431,10 @@ maildir_batch_tidy(struct pending *p, bool *ret_more, struct err *err)
 		if (file_rename(folder, UIDLIST_NEW, folder, UIDLIST_FILE, err) < 0)
 			return -1;
 	}
-	return 0;
+	if (b->subscriptions < 0)
+		return 0;
+	*ret_more = true;
+	return file_rename(b->root, SUBSCRIPTIONS_NEW, b->root, SUBSCRIPTIONS_FILE, err);
 }
 
 /* ---- as the keeper sees it ---- */
@@ -459,6 +473,7 @@ maildir_batch_new(struct maildir_batch **ret, int root, bool by_system, struct e
 		.undo = maildir_batch_undo,
 		.free = maildir_batch_drop };
 	b->root = fd;
+	b->subscriptions = -1;
 	b->pending.by_system = by_system && fstat(fd, &st) == 0;
 	b->pending.device = st.st_dev;
 	buf_init(&b->names, NAMES_MAX);

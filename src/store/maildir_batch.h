@@ -4,7 +4,7 @@
  *	sidecar lines appended
  *	new messages from tmp/ to cur/ and flag changes, in the order of the calls
  *	syncfs, or fsync of every file and directory
- *	older copies removed, dovecot-uidlist in place, synced again if there were any
+ *	older copies removed, dovecot-uidlist and subscriptions in place, synced again if there were any
  * Up to the first sync a failure is undone. The batch owns all it needs: descriptors, names,
  * lines. */
 #ifndef STORE_MAILDIR_BATCH_H
@@ -22,6 +22,8 @@ enum {
 
 #define UIDLIST_FILE "dovecot-uidlist"
 #define UIDLIST_NEW "dovecot-uidlist.imex-new"
+#define SUBSCRIPTIONS_FILE "subscriptions"
+#define SUBSCRIPTIONS_NEW "subscriptions.imex-new"
 
 struct maildir_batch;
 
@@ -47,6 +49,8 @@ bool maildir_batch_stores(const struct maildir_batch *b, unsigned folder, const 
     bool *ret_same_name);
 /* Takes fd: of UIDLIST_NEW, complete; replaces one given before. */
 void maildir_batch_uidlist(struct maildir_batch *b, unsigned folder, int fd);
+/* Takes fd: of SUBSCRIPTIONS_NEW in the root, complete; replaces one given before. */
+void maildir_batch_subscriptions(struct maildir_batch *b, int fd);
 /* Takes both; once a folder, before the batch is given away. */
 void maildir_batch_close_folder(struct maildir_batch *b, unsigned folder, struct buf *lines,
     uint64_t from, struct keywords_change *letters);

@@ -132,11 +132,17 @@ maildir_enter(struct sink *s, struct folder_at *at, struct err *err)
 	return at->open != NULL ? 0 : folder_reopen(s, at, &found, err);
 }
 
+int
+maildir_need_batch(struct sink *s, struct err *err)
+{
+	return s->batch != NULL ? 0 : maildir_batch_new(&s->batch, s->root, s->by_system, err);
+}
+
 /* The folder takes part in the batch. */
 int
 maildir_touch(struct sink *s, struct folder_at *at, struct err *err)
 {
-	if (s->batch == NULL && maildir_batch_new(&s->batch, s->root, s->by_system, err) < 0)
+	if (maildir_need_batch(s, err) < 0)
 		return -1;
 	if (at->touched)
 		return 0;

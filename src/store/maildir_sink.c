@@ -58,7 +58,7 @@ maildir_open(struct sink **ret, const struct sink_place *at, struct cancel *stop
 		return err_wrap(err, "'%s'", at->dir);
 	}
 	if (at->unclean)
-		(void)unlinkat(s->root, "subscriptions.imex-new", 0);
+		(void)unlinkat(s->root, SUBSCRIPTIONS_NEW, 0);
 	*ret = s;
 	return 0;
 }
@@ -418,12 +418,23 @@ maildir_finish(struct sink *s, struct folder_at *at, const struct folder_rec *re
 static int
 maildir_finish_account(struct sink *s, const struct folder *list, size_t len, struct err *err)
 {
-	return dovecot_subscriptions(s->root, list, len, err);
+	int fd;
+
+	if (dovecot_subscriptions(s->root, list, len, &fd, err) < 0)
+		return err_wrap(err, "'" SUBSCRIPTIONS_FILE "'");
+	if (fd < 0)
+		return 0;
+	if (maildir_need_batch(s, err) < 0) {
+		file_close(&fd);
+		return -1;
+	}
+	maildir_batch_subscriptions(s->batch, fd);
+	return 0;
 }
 
 const struct sink_ops sink_maildir = {
 	.name = "maildir",
-	.traits = SINK_AMENDS | SINK_REMOVES | SINK_SHARES,
+	.traits = SINK_AMENDS | SINK_REMOVES | SINK_SHARES | SINK_ENDS_WITH_ROWS,
 	.open = maildir_open,
 	.name_folder = maildir_name_folder,
 	.move_folder = maildir_move,

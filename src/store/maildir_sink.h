@@ -59,6 +59,7 @@ int maildir_folder(struct sink *s, const struct folder_rec *rec, const struct ro
 /* It is the one that is worked on: open; others are closed that have no changes. */
 int maildir_enter(struct sink *s, struct folder_at *at, struct err *err) WARN_UNUSED;
 /* The folder, which is open, takes part in the batch; one is begun if there is none. */
+int maildir_need_batch(struct sink *s, struct err *err) WARN_UNUSED;
 int maildir_touch(struct sink *s, struct folder_at *at, struct err *err) WARN_UNUSED;
 void maildir_at_free(struct folder_at *at);
 /* Close what is neither current nor has changes here or at the keeper. */

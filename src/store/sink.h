@@ -28,7 +28,8 @@ enum sink_trait {
 	SINK_INTENT = 4,	/* wants intents journalled before a message is begun */
 	SINK_AMENDS = 8,	/* can change flags of a stored message */
 	SINK_REMOVES = 16,
-	SINK_SHARES = 32	/* adopt takes copies of other folders too */
+	SINK_SHARES = 32,	/* adopt takes copies of other folders too */
+	SINK_ENDS_WITH_ROWS = 64	/* finish may go into the batch that has the folder's last rows */
 };
 
 struct dest_place;
@@ -37,7 +38,7 @@ struct sink_place {
 	const char *dir;	/* mail/ACCOUNT, absolute or relative to the working directory */
 	const struct dest_place *dest;	/* a server; NULL: files */
 	bool keep_crlf;		/* --eol=crlf */
-	bool dir_made;		/* whoever opens the sink has made it, durably */
+	bool dir_made;		/* by whoever opens the sink; the first barrier makes it last */
 	bool unclean;		/* the last run was killed: set aside what has no committed row */
 	int batch_files;	/* open files a batch may hold, from the descriptor limit; 0: the
 				 * sink's own limit */
@@ -204,11 +205,11 @@ struct sink_ops {
 	 * commit; of the current folder also when only its mark of an earlier batch is to stand
 	 * against a record that b holds. */
 	int (*seal)(struct sink *s, struct batch *b, struct pending **ret, struct err *err);
-	/* After the last commit of a folder: index files for other programs (dovecot-uidlist). Part
-	 * of the batch: seal once more. rec->uidnext is the source's. */
+	/* After the last commit of a folder, or with it (SINK_ENDS_WITH_ROWS): index files for other
+	 * programs (dovecot-uidlist). Part of the batch: seal once more. rec->uidnext is the source's. */
 	int (*finish)(struct sink *s, struct folder_at *at, const struct folder_rec *rec,
 	    const struct row_feed *rows, struct err *err);
-	/* After the last folder: subscriptions. Durable on return. */
+	/* After the last folder: subscriptions. Part of the batch, or durable on return. */
 	int (*finish_account)(struct sink *s, const struct folder *list, size_t len,
 	    struct err *err);
 	void (*close)(struct sink **s);

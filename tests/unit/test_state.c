@@ -97,6 +97,49 @@ pages_are_ascending_and_end(void **state)
 	msg_page_free(page);
 }
 
+/* More than a page, in no order, and one of them twice. */
+static void
+a_batch_gives_the_pages_that_its_commit_will_give(void **state)
+{
+	enum { MANY = PAGE_MSGS + 100 };
+	struct msg_page *before = msg_page_new(), *after = msg_page_new();
+	struct job *job = *state;
+	struct batch *b = batch_new();
+	int64_t other = job_folder(job, "A", 1).id;
+	size_t told = 0;
+
+	for (uint32_t i = 0; i < MANY; i++) {
+		uint32_t uid = (i * 1009) % MANY + 1;
+		struct msg m = message(uid, uid, VERDICT_STORED);
+
+		batch_message(b, job->inbox.id, &m, VERDICTS);
+	}
+	struct msg again = message(7, 99, VERDICT_FAILED);
+	batch_message(b, job->inbox.id, &again, VERDICT_STORED);
+	batch_message(b, other, &again, VERDICTS);
+	batch_flags(b, other, 7, &again.flags, 9);
+	assert_true(batch_only_adds(b, job->inbox.id));
+	assert_false(batch_only_adds(b, other));
+
+	for (uint32_t at = 0; batch_page(b, job->inbox.id, at, before), before->len > 0;
+	     at = before->msg[before->len - 1].uid)
+		told += before->len;
+	assert_int_equal(told, MANY);
+	batch_page(b, job->inbox.id, 0, before);
+	job_put(job, b);
+	OK(state_page(job->state, job->inbox.id, 0, after, &job->err));
+	assert_int_equal(before->len, after->len);
+	for (size_t i = 0; i < after->len; i++) {
+		const struct msg *x = &before->msg[i], *y = &after->msg[i];
+
+		assert_true(x->uid == y->uid && x->verdict == y->verdict && x->size == y->size);
+		assert_memory_equal(x->sha256, y->sha256, SHA256_LEN);
+	}
+	assert_int_equal(after->msg[6].verdict, VERDICT_FAILED);
+	msg_page_free(before);
+	msg_page_free(after);
+}
+
 static void
 a_hundred_thousand_rows_keep_their_totals(void **state)
 {
@@ -1003,6 +1046,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		STATE_TEST(message_comes_back_as_it_was_put),
 		STATE_TEST(pages_are_ascending_and_end),
+		STATE_TEST(a_batch_gives_the_pages_that_its_commit_will_give),
 		STATE_TEST(a_hundred_thousand_rows_keep_their_totals),
 		STATE_TEST(totals_equal_a_recount_after_random_operations),
 		STATE_TEST(a_mirrored_row_has_no_copy_and_keeps_its_digest),
