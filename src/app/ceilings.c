@@ -13,17 +13,15 @@
 
 enum { CEILINGS_ARENA = 64 * 1024 * 1024, CEILING_MAX = 10000 };
 
-struct ceiling {
+struct keeping {
 	unsigned begun, kept; /* 0: none */
-	bool reached;
 };
 
 struct ceilings {
 	pthread_mutex_t mutex;
 	struct hosts *hosts;
 	struct state *state;
-	unsigned per_host;
-	struct ceiling *host; /* by number */
+	struct keeping *host; /* by number */
 	size_t n;
 };
 
@@ -75,14 +73,13 @@ take_kept(struct ceilings *c)
 }
 
 struct ceilings *
-ceilings_begin(struct hosts *h, struct state *t, unsigned per_host)
+ceilings_begin(struct hosts *h, struct state *t)
 {
 	struct ceilings *c = mem_new(sizeof(*c));
 
 	pthread_mutex_init(&c->mutex, NULL);
 	c->hosts = h;
 	c->state = t;
-	c->per_host = per_host;
 	c->n = hosts_count(h);
 	c->host = mem_new((c->n + 1) * sizeof(*c->host));
 	if (t)
@@ -110,17 +107,11 @@ ceilings_look(struct ceilings *c, const unsigned *id, size_t n)
 {
 	pthread_mutex_lock(&c->mutex);
 	for (size_t i = 0; c->state && i < n; i++) {
-		unsigned refusals, bears = hosts_bears(c->hosts, id[i], &refusals);
+		struct ceiling bears = hosts_bears(c->hosts, id[i]);
 
 		/* One that was learnt from an account alone is taken back. */
-		if (bears == 0) {
-			keep(c, id[i], 0);
-			continue;
-		}
-		c->host[id[i]].reached |= hosts_full(c->hosts, id[i], 1) &&
-					  (c->per_host == 0 || bears <= c->per_host);
-		if (refusals > 0)
-			keep(c, id[i], bears);
+		if (bears.now == 0 || bears.refusals > 0)
+			keep(c, id[i], bears.now);
 	}
 	pthread_mutex_unlock(&c->mutex);
 }
@@ -131,12 +122,11 @@ ceilings_end(struct ceilings **c)
 	if (*c == NULL)
 		return;
 	for (unsigned id = 0; (*c)->state && id < (*c)->n; id++) {
-		const struct ceiling *h = &(*c)->host[id];
-		unsigned refusals, bears = hosts_bears((*c)->hosts, id, &refusals);
-		bool more = refusals == 0 && h->reached && bears == h->begun;
+		struct ceiling bears = hosts_bears((*c)->hosts, id);
+		bool more = bears.refusals == 0 && bears.most >= bears.now && bears.now == (*c)->host[id].begun;
 
-		if (bears > 0)
-			keep(*c, id, bears + more);
+		if (bears.now > 0)
+			keep(*c, id, bears.now + more);
 	}
 	pthread_mutex_destroy(&(*c)->mutex);
 	free((*c)->host);

@@ -1,6 +1,6 @@
 /* How many connections servers bear, from run to run: a note "ceiling/host:port" of the job for each server
  * that has refused one. A run begins with that, opens no more until it has held for five minutes (hosts.h),
- * and leaves one more to the next run if it was reached and never refused; so a server is asked for one
+ * and leaves one more to the next run if so many were logged in side by side and none was refused; so a server is asked for one
  * too many at most once in two runs. What holds now for processes that share a run is another thing, gone
  * with them: struct bearing in state.h. */
 #ifndef APP_CEILINGS_H
@@ -13,7 +13,7 @@
 struct ceilings;
 
 /* Of all hosts that there are now. What cannot be read is not known. state NULL: nothing is kept. */
-struct ceilings *ceilings_begin(struct hosts *h, struct state *t, unsigned per_host);
+struct ceilings *ceilings_begin(struct hosts *h, struct state *t);
 /* An account has connections to these, or has given them back: what was learnt is kept at once. */
 void ceilings_look(struct ceilings *c, const unsigned *id, size_t n);
 /* Of the whole run. */

@@ -478,7 +478,7 @@ walk_init(struct walk *w, struct crowd *c)
 	w->attempt = mem_new((n + 1) * sizeof(*w->attempt));
 	for (size_t i = 0; i < n; i++)
 		walk_item(w, &w->item[i], i);
-	w->ceilings = ceilings_begin(w->hosts, c->run->state, c->o->per_host);
+	w->ceilings = ceilings_begin(w->hosts, c->run->state);
 	w->orders = orders_new(c->o, w->name, n, c->run->stop, &c->run->all);
 	walk_schedule(w);
 	atomic_store(&c->run->all.accounts_total, n > 1 ? (unsigned)n : 0);

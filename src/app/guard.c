@@ -88,6 +88,8 @@ guard_leave_place(struct post *p, struct guard *g)
 static void
 guard_close(struct post *p, struct guard *g)
 {
+	if (g->placed)
+		hosts_out(p->w->hosts, *guard_host(p, g));
 	watching_close(&g->session);
 	guard_leave_place(p, g);
 }
@@ -110,7 +112,7 @@ guard_take_place(struct post *p, struct guard *g, bool *io_stay, struct err *err
 }
 
 static void
-guard_tell_login(struct post *p, struct guard *g, int rc, const struct err *why)
+guard_tell_login(struct post *p, struct guard *g, int64_t began_ms, int rc, const struct err *why)
 {
 	const unsigned *host = guard_host(p, g);
 	bool refused = rc < 0 && why->kind == ERR_LOGIN;
@@ -126,7 +128,10 @@ guard_tell_login(struct post *p, struct guard *g, int rc, const struct err *why)
 	if (rc == 0 || (why->kind != ERR_THROTTLED && why->kind != ERR_BYE))
 		return;
 
-	struct refusal refusal = { .account = g->at, .of_server = why->of_server, .after_ms = why->after_ms };
+	struct refusal refusal = { .account = g->at,
+		.of_server = why->of_server,
+		.after_ms = why->after_ms,
+		.began_ms = began_ms };
 
 	(void)hosts_refused(p->w->hosts, *host, &refusal, &now);
 }
@@ -142,8 +147,11 @@ guard_open(struct post *p, struct guard *g, bool *io_stay, struct err *err)
 		return -1;
 	if (guard_take_place(p, g, io_stay, err) < 0)
 		return -1;
+
+	int64_t began_ms = clock_mono_ms();
+
 	rc = watching_open(&g->session, g->job, *io_stay, g->seat.stop, err);
-	guard_tell_login(p, g, rc, err);
+	guard_tell_login(p, g, began_ms, rc, err);
 	if (rc < 0)
 		guard_leave_place(p, g);
 	return rc;

@@ -148,7 +148,7 @@ check_work(void *arg, size_t at, struct shares *s, const struct seat *seat, stru
 	arena_init(&o.arena, 1024 * 1024);
 	rc = check_one(c, at, &o, why);
 	arena_done(&o.arena);
-	shares_leave(s, rc == 0 ? LOGIN_TAKEN : why->kind == ERR_LOGIN ? LOGIN_REFUSED : LOGIN_NONE);
+	shares_leave(s, rc == 0 ? LOGIN_OVER : why->kind == ERR_LOGIN ? LOGIN_REFUSED : LOGIN_NONE);
 	if (rc == 0)
 		return f->why == NULL ? 0 : 1;
 	f->what = finding_of(why);

@@ -118,7 +118,7 @@ verify_work(void *arg, size_t at, struct shares *s, const struct seat *seat, str
 	arena_init(&o.arena, 1024 * 1024);
 	rc = verify_one(v, at, &o, &counts, why);
 	options_done(&o);
-	shares_leave(s, rc == 0 ? LOGIN_TAKEN : why->kind == ERR_LOGIN ? LOGIN_REFUSED : LOGIN_NONE);
+	shares_leave(s, rc == 0 ? LOGIN_OVER : why->kind == ERR_LOGIN ? LOGIN_REFUSED : LOGIN_NONE);
 	if (rc < 0)
 		return err_exit_code(why->kind);
 	pthread_mutex_lock(&v->mutex);

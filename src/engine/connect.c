@@ -42,20 +42,50 @@ runner_take_places(struct runner *u, struct err *err)
 	return 0;
 }
 
+static bool
+has_place(const struct runner *u, enum lane_end end)
+{
+	return u->placed && end < u->run->job->shares->n_hosts;
+}
+
 static void
 runner_tell_login(struct runner *u, enum lane_end end, enum login_end how)
 {
 	const struct shares *s = u->run->job->shares;
 	struct event e = { .no = EV_HOST_CLOSED, .level = LEVEL_ERROR };
+	enum stand was = u->stand[end];
 
-	if (!u->placed || end >= s->n_hosts || u->logged_in[end])
+	if (!has_place(u, end) || was == STAND_IN || (was == STAND_OUT && how != LOGIN_TAKEN))
 		return;
-	u->logged_in[end] = true;
-	if (hosts_login(s->hosts, s->host[end], how))
+	u->stand[end] = how == LOGIN_TAKEN ? STAND_IN : STAND_OUT;
+	if (was == STAND_OUT)
+		hosts_back(s->hosts, s->host[end]);
+	else if (hosts_login(s->hosts, s->host[end], how))
 		evlog_put(u->run->job->log, &e,
 		    "%s refused the logins of %d accounts in a row: its other accounts are not "
 		    "tried, as going on could lock its users out",
 		    hosts_name(s->hosts, s->host[end]), HOST_REFUSALS_MAX);
+}
+
+/* Before it is closed, or since it is lost. */
+static void
+runner_out(struct runner *u, enum lane_end end)
+{
+	const struct shares *s = u->run->job->shares;
+
+	if (!has_place(u, end) || u->stand[end] != STAND_IN)
+		return;
+	hosts_out(s->hosts, s->host[end]);
+	u->stand[end] = STAND_OUT;
+}
+
+void
+runner_places_out(struct runner *u)
+{
+	if (!u->placed)
+		return;
+	runner_out(u, END_SOURCE);
+	runner_out(u, END_DEST);
 }
 
 void
@@ -68,9 +98,10 @@ runner_leave_places(struct runner *u)
 
 	for (unsigned end = 0; end < s->n_hosts; end++)
 		runner_tell_login(u, end, LOGIN_NONE);
+	runner_places_out(u);
 	hosts_leave(s->hosts, s->host, s->n_hosts);
 	u->placed = false;
-	u->logged_in[END_SOURCE] = u->logged_in[END_DEST] = false;
+	u->stand[END_SOURCE] = u->stand[END_DEST] = STAND_LOGIN;
 }
 
 /* All is there that the servers have to give: while it becomes durable another account may have the time and
@@ -86,6 +117,7 @@ runner_leave_servers(struct runner *u, struct err *err)
 		return 0;
 	if (lane_tell(l, err) < 0)
 		return -1;
+	runner_places_out(u);
 	l->source_ops->close(&l->source);
 	runner_leave_places(u);
 	schedule_leaves(job->shares->schedule, job->shares->item);
@@ -100,13 +132,17 @@ runner_learn_refusal(struct runner *u, enum lane_end end, const struct err *why)
 	struct event e = { .no = EV_CEILING, .level = LEVEL_WARNING, .account = u->lane.account };
 	unsigned now;
 
-	if (!u->placed || end >= s->n_hosts)
+	if (!has_place(u, end))
 		return;
+	runner_out(u, end);
 	runner_tell_login(u, end, why->kind == ERR_LOGIN ? LOGIN_REFUSED : LOGIN_NONE);
 	if (why->kind != ERR_THROTTLED && why->kind != ERR_BYE)
 		return;
 
-	struct refusal refusal = { .account = s->item, .of_server = why->of_server, .after_ms = why->after_ms };
+	struct refusal refusal = { .account = s->item,
+		.of_server = why->of_server,
+		.after_ms = why->after_ms,
+		.began_ms = u->began_ms };
 
 	if (hosts_refused(s->hosts, s->host[end], &refusal, &now))
 		evlog_put(u->run->job->log, &e,
@@ -168,6 +204,7 @@ runner_source_ahead(struct runner *u, struct sess_ahead *given)
 {
 	const struct job *job = u->run->job;
 
+	u->began_ms = clock_mono_ms();
 	if (job->from == NULL && given == NULL)
 		given = u->ahead = sess_ahead_start(&job->source, job->stop);
 	if (job->shares == NULL)
@@ -198,6 +235,8 @@ runner_connect(struct runner *u, struct err *err)
 	place.facts = r->shared.facts;
 	pthread_mutex_unlock(&r->shared.mutex);
 	progress_wait(r->job->progress, WAITING_CONNECT);
+	if (!sess_ahead_there(place.ahead))
+		u->began_ms = clock_mono_ms();
 
 	int rc = l->source_ops->open(&l->source, &place, r->job->stop, err);
 
@@ -207,10 +246,12 @@ runner_connect(struct runner *u, struct err *err)
 	}
 	if (rc == 0 && lane_sink_broken(l)) {
 		end = END_DEST;
+		runner_out(u, end);
 		rc = l->sink_ops->connect(l->sink, err);
 	}
+	/* One that only helps has no sink. */
 	if (rc == 0)
-		runner_tell_login(u, END_DEST, LOGIN_TAKEN);
+		runner_tell_login(u, END_DEST, l->sink != NULL ? LOGIN_TAKEN : LOGIN_NONE);
 
 	progress_wait(r->job->progress, WAITING_NOTHING);
 	if (rc < 0) {
@@ -219,6 +260,7 @@ runner_connect(struct runner *u, struct err *err)
 		runner_opened(u, end, rc, err);
 		if (lane_tell(l, &ignored) < 0)
 			*err = ignored;
+		runner_places_out(u);
 		l->source_ops->close(&l->source);
 		return -1;
 	}
@@ -298,6 +340,7 @@ runner_reconnect(struct runner *u, struct err *why)
 		if (brought_something(u))
 			u->tries = 0;
 		u->tries++;
+		runner_out(u, END_SOURCE);
 		if (l->source != NULL && lane_flush(l, true, why) < 0)
 			return -1;
 		if (lane_tell(l, why) < 0)

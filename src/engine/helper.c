@@ -228,6 +228,7 @@ ended(struct helper *h, const struct err *why, struct err *err)
 	give_back(h);
 	if (lane_tell(l, err) < 0)
 		return -1;
+	runner_places_out(u);
 	l->source_ops->close(&l->source);
 	/* A connection to the destination that is alive keeps its place there, and so both. */
 	if (l->sink == NULL || lane_sink_broken(l))

@@ -1,5 +1,6 @@
 #include "engine/hosts.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,22 +9,17 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { RAISE_MS = 5 * 60 * 1000, POLL_MS = 100, ENDS_MAX = 2 * HOST_ENDS };
+enum { POLL_MS = 100, ENDS_MAX = 2 * HOST_ENDS };
 
 struct host {
 	char *name;
-	unsigned open, ceiling; /* ceiling 0: none is known */
-	int64_t refused_ms; /* monotonic, of the last refusal or raise; 0: none */
-	int64_t held_until_ms;
-	unsigned refusals; /* connections, with others of ours open */
-	unsigned borne; /* most that were logged in side by side, lately */
-	int64_t borne_ms;
-	unsigned doubts; /* refusals of so many, since */
-	unsigned teacher, before; /* account whose refusal made the ceiling, and the one before it */
-	unsigned own; /* account that is refused with fewer open as well */
-	unsigned told; /* account that was told to wait, with no login taken since */
-	unsigned leaving; /* places whose login was not taken */
+	unsigned open; /* places: logins, in and out */
 	unsigned logins; /* under way */
+	unsigned in; /* that are logged in */
+	unsigned out; /* that were refused, or are being closed */
+	struct ceiling ceiling;
+	int64_t held_until_ms;
+	unsigned told; /* account that was told to wait, with no login taken since */
 	unsigned logins_refused; /* in a row */
 	bool closed;
 	/* Of a job that is shared. */
@@ -152,8 +148,8 @@ host_tell(struct host *t)
 {
 	struct place p = { .host = t->name, .learnt = t->learnt };
 
-	p.bearing = (struct bearing){ .ceiling = t->ceiling,
-		.ceiling_ms = wall_of(t->refused_ms),
+	p.bearing = (struct bearing){ .ceiling = t->ceiling.now,
+		.ceiling_ms = wall_of(t->ceiling.changed_ms),
 		.held_until_ms = wall_of(t->held_until_ms),
 		.closed = t->closed };
 	t->learnt = false;
@@ -167,8 +163,8 @@ host_hear(struct host *t, const struct place *p)
 
 	t->others_open = p->all_open > t->open ? p->all_open - t->open : 0;
 	t->others_logins = p->all_logins > t->logins ? p->all_logins - t->logins : 0;
-	t->ceiling = p->bearing.ceiling;
-	t->refused_ms = mono_of(p->bearing.ceiling_ms);
+	t->ceiling.now = p->bearing.ceiling;
+	t->ceiling.changed_ms = mono_of(p->bearing.ceiling_ms);
 	if (held_ms > t->held_until_ms)
 		t->held_until_ms = held_ms;
 	t->logins_refused = p->refused;
@@ -190,9 +186,9 @@ hosts_tell(struct hosts *h, const unsigned *id, size_t n, int open, int logins, 
 		place[i] = host_tell(h->host[id[i]]);
 		place[i].open = open;
 		place[i].logins = logins;
-		place[i].told = told == LOGIN_TAKEN     ? LOGINS_GOOD
-				: told == LOGIN_REFUSED ? LOGINS_REFUSED
-							: LOGINS_SAME;
+		place[i].told = told == LOGIN_REFUSED ? LOGINS_REFUSED
+				: told == LOGIN_NONE  ? LOGINS_SAME
+						      : LOGINS_GOOD;
 	}
 	if (state_places(h->state, place, n, &ignored) < 0)
 		return false;
@@ -218,7 +214,7 @@ hosts_share(struct hosts *h, struct state *t, struct err *err)
 	for (size_t i = 0; rc == 0 && i < h->len; i++) {
 		struct host *host = h->host[i];
 
-		host->learnt = host->ceiling > 0 || host->held_until_ms > 0 || host->closed;
+		host->learnt = host->ceiling.now > 0 || host->held_until_ms > 0 || host->closed;
 		struct place p = host_tell(host);
 		p.open = (int)host->open;
 		p.logins = (int)host->logins;
@@ -244,17 +240,21 @@ all_open(const struct host *t)
 	return t->open + t->others_open;
 }
 
+/* Of other processes it is known how many are logging in, and not how many are being closed. */
+static unsigned
+all_in(const struct host *t)
+{
+	return t->in + (t->others_open > t->others_logins ? t->others_open - t->others_logins : 0);
+}
+
 static unsigned
 limit_of(const struct hosts *h, struct host *t, int64_t now_ms)
 {
-	if (t->ceiling > 0 && all_open(t) >= t->ceiling && now_ms - t->refused_ms >= RAISE_MS) {
-		t->ceiling++;
-		t->refused_ms = now_ms;
-		t->learnt = true;
-	}
-	if (t->ceiling == 0)
-		return h->per_host > 0 ? h->per_host : UINT_MAX;
-	return h->per_host > 0 && h->per_host < t->ceiling ? h->per_host : t->ceiling;
+	t->learnt |= ceiling_raise(&t->ceiling, all_in(t), now_ms);
+
+	unsigned limit = t->ceiling.now > 0 ? t->ceiling.now : UINT_MAX;
+
+	return h->per_host > 0 && h->per_host < limit ? h->per_host : limit;
 }
 
 /* How many places id[i] takes of its host, up to and with i: both ends may be one server. */
@@ -423,8 +423,9 @@ hosts_leave(struct hosts *h, const unsigned *id, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		struct host *t = h->host[id[i]];
 
+		assert(t->out > 0);
 		t->open--;
-		t->leaving -= t->leaving > 0;
+		t->out--;
 	}
 	(void)hosts_tell(h, id, n, -1, 0, LOGIN_NONE);
 	pthread_cond_broadcast(&h->left);
@@ -433,65 +434,6 @@ hosts_leave(struct hosts *h, const unsigned *id, size_t n)
 }
 
 /* ---- what servers say ---- */
-
-static unsigned
-logged_in(const struct host *t)
-{
-	unsigned out = t->logins + t->others_logins + t->leaving;
-
-	return all_open(t) > out ? all_open(t) - out : 0;
-}
-
-/* A login is taken: so many side by side the server bears, whatever a refusal has taught before. */
-static void
-host_bears(struct host *t)
-{
-	unsigned in = logged_in(t);
-	int64_t now_ms = clock_mono_ms();
-
-	t->told = 0;
-	if (in < t->borne && now_ms - t->borne_ms < RAISE_MS)
-		return;
-	t->borne = in;
-	t->borne_ms = now_ms;
-	t->doubts = 0;
-	if (t->ceiling == 0 || in <= t->ceiling)
-		return;
-	t->ceiling = in;
-	t->refused_ms = now_ms;
-	t->learnt = true;
-}
-
-/* Does the refusal concern the account alone? It does if it comes again with no more open than it has taught
- * itself, or if as many were logged in a moment ago; a server that bears less now refuses one after the other. */
-static bool
-is_its_own(struct host *t, unsigned account, unsigned open)
-{
-	bool borne = open <= t->borne && clock_mono_ms() - t->borne_ms < RAISE_MS;
-
-	if (account == t->teacher && open <= t->ceiling) {
-		t->ceiling = t->before;
-		t->own = account;
-		t->teacher = 0;
-		t->learnt = true;
-	}
-	return account == t->own || (borne && (open < t->borne || ++t->doubts < HOST_REFUSALS_MAX));
-}
-
-static void
-host_lower(struct host *t, unsigned account, unsigned open)
-{
-	t->refused_ms = clock_mono_ms();
-	t->refusals++;
-	t->learnt = true;
-	if (t->borne >= open)
-		t->borne = open - 1;
-	if (t->ceiling > 0 && open - 1 >= t->ceiling)
-		return;
-	t->before = t->ceiling;
-	t->teacher = account;
-	t->ceiling = open - 1;
-}
 
 /* One account that is told to wait waits by itself; two in a row, and it is the server that asks. */
 static void
@@ -515,17 +457,16 @@ hosts_refused(struct hosts *h, unsigned id, const struct refusal *r, unsigned *r
 
 	pthread_mutex_lock(&h->mutex);
 	(void)hosts_tell(h, &id, 1, 0, 0, LOGIN_NONE);
-	/* One place is that of the refused connection itself. */
-	unsigned open = all_open(t);
-	bool own = !r->of_server && is_its_own(t, account, open), lowers = !own && open > 1;
 
-	if (lowers)
-		host_lower(t, r->of_server ? 0 : account, open);
-	else if (r->after_ms > 0)
+	unsigned was = t->ceiling.now, others = all_open(t) - t->out;
+	bool lowers = ceiling_refused(&t->ceiling, r, all_in(t), others, clock_mono_ms());
+
+	t->learnt |= lowers || t->ceiling.now != was;
+	if (!lowers && r->after_ms > 0)
 		host_hold(t, r, account);
 	if (t->learnt)
 		host_learnt(h, id);
-	*ret_now = t->ceiling;
+	*ret_now = t->ceiling.now;
 	pthread_mutex_unlock(&h->mutex);
 	return lowers;
 }
@@ -538,15 +479,16 @@ hosts_login(struct hosts *h, unsigned id, enum login_end how)
 
 	pthread_mutex_lock(&h->mutex);
 	t->logins--;
-	t->leaving += how != LOGIN_TAKEN;
-	if (how == LOGIN_TAKEN)
-		t->logins_refused = 0;
+	t->in += how == LOGIN_TAKEN;
+	t->out += how != LOGIN_TAKEN;
+	if (how == LOGIN_TAKEN || how == LOGIN_OVER)
+		t->logins_refused = t->told = 0;
 	if (how == LOGIN_REFUSED)
 		t->logins_refused++;
 	/* Where others count too, the state has the number: one of us finds it full. */
 	(void)hosts_tell(h, &id, 1, 0, -1, how);
 	if (how == LOGIN_TAKEN)
-		host_bears(t);
+		t->learnt |= ceiling_in(&t->ceiling, all_in(t), clock_mono_ms());
 	closes = how == LOGIN_REFUSED && t->logins_refused == HOST_REFUSALS_MAX;
 	t->closed |= closes;
 	if (closes || t->learnt)
@@ -555,6 +497,34 @@ hosts_login(struct hosts *h, unsigned id, enum login_end how)
 	pthread_mutex_unlock(&h->mutex);
 	tell_watcher(h);
 	return closes;
+}
+
+void
+hosts_out(struct hosts *h, unsigned id)
+{
+	struct host *t = h->host[id];
+
+	pthread_mutex_lock(&h->mutex);
+	assert(t->in > 0);
+	ceiling_out(&t->ceiling, all_in(t), clock_mono_ms());
+	t->in--;
+	t->out++;
+	pthread_mutex_unlock(&h->mutex);
+}
+
+void
+hosts_back(struct hosts *h, unsigned id)
+{
+	struct host *t = h->host[id];
+
+	pthread_mutex_lock(&h->mutex);
+	assert(t->out > 0);
+	t->out--;
+	t->in++;
+	t->told = 0;
+	if (ceiling_in(&t->ceiling, all_in(t), clock_mono_ms()))
+		host_learnt(h, id);
+	pthread_mutex_unlock(&h->mutex);
 }
 
 bool
@@ -587,19 +557,17 @@ void
 hosts_begin_with(struct hosts *h, unsigned id, unsigned ceiling)
 {
 	pthread_mutex_lock(&h->mutex);
-	h->host[id]->ceiling = ceiling;
-	h->host[id]->refused_ms = clock_mono_ms();
+	ceiling_begin(&h->host[id]->ceiling, ceiling, clock_mono_ms());
 	pthread_mutex_unlock(&h->mutex);
 }
 
-unsigned
-hosts_bears(struct hosts *h, unsigned id, unsigned *ret_refusals)
+struct ceiling
+hosts_bears(struct hosts *h, unsigned id)
 {
 	pthread_mutex_lock(&h->mutex);
 
-	unsigned ceiling = h->host[id]->ceiling;
+	struct ceiling now = h->host[id]->ceiling;
 
-	*ret_refusals = h->host[id]->refusals;
 	pthread_mutex_unlock(&h->mutex);
-	return ceiling;
+	return now;
 }

@@ -3,8 +3,8 @@
  * when it is gone; who needs places on two servers gets both or none, so that nobody waits with one
  * in hand. Any thread may call.
  *
- * A server that refuses a connection while others of ours are open has told its ceiling: it becomes
- * the number that is open, and is tried higher, one at a time, after five minutes without a refusal, or
+ * A server that refuses a connection while others of ours are open has told its ceiling (ceiling.h): it becomes
+ * the number that is seen to be borne, and is tried higher, one at a time, after five minutes without a refusal, or
  * when more are logged in side by side. What one account is told at its login may be its own affair:
  * when it comes again with fewer open, or when as many were logged in a moment ago, it teaches nothing.
  * A server that asks to wait, in its greeting or two accounts in a row, gets no new connection before its time.
@@ -17,6 +17,7 @@
 #include <pthread.h>
 
 #include "base/cancel.h"
+#include "engine/ceiling.h"
 #include "state/state.h"
 
 enum { HOST_ENDS = 2, HOST_REFUSALS_MAX = 5 };
@@ -36,31 +37,35 @@ bool hosts_try(struct hosts *h, const unsigned *id, size_t n);
 /* The same; waits until there are. ERR_INTERRUPTED. */
 int hosts_enter(struct hosts *h, const unsigned *id, size_t n, struct cancel *stop,
     struct err *err) WARN_UNUSED;
+/* Those places whose login is told (hosts_login), and that are out if it was taken. */
 void hosts_leave(struct hosts *h, const unsigned *id, size_t n);
 /* A place for a connection that stays for hours: only from the first half of what the server bears, and never
  * one of the last two, so that those that copy find room, also from a server to itself. */
 bool hosts_try_stay(struct hosts *h, unsigned id);
 /* Is there no room for so many more? Then one that stays should go. */
 bool hosts_full(struct hosts *h, unsigned id, size_t more);
-struct refusal {
-	size_t account; /* a number of the caller's */
-	bool of_server; /* before anybody was named: it holds for all accounts */
-	int64_t after_ms; /* wait that was asked for; 0: none */
-};
-/* A connection that had a place was refused. With others open that is the ceiling: true, and *ret_now
- * is it. Else false, and the wait is kept to where it is the server's. */
+/* A connection that had a place was refused, and its place is out. With others open that tells the ceiling: true, and
+ * *ret_now is it. Else false, and the wait is kept to where it is the server's. */
 bool hosts_refused(struct hosts *h, unsigned id, const struct refusal *r, unsigned *ret_now);
-/* For what is kept from run to run. A ceiling that an earlier one has learnt is raised as if it were learnt
- * now. hosts_bears: the ceiling, 0: none is known; and how many connections were refused in this run. */
+/* For what is kept from run to run. A ceiling that an earlier one has learnt is raised as if it were learnt now. */
 size_t hosts_count(const struct hosts *h);
 void hosts_begin_with(struct hosts *h, unsigned id, unsigned ceiling);
-unsigned hosts_bears(struct hosts *h, unsigned id, unsigned *ret_refusals);
+struct ceiling hosts_bears(struct hosts *h, unsigned id);
 /* What became of the login for which a place was taken; to be told once for each place, at the latest
  * before it is given back. Five accounts in a row that are refused close the server, as going on would
  * lock its users out (rules.md 5); so many logins are never under way that it could be more. True: this
  * one has closed it. */
-enum login_end { LOGIN_TAKEN, LOGIN_REFUSED, LOGIN_NONE /* the connection did not come to it */ };
+enum login_end {
+	LOGIN_TAKEN,
+	LOGIN_REFUSED,
+	LOGIN_NONE, /* the connection did not come to it */
+	LOGIN_OVER /* taken, and the connection is closed again */
+};
 bool hosts_login(struct hosts *h, unsigned id, enum login_end how);
+/* A connection whose login was taken is lost, or is about to be closed: before it is, as another may be borne
+ * in its stead. Its place is kept, and another connection in it may be logged in (hosts_back). */
+void hosts_out(struct hosts *h, unsigned id);
+void hosts_back(struct hosts *h, unsigned id);
 bool hosts_closed(struct hosts *h, unsigned id);
 /* Signalled when a place is given back or a login is told: who wakes and finds more than one thing to do wakes
  * the next. Nobody holds the mutex while calling one of the above. */

@@ -480,6 +480,7 @@ copy_claimed(struct run *r, struct runner *u, struct err *err)
 	if (rc < 0 && u->lane.batch != NULL && lane_flush(&u->lane, true, &flush) < 0 &&
 	    err->kind == ERR_INTERRUPTED)
 		*err = flush;
+	runner_places_out(u);
 	lane_done(&u->lane);
 	sess_ahead_close(&u->ahead);
 	return rc;

@@ -79,8 +79,8 @@ struct shares {
 	bool again; /* it will be tried again: a failure is not yet its end */
 };
 
-/* Places that were taken and that job_copy has not taken over: what became of the logins, and given
- * back. None: nothing. */
+/* Places that were taken and that job_copy has not taken over, the connections being closed: what became of the logins
+ * (not LOGIN_TAKEN), and given back. None: nothing. */
 void shares_leave(struct shares *s, enum login_end how);
 
 struct job {

@@ -381,6 +381,7 @@ run_lanes(struct run *r, struct runner *first, struct err *err)
 	for (size_t i = 1; i < n; i++) {
 		if (u[i].started)
 			pthread_join(u[i].thread, NULL);
+		runner_places_out(&u[i]);
 		if (u[i].run != NULL)
 			lane_done(&u[i].lane);
 		sess_ahead_close(&u[i].ahead);

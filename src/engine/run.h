@@ -30,6 +30,9 @@ struct run {
 	struct err err; /* first that ends the account; kind NONE: none; shared.mutex */
 };
 
+/* Of a place on a server (hosts.h): its login is not known yet, it is logged in, it is neither. */
+enum stand { STAND_LOGIN, STAND_IN, STAND_OUT };
+
 struct runner {
 	struct run *run;
 	struct lane lane;
@@ -39,7 +42,8 @@ struct runner {
 	bool at_work; /* the last failure was that of a connection, not of connecting */
 	bool narrow; /* one was lost at work, not just ended for a time */
 	bool placed; /* it has its places on the servers (hosts.h) */
-	bool logged_in[HOST_ENDS]; /* what became of the login there is told */
+	enum stand stand[HOST_ENDS]; /* as it was told there */
+	int64_t began_ms; /* when connecting began, the last time */
 	bool been_in; /* as a further connection: the server has borne it */
 	unsigned tries;
 	uint64_t stored_before, suspects_before;
@@ -51,6 +55,8 @@ struct runner {
 /* Places on the servers, waited for; nothing where nothing is limited, or they are there. */
 int runner_take_places(struct runner *u, struct err *err) WARN_UNUSED;
 void runner_leave_places(struct runner *u);
+/* Before its connections are closed. */
+void runner_places_out(struct runner *u);
 /* A connection to that end was opened, or not (rc -1, *io): what it says of the login and of the server's ceiling. A
  * login that was taken before in this run is not refused for its password: *io says so then. */
 void runner_opened(struct runner *u, enum lane_end end, int rc, struct err *io);

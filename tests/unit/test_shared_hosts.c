@@ -58,6 +58,8 @@ static void
 give_back(struct hosts *h, unsigned id, enum login_end how)
 {
 	hosts_login(h, id, how);
+	if (how == LOGIN_TAKEN)
+		hosts_out(h, id);
 	hosts_leave(h, &id, 1);
 }
 
@@ -90,8 +92,11 @@ ceiling_that_one_learns_is_that_of_all(void **state)
 	begin(&p, 0);
 	share(&p);
 	assert_true(hosts_try(p.mine, &p.a, 1));
+	hosts_login(p.mine, p.a, LOGIN_TAKEN);
 	assert_true(hosts_try(p.its, &p.a_its, 1));
+	hosts_login(p.its, p.a_its, LOGIN_TAKEN);
 	assert_true(hosts_try(p.its, &p.a_its, 1));
+	hosts_login(p.its, p.a_its, LOGIN_NONE);
 	/* Alone it would say 1. */
 	assert_true(hosts_refused(p.its, p.a_its, &r, &now));
 	assert_int_equal(now, 2);

@@ -271,8 +271,8 @@ def scene_a_ceiling_is_kept(t):
     for _ in range(3):
         server.refused = 0
         t.exits(t.imex(*words, "--list-all", password=None), 0)
-        # One for the trial; on a busy machine one more, before the first has been answered.
-        t.within(server.refused, (0, 1, 2), "refused connections of a later run")
+        # One for the trial.
+        t.within(server.refused, (0, 1), "refused connections of a later run")
     status = json.loads(t.imex("status", job, "--json").out)["servers"]
     # On a busy machine one more may never have been open beside all the others.
     t.within(status[0]["connections"], range(min(bears, 3), bears + 4), "the ceiling after five runs")
