@@ -153,15 +153,13 @@ control_thread(pthread_t *ret, void *(*body)(void *), struct control *c, struct 
 }
 
 int
-control_open(struct control **ret, struct cancel *stop, struct screen *s, struct metrics *m,
-    struct err *err)
+control_open(struct control **ret, struct cancel *stop, struct screen *s, struct err *err)
 {
 	struct control *c = mem_new(sizeof(*c));
 	struct sigaction hup;
 
 	c->stop = stop;
 	c->screen = s;
-	c->metrics = m;
 	control_init(c);
 	/* Under nohup the terminal's end is no reason to stop. */
 	c->on_terminal = sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler != SIG_IGN &&
@@ -185,6 +183,12 @@ control_close(struct control **c)
 	pthread_join((*c)->signals, NULL);
 	control_free(*c);
 	*c = NULL;
+}
+
+void
+control_set_metrics(struct control *c, struct metrics *m)
+{
+	c->metrics = m;
 }
 
 void

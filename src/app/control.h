@@ -13,10 +13,12 @@
 
 struct control;
 
-/* From here on signals are ours; call it before any other thread starts. `s` and `m` may be NULL. */
-int control_open(struct control **ret, struct cancel *stop, struct screen *s, struct metrics *m,
-    struct err *err) WARN_UNUSED;
+/* From here on signals are ours; call it before any other thread starts, and before anything is waited for. `s` may be
+ * NULL. */
+int control_open(struct control **ret, struct cancel *stop, struct screen *s, struct err *err) WARN_UNUSED;
 void control_close(struct control **c);
+/* Kept new while control_run runs. Before it; NULL: none. */
+void control_set_metrics(struct control *c, struct metrics *m);
 /* What the drawing thread does besides, while control_run runs: after SIGHUP, and each second or more
  * often. Before it; NULL: nothing. */
 void control_set_reopen(struct control *c, void (*reopen)(void *arg), void *arg);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,16 +99,22 @@ prompt_interrupted(int number)
 }
 
 static int
-prompt_line(int tty, char *line, size_t max, size_t *ret_len, struct err *err)
+prompt_line(int tty, struct cancel *stop, char *line, size_t max, size_t *ret_len, struct err *err)
 {
+	struct pollfd at[] = { { .fd = tty, .events = POLLIN }, { .fd = cancel_fd(stop), .events = POLLIN } };
 	size_t len = 0;
 	char c;
 
 	for (;;) {
+		bool woken = poll(at, COUNT_OF(at), -1) > 0;
+
+		if (prompt_signal || cancel_raised(stop))
+			return err_set(err, ERR_INTERRUPTED, "interrupted at the password prompt");
+		if (!woken)
+			continue;
+
 		ssize_t n = read(tty, &c, 1);
 
-		if (prompt_signal)
-			return err_set(err, ERR_INTERRUPTED, "interrupted at the password prompt");
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -121,34 +128,32 @@ prompt_line(int tty, char *line, size_t max, size_t *ret_len, struct err *err)
 	return 0;
 }
 
-/* Echo off, with the terminal put back whatever happens. */
+/* Echo off, with the terminal put back whatever happens: signals that ask to end raise `stop` (control.h), but for
+ * one. */
 static int
-prompt_read(int tty, char *line, size_t max, size_t *ret_len, struct err *err)
+prompt_read(int tty, struct cancel *stop, char *line, size_t max, size_t *ret_len, struct err *err)
 {
-	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-	struct sigaction old[COUNT_OF(numbers)], act = { .sa_handler = prompt_interrupted };
+	struct sigaction old, act = { .sa_handler = prompt_interrupted };
 	struct termios was, quiet;
 	int rc;
 
 	if (tcgetattr(tty, &was) < 0)
 		return err_set_sys(err, ERR_DISK, "the terminal");
 	prompt_signal = 0;
-	for (size_t i = 0; i < COUNT_OF(numbers); i++)
-		sigaction(numbers[i], &act, &old[i]);
+	sigaction(SIGQUIT, &act, &old);
 	quiet = was;
 	quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
 	tcsetattr(tty, TCSAFLUSH, &quiet);
-	rc = prompt_line(tty, line, max, ret_len, err);
+	rc = prompt_line(tty, stop, line, max, ret_len, err);
 	tcsetattr(tty, TCSAFLUSH, &was);
 	dprintf(tty, "\n");
-	for (size_t i = 0; i < COUNT_OF(numbers); i++)
-		sigaction(numbers[i], &old[i], NULL);
+	sigaction(SIGQUIT, &old, NULL);
 	return rc;
 }
 
 /* *ret NULL when there is no terminal, or nothing was typed. */
 static int
-password_prompt(const struct imap_url *url, struct secret **ret, struct err *err)
+password_prompt(const struct imap_url *url, struct cancel *stop, struct secret **ret, struct err *err)
 {
 	int tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
 	char line[1024];
@@ -163,7 +168,7 @@ password_prompt(const struct imap_url *url, struct secret **ret, struct err *err
 	text_visible(slice_str(url->user), &who);
 	dprintf(tty, "Password of %s on %s: ", who.data ? who.data : "", url->host);
 	buf_done(&who);
-	rc = prompt_read(tty, line, sizeof(line), &len, err);
+	rc = prompt_read(tty, stop, line, sizeof(line), &len, err);
 	if (rc == 0 && len > 0)
 		*ret = secret_new((struct slice){ line, len });
 	secret_wipe(line, sizeof(line));
@@ -212,7 +217,7 @@ password_get(struct options *o, enum password_of which, const struct imap_url *u
 	*ret_from = "~/.netrc";
 	if (*ret)
 		return 0;
-	if (!o->unattended && password_prompt(url, ret, err) < 0)
+	if (!o->unattended && password_prompt(url, o->stop, ret, err) < 0)
 		return -1;
 	*ret_from = "the prompt";
 	if (*ret)

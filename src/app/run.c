@@ -6,8 +6,8 @@
 
 #include "base/mem.h"
 
-static int
-run_begin(struct run *r, struct run *above, struct options *o, const char *source, struct err *err)
+static void
+run_begin(struct run *r, struct run *above, struct options *o)
 {
 	*r = (struct run){ .o = o, .above = above };
 	progress_init(&r->progress);
@@ -17,13 +17,18 @@ run_begin(struct run *r, struct run *above, struct options *o, const char *sourc
 	r->stop = above ? cancel_new_below(above->stop) : cancel_new();
 	r->job.stop = o->stop = r->stop;
 	r->job.progress = &r->progress;
+}
+
+static int
+run_origin(struct run *r, const char *source, struct err *err)
+{
 	if (!source) {
 		arena_init(&r->origin.arena, 64 * 1024);
 		return 0;
 	}
-	if (origin_open(&r->origin, o, source, err) < 0)
+	if (origin_open(&r->origin, r->o, source, err) < 0)
 		return -1;
-	origin_job(&r->origin, o, &r->job);
+	origin_job(&r->origin, r->o, &r->job);
 	return 0;
 }
 
@@ -39,19 +44,22 @@ run_job_name(const struct options *o)
 int
 run_open(struct run *r, struct options *o, const char *source, struct err *err)
 {
-	if (run_begin(r, NULL, o, source, err) < 0)
-		return -1;
+	run_begin(r, NULL, o);
 	r->screen = screen_open((enum progress_choice)o->progress, o->quiet, &r->all);
-	if (metrics_open(&r->metrics, o->metrics_file, run_job_name(o), &r->all, err) < 0)
+	/* The password may be waited for: a signal ends that, too. */
+	if (control_open(&r->control, r->stop, r->screen, err) < 0 || run_origin(r, source, err) < 0 ||
+	    metrics_open(&r->metrics, o->metrics_file, run_job_name(o), &r->all, err) < 0)
 		return -1;
-	return control_open(&r->control, r->stop, r->screen, r->metrics, err);
+	control_set_metrics(r->control, r->metrics);
+	return 0;
 }
 
 int
 run_open_below(
     struct run *r, struct run *above, struct options *o, const char *source, struct err *err)
 {
-	return run_begin(r, above, o, source, err);
+	run_begin(r, above, o);
+	return run_origin(r, source, err);
 }
 
 void
