@@ -10,17 +10,18 @@
 
 enum { EXIT_BAD = 2 };
 
-/* When it was last known that nothing is missing. A watch that finds nothing new has no run to tell it by. */
+/* When it was last known that nothing is missing. A watch that finds nothing new has no run to tell it by. What is
+ * still to come was written by a clock that was put back since, and is taken only where there is nothing else. */
 static int64_t
-ready_ms(const struct report *r, const struct account_rec *a, const char **ret_what)
+ready_ms(const struct report *r, const struct account_rec *a, int64_t now_ms, const char **ret_what)
 {
 	struct watched w;
+	int64_t ended_ms = a->ended_ms, looked_ms = watched_of(&r->watched, a->id, &w) ? w.equal_ms : 0;
+	bool was_ended = ended_ms <= now_ms, was_looked = looked_ms <= now_ms;
+	bool looked = looked_ms > 0 && (was_looked == was_ended ? looked_ms > ended_ms : was_looked);
 
-	*ret_what = "its last run ended";
-	if (!watched_of(&r->watched, a->id, &w) || w.equal_ms <= a->ended_ms)
-		return a->ended_ms;
-	*ret_what = "its watch last looked";
-	return w.equal_ms;
+	*ret_what = looked ? "its watch last looked" : "its last run ended";
+	return looked ? looked_ms : ended_ms;
 }
 
 /* Why the cut-over must wait for account i; false: it need not. */
@@ -29,15 +30,16 @@ ready_why(const struct report *r, size_t i, int64_t now_ms, int64_t age_ms, char
 {
 	const struct account_rec *a = &r->account[i];
 	const char *what;
-	int64_t known_ms = ready_ms(r, a, &what);
+	int64_t known_ms = ready_ms(r, a, now_ms, &what);
 	char at[ISO_MAX];
 
 	if (account_lacks(a, &r->sum[i], why))
 		return true;
-	if (now_ms - known_ms <= age_ms)
+	if (known_ms <= now_ms && now_ms - known_ms <= age_ms)
 		return false;
 	clock_iso(known_ms, at);
-	snprintf(why, LACKS_MAX, "complete, but %s at %.19sZ", what, at);
+	snprintf(why, LACKS_MAX, "complete, but %s at %.19sZ%s", what, at,
+	    known_ms > now_ms ? ", which is still to come: a clock was wrong" : "");
 	return true;
 }
 
