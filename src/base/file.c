@@ -273,6 +273,59 @@ file_read(int dir, const char *path, struct buf *b, struct err *err)
 	return file_read_all(fd, path, b, err);
 }
 
+/* Up to FILE_READ_STEP octets, fewer at the end only; -1: they cannot be read. */
+static ssize_t
+file_step(int fd, char *ret)
+{
+	size_t len = 0;
+
+	while (len < FILE_READ_STEP) {
+		ssize_t n = read(fd, ret + len, FILE_READ_STEP - len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+	return (ssize_t)len;
+}
+
+/* A pipe is not waited for. */
+static int
+file_open_regular(int dir, const char *path, off_t *ret_len)
+{
+	int fd = file_open(dir, path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+	struct stat st;
+
+	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)))
+		file_close(&fd);
+	if (fd >= 0)
+		*ret_len = st.st_size;
+	return fd;
+}
+
+bool
+file_same(int dir, const char *path, int other_dir, const char *other)
+{
+	off_t len = 0, other_len = 0;
+	AUTO(file_close) int fd = file_open_regular(dir, path, &len);
+	AUTO(file_close) int other_fd = file_open_regular(other_dir, other, &other_len);
+	char a[FILE_READ_STEP], b[FILE_READ_STEP];
+	ssize_t n;
+
+	if (fd < 0 || other_fd < 0 || len != other_len)
+		return false;
+	do {
+		n = file_step(fd, a);
+		if (n < 0 || file_step(other_fd, b) != n || memcmp(a, b, (size_t)n) != 0)
+			return false;
+	} while (n > 0);
+	return true;
+}
+
 static int
 file_sync_parent(int dir, const char *path, struct err *err)
 {

@@ -30,6 +30,8 @@ int file_write(int fd, const void *data, size_t len, struct err *err) WARN_UNUSE
 int file_rename(
     int from_dir, const char *from, int to_dir, const char *to, struct err *err) WARN_UNUSED;
 int file_sync(int fd, struct err *err) WARN_UNUSED; /* fsync */
+/* Both are files that can be read and hold the same octets. */
+bool file_same(int dir, const char *path, int other_dir, const char *other);
 /* Whole small file into b (its maximum is the limit). ERR_NO_INPUT when it is not there. */
 int file_read(int dir, const char *path, struct buf *b, struct err *err) WARN_UNUSED;
 /* Replace: temporary file, fsync, rename, fsync of the directory. */

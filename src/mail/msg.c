@@ -4,6 +4,7 @@
 #include "mail/msg.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -40,6 +41,14 @@ verdict_has_file(enum verdict v)
 {
 	return v == VERDICT_STORED || v == VERDICT_RECONSTRUCTED || v == VERDICT_HEADER_ONLY ||
 	    v == VERDICT_PLACEHOLDER;
+}
+
+bool
+msg_lost(const struct msg *m)
+{
+	static const uint8_t none[SHA256_LEN];
+
+	return m->verdict == VERDICT_FAILED && memcmp(m->sha256, none, SHA256_LEN) != 0;
 }
 
 struct msg_page *

@@ -42,7 +42,13 @@ struct msg {
 	bool expunged;		/* was stored, is no longer on the source */
 	bool rebuilt;		/* put together by a source that keeps pieces only; of this run, not in
 				 * the state */
+	bool again;		/* its copy was lost (msg_lost): what lies in its place is kept; of this
+				 * run, not in the state */
 };
+
+/* It was stored, and its copy was found to be gone or another (verify): the verdict is failed, and the
+ * digest is still that of what was stored. */
+bool msg_lost(const struct msg *m);
 
 enum { PAGE_MSGS = 2048 };
 

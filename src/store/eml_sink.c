@@ -232,6 +232,8 @@ eml_keep(struct sink *s, struct folder_at *at, const struct msg *final)
 	struct eml *e = s->own;
 
 	files_batch_add(s->batch, at->dir->slot, e->fd, e->body.name, e->name, final->file_bytes);
+	if (final->again)
+		files_batch_again(s->batch);
 	e->fd = -1;
 	e->begun = false;
 }

@@ -24,6 +24,7 @@ enum {
 	OPS_MAX = 8192,
 	DIRS_MAX = 256,
 	BYTES_MAX = 64 * 1024 * 1024,
+	KEPT_MAX = 100,
 	DIR_FDS = 4, /* directory, sidecar, the format's file here and there */
 	NAME_MAX_LEN = 96,
 	NAMES_MAX = 2 * (OPS_MAX + 1) * NAME_MAX_LEN
@@ -38,6 +39,7 @@ struct op {
 	uint32_t from, to; /* offsets of names */
 	bool saved;	   /* a file of this name was there; it is `from`.old now */
 	bool older;	   /* and is an older copy */
+	bool again;	   /* files_batch_again */
 };
 
 struct batch_dir {
@@ -203,6 +205,13 @@ files_batch_add(struct files_batch *b, unsigned dir, int fd, const char *from, c
 }
 
 void
+files_batch_again(struct files_batch *b)
+{
+	assert(b->n_ops > 0 && b->op[b->n_ops - 1].kind == OP_ADD);
+	b->op[b->n_ops - 1].again = true;
+}
+
+void
 files_batch_remove(struct files_batch *b, unsigned dir, const char *name)
 {
 	batch_op(b, OP_REMOVE, dir, -1, "", name);
@@ -282,6 +291,31 @@ op_name(const struct files_batch *b, const struct op *o, const char *what,
 	(void)snprintf(ret, 2 * NAME_MAX_LEN, "%s.%s", op_from(b, o), what);
 }
 
+/* What was saved under the name of `old` gets one that nobody uses. */
+static int
+old_keep(const struct files_batch *b, const struct op *o, const char *old)
+{
+	char what[16], kept[2 * NAME_MAX_LEN];
+
+	for (int n = 1; n <= KEPT_MAX; n++) {
+		(void)snprintf(what, sizeof what, n == 1 ? "kept" : "kept%d", n);
+		op_name(b, o, what, kept);
+		if (faccessat(b->root, kept, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+			return renameat(b->root, old, b->root, kept);
+	}
+	return -1;
+}
+
+/* A run that was killed here may have saved what is not to be lost. */
+static int
+old_clear(const struct files_batch *b, const struct op *o, const char *old, struct err *err)
+{
+	if (faccessat(b->root, old, F_OK, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    file_same(b->root, old, b->dir[o->dir].fds->dir, op_to(b, o)) || old_keep(b, o, old) == 0)
+		return 0;
+	return err_set(err, ERR_DISK, "'%s' is in the way; move it away and run again", old);
+}
+
 /* On file systems without links, or when something else than a file is in the place. */
 static int
 op_move_away(const struct files_batch *b, struct op *o, const char *old, struct err *err)
@@ -308,6 +342,8 @@ op_save(const struct files_batch *b, struct op *o, struct err *err)
 	char old[2 * NAME_MAX_LEN];
 
 	op_name(b, o, "old", old);
+	if (o->again && old_clear(b, o, old, err) < 0)
+		return -1;
 	for (int tries = 0; tries < 2; tries++) {
 		if (linkat(dir, op_to(b, o), b->root, old, 0) == 0) {
 			o->saved = true;
@@ -480,22 +516,25 @@ op_is_same(const struct files_batch *b, const struct op *o, const char *old)
 {
 	struct stat was, now;
 
+	int dir = b->dir[o->dir].fds->dir;
+
 	return fstatat(b->root, old, &was, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    fstatat(b->dir[o->dir].fds->dir, op_to(b, o), &now, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    was.st_size == now.st_size && was.st_mtime == now.st_mtime;
+	    fstatat(dir, op_to(b, o), &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    was.st_size == now.st_size && was.st_mtime == now.st_mtime &&
+	    file_same(b->root, old, dir, op_to(b, o));
 }
 
 /* Best effort: what stays is in a private directory and in nobody's way. */
 static void
 op_drop_old(const struct files_batch *b, const struct op *o)
 {
-	char old[2 * NAME_MAX_LEN], kept[2 * NAME_MAX_LEN];
+	char old[2 * NAME_MAX_LEN];
 
 	op_name(b, o, "old", old);
-	op_name(b, o, "kept", kept);
-	if (!o->older && !op_is_same(b, o, old) && linkat(b->root, old, b->root, kept, 0) < 0)
-		return;
-	(void)unlinkat(b->root, old, 0);
+	if (o->older || op_is_same(b, o, old))
+		(void)unlinkat(b->root, old, 0);
+	else
+		(void)!old_keep(b, o, old);
 }
 
 static int

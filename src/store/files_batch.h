@@ -8,7 +8,7 @@
  *
  * A file that has the name of a new one already is kept in .imex-tmp until the new one is durable. It
  * goes then if it is an older copy, which the caller says with files_batch_remove, or the same again
- * (size and date); what somebody else put there stays in .imex-tmp. */
+ * (date and octets); what somebody else put there stays in .imex-tmp. */
 #ifndef STORE_FILES_BATCH_H
 #define STORE_FILES_BATCH_H
 
@@ -51,6 +51,9 @@ unsigned files_batch_dir(struct files_batch *b, struct files_fds *fds, bool made
 /* Takes fd; `from` is a path below the account. bytes: for the size of the batch. */
 void files_batch_add(struct files_batch *b, unsigned dir, int fd, const char *from, const char *to,
     uint64_t bytes);
+/* The file that was added last was stored once and its copy lost: what has its name is kept, also where a run was
+ * killed before it could say whose it is. */
+void files_batch_again(struct files_batch *b);
 void files_batch_remove(struct files_batch *b, unsigned dir, const char *name);
 /* Takes fd, of a file or a directory that is to be durable too. */
 void files_batch_sync_fd(struct files_batch *b, int fd, const char *name);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,6 +22,7 @@ enum op_kind { OP_NONE, OP_ADD, OP_RENAME, OP_REMOVE };
 struct op {
 	enum op_kind kind;
 	unsigned folder;
+	bool again; /* maildir_batch_again */
 	int fd;
 	uint32_t from, to; /* offsets of names */
 };
@@ -46,7 +48,7 @@ struct maildir_batch {
 	size_t appended, applied; /* folders and operations done, for undo */
 };
 
-enum { NAMES_MAX = 2 * (BATCH_OPS + 1) * MAILDIR_NAME_MAX };
+enum { ASIDE_MAX = 100, NAMES_MAX = 2 * (BATCH_OPS + 1) * MAILDIR_NAME_MAX };
 
 static struct maildir_batch *
 batch_of(struct pending *p)
@@ -152,6 +154,13 @@ maildir_batch_add(struct maildir_batch *b, unsigned folder, int fd, const char *
 	batch_op(b, OP_ADD, folder, fd, from, to);
 	b->n_files++;
 	b->bytes += bytes;
+}
+
+void
+maildir_batch_again(struct maildir_batch *b)
+{
+	assert(b->n_ops > 0 && b->op[b->n_ops - 1].kind == OP_ADD);
+	b->op[b->n_ops - 1].again = true;
 }
 
 void
@@ -280,6 +289,41 @@ batch_apply_rename(struct maildir_batch *b, struct op *o, struct err *err)
 	return err_set_sys(err, ERR_DISK, "cannot rename '%s'", path);
 }
 
+/* A name in tmp/ that nothing has yet. */
+static int
+aside_name(const struct maildir_dirs *d, const char *identity, char ret[MAILDIR_NAME_MAX], struct err *err)
+{
+	for (int n = 1; n <= ASIDE_MAX; n++) {
+		(void)snprintf(ret, MAILDIR_NAME_MAX, n == 1 ? "%s.damaged" : "%s.damaged%d", identity, n);
+		if (faccessat(d->tmp, ret, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+			return 0;
+	}
+	return err_set(err, ERR_DISK, "'tmp/%s.damaged' and %d more are in the way; move them away and run again",
+	    identity, ASIDE_MAX - 1);
+}
+
+/* What stands in the place of a message that comes again. A failed batch leaves it in tmp/. */
+static int
+batch_aside(struct maildir_batch *b, const struct op *o, struct err *err)
+{
+	const struct batch_folder *f = &b->folder[o->folder];
+	const struct maildir_dirs *d = f->dirs;
+	char path[NAME_INDEX_PATH_MAX], aside[MAILDIR_NAME_MAX];
+
+	(void)snprintf(path, sizeof path, "cur/%s", op_to(b, o));
+	if (faccessat(d->folder, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
+	    batch_find(f, op_to(b, o), path, err) < 0)
+		return -1;
+	if (*path == '\0' || faccessat(d->folder, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	/* Stored by a run that was killed before it could say so. */
+	if (file_same(d->folder, path, d->tmp, op_from(b, o)))
+		return file_rename(d->folder, path, d->cur, op_to(b, o), err);
+	return aside_name(d, op_from(b, o), aside, err) < 0
+	    ? -1
+	    : file_rename(d->folder, path, d->tmp, aside, err);
+}
+
 static int
 batch_apply(struct maildir_batch *b, struct err *err)
 {
@@ -288,7 +332,8 @@ batch_apply(struct maildir_batch *b, struct err *err)
 		const struct batch_folder *f = &b->folder[o->folder];
 		const struct maildir_dirs *d = f->dirs;
 
-		if ((o->kind == OP_ADD &&
+		if ((o->again && batch_aside(b, o, err) < 0) ||
+		    (o->kind == OP_ADD &&
 			file_rename(d->tmp, op_from(b, o), d->cur, op_to(b, o), err) < 0) ||
 		    (o->kind == OP_RENAME && batch_apply_rename(b, o, err) < 0))
 			return folder_wrap(f, err);

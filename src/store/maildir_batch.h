@@ -2,7 +2,8 @@
  * by its sync in this order (rules.md 3.1, 4.1, 4.2):
  *	dovecot-keywords of folders that got new letters, each durable before any name uses them
  *	sidecar lines appended
- *	new messages from tmp/ to cur/ and flag changes, in the order of the calls
+ *	new messages from tmp/ to cur/ and flag changes, in the order of the calls; what has the identity of one
+ *	that comes again goes to tmp/ before
  *	syncfs, or fsync of every file and directory
  *	older copies removed, dovecot-uidlist and subscriptions in place, synced again if there were any
  * Up to the first sync a failure is undone. The batch owns all it needs: descriptors, names,
@@ -41,6 +42,9 @@ void maildir_batch_made(struct maildir_batch *b, unsigned folder);
 /* Takes fd; tmp/from becomes cur/to. bytes: for the size of the batch. */
 void maildir_batch_add(struct maildir_batch *b, unsigned folder, int fd, const char *from,
     const char *to, uint64_t bytes);
+/* The message that was added last was stored once and its copy lost: what has its identity now, whoever made
+ * it what it is, goes to tmp/ under a name of its own (<identity>.damaged), unless it has the same octets. */
+void maildir_batch_again(struct maildir_batch *b);
 void maildir_batch_rename(struct maildir_batch *b, unsigned folder, const char *from,
     const char *to);
 void maildir_batch_remove(struct maildir_batch *b, unsigned folder, const char *name);

@@ -212,6 +212,8 @@ maildir_end(struct sink *s, struct msg *final, struct err *err)
 		(void)unlinkat(at->open->dirs->tmp, s->body.name, 0);
 		return err_wrap(err, "UID %" PRIu32 ", 'tmp/%s'", final->uid, s->body.name);
 	}
+	if (final->again)
+		maildir_batch_again(s->batch);
 	return 0;
 }
 

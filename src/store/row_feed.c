@@ -25,7 +25,7 @@ row_feed_stored(
 		if (page->len == 0)
 			return 0;
 		for (size_t i = 0; i < page->len; i++) {
-			if (verdict_has_file(page->msg[i].verdict))
+			if (verdict_has_file(page->msg[i].verdict) || msg_lost(&page->msg[i]))
 				(void)uidmap_add(have, page->msg[i].uid);
 		}
 		after = page->msg[page->len - 1].uid;

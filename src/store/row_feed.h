@@ -6,7 +6,8 @@
 #include "store/sink.h"
 #include "store/uidmap.h"
 
-/* Add the UIDs of all rows that have a file; ERR_INTERRUPTED when `stop` is raised. */
+/* Add the UIDs of all rows that have a file, or had one that was lost (msg_lost): what lies in its place
+ * is looked at when it is stored again. ERR_INTERRUPTED when `stop` is raised. */
 int row_feed_stored(struct uidmap *have, const struct row_feed *rows, struct cancel *stop,
     struct err *err) WARN_UNUSED;
 

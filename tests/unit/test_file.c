@@ -260,6 +260,29 @@ file_trusts_no_file_system_it_does_not_know(void **state)
 }
 
 static void
+file_same_compares_octets_of_files_alone(void **state)
+{
+	static char large[100000];
+
+	(void)state;
+	int dir = open(temp_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	temp_write("a", large, sizeof(large), "wb");
+	temp_write("b", large, sizeof(large), "wb");
+	temp_write("short", large, sizeof(large) - 1, "wb");
+	large[sizeof(large) - 1] = 1;
+	temp_write("c", large, sizeof(large), "wb");
+	assert_int_equal(symlinkat("a", dir, "link"), 0);
+	assert_int_equal(mkfifoat(dir, "pipe", 0600), 0);
+	assert_true(file_same(dir, "a", dir, "b"));
+	assert_false(file_same(dir, "a", dir, "c"));
+	assert_false(file_same(dir, "a", dir, "short"));
+	assert_false(file_same(dir, "a", dir, "none"));
+	assert_false(file_same(dir, "a", dir, "link"));
+	assert_false(file_same(dir, "pipe", dir, "pipe"));
+	close(dir);
+}
+
+static void
 file_limit_is_raised_to_the_hard_one(void **state)
 {
 	struct rlimit limit, low;
@@ -292,6 +315,7 @@ main(void)
 		FILE_TEST(file_read_has_a_limit_and_knows_what_is_missing),
 		FILE_TEST(file_sync_fails_where_nothing_can_be_synced),
 		FILE_TEST(file_trusts_no_file_system_it_does_not_know),
+		FILE_TEST(file_same_compares_octets_of_files_alone),
 		FILE_TEST(file_limit_is_raised_to_the_hard_one),
 	};
 

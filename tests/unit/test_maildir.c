@@ -484,6 +484,44 @@ a_better_copy_replaces_the_older_one(void **state)
 	assert_true(temp_has("u@h/cur/1000001.V9U1.imex,S=8,W=11:2,"));
 }
 
+/* Its copy was found to be another (msg_lost): what lies in its place, whatever its flags are now, may be somebody's. */
+static void
+what_lies_in_the_place_of_a_message_that_comes_again_is_kept(void **state)
+{
+	struct msg again = tree_msg(1, 0, "", "mine");
+
+	(void)state;
+	again.again = true;
+	OK(tree_open(&err));
+	OK(tree_add(1, 0, "", "mine", &err));
+	OK(tree_seal(TREE_COMMIT, &err));
+	for (int n = 1; n <= 2; n++) {
+		temp_write("u@h/cur/1000001.V9U1.imex,S=4,W=4:2,", "more", 4, "wb");
+		if (n == 2)
+			OK(rename(temp_path("u@h/cur/1000001.V9U1.imex,S=4,W=4:2,"),
+			    temp_path("u@h/new/1000001.V9U1.imex,S=4,W=4")));
+		tree_row(1)->verdict = VERDICT_FAILED;
+		OK(tree_again(n == 1, &err));
+		assert_int_equal(tree.aside, 0);
+		OK(tree_put(&again, "mine", &err));
+		OK(tree_seal(TREE_COMMIT, &err));
+		assert_int_equal(temp_count("u@h/cur") + temp_count("u@h/new"), 1);
+		assert_true(temp_holds("u@h/cur/1000001.V9U1.imex,S=4,W=4:2,", "mine"));
+		assert_int_equal(temp_count("u@h/tmp"), n);
+	}
+	assert_true(temp_holds("u@h/tmp/1000001.V9U1.imex.damaged", "more"));
+	assert_true(temp_holds("u@h/tmp/1000001.V9U1.imex.damaged2", "more"));
+	/* what a run that was killed has stored already */
+	OK(rename(temp_path("u@h/cur/1000001.V9U1.imex,S=4,W=4:2,"),
+	    temp_path("u@h/cur/1000001.V9U1.imex,S=4,W=4:2,T")));
+	tree_row(1)->verdict = VERDICT_FAILED;
+	OK(tree_again(true, &err));
+	OK(tree_put(&again, "mine", &err));
+	OK(tree_seal(TREE_COMMIT, &err));
+	assert_int_equal(temp_count("u@h/cur"), 1);
+	assert_int_equal(temp_count("u@h/tmp"), 2);
+}
+
 /* ---- kills, errors, the next run ---- */
 
 static void
@@ -794,6 +832,7 @@ main(void)
 		WITH_DIR(a_removed_copy_is_gone_after_the_sync),
 		WITH_DIR(a_superseded_copy_is_removed_by_its_own_uidvalidity),
 		WITH_DIR(a_better_copy_replaces_the_older_one),
+		WITH_DIR(what_lies_in_the_place_of_a_message_that_comes_again_is_kept),
 		WITH_DIR(files_without_a_row_are_set_aside_after_a_kill),
 		WITH_DIR(a_clean_end_sets_nothing_aside),
 		WITH_DIR(a_resumed_run_ends_like_an_undisturbed_one),

@@ -34,6 +34,21 @@ verdicts_have_names_and_meanings(void **state)
 }
 
 static void
+lost_is_what_failed_and_has_the_digest_of_what_was_stored(void **state)
+{
+	struct msg m = { .verdict = VERDICT_FAILED };
+
+	(void)state;
+	assert_false(msg_lost(&m));
+	m.sha256[SHA256_LEN - 1] = 1;
+	assert_true(msg_lost(&m));
+	m.verdict = VERDICT_STORED;
+	assert_false(msg_lost(&m));
+	m.verdict = VERDICT_REFUSED;
+	assert_false(msg_lost(&m));
+}
+
+static void
 copy_owns_its_texts(void **state)
 {
 	char keywords[] = "a b", raw[] = "raw", reason[] = "why";
@@ -88,6 +103,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(verdicts_have_names_and_meanings),
+		cmocka_unit_test(lost_is_what_failed_and_has_the_digest_of_what_was_stored),
 		cmocka_unit_test(copy_owns_its_texts),
 		cmocka_unit_test(copy_that_does_not_fit_changes_nothing),
 		cmocka_unit_test(reset_empties_a_page),
