@@ -25,7 +25,7 @@ struct verify {
 	struct shelf_found found;	/* of an import */
 };
 
-/* Equal to the state is not yet all that the source has. */
+/* Equal to the state is not yet all that the source has. Asked when what was found is noted. */
 static int
 verify_whole(struct verify *v, struct err *err)
 {
@@ -57,9 +57,7 @@ verify_work(void *arg, struct err *err)
 
 	if (v->to)
 		return job_verify_dest(&v->run.job, true, v->run.o->deep, out, &v->counts, err);
-	if (job_verify(&v->run.job, v->source != NULL, v->run.o->deep, out, &v->counts, err) < 0)
-		return -1;
-	return v->source != NULL ? 0 : verify_whole(v, err);
+	return job_verify(&v->run.job, v->source != NULL, v->run.o->deep, out, &v->counts, err);
 }
 
 /* The event log is a courtesy here: an archive on read-only media can be verified too, and the log
@@ -135,12 +133,16 @@ verify_compare(struct verify *v, struct err *err)
 	int rc = control_run(v->run.control, verify_work, v, err);
 
 	run_quiet(&v->run);
-	if (rc == 0 && v->counts.differences + v->counts.recognised == 0) {
-		struct event e = { .no = EV_VERIFY_EQUAL, .level = LEVEL_INFO };
-
-		evlog_put(v->run.log, &e, "%s", "");
-	}
 	return rc;
+}
+
+static void
+verify_equal(const struct verify *v)
+{
+	struct event e = { .no = EV_VERIFY_EQUAL, .level = LEVEL_INFO };
+
+	if (v->counts.differences + v->counts.recognised == 0)
+		evlog_put(v->run.log, &e, "%s", "");
 }
 
 static void
@@ -161,6 +163,11 @@ verify_files(struct verify *v, const char *dir, struct err *err)
 		return -1;
 	verify_out_open(&v->out, &v->run, v->source ? " and the server" : "");
 	rc = verify_compare(v, &why);
+	verify_note(&v->out, dir, v->run.job.format, rc < 0 ? &why : NULL);
+	if (rc == 0 && v->source == NULL)
+		rc = verify_whole(v, &why);
+	if (rc == 0)
+		verify_equal(v);
 	if (rc < 0)
 		verify_complain(v, &why);
 	return verify_out_close(&v->out, &v->counts,
@@ -184,6 +191,8 @@ verify_account(struct verify *v, struct placed *p, size_t i, struct verify_count
 	v->run.job.folders_said = said;
 	if (rc == 0)
 		rc = verify_compare(v, err);
+	if (rc == 0)
+		verify_equal(v);
 	if (rc < 0) {
 		v->out.not_compared++;
 		verify_complain(v, err);
@@ -220,6 +229,7 @@ verify_all(struct verify *v, struct placed *p, const bool *wanted, struct err *e
 	}
 	if (n == 0)
 		return verify_out_close(&v->out, &sum, err_exit_code(why.kind), false, err);
+	verify_note(&v->out, p->dir, FORMAT_MAILDIR, failed > 0 ? &why : NULL);
 	if (failed > 0 && (n == 1 || why.kind == ERR_INTERRUPTED))
 		return verify_out_close(&v->out, &sum, err_exit_code(why.kind), false, err);
 	return verify_out_close(&v->out, &sum, failed > 0 ? 2 : verify_code(&sum), true, err);

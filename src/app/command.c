@@ -46,7 +46,8 @@ const struct command command_table[] = {
 		    "Reads every stored message again and compares its SHA-256. With SOURCE,\n"
 		    "compares folders, UIDs, sizes, flags and dates with the server; with --deep\n"
 		    "the bytes too. Names every difference. A job that went to a server is compared\n"
-		    "with that server, and with its source. With --users, every account of a list.\n",
+		    "with that server, and with its source. With --users, every account of a list.\n"
+		    "Copies that are lost are noted: imex retry brings them again.\n",
 		.example = "imex verify anna imaps://anna@mail.example.org/",
 		.run = cmd_verify,
 	}, {

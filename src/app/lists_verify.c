@@ -173,6 +173,7 @@ verify_all(struct lists_verify *v, struct err *err)
 
 		evlog_put(v->run.log, &e, "%s", "");
 	}
+	verify_note(&v->out, v->dir, (enum format)v->o->format, &v->crowd.ended);
 	return verify_out_close(&v->out, &v->sum, verify_code_of_all(v), true, err);
 }
 

@@ -198,7 +198,7 @@ const struct option_row option_table[] = {
 	    "do not ask" },
 	{ "deep", 0, OPT_FLAG, CMD_VERIFY, KEPT_NOT, AT(deep), NULL, NULL, 0, 0,
 	    "with a server: fetch every message again and compare the bytes" },
-	{ "dry-run", 'n', OPT_FLAG, CMD_EXTRACT | CMD_IMPORT | CMD_CONTROL | CMD_MIGRATE | CMD_UNDO, KEPT_NOT, AT(dry_run),
+	{ "dry-run", 'n', OPT_FLAG, CMD_EXTRACT | CMD_IMPORT | CMD_CONTROL | CMD_MIGRATE | CMD_UNDO | CMD_VERIFY, KEPT_NOT, AT(dry_run),
 	    NULL, NULL, 0, 0,
 	    "say what would be done, write nothing" },
 	{ "dest", 0, OPT_TEXT, CMD_CONTROL, KEPT_NOT, AT(dest), "URL", NULL, 0, 0,

@@ -107,7 +107,7 @@ void
 verify_out_open(struct verify_out *v, struct run *run, const char *against)
 {
 	*v = (struct verify_out){ .run = run, .against = against };
-	v->differences = (struct difference_out){ .put = put_difference, .arg = v };
+	v->differences = (struct difference_out){ .put = put_difference, .arg = v, .lost = lost_list_new() };
 	pthread_mutex_init(&v->mutex, NULL);
 	out_open(&v->out, STDOUT_FILENO);
 	if (run->o->json) {
@@ -137,6 +137,7 @@ verify_add(struct verify_counts *sum, const struct verify_counts *one)
 	sum->differences += one->differences;
 	sum->not_good += one->not_good;
 	sum->left_out += one->left_out;
+	sum->lost += one->lost;
 }
 
 static void
@@ -153,6 +154,11 @@ end_json(struct verify_out *v, const struct verify_counts *n, int code)
 	json_put_int(b, "not_good", (int64_t)n->not_good);
 	json_put_int(b, "left_out_folders", (int64_t)n->left_out);
 	json_put_int(b, "not_compared_accounts", (int64_t)v->not_compared);
+	json_put_int(b, "lost", (int64_t)n->lost);
+	json_put_int(b, "noted_lost", (int64_t)v->noted);
+	json_put_int(b, "noted_back", (int64_t)v->back);
+	if (v->not_noted[0] != '\0')
+		json_put_str(b, "not_noted", v->not_noted);
 	json_put_int(b, "exit_code", code);
 	json_close(b);
 	buf_add_byte(b, '\n');
@@ -173,6 +179,25 @@ end_sums(struct verify_out *v, const struct verify_counts *n)
 	else
 		out_printf(&v->out, "%" PRIu64 " different, %" PRIu64 " more explained\n",
 		    n->differences, n->recognised);
+}
+
+/* What to do about copies that are lost. */
+static void
+end_lost(struct verify_out *v, const struct verify_counts *n)
+{
+	if (v->back > 0)
+		out_printf(&v->out, "%" PRIu64 " cop%s of before %s there again, and noted as stored\n", v->back,
+		    v->back == 1 ? "y" : "ies", v->back == 1 ? "is" : "are");
+	if (v->not_noted[0] != '\0') {
+		out_str(&v->out, "what was found lost is not noted in the state, so that no run brings it again: ");
+		out_visible(&v->out, v->not_noted);
+		out_str(&v->out, "\n");
+	} else if (n->lost > 0 && v->dir != NULL) {
+		out_printf(&v->out, "%" PRIu64 " cop%s lost; to bring %s again: imex retry ", n->lost,
+		    n->lost == 1 ? "y is" : "ies are", n->lost == 1 ? "it" : "them");
+		out_visible(&v->out, v->dir);
+		out_str(&v->out, "\n");
+	}
 }
 
 static void
@@ -202,6 +227,9 @@ verify_out_close(struct verify_out *v, const struct verify_counts *n, int code, 
 		end_json(v, n, code);
 	else if (sums)
 		end_text(v, n);
+	if (!v->run->o->json)
+		end_lost(v, n);
+	lost_list_free(v->differences.lost);
 	pthread_mutex_destroy(&v->mutex);
 	return out_close(&v->out, err) < 0 ? -1 : code;
 }

@@ -7,6 +7,7 @@
 
 #include "app/out.h"
 #include "app/run.h"
+#include "store/format.h"
 
 struct verify_out {
 	struct out out;
@@ -15,7 +16,15 @@ struct verify_out {
 	struct difference_out differences; /* for the engine */
 	size_t not_compared; /* accounts */
 	pthread_mutex_t mutex;
+	const char *dir; /* job directory, for what is to be done; NULL before verify_note */
+	uint64_t noted, back; /* by verify_note: copies that are lost; that are there again */
+	char not_noted[ERR_TEXT_MAX]; /* why nothing was noted; "" */
 };
+
+/* verify_note.c: what was found to be lost is noted in the state of the job, so that it is fetched or sent again;
+ * before verify_out_close. An archive that cannot be written to, or a job that another process works on, is no
+ * error: what was not noted is said. Not with --dry-run, and not what was found before an interruption. */
+void verify_note(struct verify_out *v, const char *dir, enum format format, const struct err *ended);
 
 void verify_out_open(struct verify_out *v, struct run *run, const char *against);
 /* An account could not be compared, or not to its end: counted, and said in a line. `why` of kind

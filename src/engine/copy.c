@@ -170,6 +170,8 @@ struct known {
 	enum verdict old; /* of its row; VERDICTS: none */
 	const struct live *page; /* NULL: put aside, it has left its page, or was in none */
 	bool stored; /* its row says that nothing is to be done */
+	bool lost; /* it was stored, and its copy is lost (msg_lost) */
+	struct msg was; /* then: its row, texts in the arena of offered_message */
 };
 
 static int
@@ -184,16 +186,19 @@ offered_message(struct lane *l, const struct offer *o, struct known *ret, struct
 	*ret = (struct known){ .old = VERDICTS, .page = v };
 	ret->msg = m ? *m : care ? *care : o->has_meta ? o->msg : (struct msg){ .flags.keywords = "" };
 	ret->msg.uid = o->uid;
-	if (m != NULL) {
+	if (m != NULL)
 		ret->old = (enum verdict)v->old[at];
+	if (m != NULL && ret->old != VERDICT_FAILED)
 		return 0;
-	}
 	if (!l->has_rows)
 		return 0;
 	if (state_message(l->job->state, l->rec.id, o->uid, a, &row, &there, err) < 0)
 		return -1;
 	if (there)
 		ret->old = row.expunged ? VERDICTS : row.verdict;
+	ret->lost = there && msg_lost(&row);
+	if (ret->lost)
+		ret->was = row;
 	ret->stored = there && !row.expunged && row.verdict == VERDICT_STORED && lane_row_holds(l, &row);
 	return 0;
 }
@@ -351,6 +356,7 @@ lane_take_body(struct lane *l, const struct offer *o, struct err *err)
 	m->verdict = o->good;
 	m->reason = o->good == VERDICT_STORED ? NULL : o->reason;
 	m->rebuilt = o->rebuilt;
+	m->again = k.lost;
 	m->wire_bytes = o->octets;
 	bool less = is_less(o->good, k.old) || is_for_nothing(l, &k);
 
@@ -407,7 +413,9 @@ take_verdict(struct lane *l, const struct offer *o, struct err *err)
 	m->verdict = o->verdict;
 	m->reason = o->reason;
 	/* A worse verdict than a file that is there already does not replace it. */
-	if (k.old == VERDICTS || !verdict_has_file(k.old)) {
+	if (k.lost) {
+		lane_still_lost(l, &k.was, o->reason != NULL ? o->reason : verdict_name(o->verdict));
+	} else if (k.old == VERDICTS || !verdict_has_file(k.old)) {
 		if (verdict_good(m->verdict))
 			lane_good(l, m, k.old);
 		else
@@ -672,7 +680,10 @@ count_cut(struct lane *l)
 	if (offered_message(l, &o, &k, &a, &ignored) == 0) {
 		k.msg.verdict = VERDICT_FAILED;
 		k.msg.reason = "the connection was lost three times while this message was read";
-		lane_lost(l, &k.msg, k.old, NULL, (struct slice){ 0 });
+		if (k.lost)
+			lane_still_lost(l, &k.was, k.msg.reason);
+		else
+			lane_lost(l, &k.msg, k.old, NULL, (struct slice){ 0 });
 	}
 	arena_done(&a);
 }

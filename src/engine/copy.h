@@ -253,6 +253,8 @@ int lane_number(struct lane *l, struct err *err) WARN_UNUSED;
 
 /* record.c */
 bool lane_all_good(const struct folder_rec *r); /* no verdict of it is bad */
+/* Are copies of its messages lost? */
+int lane_has_lost(struct lane *l, const struct folder_rec *r, bool *ret, struct err *err) WARN_UNUSED;
 /* The record of a name when the run began: the current one, or with a UIDVALIDITY exactly that;
  * NULL: none. */
 const struct folder_rec *
@@ -324,6 +326,8 @@ lane_warn(struct lane *l, enum event_no no, uint32_t uid, const char *fmt, ...) 
 void lane_insecure(struct lane *l, enum lane_end end, const char *text, struct batch *b);
 void lane_event(struct lane *l, enum event_no no, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void lane_good(struct lane *l, const struct msg *m, enum verdict old);
+/* Its copy is lost, and why it could not be replaced now; a row that is lost stays that, whatever the source says. */
+void lane_still_lost(struct lane *l, const struct msg *row, const char *why);
 void lane_lost(
     struct lane *l, const struct msg *m, enum verdict old, const char *reply, struct slice header);
 

@@ -19,9 +19,25 @@
 #include "mail/names.h"
 #include "store/handed.h"
 
+/* Messages of it were stored, and their copies are lost: it is not complete, nor can it be made so. */
+static int
+vanished_lost(struct lane *l, struct folder_rec *k, struct err *err)
+{
+	bool lost;
+
+	if (lane_has_lost(l, k, &lost, err) < 0)
+		return -1;
+	k->vanished = !lost;
+	if (!lost)
+		return 0;
+	k->proof.proved = k->proof.carried = false;
+	k->proof.why = "the source no longer has the folder, and copies of messages that were stored from it are lost";
+	return 0;
+}
+
 /* A folder that the source no longer has: its files stay. */
-static void
-record_vanished(struct run *r, struct lane *l)
+static int
+record_vanished(struct run *r, struct lane *l, struct err *err)
 {
 	for (size_t i = 0; i < r->n_known; i++) {
 		struct folder_rec *k = &r->known[i];
@@ -31,9 +47,11 @@ record_vanished(struct run *r, struct lane *l)
 			there = slice_eq(r->plan.folder[j].folder.name, k->name);
 		if (there)
 			continue;
-		k->vanished = true;
+		if (vanished_lost(l, k, err) < 0)
+			return -1;
 		batch_folder(l->batch, k);
 	}
+	return 0;
 }
 
 /* DNS moved at cut-over: another product, and every UIDVALIDITY another (rules.md 1.9). */
@@ -155,8 +173,8 @@ static int
 prepare_plan(struct run *r, struct lane *l, struct err *err)
 {
 	/* A folder that seems to be gone may be one whose line was garbled. */
-	if (plan_lists_all(&r->plan))
-		record_vanished(r, l);
+	if (plan_lists_all(&r->plan) && record_vanished(r, l, err) < 0)
+		return -1;
 	for (size_t i = 0; i < r->plan.len; i++)
 		if (r->plan.folder[i].excluded && lane_record(l, &r->plan.folder[i], NULL, err) < 0)
 			return -1;

@@ -256,12 +256,24 @@ struct verify_counts {
 	uint64_t folders, messages, bytes, recognised, differences;
 	uint64_t not_good; /* messages whose verdict is not good: nothing to compare */
 	uint64_t left_out; /* of the folders, not compared with the source: the selection leaves them out */
+	uint64_t lost; /* copies that a run can fetch or send again, once they are noted */
 };
+/* Messages whose copy was found to be lost, to be noted in the state; safe from several threads. */
+struct lost_list;
+struct lost_list *lost_list_new(void);
+void lost_list_free(struct lost_list *l);
+size_t lost_list_len(struct lost_list *l);
+/* The state is open for running, with nobody beside it; of the job its dir and format count, and stop. Rows that
+ * are as they were found, and whose copy is still lost, are not good any more and durable on return; those whose
+ * copy is there again are. *ret_lost, *ret_back: how many. */
+int job_note_lost(const struct job *job, struct lost_list *l, uint64_t *ret_lost, uint64_t *ret_back,
+    struct err *err) WARN_UNUSED;
 /* Called for each difference; a sink of text, not a callback across layers: app prints and counts
  * nothing. */
 struct difference_out {
 	void (*put)(void *arg, const struct difference *d);
 	void *arg;
+	struct lost_list *lost; /* collects what is to be noted; NULL: nothing is */
 };
 /* Files against the state; with_source: folder lists, UIDs, sizes, flags, dates against the server,
  * `deep`: bytes too. */

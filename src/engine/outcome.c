@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/copy.h"
+#include "engine/lost.h"
 #include "mail/header.h"
 #include "mail/names.h"
 
@@ -257,6 +258,18 @@ lane_good(struct lane *l, const struct msg *m, enum verdict old)
 		    (unsigned long long)m->size, (unsigned long long)m->wire_bytes);
 	if (lane_intends(l) ? !m->date.known : !m->date.known || m->date.epoch < 0)
 		bad_date(l, m);
+}
+
+void
+lane_still_lost(struct lane *l, const struct msg *row, const char *why)
+{
+	char reason[ERR_TEXT_MAX];
+	struct msg m = *row;
+
+	snprintf(reason, sizeof(reason), LOST_REASON "; %s", why);
+	m.reason = reason;
+	m.expunged = false;
+	lane_lost(l, &m, row->verdict, NULL, (struct slice){ 0 });
 }
 
 void

@@ -174,6 +174,25 @@ lane_all_good(const struct folder_rec *r)
 	return true;
 }
 
+int
+lane_has_lost(struct lane *l, const struct folder_rec *r, bool *ret, struct err *err)
+{
+	struct msg_page *page = lane_rows(l);
+	uint32_t after = 0;
+	int rc = 0;
+
+	*ret = false;
+	page->len = 0;
+	while (r->verdicts[VERDICT_FAILED] > 0 && !*ret &&
+	    (rc = state_page(l->job->state, r->id, after, page, err)) == 0 && page->len > 0) {
+		for (size_t i = 0; i < page->len; i++)
+			*ret |= msg_lost(&page->msg[i]);
+		after = page->msg[page->len - 1].uid;
+	}
+	page->len = 0;
+	return rc;
+}
+
 void
 lane_rec_begin_again(struct lane *l)
 {

@@ -171,8 +171,10 @@ lane_sort(struct lane *l, struct live *v, size_t i, struct err *err)
 		if (lane_adopt(l, m, &done, err) < 0 || done)
 			return done ? 0 : -1;
 	}
-	/* What has a file keeps it, whatever the selection is now. */
-	if ((row == NULL || !verdict_has_file(row->verdict)) &&
+	bool lost = row != NULL && msg_lost(row);
+
+	/* What has a file keeps it, whatever the selection is now; and what had one gets it back. */
+	if ((row == NULL || !(verdict_has_file(row->verdict) || lost)) &&
 	    is_left_out(l, m, why))
 		return leave_out(l, m, row, why, err);
 	l->sink_ops->expect(l->sink, l->at, m);
@@ -190,12 +192,27 @@ lane_sort(struct lane *l, struct live *v, size_t i, struct err *err)
 		lane_count(l, 1);
 		return lane_compare_stored(l, m, row, err);
 	}
-	bool done;
+	bool done = false;
 
-	if (lane_take_twin(l, m, (enum verdict)v->old[i], &done, err) < 0)
+	/* The file of a twin may be the one that was damaged. */
+	if (!lost && lane_take_twin(l, m, (enum verdict)v->old[i], &done, err) < 0)
 		return -1;
 	v->wanted[i] = !done && !uidset_has(&l->skip, m->uid);
 	return 0;
+}
+
+/* The source no longer has it, and its copy is lost: that stands, and is told, as long as nobody puts the copy
+ * back; unless copies of what is gone are to go (--mirror). */
+static void
+lost_expunged(struct lane *l, const struct msg *row)
+{
+	if (!l->job->mirror) {
+		lane_still_lost(l, row, "the source no longer has it");
+		return;
+	}
+	batch_expunged(l->batch, l->rec.id, row->uid, row->verdict);
+	batch_mirrored(l->batch, l->rec.id, row->uid);
+	batch_problem_solved(l->batch, l->rec.id, row->uid);
 }
 
 int
@@ -215,6 +232,9 @@ lane_mark_expunged(struct lane *l, struct err *err)
 		if (rc == 0 && there && row.verdict == VERDICT_EXCLUDED) {
 			/* Never stored: there is nothing to remember of it. */
 			batch_forget(l->batch, l->rec.id, uid, row.verdict);
+			rc = lane_flush_if_full(l, err);
+		} else if (rc == 0 && there && !row.expunged && msg_lost(&row)) {
+			lost_expunged(l, &row);
 			rc = lane_flush_if_full(l, err);
 		} else if (rc == 0 && there && !row.expunged) {
 			batch_expunged(l->batch, l->rec.id, uid, row.verdict);

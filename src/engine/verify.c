@@ -1,6 +1,6 @@
 /* imex verify: the stored copies against the digests in the state, and, when a source is given, the
  * state against the server. Both are walks over the rows in UID order; nothing is changed on either
- * side. */
+ * side. Copies that are lost are collected (lost.h), to be noted in the state afterwards. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -78,25 +78,48 @@ verify_display(struct verify *v, struct slice name)
 
 /* ---- files against the state ---- */
 
+/* Its copy is lost. A run brings it again, once that is noted; else why none will. */
+static const char *
+lost(struct verify *v, const struct msg *m, enum copy_is is)
+{
+	if (m->verdict != VERDICT_STORED)
+		return "";
+	if (m->expunged || v->now->vanished)
+		return "; the source no longer had it when it was last listed, so it cannot be fetched again";
+	if (v->job->format == FORMAT_EXCHANGE)
+		return "; a set is not changed, so extract into another directory";
+	if (!copy_mends(v->job->format, is))
+		return is == COPY_UNTOLD ? "; no line of the sidecar tells where it lies" : "";
+	lost_found(v->out->lost, v->now->id, m->uid, 0);
+	v->counts->lost++;
+	return "";
+}
+
 /* What a format keeps in pieces is compared piece by piece, by the digest of what was written. */
 static void
 compare_octets(struct verify *v, const struct msg *m, const struct stored *s)
 {
-	char was[SHA256_HEX], is[SHA256_HEX];
+	enum copy_is is = copy_is(m, s);
+	char was[SHA256_HEX], now[SHA256_HEX];
+
+	if (is == COPY_GOOD)
+		return;
+
+	const char *no_way = lost(v, m, is);
 
 	if (s->why[0] != '\0') {
-		verify_differ(
-		    v, DIFF_FILE_BYTES, false, m->uid, "'%s' cannot be read: %s", s->name, s->why);
+		verify_differ(v, DIFF_FILE_BYTES, false, m->uid, "'%s' cannot be read: %s%s", s->name, s->why,
+		    no_way);
 	} else if (s->stored_known && !s->stored_agrees) {
 		verify_differ(v, DIFF_FILE_BYTES, false, m->uid,
-		    "'%s': the octets are not those that were written", s->name);
-	} else if (!s->rebuilt && memcmp(s->sha256, m->sha256, SHA256_LEN) != 0) {
+		    "'%s': the octets are not those that were written%s", s->name, no_way);
+	} else {
 		digest_hex(m->sha256, was);
-		digest_hex(s->sha256, is);
+		digest_hex(s->sha256, now);
 		verify_differ(v, DIFF_FILE_BYTES, false, m->uid,
 		    "'%s': SHA-256 was %.16s..., is %.16s... (%" PRIu64 " octets, were %" PRIu64
-		    ")",
-		    s->name, was, is, s->wire_bytes, m->wire_bytes);
+		    ")%s",
+		    s->name, was, now, s->wire_bytes, m->wire_bytes, no_way);
 	}
 }
 
@@ -104,8 +127,8 @@ static void
 compare_file(struct verify *v, const struct msg *m, const struct stored *s)
 {
 	if (!s->found) {
-		verify_differ(
-		    v, DIFF_FILE_MISSING, false, m->uid, "no file for it in '%s'", v->now->path);
+		verify_differ(v, DIFF_FILE_MISSING, false, m->uid, "no file for it in '%s'%s", v->now->path,
+		    lost(v, m, copy_is(m, s)));
 		return;
 	}
 	compare_octets(v, m, s);
@@ -116,6 +139,20 @@ compare_file(struct verify *v, const struct msg *m, const struct stored *s)
 		verify_differ(v, DIFF_FILE_DATE, false, m->uid,
 		    "'%s': its time is %" PRId64 ", the internal date %" PRId64, s->name, s->mtime,
 		    date_stamp(&m->date));
+}
+
+/* The state knows already that its copy is lost. */
+static void
+compare_lost(struct verify *v, const struct msg *m, const struct stored *s)
+{
+	/* As before; the state is what is to be put right. */
+	if (copy_is(m, s) == COPY_GOOD) {
+		lost_found(v->out->lost, v->now->id, m->uid, 0);
+		return;
+	}
+	v->counts->lost += m->reason != NULL && strcmp(m->reason, LOST_REASON) == 0;
+	verify_differ(v, s->found ? DIFF_FILE_BYTES : DIFF_FILE_MISSING, false, m->uid, "%s",
+	    m->reason != NULL ? m->reason : LOST_REASON);
 }
 
 uint64_t
@@ -162,8 +199,13 @@ files_lost(struct verify *v, uint64_t files, const struct err *why, struct err *
 		*err = *why;
 		return -1;
 	}
-	verify_differ(v, why->kind == ERR_NO_INPUT ? DIFF_FILE_MISSING : DIFF_FILE_UNREAD, false, 0,
-	    "%" PRIu64 " message%s: %s", files, files == 1 ? "" : "s", why->text);
+	bool missing = why->kind == ERR_NO_INPUT;
+
+	verify_differ(v, missing ? DIFF_FILE_MISSING : DIFF_FILE_UNREAD, false, 0, "%" PRIu64 " message%s: %s%s", files,
+	    files == 1 ? "" : "s", why->text,
+	    missing && files > 0 && !folder_mends(v->job->format, why)
+		? "; no run brings that again, so extract into another directory"
+		: "");
 	return 0;
 }
 
@@ -176,7 +218,10 @@ verify_file(struct verify *v, struct tree *t, const struct msg *m, struct err *e
 	v->counts->messages++;
 	v->counts->bytes += m->wire_bytes;
 	if (v->tree->look(t, m, &s, &why) == 0) {
-		compare_file(v, m, &s);
+		if (msg_lost(m))
+			compare_lost(v, m, &s);
+		else
+			compare_file(v, m, &s);
 		return 0;
 	}
 	if (!is_difference(&why)) {
@@ -185,6 +230,45 @@ verify_file(struct verify *v, struct tree *t, const struct msg *m, struct err *e
 	}
 	verify_differ(v, DIFF_FILE_BYTES, false, m->uid, "it cannot be read: %s", why.text);
 	return 0;
+}
+
+/* Each message of a folder that cannot be read: what is known to be lost counts, and of a directory that is gone
+ * all are. */
+static int
+folder_rows(struct verify *v, bool gone, uint64_t *ret_lost, struct err *err)
+{
+	uint32_t after = 0;
+
+	*ret_lost = 0;
+	for (;;) {
+		if (state_page(v->job->state, v->now->id, after, v->rows, err) < 0)
+			return -1;
+		if (v->rows->len == 0)
+			return 0;
+		after = v->rows->msg[v->rows->len - 1].uid;
+		for (size_t i = 0; i < v->rows->len; i++) {
+			const struct msg *m = &v->rows->msg[i];
+
+			*ret_lost += msg_lost(m);
+			v->counts->lost += msg_lost(m);
+			if (gone)
+				(void)lost(v, m, COPY_GONE);
+		}
+	}
+}
+
+static int
+folder_unread(struct verify *v, const struct err *why, struct err *err)
+{
+	uint64_t known;
+
+	if (!is_difference(why)) {
+		*err = *why;
+		return -1;
+	}
+	if (folder_rows(v, folder_mends(v->job->format, why), &known, err) < 0)
+		return -1;
+	return files_lost(v, verify_rec_files(v->now) + known, why, err);
 }
 
 static int
@@ -197,7 +281,7 @@ verify_files(struct verify *v, struct tree *t, struct err *err)
 	if (went_on(v->now))
 		return 0;
 	if (v->tree->enter(t, v->now, &why) < 0)
-		return files_lost(v, verify_rec_files(v->now), &why, err);
+		return folder_unread(v, &why, err);
 	for (;;) {
 		if (state_page(v->job->state, v->now->id, after, v->rows, err) < 0)
 			return -1;
@@ -209,9 +293,9 @@ verify_files(struct verify *v, struct tree *t, struct err *err)
 
 			if (cancel_raised(v->job->stop))
 				return err_set(err, ERR_INTERRUPTED, "interrupted");
-			if (!verdict_good(m->verdict))
+			if (!verdict_good(m->verdict) && !msg_lost(m))
 				v->counts->not_good++;
-			if (verdict_has_file(m->verdict) && verify_file(v, t, m, err) < 0)
+			if ((verdict_has_file(m->verdict) || msg_lost(m)) && verify_file(v, t, m, err) < 0)
 				return -1;
 		}
 	}

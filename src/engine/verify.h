@@ -4,6 +4,7 @@
 
 #include "base/digest.h"
 #include "engine/job.h"
+#include "engine/lost.h"
 #include "engine/rewrite.h"
 #include "engine/select.h"
 #include "mail/identity.h"

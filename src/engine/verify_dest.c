@@ -91,6 +91,12 @@ copy_find(const struct dest_verify *d, uint32_t dest_uid)
 static void
 row_without_copy(struct dest_verify *d, const struct msg *row)
 {
+	if (msg_lost(row)) {
+		d->v.counts->lost++;
+		verify_differ(&d->v, DIFF_DEST_MISSING, false, row->uid, "%s",
+		    row->reason != NULL ? row->reason : LOST_REASON);
+		return;
+	}
 	if (row->verdict == VERDICT_STORED && !row->expunged)
 		verify_differ(&d->v, DIFF_DEST_MISSING, false, row->uid, "no copy in '%s' is known",
 		    d->shown.data);
@@ -115,7 +121,7 @@ rows_read(struct dest_verify *d, size_t rec, struct err *err)
 		for (size_t i = 0; i < v->rows->len; i++) {
 			const struct msg *row = &v->rows->msg[i];
 
-			if (!verdict_good(row->verdict) && !row->expunged)
+			if (!verdict_good(row->verdict) && !msg_lost(row) && !row->expunged)
 				v->counts->not_good++;
 			if (verdict_has_file(row->verdict) && row->dest_uid != 0)
 				copy_add(d, rec, row);
@@ -220,8 +226,14 @@ compare_listing(struct dest_verify *d, struct err *err)
 		if (d->copy[i].seen)
 			continue;
 		dest_show(d, d->copy[i].rec);
-		verify_differ(v, DIFF_DEST_MISSING, false, d->copy[i].uid, "'%s' has no UID %u",
-		    d->shown.data, d->copy[i].dest_uid);
+		if (!d->copy[i].old) {
+			lost_found(v->out->lost, v->now->id, d->copy[i].uid, d->copy[i].dest_uid);
+			v->counts->lost++;
+		}
+		verify_differ(v, DIFF_DEST_MISSING, false, d->copy[i].uid, "'%s' has no UID %u%s",
+		    d->shown.data, d->copy[i].dest_uid,
+		    d->copy[i].old ? "; the source no longer had it when it was last listed, so it cannot be sent again"
+				   : "");
 	}
 	return 0;
 }

@@ -73,8 +73,12 @@ not_on_server(struct verify *v, const struct msg *row)
 	if (row->expunged || row->verdict == VERDICT_GONE || row->verdict == VERDICT_PHANTOM ||
 	    row->verdict == VERDICT_EXCLUDED)
 		return;
-	verify_differ(v, DIFF_MESSAGE_EXPUNGED, true, row->uid,
-	    "expunged since the last run; the copy is kept");
+	if (msg_lost(row))
+		verify_differ(v, DIFF_MESSAGE_EXPUNGED, false, row->uid,
+		    "expunged since the last run, and " LOST_REASON);
+	else
+		verify_differ(v, DIFF_MESSAGE_EXPUNGED, true, row->uid,
+		    "expunged since the last run; the copy is kept");
 }
 
 /* One page of the listing merged with the rows. */

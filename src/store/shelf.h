@@ -61,6 +61,7 @@ struct shelf_body {
 	enum verdict good;	/* what it is once it was read whole, as the sidecar tells; VERDICT_NONE:
 				 * stored */
 	bool absent;		/* its file is not there; or no message has this UID */
+	bool unread;		/* its file is there, and the system refuses it */
 	const char *reason;	/* with file and line or offset; valid until the next begin */
 	const uint8_t *sha256;	/* of the wire octets as the sidecar tells; NULL: unknown */
 	bool rebuilt;		/* put together from pieces: the octets are not those of the wire */

@@ -153,6 +153,7 @@ begin_file(struct shelf *s, const char *name, enum wire_form form, struct shelf_
 	s->fd = shelf_file_open(s->folder, name, &st);
 	if (s->fd < 0) {
 		ret->absent = errno == ENOENT;
+		ret->unread = !ret->absent;
 		shelf_body_failed(ret, &s->arena, "'%s': %s", name, shelf_file_words(errno));
 		return;
 	}

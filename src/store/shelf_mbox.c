@@ -237,6 +237,7 @@ told_place(struct shelf *s, const struct sidecar_entry *e, struct shelf_body *re
 	int sys = mbox_open_file(s, l->file);
 	(void)snprintf(s->shown, sizeof s->shown, "'%s' at octet %" PRIu64, l->file, l->at);
 	ret->absent = sys == ENOENT;
+	ret->unread = sys != 0 && sys != ENOENT;
 	if (sys != 0)
 		shelf_body_failed(ret, &s->arena, "%s: %s", s->shown, shelf_file_words(sys));
 	return sys == 0;

@@ -380,14 +380,15 @@ gap_next(struct shelf *s, const struct mbox_file *f, uint64_t *io, uint64_t *ret
 	return false;
 }
 
-/* A file of ours ends with the blank line after its last message. */
+/* A file of ours ends with the blank line after its last message. Where that message is not whole, its row is told
+ * to be another, or it has another place by now. */
 static bool
-ends_short(const struct shelf *s)
+ends_short(const struct shelf *s, const struct mbox_file *f)
 {
 	char text[3];
 	size_t len = sizeof text;
 
-	if (s->n_place == 0 || s->fd_size < len)
+	if (s->n_place == 0 || f->covered == 0 || s->fd_size < len)
 		return false;
 	return pread(s->fd, text, len, (off_t)(s->fd_size - len)) != (ssize_t)len ||
 	       (memcmp(text + 1, "\n\n", 2) != 0 && memcmp(text, "\n\r\n", 3) != 0);
@@ -415,7 +416,7 @@ mbox_stray(struct shelf *s, char ret_name[512], struct err *err)
 			s->stray_at = UINT64_MAX;
 			return 0;
 		}
-		bool short_file = mbox_open_file(s, f->name) == 0 && ends_short(s);
+		bool short_file = mbox_open_file(s, f->name) == 0 && ends_short(s, f);
 
 		s->stray_file++;
 		s->stray_at = 0;

@@ -109,6 +109,7 @@ shelf_body_failed(struct shelf_body *ret, struct arena *a, const char *fmt, ...)
 	const char *why = arena_copy(a, slice_str(text));
 	*ret = (struct shelf_body){ .verdict = VERDICT_FAILED,
 		.absent = ret->absent,
+		.unread = ret->unread,
 		.reason = why != NULL ? why : "it cannot be read" };
 }
 

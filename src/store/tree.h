@@ -19,6 +19,8 @@ struct stored {
 	int64_t mtime;		/* of the file, or date_stamp of what the sidecar tells */
 	/* Of formats that are read through a shelf: */
 	char why[512];		/* it is there but cannot be read as a whole; the digest says nothing then */
+	bool unread;		/* since the system refuses it: another time it may be whole */
+	bool untold;		/* not found, since no line of the sidecar tells of it */
 	bool rebuilt;		/* the octets are put together from pieces, not those of the wire: what
 				 * counts is whether the stored ones are still those of the sidecar */
 	bool stored_known, stored_agrees;	/* the sidecar has a digest of the stored octets */

@@ -177,6 +177,7 @@ tree_read(struct tree *t, struct stored *ret, struct err *err)
 				return -1;
 			}
 			tree_words(ret->why, why.text);
+			ret->unread = why.sys != 0;
 			break;
 		}
 		if (part.len == 0)
@@ -209,6 +210,7 @@ tree_look_body(struct tree *t, const struct msg *row, struct stored *ret, struct
 		return -1;
 	ret->found = !body.absent;
 	ret->rebuilt = body.rebuilt;
+	ret->unread = body.unread;
 	if (body.verdict != VERDICT_NONE) {
 		tree_words(ret->why, body.reason);
 		return 0;
@@ -232,6 +234,7 @@ tree_shelf_look(struct tree *t, const struct msg *row, struct stored *ret, struc
 	(void)uidmap_add(t->looked, row->uid);
 	if (tree_listed(t, row->uid, &listed, err) < 0)
 		return -1;
+	ret->untold = listed == NULL;
 	if (listed == NULL)
 		return 0;
 	ret->system = listed->flags.system;

@@ -14,6 +14,7 @@ import lab                                                          # noqa: E402
 import fault                                                        # noqa: E402
 import kill                                                         # noqa: E402
 import later                                                        # noqa: E402
+import mending                                                      # noqa: E402
 import mirroring                                                    # noqa: E402
 import moving                                                       # noqa: E402
 import nth                                                          # noqa: E402
@@ -47,7 +48,7 @@ def main():
     if "CRASH_SHIM" in os.environ:
         shim.shim_path()        # before the tests fork
     tests = kill.tests() + later.tests() + power.tests() + fault.tests() + stop.tests()
-    tests += moving.tests() + removing.tests() + mirroring.tests() + renaming.tests()
+    tests += moving.tests() + removing.tests() + mirroring.tests() + renaming.tests() + mending.tests()
     tests += sharing.tests() + nth.tests()
     suite.main([(name, counted(function)) for name, function in tests], "crash", prepare,
                needs=("IMEX", "CRASH_SHIM"), jobs=4, timeout=TIME_LIMIT * lab.imexrun.SCALE)
