@@ -135,6 +135,11 @@ compare_file(struct verify *v, const struct msg *m, const struct stored *s)
 	if (s->system != m->flags.system)
 		verify_differ(v, DIFF_FILE_FLAGS, false, m->uid,
 		    "'%s': another program changed the flags", s->name);
+	if (s->keywords_differ || s->labels_differ)
+		verify_differ(v, DIFF_FILE_FLAGS, false, m->uid, "'%s': another program changed the %s", s->name,
+		    s->keywords_differ ? "keywords" : "labels");
+	if (s->zone_differs)
+		verify_differ(v, DIFF_FILE_DATE, false, m->uid, "'%s': the zone of its date is another", s->name);
 	if (s->mtime != date_stamp(&m->date))
 		verify_differ(v, DIFF_FILE_DATE, false, m->uid,
 		    "'%s': its time is %" PRId64 ", the internal date %" PRId64, s->name, s->mtime,

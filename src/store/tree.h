@@ -16,6 +16,8 @@ struct stored {
 	uint8_t sha256[SHA256_LEN];	/* of the wire form, recomputed */
 	uint8_t system;		/* flags that the place tells: a file name or a sidecar line */
 	bool keywords_differ;	/* from the row's, as far as the place can hold them */
+	bool labels_differ;	/* Gmail's, where both tell them */
+	bool zone_differs;	/* that of the internal date, where both tell one */
 	int64_t mtime;		/* of the file, or date_stamp of what the sidecar tells */
 	/* Of formats that are read through a shelf: */
 	char why[512];		/* it is there but cannot be read as a whole; the digest says nothing then */

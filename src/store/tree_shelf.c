@@ -239,6 +239,10 @@ tree_shelf_look(struct tree *t, const struct msg *row, struct stored *ret, struc
 		return 0;
 	ret->system = listed->flags.system;
 	ret->keywords_differ = strcmp(listed->flags.keywords, row->flags.keywords) != 0;
+	ret->labels_differ = listed->flags.labels != NULL && row->flags.labels != NULL &&
+	    strcmp(listed->flags.labels, row->flags.labels) != 0;
+	ret->zone_differs =
+	    listed->date.known && row->date.known && listed->date.zone_min != row->date.zone_min;
 	ret->mtime = date_stamp(&listed->date);
 	if (tree_place(t, row->uid, ret->name, err) < 0)
 		return -1;
