@@ -24,6 +24,7 @@ struct mbox_entry {
 	uint64_t at, end; /* of the From_ line; behind the last octet of the message */
 	uint32_t uid; /* of X-UID, until numbers are given */
 	uint32_t from_len; /* of the From_ line with its end */
+	bool rd; /* imex wrote it, so that lines are quoted as in mboxrd, whatever the others say */
 };
 
 enum mbox_kind { MBOX_PLAIN, MBOX_O, MBOX_RD, MBOX_CL, MBOX_CL2 };

@@ -291,7 +291,7 @@ begin_scanned(
 		.at = e->at + e->from_len,
 		.end = e->end,
 		.form = WIRE_TOLD,
-		.unquote = f->scan.unquote };
+		.unquote = e->rd || f->scan.unquote };
 	wire_start(&s->wire, &run);
 }
 

@@ -58,8 +58,8 @@ uint32_t mbox_from_len(struct shelf *s, uint64_t at);
 /* A scanned message; NULL: none has the UID. */
 const struct mbox_entry *
 mbox_entry_of(const struct shelf *s, uint32_t uid, const struct mbox_file **ret_file);
-/* All places in a file, by ascending octet, each once. */
-int mbox_read_places(struct shelf *s, const char *file, struct err *err) WARN_UNUSED;
+/* All places in a file that a line or a scan tells of, by ascending octet, each once. */
+int mbox_read_places(struct shelf *s, const struct mbox_file *f, struct err *err) WARN_UNUSED;
 int mbox_stray(struct shelf *s, char ret_name[512], struct err *err);
 
 #endif

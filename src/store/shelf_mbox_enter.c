@@ -2,7 +2,8 @@
  *
  * Of imex the sidecar tells. What stands in folder.mbox behind the last message that a line covers
  * was appended by another program (imex then goes on in folder.mbox.2): those messages are found by
- * scanning and numbered behind the highest UID.
+ * scanning and numbered behind the highest UID. So are messages between others that no line tells of, since
+ * a sidecar lost some.
  *
  * Other files are scanned as a whole. When their first message has X-IMAPbase, UIDs and UIDVALIDITY
  * are the server's that keeps them: X-UID as long as they ascend, behind that the next numbers.
@@ -132,19 +133,25 @@ struct of_file {
 	const char *file;
 };
 
-static int
-see_place(void *arg, struct slice file, uint64_t at, uint64_t stored)
+static void
+place_add(struct shelf *s, uint64_t at, uint64_t stored)
 {
-	const struct of_file *o = arg;
-	struct shelf *s = o->s;
-
-	if (!slice_eq(file, o->file) || s->n_place == PLACES_MAX)
-		return 0;
+	if (s->n_place == PLACES_MAX)
+		return;
 	if (s->n_place == s->cap_place) {
 		s->cap_place = s->cap_place > 0 ? 2 * s->cap_place : 256;
 		s->place = mem_resize(s->place, s->cap_place, sizeof *s->place);
 	}
 	s->place[s->n_place++] = (struct mbox_told){ at, stored };
+}
+
+static int
+see_place(void *arg, struct slice file, uint64_t at, uint64_t stored)
+{
+	const struct of_file *o = arg;
+
+	if (slice_eq(file, o->file))
+		place_add(o->s, at, stored);
 	return 0;
 }
 
@@ -157,14 +164,20 @@ place_cmp(const void *a, const void *b)
 }
 
 int
-mbox_read_places(struct shelf *s, const char *file, struct err *err)
+mbox_read_places(struct shelf *s, const struct mbox_file *f, struct err *err)
 {
-	struct of_file o = { s, file };
+	struct of_file o = { s, f->name };
 	size_t kept = 0;
 
 	s->n_place = 0;
 	if (sidecar_index_places(s->index, s->base.stop, see_place, &o, err) < 0)
 		return -1;
+	for (size_t i = 0; i < f->scan.len; i++) {
+		const struct mbox_entry *e = &f->scan.entry[i];
+
+		if (e->at < f->covered)
+			place_add(s, e->at, e->end - e->at - e->from_len);
+	}
 	if (s->n_place > 1)
 		qsort(s->place, s->n_place, sizeof *s->place, place_cmp);
 	for (size_t i = 0; i < s->n_place; i++) {
@@ -213,6 +226,78 @@ file_covered(struct shelf *s, struct mbox_file *f)
 	return true;
 }
 
+/* The first octet from *io on that no line covers; *ret_end is where the next covered one is.
+ * False: all is covered up to the octets that were scanned. */
+static bool
+gap_next(struct shelf *s, const struct mbox_file *f, uint64_t *io, uint64_t *ret_end)
+{
+	size_t i = 0;
+
+	while (*io < f->covered) {
+		while (i < s->n_place && s->place[i].at < *io)
+			i++;
+		uint64_t next = i < s->n_place ? s->place[i].at : f->covered;
+		char text[4];
+		ssize_t n = pread(s->fd, text, sizeof text, (off_t)*io);
+		uint64_t blank = 0;
+
+		while ((ssize_t)blank < n && (text[blank] == '\r' || text[blank] == '\n'))
+			blank++;
+		if (*io + blank < next) {
+			*io += blank;
+			*ret_end = next;
+			return true;
+		}
+		uint32_t from_len = i < s->n_place ? mbox_from_len(s, next) : 0;
+		if (from_len == 0)
+			return false;
+		*io = next + from_len + s->place[i].stored;
+	}
+	return false;
+}
+
+/* The messages of one run of octets that no line covers, behind those of the file that were scanned. */
+static int
+gap_scan(struct shelf *s, struct mbox_file *f, uint64_t from, uint64_t end, struct err *err)
+{
+	struct mbox_scan found = { .len = 0 }, *all = &f->scan;
+
+	if (mbox_scan(s->fd, from, end, NULL, s->base.stop, &found, err) < 0)
+		return err_wrap(err, "'%s'", f->name);
+	for (size_t i = 0; i < found.len; i++) {
+		if (all->len == all->cap) {
+			all->cap = all->cap > 0 ? 2 * all->cap : 16;
+			all->entry = mem_resize(all->entry, all->cap, sizeof *all->entry);
+		}
+		all->entry[all->len] = found.entry[i];
+		all->entry[all->len++].rd = true;
+	}
+	mbox_scan_done(&found);
+	return 0;
+}
+
+/* Messages whose lines are lost. Their octets are imex's, and the From_ line has the date. */
+static int
+load_gaps(struct shelf *s, struct mbox_file *f, struct err *err)
+{
+	uint64_t at = 0, end;
+	size_t before = f->scan.len;
+
+	if (mbox_read_places(s, f, err) < 0)
+		return -1;
+	while (gap_next(s, f, &at, &end)) {
+		if (gap_scan(s, f, at, end, err) < 0)
+			return -1;
+		at = end;
+	}
+	if (f->scan.len > before)
+		shelf_note(&s->base, EV_FILE_DAMAGED, LEVEL_WARNING, 0,
+		    "'%s': no line of the sidecar tells of %zu messages, the first at octet %" PRIu64
+		    "; they are taken with what the file tells: flags and keywords are not known",
+		    f->name, f->scan.len - before, f->scan.entry[before].at);
+	return 0;
+}
+
 static int
 load_tail(struct shelf *s, struct mbox_file *f, struct err *err)
 {
@@ -228,16 +313,14 @@ load_tail(struct shelf *s, struct mbox_file *f, struct err *err)
 		    f->name);
 		return 0;
 	}
-	if (f->covered >= s->fd_size)
-		return 0;
-	if (file_scan(s, f, NULL, err) < 0)
+	if (f->covered < s->fd_size && file_scan(s, f, NULL, err) < 0)
 		return -1;
 	if (f->scan.len > 0)
 		shelf_note(&s->base, EV_FOREIGN_CHANGE, LEVEL_WARNING, 0,
 		    "'%s': from octet %" PRIu64
 		    " on there are %zu messages that imex did not write",
 		    f->name, f->covered, f->scan.len);
-	return 0;
+	return load_gaps(s, f, err);
 }
 
 static int
@@ -350,36 +433,6 @@ mbox_load(struct shelf *s, struct err *err)
 
 /* ---- octets of no message ---- */
 
-/* The first octet from *io on that no line covers; *ret_end is where the next covered one is.
- * False: all is covered up to the octets that were scanned. */
-static bool
-gap_next(struct shelf *s, const struct mbox_file *f, uint64_t *io, uint64_t *ret_end)
-{
-	size_t i = 0;
-
-	while (*io < f->covered) {
-		while (i < s->n_place && s->place[i].at < *io)
-			i++;
-		uint64_t next = i < s->n_place ? s->place[i].at : f->covered;
-		char text[4];
-		ssize_t n = pread(s->fd, text, sizeof text, (off_t)*io);
-		uint64_t blank = 0;
-
-		while ((ssize_t)blank < n && (text[blank] == '\r' || text[blank] == '\n'))
-			blank++;
-		if (*io + blank < next) {
-			*io += blank;
-			*ret_end = next;
-			return true;
-		}
-		uint32_t from_len = i < s->n_place ? mbox_from_len(s, next) : 0;
-		if (from_len == 0)
-			return false;
-		*io = next + from_len + s->place[i].stored;
-	}
-	return false;
-}
-
 /* A file of ours ends with the blank line after its last message. Where that message is not whole, its row is told
  * to be another, or it has another place by now. */
 static bool
@@ -402,7 +455,7 @@ mbox_stray(struct shelf *s, char ret_name[512], struct err *err)
 		const struct mbox_file *f = &s->file[s->stray_file];
 		uint64_t end;
 
-		if (s->stray_at == 0 && mbox_read_places(s, f->name, err) < 0)
+		if (s->stray_at == 0 && mbox_read_places(s, f, err) < 0)
 			return -1;
 		if (mbox_open_file(s, f->name) == 0 && gap_next(s, f, &s->stray_at, &end)) {
 			(void)snprintf(ret_name, 512, "%s at %" PRIu64 ", %" PRIu64 " octets",
