@@ -609,7 +609,7 @@ open_folder(struct lane *l, struct err *err)
 				    : "the name cannot be a directory's; it is stored as '%s'",
 		    l->rec.path);
 	l->has_rows = l->rec.listed + l->rec.expunged > 0;
-	l->fresh = l->has_rows || known != NULL ? 0 : l->batch_no;
+	l->fresh = l->has_rows || lane_known(l, f->name, NULL) != NULL ? 0 : l->batch_no;
 	l->merged = l->rows_end = l->changed = l->rebuilt_told = l->twins_ready = false;
 	l->twins = 0;
 	l->rows_after = 0;
