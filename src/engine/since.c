@@ -2,15 +2,18 @@
  * (CONDSTORE, QRESYNC): the rows below the UIDNEXT of then are not merged with a listing, only the
  * changed ones are looked up.
  *
- * What the server tells is not believed but counted. UIDs are never given again, so of what was
- * there below that UIDNEXT some may be gone and nothing can have come: rows without those that are
- * gone, and what SEARCH shows there, are the same set when they are as many. If VANISHED does not
- * explain the difference (or is not there) the rows are read and compared with SEARCH; if that does
- * not either, the folder is listed in full. Changes of flags have no such proof: a server that
- * forgets to tell one is found out by verify with the source. */
+ * What the server tells is not believed. UIDs are never given again, so of what was there below that
+ * UIDNEXT some may be gone and nothing can have come: the UIDs of the rows are compared with those of
+ * SEARCH, one by one, since as many alone does not say that they are the same. What is gone is a row
+ * that SEARCH lacks, and that VANISHED tells, where the server has it. If that does not add up, the
+ * folder is listed in full. Changes of flags have no such proof: a server that forgets to tell one is
+ * found out by verify with the source. */
+#include <stdlib.h>
+
+#include "base/mem.h"
 #include "engine/copy.h"
 
-enum { LOOK_UPS = 1024 }; /* rows looked up one by one, where reading all is not dearer */
+enum { ROWS = 8192 }; /* UIDs read at once */
 
 bool
 since_pays(const struct folder_rec *known, size_t n)
@@ -99,59 +102,37 @@ change_all(struct lane *l, struct changed *what, uint64_t *ret_n, const char **r
 	return rc;
 }
 
-/* Rows from `from` to the last below `end` (0: all) that are not expunged; those that `present`
- * lacks (NULL: none) are missing. */
+/* The rows in their order: those below the UIDNEXT of then that SEARCH lacks are missing. *ret_n: rows below it. */
 static int
-read_rows(struct lane *l, uint32_t from, uint32_t end, const struct uidset *present,
-    uint64_t *ret_n, struct err *err)
+compare_rows(struct lane *l, const struct uidset *present, uint64_t *ret_n, struct err *err)
 {
-	uint32_t after = from - 1;
+	uint32_t *uid = mem_resize(NULL, ROWS, sizeof(*uid)), after = 0;
+	size_t n = 0;
+	int rc;
 
 	*ret_n = 0;
-	for (;;) {
-		if (state_page(l->job->state, l->rec.id, after, lane_rows(l), err) < 0)
-			return -1;
-		for (size_t i = 0; i < l->rows->len; i++) {
-			const struct msg *row = &l->rows->msg[i];
-
-			if (end != 0 && row->uid >= end)
-				return 0;
-			if (row->expunged)
-				continue;
+	while ((rc = state_uids(l->job->state, l->rec.id, after, uid, ROWS, &n, err)) == 0 && n > 0) {
+		after = uid[n - 1];
+		for (size_t i = 0; i < n && uid[i] < l->since.uidnext; i++) {
 			(*ret_n)++;
-			if (present != NULL && !uidset_has(present, row->uid))
-				uidset_add(&l->missing, row->uid, row->uid);
+			if (!uidset_has(present, uid[i]))
+				uidset_add(&l->missing, uid[i], uid[i]);
 		}
-		if (l->rows->len == 0)
-			return 0;
-		after = l->rows->msg[l->rows->len - 1].uid;
+		if (after >= l->since.uidnext)
+			break;
 	}
+	free(uid);
+	return rc;
 }
 
-/* Rows of what the server tells as vanished. It may tell more than it ever had. */
-static int
-look_up_vanished(struct lane *l, const struct changed *what, struct err *err)
+/* A server that tells what is gone tells all of it. */
+static bool
+is_told(const struct uidset *missing, const struct uidset *vanished)
 {
-	struct uidset gone = { 0 };
-	struct arena a;
-	int rc = 0;
-
-	arena_init(&a, LEX_STRING_MAX);
-	uidset_minus(what->vanished, what->present, &gone);
-	if (uidset_count(&gone) > LOOK_UPS)
-		uidset_clear(&gone);
-	for (uint32_t uid = 0; rc == 0 && (uid = uidset_after(&gone, uid)) != 0;) {
-		struct msg row;
-		bool there;
-
-		arena_reset(&a);
-		rc = state_message(l->job->state, l->rec.id, uid, &a, &row, &there, err);
-		if (rc == 0 && there && !row.expunged)
-			uidset_add(&l->missing, uid, uid);
-	}
-	uidset_done(&gone);
-	arena_done(&a);
-	return rc;
+	for (uint32_t uid = 0; (uid = uidset_after(missing, uid)) != 0;)
+		if (!uidset_has(vanished, uid))
+			return false;
+	return true;
 }
 
 /* What is expunged, into l->missing; *ret_why: rows and SEARCH are at odds. */
@@ -159,26 +140,14 @@ static int
 find_missing(
     struct lane *l, const struct changed *what, const char **ret_why, struct err *err)
 {
-	uint32_t uidnext = l->since.uidnext;
-	uint64_t above, below, there = uidset_count_below(what->present, uidnext), n;
+	uint64_t there = uidset_count_below(what->present, l->since.uidnext), rows;
 
-	if (read_rows(l, uidnext, 0, NULL, &above, err) < 0)
+	if (compare_rows(l, what->present, &rows, err) < 0)
 		return -1;
-	below = l->rec.listed - above;
-	if (below < there)
+	if (rows - uidset_count(&l->missing) < there)
 		*ret_why = "the server has messages that were not there at the last run";
-	if (below <= there)
-		return 0;
-	if (what->vanished != NULL && look_up_vanished(l, what, err) < 0)
-		return -1;
-	if (uidset_count(&l->missing) == below - there)
-		return 0;
-	uidset_clear(&l->missing);
-	if (read_rows(l, 1, uidnext, what->present, &n, err) < 0)
-		return -1;
-	if (n != below || uidset_count(&l->missing) != below - there)
-		*ret_why = "the server has other messages than at the last run, under the same "
-			   "UIDs";
+	else if (what->vanished != NULL && !is_told(&l->missing, what->vanished))
+		*ret_why = "the server does not tell of all that are missing that they are expunged";
 	return 0;
 }
 

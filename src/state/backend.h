@@ -83,6 +83,8 @@ struct state_backend_ops {
 	int (*folder_account)(struct backend *b, int64_t folder, int64_t *ret, struct err *err);
 	int (*page)(struct backend *b, int64_t folder, uint32_t after, struct msg_page *ret,
 	    struct err *err);
+	int (*uids)(struct backend *b, int64_t folder, uint32_t after, uint32_t *ret, size_t most,
+	    size_t *ret_len, struct err *err);
 	int (*message)(struct backend *b, int64_t folder, uint32_t uid, struct arena *a,
 	    struct msg *ret, bool *ret_found, struct err *err);
 	int (*twin)(struct backend *b, int64_t folder, uint64_t gm_msgid, struct arena *a,

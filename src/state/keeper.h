@@ -29,6 +29,7 @@ enum request_kind {
 	REQUEST_FOLDER_RENAME,
 	REQUEST_FOLDERS,
 	REQUEST_PAGE,
+	REQUEST_UIDS,
 	REQUEST_MESSAGE,
 	REQUEST_TWIN,
 	REQUEST_SHARED_COPIES,
@@ -101,6 +102,10 @@ struct request {
 			uint32_t after;
 			struct msg_page *ret;
 		} page;
+		struct {
+			uint32_t after, *ret;
+			size_t most;
+		} uids;
 		struct {
 			uint32_t uid;
 			struct msg *ret;

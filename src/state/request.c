@@ -54,6 +54,8 @@ request_serve(
 		return ops->folder_rename(b, &r->lease, r->rename, err);
 	case REQUEST_FOLDERS:
 		return ops->folders(b, r->id, r->arena, r->folders, r->ret_len, err);
+	case REQUEST_UIDS:
+		return ops->uids(b, r->id, r->uids.after, r->uids.ret, r->uids.most, r->ret_len, err);
 	case REQUEST_PAGE:
 		return ops->page(b, r->id, r->page.after, r->page.ret, err);
 	case REQUEST_MESSAGE:
@@ -188,6 +190,7 @@ request_account(const struct request *r, const struct state_backend_ops *ops, st
 	case REQUEST_WARNINGS:
 		return r->id;
 	case REQUEST_PAGE:
+	case REQUEST_UIDS:
 	case REQUEST_MESSAGE:
 	case REQUEST_TWIN:
 	case REQUEST_SHARED_COPIES:

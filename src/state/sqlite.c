@@ -578,6 +578,7 @@ const struct state_backend_ops state_sqlite = {
 	.folders = sqlite_folders,
 	.folder_account = sqlite_folder_account,
 	.page = sqlite_page,
+	.uids = sqlite_uids,
 	.message = sqlite_message,
 	.twin = sqlite_twin,
 	.shared_copies = sqlite_shared_copies,

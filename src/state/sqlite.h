@@ -151,6 +151,8 @@ int sqlite_backup(struct backend *b, const char *path, struct err *err) WARN_UNU
 /* ---- sqlite_message.c: pages, problems, warnings, debts ---- */
 int sqlite_page(
     struct backend *b, int64_t folder, uint32_t after, struct msg_page *ret, struct err *err);
+int sqlite_uids(struct backend *b, int64_t folder, uint32_t after, uint32_t *ret, size_t most,
+    size_t *ret_len, struct err *err);
 int sqlite_shared_copies(struct backend *b, int64_t folder, struct arena *a, uint32_t **ret,
     size_t *ret_len, struct err *err);
 int sqlite_twin(struct backend *b, int64_t folder, uint64_t gm_msgid, struct arena *a,

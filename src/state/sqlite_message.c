@@ -78,6 +78,25 @@ sqlite_page(
 }
 
 int
+sqlite_uids(struct backend *b, int64_t folder, uint32_t after, uint32_t *ret, size_t most, size_t *ret_len,
+    struct err *err)
+{
+	AUTO(query_done) struct query q = query_start(b, STMT_MESSAGE_UIDS);
+	size_t n = 0;
+	int rc = 0;
+
+	query_int(&q, folder);
+	query_int(&q, after);
+	query_int(&q, (int64_t)most);
+	while (n < most && (rc = query_row(&q, err)) > 0)
+		ret[n++] = (uint32_t)col_int(&q, 0);
+	if (rc < 0)
+		return -1;
+	*ret_len = n;
+	return 0;
+}
+
+int
 sqlite_message(struct backend *b, int64_t folder, uint32_t uid, struct arena *a, struct msg *ret,
     bool *ret_found, struct err *err)
 {

@@ -371,6 +371,17 @@ state_page(struct state *t, int64_t folder, uint32_t after, struct msg_page *ret
 }
 
 int
+state_uids(struct state *t, int64_t folder, uint32_t after, uint32_t *ret, size_t most, size_t *ret_len,
+    struct err *err)
+{
+	struct request r = {
+		.kind = REQUEST_UIDS, .id = folder, .ret_len = ret_len, .uids = { after, ret, most }
+	};
+
+	return state_ask(t, &r, err);
+}
+
+int
 state_message(struct state *t, int64_t folder, uint32_t uid, struct arena *a, struct msg *ret,
     bool *ret_found, struct err *err)
 {

@@ -418,6 +418,9 @@ int state_folder_rename(struct state *t, const struct lease *l, const struct fol
 /* Rows with uid > after, ascending, at most PAGE_MSGS; none: page->len == 0. */
 int state_page(struct state *t, int64_t folder, uint32_t after, struct msg_page *ret,
     struct err *err) WARN_UNUSED;
+/* UIDs above `after` of rows that are not expunged, ascending, at most `most`. */
+int state_uids(struct state *t, int64_t folder, uint32_t after, uint32_t *ret, size_t most,
+    size_t *ret_len, struct err *err) WARN_UNUSED;
 /* One row; *ret_found false when absent. */
 int state_message(struct state *t, int64_t folder, uint32_t uid, struct arena *a, struct msg *ret,
     bool *ret_found, struct err *err) WARN_UNUSED;

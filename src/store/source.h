@@ -81,7 +81,7 @@ struct since {
 /* What became of the messages below since->uidnext; complete when `changes` has ended. */
 struct changed {
 	const struct uidset *present; /* UIDs in the folder, new ones too */
-	const struct uidset *vanished; /* told as expunged, perhaps more than that; NULL: not told */
+	const struct uidset *vanished; /* told as expunged: all that are, and perhaps more; NULL: not told */
 	bool refused; /* the server did not answer, or not so that it could be understood */
 };
 

@@ -347,7 +347,7 @@ source_pump(struct source *s, struct err *err)
 		return answered(s, &r, &a, err) < 0 ? PUMP_ERR : PUMP_AGAIN;
 	if (r.kind == RESP_SEARCH && s->s->n_asked > 0 && s->s->asked[0].kind == ASKED_LOOK)
 		s->look_found = uidset_has(&s->s->reader.set, s->looking);
-	if (r.kind == RESP_VANISHED && r.vanished_earlier)
+	if (r.kind == RESP_VANISHED)
 		source_take_vanished(s);
 	if (r.kind != RESP_FETCH)
 		return PUMP_AGAIN;

@@ -151,12 +151,34 @@ def scene_one_for_another(t):
     again(t, server, job, kept=[("INBOX", 10), ("INBOX", 11)], alone=0, full=1)
 
 
+def scene_as_many_as_there_were(t):
+    """Hidden from the first run, and there again when another one has gone."""
+    for caps in (DEFAULT_CAPS, WITH):
+        server = t.server(sample(("INBOX",), count=300), caps=caps)
+        inbox = server.store["INBOX"]
+        hidden = inbox[77]
+        inbox.remove(77)
+        job = t.first_run(server)
+        inbox.add(hidden.raw, hidden.flags, hidden.date, uid=77)
+        inbox.remove(10)
+        inbox[77].modseq = 1
+        again(t, server, job, kept=[("INBOX", 10)], alone=0, full=1)
+
+
 def scene_vanished_is_not_true(t):
-    """VANISHED names what is there and leaves out what is not: the rows tell."""
+    """VANISHED names what is there and leaves out what is not: SEARCH and VANISHED are at odds, so all is listed."""
     server, job = grown(t, WITH)
     inbox = server.store["INBOX"]
     inbox.remove(40)
     server.on(r"UID FETCH .*CHANGEDSINCE", "* VANISHED (EARLIER) 1:39,41:4294967295\r\n$TAG OK done\r\n")
+    again(t, server, job, kept=[("INBOX", 40)], alone=0, full=1)
+
+
+def scene_vanished_tells_more(t):
+    """All UIDs below UIDNEXT, as a server says that keeps no history (RFC 7162 3.2.10.1): SEARCH has those that are there."""
+    server, job = grown(t, WITH)
+    server.store["INBOX"].remove(40)
+    server.on(r"UID FETCH .*CHANGEDSINCE", "* VANISHED (EARLIER) 1:300\r\n$TAG OK done\r\n")
     again(t, server, job, kept=[("INBOX", 40)])
 
 
