@@ -57,7 +57,8 @@ folder_forget(struct source *s)
 	uidset_clear(&s->fetched);
 	uidset_clear(&s->found);
 	uidset_clear(&s->late);
-	s->search_known = s->listed_at_once = s->pages_done = s->holes_settled = s->bodies_asked =
+	uidset_clear(&s->absent);
+	s->search_odd = s->search_known = s->listed_at_once = s->pages_done = s->holes_settled = s->bodies_asked =
 	    false;
 	s->singles = s->facts.quirks & LEARNT_SINGLES;
 	s->look_refused = false;
@@ -131,6 +132,7 @@ source_imap_close(struct source **sp)
 	uidset_done(&s->fetched);
 	uidset_done(&s->found);
 	uidset_done(&s->late);
+	uidset_done(&s->absent);
 	uidset_done(&s->changes.vanished);
 	msg_page_free(s->page[0]);
 	msg_page_free(s->page[1]);

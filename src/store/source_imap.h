@@ -122,8 +122,10 @@ struct source {
 	struct folder_head head;
 	uint32_t u0; /* complete below this UID */
 	struct uidset map, searched, fetched;
+	struct uidset absent; /* were listed or searched, and are not there at a second look */
 	struct uidset found; /* by at.search */
 	bool search_known, listed_at_once, holes_settled, bodies_asked;
+	bool search_odd; /* without UIDs: SEARCH tells other numbers than 1 to EXISTS */
 	unsigned passes;
 	uint32_t page_from; /* UIDs below are listed or asked for */
 	bool pages_done;
@@ -233,9 +235,9 @@ int source_enter_numbered(struct source *s, const struct folder *f, struct folde
     struct err *err) WARN_UNUSED;
 bool source_imap_numbered(const struct source *s);
 int source_imap_number(struct source *s, struct numbering *io, struct err *err) WARN_UNUSED;
-/* How many there are, of those known. */
-int source_leave_numbered(
-    struct source *s, uint32_t known, uint32_t *ret_exists, struct err *err) WARN_UNUSED;
+/* How many there are, of those known; and if SEARCH was odd, whether it still is: *ret_more, *ret_fewer. */
+int source_leave_numbered(struct source *s, uint32_t *io_exists, bool *ret_more, bool *ret_fewer,
+    struct err *err) WARN_UNUSED;
 void source_uids_of_numbers(const struct source *s, struct uidset *io); /* sequence numbers become UIDs */
 
 /* source_search.c */

@@ -84,6 +84,14 @@ source_uids_of_numbers(const struct source *s, struct uidset *io)
 	*io = uids;
 }
 
+/* It has to tell all that have a number, and none behind EXISTS: one that has just come is in it, or not yet. */
+static bool
+is_odd(const struct source *s, const struct uidset *found)
+{
+	return uidset_count_below(found, (uint32_t)s->s->n_numbers + 1) < s->s->n_numbers ||
+	       uidset_last(found) > s->s->exists;
+}
+
 static int
 search_all(struct source *s, struct err *err)
 {
@@ -91,6 +99,7 @@ search_all(struct source *s, struct err *err)
 	struct resp r;
 	struct asked a;
 
+	s->search_odd = false;
 	if (sess_send(s->s, ASKED_SEARCH, NULL, err, "SEARCH ALL") < 0)
 		return -1;
 	do {
@@ -98,6 +107,7 @@ search_all(struct source *s, struct err *err)
 			return -1;
 		if (r.kind == RESP_SEARCH) {
 			given = uidset_copy(&s->s->reader.set, &s->searched);
+			s->search_odd = is_odd(s, &s->searched);
 			source_uids_of_numbers(s, &s->searched);
 		}
 	} while (r.kind != RESP_TAGGED);
@@ -165,16 +175,41 @@ source_imap_number(struct source *s, struct numbering *io, struct err *err)
 	return source_ask_next_page(s, err);
 }
 
+/* How many SEARCH tells of a folder of so many messages: all, or fewer, or more. What does not answer does not
+ * take back what it said. */
+static int
+search_once_more(struct source *s, uint32_t exists, bool *ret_more, bool *ret_fewer, struct err *err)
+{
+	const struct uidset *found = &s->s->reader.set;
+	struct resp r;
+	uint32_t tag;
+
+	*ret_fewer = true;
+	if (sess_send(s->s, 0, &tag, err, "SEARCH ALL") < 0)
+		return -1;
+	do {
+		if (sess_next(s->s, &r, NULL, err) < 0 || sess_drop(s->s, &r, err) < 0)
+			return -1;
+		if (r.kind == RESP_SEARCH) {
+			*ret_more = uidset_last(found) > s->s->exists;
+			*ret_fewer = uidset_count_below(found, exists + 1) < exists;
+		}
+	} while (r.kind != RESP_TAGGED || r.tag != tag);
+	return 0;
+}
+
 /* New ones stand behind those that are known; what vanished untold is seen when the folder is opened
  * once more. */
 int
-source_leave_numbered(struct source *s, uint32_t known, uint32_t *ret_exists, struct err *err)
+source_leave_numbered(
+    struct source *s, uint32_t *io_exists, bool *ret_more, bool *ret_fewer, struct err *err)
 {
+	uint32_t known = (uint32_t)uidset_count(&s->map);
 	struct folder_head head;
 
 	s->s->map = NULL;
 	if (sess_examine(s->s, slice_str(s->folder), &head, err) < 0)
 		return -1;
-	*ret_exists = head.exists < known ? head.exists : known;
-	return 0;
+	*io_exists = head.exists < known ? head.exists : known;
+	return s->search_odd ? search_once_more(s, *io_exists, ret_more, ret_fewer, err) : 0;
 }

@@ -77,10 +77,69 @@ count_given(const struct uidset *set, const struct uidset *map, uint32_t below)
 	return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
 }
 
+/* ---- SEARCH as a witness ---- */
+
+/* SEARCH leaves out what is listed, or has named what is not there at a second look: expunged meanwhile, or
+ * a witness that disagrees. */
+static bool
+search_disagrees(const struct source *s)
+{
+	if (!s->search_known)
+		return false;
+	if (s->s->numbered)
+		return s->search_odd;
+	for (uint32_t uid = 0; (uid = uidset_after(&s->absent, uid)) != 0;)
+		if (uidset_has(&s->searched, uid))
+			return true;
+	return count_given(&s->searched, &s->map, s->u0) < uidset_count_below(&s->map, s->u0);
+}
+
+/* What SEARCH names now and no listing had. Of what is behind u0, mail that has come since does not count. */
+static bool
+search_names_more(const struct source *s, const struct uidset *first)
+{
+	struct uidset more = { 0 };
+	bool found = false;
+
+	uidset_minus(&s->searched, &s->map, &more);
+	for (uint32_t uid = 0; !found && (uid = uidset_after(&more, uid)) != 0;)
+		found = uid < s->u0 || uidset_has(first, uid);
+	uidset_done(&more);
+	return found;
+}
+
+/* Open the folder once more and search it: what went meanwhile explains itself now. */
+static int
+search_again(struct source *s, bool *ret_more, bool *ret_fewer, struct err *err)
+{
+	const struct folder_head head = s->head;
+	struct uidset first = s->searched;
+	int rc;
+
+	s->searched = (struct uidset){ 0 };
+	s->search_known = s->s->exists_known = false;
+	rc = source_open_searched(s, err);
+	if (rc == 0 && s->head.uidvalidity != head.uidvalidity)
+		rc = err_set(err, ERR_PROTOCOL, "the UIDVALIDITY of the folder changed while it was open");
+	s->head = head;
+	if (rc == 0 && !s->search_known) {
+		/* Not answered now: it is the first that stands against the listing. */
+		uidset_done(&s->searched);
+		s->searched = first;
+		first = (struct uidset){ 0 };
+	}
+	s->search_known = true;
+	*ret_more = rc == 0 && search_names_more(s, &first);
+	*ret_fewer =
+	    rc == 0 && count_given(&s->searched, &s->map, s->u0) < uidset_count_below(&s->map, s->u0);
+	uidset_done(&first);
+	return rc;
+}
+
 /* How many there are now, without those that arrived behind everything listed: the claim ends at
  * u0. */
 static int
-examine_again(struct source *s, uint32_t *ret_exists, struct err *err)
+examine_again(struct source *s, uint32_t *ret_exists, bool *ret_more, bool *ret_fewer, struct err *err)
 {
 	uint32_t last = uidset_last(&s->map) > s->u0 - 1 ? uidset_last(&s->map) : s->u0 - 1,
 		 arrived = 0, tag;
@@ -88,8 +147,13 @@ examine_again(struct source *s, uint32_t *ret_exists, struct err *err)
 	struct resp r;
 
 	s->s->map = NULL;
-	if (sess_examine(s->s, slice_str(s->folder), &head, err) < 0)
+	if (search_disagrees(s)) {
+		if (search_again(s, ret_more, ret_fewer, err) < 0)
+			return -1;
+		head.exists = s->s->exists;
+	} else if (sess_examine(s->s, slice_str(s->folder), &head, err) < 0) {
 		return -1;
+	}
 	/* The folder was open: UW imap-4 does not tell its EXISTS again. */
 	if (!s->s->exists_known)
 		return 0;
@@ -128,14 +192,14 @@ source_imap_leave(struct source *s, struct folder_proof *ret, struct err *err)
 	uint64_t known = uidset_count(&s->map), late;
 	uint32_t exists = s->s->exists;
 	/* A few phantoms may be; a server that counts them and gives hardly anything else is not well. */
-	bool few;
+	bool few, more = false, fewer = false;
 	struct folder_proof p = {
 		.uidnext = s->u0, .at_ms = clock_wall_ms(), .searched_known = s->search_known
 	};
 
-	if (exists != known &&
-	    (s->s->numbered ? source_leave_numbered(s, (uint32_t)known, &exists, err)
-			    : examine_again(s, &exists, err)) < 0)
+	if ((exists != known || search_disagrees(s)) &&
+	    (s->s->numbered ? source_leave_numbered(s, &exists, &more, &fewer, err)
+			    : examine_again(s, &exists, &more, &fewer, err)) < 0)
 		return -1;
 	p.fetched = count_given(&s->fetched, &s->map, s->u0);
 	p.searched = s->search_known ? count_given(&s->searched, &s->map, s->u0) : 0;
@@ -143,15 +207,19 @@ source_imap_leave(struct source *s, struct folder_proof *ret, struct err *err)
 	p.late = (uint32_t)late;
 	p.exists = exists >= late ? exists - (uint32_t)late : 0;
 	few = s->phantoms > known / 2 && exists > known - s->phantoms;
-	p.proved = exists <= known && !s->doubts_over && !few;
+	p.proved = exists <= known && !s->doubts_over && !few && !more;
 	if (s->doubts_over)
 		p.why = "more messages than can be looked at one by one are listed, but not given";
 	else if (exists > known)
 		p.why = "the server counts more messages than it lists";
 	else if (few)
 		p.why = "the server counts messages, and gives less than half of them";
+	else if (more)
+		p.why = "SEARCH names messages that the server does not list";
 	else if (exists < known)
 		p.why = "the server counts fewer messages than it lists";
+	else if (fewer)
+		p.why = "SEARCH leaves out messages that the server lists";
 	else if (s->s->numbered)
 		p.why =
 		    s->search_known
@@ -163,7 +231,7 @@ source_imap_leave(struct source *s, struct folder_proof *ret, struct err *err)
 	/* Each message alone was listed: it is sets that the server does not take, and not one of the messages. */
 	if (s->singles && known > 0 && !s->look_refused)
 		s->facts.quirks |= LEARNT_SINGLES;
-	if (exists < known)
+	if (exists < known || (fewer && !more))
 		source_note(s, EV_COUNT_DIFFERS, LEVEL_WARNING, 0, NULL, true, p.why);
 	s->s->map = NULL;
 	s->s->open = false;

@@ -129,8 +129,11 @@ take_look(struct source *s, struct doubt *d, enum look look)
 	d->looked = true;
 	d->phantom = look == LOOK_PHANTOM;
 	d->gone = look == LOOK_GONE;
-	if (d->gone)
+	if (d->gone) {
 		uidset_remove(&s->map, d->uid);
+		uidset_add(&s->absent, d->uid, d->uid);
+		uidset_sort(&s->absent);
+	}
 	d->meta_refused = look == LOOK_REFUSED || d->phantom;
 	if (look == LOOK_REFUSED && s->look_state != STATE_OK && d->reply == NULL)
 		d->reply = mem_copy_str(s->s->reply);
