@@ -156,7 +156,8 @@ struct flight {
 	struct folder_list lsub, counts; /* matched by name once the list is in order */
 	struct arena *arena;
 	bool list_refused, status_refused;
-	struct err refusal; /* of LIST; LSUB may have been answered since */
+	struct err refusal; /* of LIST, with its raw answer; LSUB may have been answered since */
+	char *reply;
 };
 
 static int
@@ -201,6 +202,20 @@ note_refused(struct sess *s, const struct asked *a, const char *instead)
 	notes_add(&s->notes, &e, true, "the server refused %s; %s", a->text, instead);
 }
 
+/* The LIST that was refused. Without another way (NULL) the error that follows is told. */
+static void
+note_list_refused(struct sess *s, const struct flight *f, const char *instead)
+{
+	struct event e = { .no = EV_REFUSED,
+		.level = instead != NULL ? LEVEL_WARNING : LEVEL_ERROR,
+		.command = s->last_refused,
+		.file_only = instead == NULL,
+		.reply = slice_str(f->reply) };
+
+	notes_add(&s->notes, &e, instead != NULL, "the server refused %s; %s", s->last_refused,
+	    instead != NULL ? instead : "its folders are not known");
+}
+
 static void
 lsub_refused(struct sess *s, struct flight *f, const struct asked *a)
 {
@@ -221,6 +236,8 @@ take_answer(struct sess *s, struct flight *f, const struct resp *r, const struct
 	if (a->kind == ASK_LIST) {
 		f->list_refused = true;
 		sess_refused(s, r, "the server refuses to list its folders", &f->refusal);
+		free(f->reply);
+		f->reply = mem_copy_str(s->reply);
 	}
 	if (a->kind == ASK_LSUB)
 		lsub_refused(s, f, a);
@@ -424,6 +441,8 @@ list_by_level(struct sess *s, struct flight *f, struct err *err)
 	quirk_add(&s->seen, QUIRK_LIST_EMPTY);
 	if (unlisted_by_level(s, f->list, f->arena, err) < 0)
 		return -1;
+	if (f->list_refused)
+		note_list_refused(s, f, f->list->len > 0 ? "folders were asked for level by level" : NULL);
 	if (!f->list_refused || f->list->len > 0)
 		return 0;
 	*err = f->refusal;
@@ -442,9 +461,7 @@ folders_flight(struct sess *s, struct flight *f, bool want_sizes, struct err *er
 	if (ask_first_flight(s, extended, want_sizes, err) < 0 || land(s, f, err) < 0)
 		return -1;
 	if (f->list_refused && extended) {
-		struct asked a = { .text = s->last_refused };
-
-		note_refused(s, &a, "plain LIST and LSUB are used instead");
+		note_list_refused(s, f, "plain LIST and LSUB are used instead");
 		/* "Later" says nothing of RETURN. */
 		if (f->refusal.kind != ERR_THROTTLED)
 			quirk_add(&s->seen, QUIRK_NO_LIST_RETURN);
@@ -543,11 +560,12 @@ find(struct sess *s, const char *what, struct folder_list *to, struct arena *a, 
 {
 	uint32_t tag;
 	struct resp r;
+	struct asked asked;
 
 	if (sess_send(s, ASK_LIST, &tag, err, "FIND %s *", what) < 0)
 		return -1;
 	do {
-		if (sess_next(s, &r, NULL, err) < 0 || sess_drop(s, &r, err) < 0)
+		if (sess_next(s, &r, &asked, err) < 0 || sess_drop(s, &r, err) < 0)
 			return -1;
 		r.folder.name = below_home(r.folder.name);
 		if (r.kind == RESP_MAILBOX && r.folder.name.len > 0 &&
@@ -557,9 +575,11 @@ find(struct sess *s, const char *what, struct folder_list *to, struct arena *a, 
 	if (sess_must_wait(&r))
 		return sess_refused(s, &r, "FIND", err);
 	*ret_known = r.state != STATE_BAD;
-	return r.state == STATE_NO
-		   ? err_set(err, ERR_FOLDER, "the server refuses to list its folders: %s", s->reply)
-		   : 0;
+	if (r.state != STATE_NO)
+		return 0;
+	snprintf(s->last_refused, sizeof(s->last_refused), "%s", asked.text);
+	note_list_refused(s, &(struct flight){ .reply = s->reply }, NULL);
+	return err_set(err, ERR_FOLDER, "the server refuses to list its folders: %s", s->reply);
 }
 
 /* FIND tells no delimiter. Servers of that age are Unix programs that name files: where a name has
@@ -619,6 +639,7 @@ sess_folders(
 	if (rc == 0)
 		rc = place_all(s, &list, a, err);
 
+	free(f.reply);
 	folder_list_done(&f.lsub);
 	folder_list_done(&f.counts);
 	if (rc < 0) {

@@ -171,6 +171,25 @@ sess_tell_id_before(struct sess *s, struct slice folder, struct err *err)
 	return 0;
 }
 
+/* The error that follows tells the terminal; the answer in full is in the event log. EXAMINE that an old server
+ * does not know is followed by SELECT. */
+static int
+open_refused(struct sess *s, const char *verb, const struct asked *a, struct err *err)
+{
+	const struct event e = { .no = EV_REFUSED,
+		.level = LEVEL_ERROR,
+		.command = a->text,
+		.file_only = true,
+		.reply = slice_str(s->reply) };
+
+	if (sess_refused(s, &s->last, verb, err) < 0 && err->kind == ERR_THROTTLED)
+		return -1;
+	if (!s->numbered || s->last.state != STATE_BAD || strcmp(verb, "EXAMINE") != 0)
+		notes_add(&s->notes, &e, false, "the server refused to open the folder");
+	err->kind = ERR_FOLDER, err->scope = SCOPE_FOLDER, err->retry = RETRY_LATER;
+	return -1;
+}
+
 static int
 sess_open_folder(
     struct sess *s, const char *verb, struct slice folder, struct folder_head *ret, struct err *err)
@@ -178,6 +197,7 @@ sess_open_folder(
 	struct folder_head h = { 0 };
 	bool again = s->open && s->open_name != NULL && slice_eq(folder, s->open_name);
 	uint32_t tag, before = s->exists;
+	struct asked a;
 
 	if (sess_tell_id_before(s, folder, err) < 0 || sess_send_named(s, 0, &tag, verb, folder, "", err) < 0)
 		return -1;
@@ -188,7 +208,7 @@ sess_open_folder(
 	s->expunged = 0;
 	s->n_numbers = 0;
 	for (;;) {
-		if (sess_next(s, &s->last, NULL, err) < 0)
+		if (sess_next(s, &s->last, &a, err) < 0)
 			return -1;
 		if (s->last.kind == RESP_STATUS || s->last.kind == RESP_TAGGED)
 			head_code(&s->last, &h);
@@ -197,12 +217,8 @@ sess_open_folder(
 		if (sess_drop(s, &s->last, err) < 0)
 			return -1;
 	}
-	if (s->last.state != STATE_OK) {
-		sess_refused(s, &s->last, verb, err);
-		if (err->kind != ERR_THROTTLED)
-			err->kind = ERR_FOLDER, err->scope = SCOPE_FOLDER, err->retry = RETRY_LATER;
-		return -1;
-	}
+	if (s->last.state != STATE_OK)
+		return open_refused(s, verb, &a, err);
 	s->open = true;
 	free(s->open_name);
 	s->open_name = strndup(folder.data, folder.len);

@@ -28,11 +28,25 @@ lies_below(struct slice name, struct slice parent)
 	return name.len > parent.len && memcmp(name.data, parent.data, parent.len) == 0;
 }
 
+/* Folders may be missing: the account is told as not whole. */
+static void
+note_level_refused(struct sess *s, const struct asked *a)
+{
+	const struct event e = { .no = EV_REFUSED,
+		.level = LEVEL_ERROR,
+		.command = a->text,
+		.file_only = true,
+		.reply = slice_str(s->reply) };
+
+	notes_add(&s->notes, &e, false, "the server refuses to list its folders");
+}
+
 /* What LIST names below `parent`, which ends with the delimiter, is added. */
 static int
-list_level(struct sess *s, struct slice parent, struct folder_list *io, struct arena *a, struct err *err)
+list_level(struct sess *s, struct slice parent, struct folder_list *io, struct arena *arena, struct err *err)
 {
 	struct buf pattern;
+	struct asked a;
 	struct resp r;
 	uint32_t tag;
 	int rc;
@@ -45,16 +59,18 @@ list_level(struct sess *s, struct slice parent, struct folder_list *io, struct a
 	if (rc < 0)
 		return -1;
 	do {
-		if (sess_next(s, &r, NULL, err) < 0)
+		if (sess_next(s, &r, &a, err) < 0)
 			return -1;
 		if (r.kind == RESP_LIST && lies_below(r.folder.name, parent) &&
-		    folder_list_add(io, a, &r.folder, err) < 0)
+		    folder_list_add(io, arena, &r.folder, err) < 0)
 			return -1;
 		if (sess_drop(s, &r, err) < 0)
 			return -1;
 	} while (r.kind != RESP_TAGGED || r.tag != tag);
 	if (sess_must_wait(&r))
 		return sess_refused(s, &r, "LIST", err);
+	if (r.state != STATE_OK)
+		note_level_refused(s, &a);
 	io->refused |= r.state != STATE_OK;
 	return 0;
 }

@@ -1,5 +1,6 @@
 """Servers that list less than they should, or otherwise: worked around, and never called complete when it is not."""
 
+from old import Old
 from scene import *
 from people import *
 
@@ -124,6 +125,29 @@ def scene_list_is_refused(t):
     server.on(r'LIST "" "?\*', "$TAG NO cannot open a mount point\r\n")
     job, _ = complete(t, server, 1)
     t.one_event(job, 30079, level="warning")
+    t.one_event(job, 14002, level="warning", account="usuario", command='LIST "" "*"',
+                reply=re.compile(r"^\d+ NO cannot open a mount point"))
+
+
+def scene_list_is_refused_altogether(t):
+    """In every way, by NO and by BAD, with LIST-EXTENDED and without: each refusal is an event with the raw answer."""
+    for caps in ("NAMESPACE", "NAMESPACE LIST-EXTENDED LIST-STATUS"):
+        for word in ("NO", "BAD"):
+            server = t.server(caps=caps)
+            server.on("LIST", f"$TAG {word} not today\r\n")
+            job, run = t.extract(server)
+            t.exits(run, 2, 69)
+            for command in ('LIST "" "*"', 'LIST "" "%"'):
+                t.one_event(job, 14002, level="error", account="usuario", command=command,
+                            reply=re.compile(f"^\\d+ {word} not today"))
+
+
+def scene_find_is_refused(t):
+    server = t.serve(Old(sample(["INBOX"], 2), "IMAP2bis"))
+    server.on("FIND", "$TAG NO not today\r\n")
+    job, run = t.extract(server)
+    t.exits(run, 2, 69)
+    t.one_event(job, 14002, level="error", account="usuario", command="FIND ALL.MAILBOXES *", reply=re.compile("NO not today"))
 
 
 @quirk(29)
@@ -137,6 +161,7 @@ def scene_list_is_refused_behind_some(t):
     t.exits(run, 2)
     t.complete(job, server)
     t.says(run, "refuses to list a part of its folders")
+    t.one_event(job, 14002, level="error", command='LIST "" "Shared/%"', reply=re.compile("NO cannot open a mount point"))
     # None of those that are not listed has vanished.
     server.clear()
     server.on(r"LIST", "$TAG NO cannot open a mount point\r\n")
