@@ -28,6 +28,7 @@ struct event {
 	uint32_t uid; /* 0: left out */
 	const char *command; /* without tag and secrets; NULL: left out */
 	bool file_only; /* the terminal is not told: the error that follows says it */
+	bool passing; /* a refusal of this time, and no fact about the server: its warning is an EV_ANSWER */
 	struct slice reply; /* raw, masked; data NULL: left out; over 8 KiB is cut and
 			     * marked with its length (reply_bytes) */
 };

@@ -37,6 +37,10 @@ struct shared {
 	bool in_clear_told[HOST_ENDS]; /* of the connections to each end, that one is not encrypted */
 	bool search_taken; /* the server has answered --search with OK, now or in an earlier run */
 	struct pool *pool; /* there are several lanes; NULL: one */
+	/* outcome.c: warnings of what the server answered, by event and folder, that this run has told */
+	bool warned; /* some stood when it began */
+	struct told *told;
+	size_t n_told;
 	/* forecast.h */
 	struct room *quota; /* what that of the destination leaves; NULL: no limit is known */
 	bool promised; /* all of the account is; else each page promises what it asks for */
@@ -325,6 +329,11 @@ void
 lane_warn(struct lane *l, enum event_no no, uint32_t uid, const char *fmt, ...) PRINTF_LIKE(4, 5);
 void lane_insecure(struct lane *l, enum lane_end end, const char *text, struct batch *b);
 void lane_event(struct lane *l, enum event_no no, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* What was told of a server's answers and was not met again by this run falls: of a folder that was read to its
+ * end, and of the list of folders when all is done. */
+void lane_passed_folder(struct lane *l, const char *display);
+void lane_passed_list(struct lane *l, const struct plan *plan);
+void shared_told_free(struct shared *sh);
 void lane_good(struct lane *l, const struct msg *m, enum verdict old);
 /* Its copy is lost, and why it could not be replaced now; a row that is lost stays that, whatever the source says. */
 void lane_still_lost(struct lane *l, const struct msg *row, const char *why);

@@ -323,6 +323,8 @@ run_account(struct run *r, struct runner *u, struct err *err)
 	while (l->sink_ops->finish_account(l->sink, r->plan.list.folder, r->plan.list.len, err) < 0)
 		if (reconnect_for(u, err) < 0)
 			return -1;
+	if (plan_lists_all(&r->plan))
+		lane_passed_list(l, &r->plan);
 	if (lane_flush(l, true, err) < 0)
 		return -1;
 	return plan_whole(&r->plan, err) < 0 ? list_copied(err) : 0;
@@ -403,6 +405,7 @@ claim(struct run *r, struct err *err)
 	if (rc < 0)
 		return -1;
 	r->account_dir = rec.dir;
+	r->shared.warned = rec.warnings > 0;
 	if (r->job->ret_lease != NULL)
 		*r->job->ret_lease = r->lease;
 	return state_folders(r->job->state, rec.id, &r->arena, &r->known, &r->n_known, err);
@@ -543,6 +546,7 @@ out:
 	free(r.quarantine);
 	plan_done(&r.plan);
 	buf_done(&r.no_folder);
+	shared_told_free(&r.shared);
 	arena_done(&r.arena);
 	pthread_cond_destroy(&r.shared.learnt);
 	pthread_mutex_destroy(&r.shared.mutex);

@@ -2,8 +2,10 @@
  * report) and into the event log (for whoever watches). */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "engine/copy.h"
 #include "engine/lost.h"
 #include "mail/header.h"
@@ -51,10 +53,17 @@ lane_event(struct lane *l, enum event_no no, const char *fmt, ...)
 	evlog_put(l->job->log, &e, "%s", text);
 }
 
+/* The warning that a note becomes: a refusal that is no fact about the server stands apart, since it may fall. */
+static enum event_no
+kept_as(const struct note *n)
+{
+	return n->event.passing && n->event.no == EV_REFUSED ? EV_ANSWER : n->event.no;
+}
+
 static bool
 note_alike(const struct note *a, const struct note *b)
 {
-	return b->standing && a->event.no == b->event.no && a->event.uid == b->event.uid &&
+	return b->standing && kept_as(a) == kept_as(b) && a->event.uid == b->event.uid &&
 	       strcmp(a->event.folder ? a->event.folder : "",
 		   b->event.folder ? b->event.folder : "") == 0;
 }
@@ -96,11 +105,88 @@ keep_note(const struct notes *notes, size_t at, const char *display, struct batc
 	}
 	if (left > 0)
 		buf_printf(&text, "; and %zu more, see events.jsonl", left);
-	batch_warning(b, &(struct warning){ .event = (int)n->event.no,
+	batch_warning(b, &(struct warning){ .event = (int)kept_as(n),
 			     .folder = display,
 			     .uid = n->event.uid,
 			     .text = text.data });
 	buf_done(&text);
+}
+
+/* ---- warnings that fall ---- */
+
+/* What a server answered in the run that was warned of it, and may answer otherwise in another. Not: what is learnt,
+ * since that is not asked again, and what concerns a message. */
+static const enum event_no folder_passing[] = { EV_ANSWER, EV_PARSE, EV_COUNT_DIFFERS };
+static const enum event_no list_passing[] = { EV_ANSWER, EV_PARSE, EV_UNLISTED };
+
+enum { TOLD_MAX = 10000 }; /* with more of them, nothing falls */
+
+struct told {
+	struct told *next;
+	enum event_no no;
+	char folder[];
+};
+
+static void
+told_add(struct shared *sh, enum event_no no, const char *folder)
+{
+	size_t size = strlen(folder) + 1;
+	struct told *t;
+
+	pthread_mutex_lock(&sh->mutex);
+	if (sh->n_told < TOLD_MAX) {
+		t = mem_new(sizeof(*t) + size);
+		t->no = no;
+		memcpy(t->folder, folder, size);
+		t->next = sh->told;
+		sh->told = t;
+		sh->n_told++;
+	}
+	pthread_mutex_unlock(&sh->mutex);
+}
+
+void
+shared_told_free(struct shared *sh)
+{
+	while (sh->told != NULL) {
+		struct told *t = sh->told;
+
+		sh->told = t->next;
+		free(t);
+	}
+}
+
+static void
+fall(struct lane *l, const enum event_no *no, size_t n, const char *folder)
+{
+	struct shared *sh = l->shared;
+
+	pthread_mutex_lock(&sh->mutex);
+	for (size_t i = 0; i < n && sh->warned && sh->n_told < TOLD_MAX; i++) {
+		const struct told *t = sh->told;
+
+		while (t != NULL && (t->no != no[i] || strcmp(t->folder, folder) != 0))
+			t = t->next;
+		if (t == NULL)
+			batch_warning_gone(l->batch, (int)no[i], folder, 0);
+	}
+	pthread_mutex_unlock(&sh->mutex);
+}
+
+void
+lane_passed_folder(struct lane *l, const char *display)
+{
+	fall(l, folder_passing, COUNT_OF(folder_passing), display);
+}
+
+void
+lane_passed_list(struct lane *l, const struct plan *plan)
+{
+	static const enum event_no unlisted = EV_UNLISTED;
+
+	fall(l, list_passing, COUNT_OF(list_passing), "");
+	for (size_t i = 0; i < plan->len; i++)
+		fall(l, &unlisted, 1, plan->folder[i].display);
 }
 
 /* One warning for each end. */
@@ -150,8 +236,10 @@ tell_notes_of(struct lane *l, enum lane_end end, struct notes *notes, struct bat
 		e.account = l->account;
 		e.folder = e.folder ? shown.data : NULL;
 		evlog_put(l->job->log, &e, "%s", notes->note[i].text);
-		if (notes->note[i].standing && b != NULL)
+		if (notes->note[i].standing && b != NULL) {
+			told_add(l->shared, kept_as(&notes->note[i]), e.folder ? e.folder : "");
 			keep_note(notes, i, e.folder ? e.folder : "", b);
+		}
 		buf_done(&shown);
 	}
 	if (notes->dropped > 0) {

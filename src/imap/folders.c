@@ -190,13 +190,15 @@ take_one(struct sess *s, struct flight *f, const struct resp *r, struct err *err
 	}
 }
 
-/* A refused command of the flight that has another way: a fact about the server, told once. */
+/* A refused command of the flight that has another way. Passing: it is asked for again in the next run; else it is
+ * a fact about the server, told once. */
 static void
-note_refused(struct sess *s, const struct asked *a, const char *instead)
+note_refused(struct sess *s, const struct asked *a, bool passing, const char *instead)
 {
 	struct event e = { .no = EV_REFUSED,
 		.level = LEVEL_WARNING,
 		.command = a->text,
+		.passing = passing,
 		.reply = slice_str(s->reply) };
 
 	notes_add(&s->notes, &e, true, "the server refused %s; %s", a->text, instead);
@@ -204,12 +206,13 @@ note_refused(struct sess *s, const struct asked *a, const char *instead)
 
 /* The LIST that was refused. Without another way (NULL) the error that follows is told. */
 static void
-note_list_refused(struct sess *s, const struct flight *f, const char *instead)
+note_list_refused(struct sess *s, const struct flight *f, bool passing, const char *instead)
 {
 	struct event e = { .no = EV_REFUSED,
 		.level = instead != NULL ? LEVEL_WARNING : LEVEL_ERROR,
 		.command = s->last_refused,
 		.file_only = instead == NULL,
+		.passing = passing,
 		.reply = slice_str(f->reply) };
 
 	notes_add(&s->notes, &e, instead != NULL, "the server refused %s; %s", s->last_refused,
@@ -221,7 +224,7 @@ lsub_refused(struct sess *s, struct flight *f, const struct asked *a)
 {
 	f->list->lsub_refused = true;
 	if (!s->lsub_refused)
-		note_refused(s, a, "which folders are subscribed is not known");
+		note_refused(s, a, true, "which folders are subscribed is not known");
 	s->lsub_refused = true;
 }
 
@@ -243,12 +246,12 @@ take_answer(struct sess *s, struct flight *f, const struct resp *r, const struct
 		lsub_refused(s, f, a);
 	if (a->kind == ASK_NAMESPACE) {
 		s->ns_known = true;
-		note_refused(s, a, "folders of other people and shared ones cannot be told from one's own");
+		note_refused(s, a, true, "folders of other people and shared ones cannot be told from one's own");
 	}
 	if (a->kind == ASK_STATUS && r->state == STATE_BAD && !f->status_refused) {
 		f->status_refused = true;
 		quirk_add(&s->seen, QUIRK_NO_STATUS);
-		note_refused(s, a, "counts come from EXAMINE instead");
+		note_refused(s, a, false, "counts come from EXAMINE instead");
 	}
 	return 0;
 }
@@ -442,7 +445,7 @@ list_by_level(struct sess *s, struct flight *f, struct err *err)
 	if (unlisted_by_level(s, f->list, f->arena, err) < 0)
 		return -1;
 	if (f->list_refused)
-		note_list_refused(s, f, f->list->len > 0 ? "folders were asked for level by level" : NULL);
+		note_list_refused(s, f, true, f->list->len > 0 ? "folders were asked for level by level" : NULL);
 	if (!f->list_refused || f->list->len > 0)
 		return 0;
 	*err = f->refusal;
@@ -461,7 +464,8 @@ folders_flight(struct sess *s, struct flight *f, bool want_sizes, struct err *er
 	if (ask_first_flight(s, extended, want_sizes, err) < 0 || land(s, f, err) < 0)
 		return -1;
 	if (f->list_refused && extended) {
-		note_list_refused(s, f, "plain LIST and LSUB are used instead");
+		note_list_refused(
+		    s, f, f->refusal.kind == ERR_THROTTLED, "plain LIST and LSUB are used instead");
 		/* "Later" says nothing of RETURN. */
 		if (f->refusal.kind != ERR_THROTTLED)
 			quirk_add(&s->seen, QUIRK_NO_LIST_RETURN);
@@ -578,7 +582,7 @@ find(struct sess *s, const char *what, struct folder_list *to, struct arena *a, 
 	if (r.state != STATE_NO)
 		return 0;
 	snprintf(s->last_refused, sizeof(s->last_refused), "%s", asked.text);
-	note_list_refused(s, &(struct flight){ .reply = s->reply }, NULL);
+	note_list_refused(s, &(struct flight){ .reply = s->reply }, true, NULL);
 	return err_set(err, ERR_FOLDER, "the server refuses to list its folders: %s", s->reply);
 }
 

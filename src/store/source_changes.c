@@ -185,6 +185,7 @@ source_changes_answered(
 		.level = LEVEL_WARNING,
 		.folder = s->folder,
 		.command = a->text,
+		.passing = r->state != STATE_BAD,
 		.reply = slice_str(s->s->reply) };
 
 	s->changes.done = true;

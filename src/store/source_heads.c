@@ -124,6 +124,7 @@ take_answer(struct flight *f, const struct resp *r, const struct asked *a, struc
 		.level = LEVEL_WARNING,
 		.folder = f->s->folder,
 		.command = a->text,
+		.passing = true,
 		.reply = slice_str(f->s->s->reply) };
 
 	if (a->kind != ASKED_HEADS || r->state == STATE_OK)

@@ -345,6 +345,7 @@ source_page_answered(struct source *s, const struct resp *r, const struct asked 
 		.level = LEVEL_WARNING,
 		.folder = s->folder,
 		.command = a->text,
+		.passing = true,
 		.reply = slice_str(s->s->reply) };
 
 	for (size_t i = 0; i < 2; i++) {

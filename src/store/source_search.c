@@ -60,6 +60,7 @@ source_search_answered(
 		.level = LEVEL_WARNING,
 		.folder = s->folder,
 		.command = a->text,
+		.passing = !(s->facts.quirks & LEARNT_NO_SEARCH),
 		.reply = slice_str(s->s->reply) };
 
 	notes_add(&s->notes, &e, true,
