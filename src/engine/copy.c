@@ -302,6 +302,15 @@ drop_body(struct lane *l, struct err *err)
 	return 0;
 }
 
+static struct lost_words
+lost_of(const struct offer *o, struct slice head)
+{
+	return (struct lost_words){ .command = o->command,
+		.reply = o->reply,
+		.refused = o->refused,
+		.header = o->header.len > 0 ? o->header : head };
+}
+
 /* The verdicts that have a file stand from the best to the worst. */
 static bool
 is_less(enum verdict v, enum verdict old)
@@ -384,10 +393,12 @@ lane_take_body(struct lane *l, const struct offer *o, struct err *err)
 	l->stored++;
 	lane_promise_kept(l, m->wire_bytes);
 	tell_origin(l, o, m);
+	const struct lost_words lost = lost_of(o, buf_slice(&head));
+
 	if (verdict_good(m->verdict))
 		lane_good(l, m, k.old);
 	else
-		lane_lost(l, m, k.old, o->reply, buf_slice(&head));
+		lane_lost(l, m, k.old, &lost);
 	lane_count(l, 1);
 	if (l->job->progress != NULL)
 		atomic_fetch_add(&l->job->progress->messages_new, 1);
@@ -416,10 +427,12 @@ take_verdict(struct lane *l, const struct offer *o, struct err *err)
 	if (k.lost) {
 		lane_still_lost(l, &k.was, o->reason != NULL ? o->reason : verdict_name(o->verdict));
 	} else if (k.old == VERDICTS || !verdict_has_file(k.old)) {
+		const struct lost_words lost = lost_of(o, o->header);
+
 		if (verdict_good(m->verdict))
 			lane_good(l, m, k.old);
 		else
-			lane_lost(l, m, k.old, o->reply, o->header);
+			lane_lost(l, m, k.old, &lost);
 	}
 	if (m->verdict != VERDICT_GONE)
 		uidset_remove(&l->missing, m->uid);
@@ -556,6 +569,7 @@ count_validity(struct lane *l, struct planned *f, uint32_t now, struct err *err)
 		return 0;
 	/* UIDs of the one before are other messages'. */
 	uidset_clear(&l->skip);
+	uidset_clear(&l->headless);
 	uidset_clear(&l->isolated);
 	l->cut = (struct cut){ 0 };
 	f->uidvalidity = now;
@@ -625,6 +639,34 @@ open_folder(struct lane *l, struct err *err)
 	return lane_intends(l) ? lane_open_target(l, err) : 0;
 }
 
+/* People know a message by From, Date and Subject. When all others are there the headers of those are asked for at
+ * which connections ended; the first at which one ends again is the last that is asked for. */
+static int
+head_lost(struct lane *l, struct err *err)
+{
+	struct uidset ask = l->headless;
+	struct arena a;
+	int rc = 0;
+
+	l->headless = (struct uidset){ 0 };
+	arena_init(&a, LEX_STRING_MAX);
+	for (uint32_t uid = 0; rc == 0 && l->source_ops->lost_header != NULL && (uid = uidset_after(&ask, uid)) != 0;) {
+		struct lost_words words = { 0 };
+		struct msg row;
+		bool there = false;
+
+		arena_reset(&a);
+		rc = l->source_ops->lost_header(l->source, uid, &words.header, err);
+		if (rc == 0 && words.header.len > 0)
+			rc = state_message(l->job->state, l->rec.id, uid, &a, &row, &there, err);
+		if (rc == 0 && there && row.verdict == VERDICT_FAILED)
+			lane_lost_header(l, &row, &words);
+	}
+	arena_done(&a);
+	uidset_done(&ask);
+	return rc;
+}
+
 static int
 copy_folder(struct lane *l, struct err *err)
 {
@@ -646,6 +688,8 @@ copy_folder(struct lane *l, struct err *err)
 			return -1;
 		if (more)
 			continue;
+		if (head_lost(l, err) < 0)
+			return -1;
 		lane_forget_unlisted(l);
 		return lane_close_folder(l, err);
 	}
@@ -662,7 +706,8 @@ count_cut(struct lane *l)
 	struct err ignored = { 0 };
 	struct known k;
 
-	if (uid == 0)
+	/* Or its header, when all else of it was given up. */
+	if (uid == 0 || uidset_has(&l->skip, uid))
 		return;
 	if (l->cut.uid != uid)
 		l->cut = (struct cut){ .uid = uid };
@@ -675,6 +720,8 @@ count_cut(struct lane *l)
 		return;
 	uidset_add(&l->skip, uid, uid);
 	uidset_sort(&l->skip);
+	uidset_add(&l->headless, uid, uid);
+	uidset_sort(&l->headless);
 	arena_init(&a, LEX_STRING_MAX);
 	/* A state that fails here fails again at the next flush. */
 	if (offered_message(l, &o, &k, &a, &ignored) == 0) {
@@ -683,7 +730,7 @@ count_cut(struct lane *l)
 		if (k.lost)
 			lane_still_lost(l, &k.was, k.msg.reason);
 		else
-			lane_lost(l, &k.msg, k.old, NULL, (struct slice){ 0 });
+			lane_lost(l, &k.msg, k.old, &(struct lost_words){ 0 });
 	}
 	arena_done(&a);
 }
@@ -695,6 +742,7 @@ lane_copy(struct lane *l, struct planned *f, struct err *err)
 
 	if (l->plan != f) {
 		uidset_clear(&l->skip);
+		uidset_clear(&l->headless);
 		uidset_clear(&l->isolated);
 		l->cut = (struct cut){ 0 };
 		l->counted = 0;

@@ -149,6 +149,7 @@ struct lane {
 	} cut;
 	struct uidset isolated; /* read alone, at the end of the folder */
 	struct uidset skip; /* given up: not read again in this run */
+	struct uidset headless; /* of those, messages whose header is still to be asked for, to name them by it */
 	const char *cut_folder;
 	struct room_share disk_share, quota_share; /* of the open folder (forecast.h) */
 	uint64_t day_asked;
@@ -337,7 +338,14 @@ void shared_told_free(struct shared *sh);
 void lane_good(struct lane *l, const struct msg *m, enum verdict old);
 /* Its copy is lost, and why it could not be replaced now; a row that is lost stays that, whatever the source says. */
 void lane_still_lost(struct lane *l, const struct msg *row, const char *why);
-void lane_lost(
-    struct lane *l, const struct msg *m, enum verdict old, const char *reply, struct slice header);
+/* What is told of a message that has no good verdict, beside it. */
+struct lost_words {
+	const char *command, *reply; /* NULL: none */
+	bool refused; /* the reply is an error */
+	struct slice header;
+};
+void lane_lost(struct lane *l, const struct msg *m, enum verdict old, const struct lost_words *lost);
+/* The same once more, and nothing else: its header is known now. */
+void lane_lost_header(struct lane *l, const struct msg *m, const struct lost_words *lost);
 
 #endif

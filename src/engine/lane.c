@@ -51,6 +51,7 @@ lane_done(struct lane *l)
 	uidset_done(&l->owed);
 	numbering_done(&l->numbering);
 	uidset_done(&l->skip);
+	uidset_done(&l->headless);
 	uidset_done(&l->isolated);
 	uidset_done(&l->intended);
 	uidset_done(&l->careful);

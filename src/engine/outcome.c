@@ -357,30 +357,21 @@ lane_still_lost(struct lane *l, const struct msg *row, const char *why)
 	snprintf(reason, sizeof(reason), LOST_REASON "; %s", why);
 	m.reason = reason;
 	m.expunged = false;
-	lane_lost(l, &m, row->verdict, NULL, (struct slice){ 0 });
+	lane_lost(l, &m, row->verdict, &(struct lost_words){ 0 });
 }
 
+/* The row of a problem, in words for people. */
 void
-lane_lost(
-    struct lane *l, const struct msg *m, enum verdict old, const char *reply, struct slice header)
+lane_lost_header(struct lane *l, const struct msg *m, const struct lost_words *lost)
 {
-	struct arena a;
 	struct header_facts facts = { .from = "", .date = "", .subject = "", .message_id = "" };
-	struct event e = { .no = reply ? EV_REFUSED : EV_MESSAGE_LOST,
-		.level = LEVEL_ERROR,
-		.account = l->account,
-		.folder = l->plan->display,
-		.uid = m->uid,
-		.reply = slice_str(reply) };
+	struct arena a;
 
-	if (reply == NULL)
-		e.reply = (struct slice){ 0 };
 	arena_init(&a, 1024 * 1024);
-	if (header.len > 0)
-		header_read(header, &a, &facts);
+	if (lost->header.len > 0)
+		header_read(lost->header, &a, &facts);
 	if (l->job->no_subjects)
 		facts.from = facts.subject = "";
-	batch_message(l->batch, l->rec.id, m, old);
 	batch_problem(l->batch, &(struct problem){ .folder = l->rec.id,
 				    .uid = m->uid,
 				    .verdict = m->verdict,
@@ -389,10 +380,26 @@ lane_lost(
 				    .date = facts.date,
 				    .subject = facts.subject,
 				    .message_id = facts.message_id,
-				    .reply = reply ? reply : "" });
+				    .reply = lost->reply ? lost->reply : "" });
+	arena_done(&a);
+}
+
+void
+lane_lost(struct lane *l, const struct msg *m, enum verdict old, const struct lost_words *lost)
+{
+	struct event e = { .no = lost->refused ? EV_REFUSED : EV_MESSAGE_LOST,
+		.level = LEVEL_ERROR,
+		.account = l->account,
+		.folder = l->plan->display,
+		.uid = m->uid,
+		.command = lost->command };
+
+	if (lost->reply != NULL)
+		e.reply = slice_str(lost->reply);
+	batch_message(l->batch, l->rec.id, m, old);
+	lane_lost_header(l, m, lost);
 	evlog_put(l->job->log, &e, "verdict %s: %s", verdict_name(m->verdict),
 	    m->reason ? m->reason : "");
 	if (l->job->progress != NULL)
 		atomic_fetch_add(&l->job->progress->problems, 1);
-	arena_done(&a);
 }

@@ -239,7 +239,11 @@ take_outcome(struct lane *l, const struct outcome *o)
 		/* fall through */
 	case OUTCOME_ASIDE:
 		m.reason = o->reason;
-		lane_lost(l, &m, VERDICTS, o->reply, o->header);
+		lane_lost(l, &m, VERDICTS,
+		    &(struct lost_words){ .command = o->reply != NULL ? "APPEND" : NULL,
+			.reply = o->reply,
+			.refused = o->reply != NULL,
+			.header = o->header });
 		break;
 	}
 	lane_settled(l, m.uid);

@@ -63,8 +63,9 @@ struct offer {
 	enum verdict good; /* stored, reconstructed, header-only or placeholder */
 	bool has_meta; /* msg holds fresh metadata (messages put aside, STEP_OWE of one) */
 	struct msg msg; /* texts valid until the next call */
-	const char *reason, *reply; /* words and the raw answer; NULL. The reason of a reconstructed
-				       message is complete when its body has been read */
+	const char *reason; /* words; NULL. Of a reconstructed message complete when its body has been read */
+	const char *command, *reply; /* the last command for it, and the raw answer; NULL: none */
+	bool refused; /* the answer is an error */
 	struct slice header; /* of a message that is lost, when the server gave one */
 	uint64_t octets; /* that read will give; 0: not known before the end */
 	const uint8_t *sha256; /* of the octets to come, when they are known; else NULL */
@@ -125,6 +126,9 @@ struct source_ops {
 	/* Why the search of the place leaves a listed message out; NULL: it does not. NULL: a source
 	 * that cannot search. */
 	const char *(*leaves_out)(const struct source *s, uint32_t uid);
+	/* The header, or some fields of it, of a message that cannot be read, without a trace; lent until the next
+	 * call, nothing in it: it cannot be had. With nothing unread. NULL: a source of files. */
+	int (*lost_header)(struct source *s, uint32_t uid, struct slice *ret, struct err *err);
 	/* Next page of metadata, ascending UIDs; len 0: no more. */
 	int (*list)(struct source *s, struct msg_page *ret, struct err *err);
 	/* Queue bodies; never waits. Takes a copy of want. */

@@ -140,7 +140,7 @@ window_body(struct source *s, struct resp *r, struct err *err)
 		return PUMP_ERR;
 	}
 	source_window_took(w, want);
-	source_doubt(s, uid, want->size_known, want->size, fault ? fault : SHORT_FAULT, NULL);
+	source_doubt(s, uid, want->size_known, want->size, fault ? fault : SHORT_FAULT);
 	return source_skip_fetch(s, r, err) < 0 ? PUMP_ERR : PUMP_AGAIN;
 }
 
@@ -209,10 +209,9 @@ try_failed(struct source *s, const struct resp *r, const struct asked *a)
 	source_window_took(w, want);
 
 	struct doubt *d = source_doubt(s, want->uid, want->size_known, want->size,
-	    r->state == STATE_OK ? "the server answered OK but gave no message"
-				 : REFUSED_FAULT,
-	    r->state == STATE_OK ? NULL : s->s->reply);
+	    r->state == STATE_OK ? "the server answered OK but gave no message" : REFUSED_FAULT);
 
+	source_doubt_answer(d, a->text, s->s->reply, r->state);
 	if (d != NULL)
 		d->tried |= 1u << s->try_form;
 }
@@ -269,12 +268,13 @@ form_doubted(struct source *s)
 
 /* alone: asked for without others, as it would be asked for again. */
 static void
-doubt_refused(struct source *s, const struct wanted *want, enum resp_state state, bool alone)
+doubt_refused(struct source *s, const struct wanted *want, const struct asked *a, enum resp_state state, bool alone)
 {
 	bool ok = state == STATE_OK;
 	struct doubt *d = source_doubt(s, want->uid, want->size_known, want->size,
-	    ok ? "the server answered OK but gave no message" : REFUSED_FAULT, ok ? NULL : s->s->reply);
+	    ok ? "the server answered OK but gave no message" : REFUSED_FAULT);
 
+	source_doubt_answer(d, a->text, s->s->reply, state);
 	if (d == NULL || state != STATE_BAD)
 		return;
 	d->bad = true;
@@ -304,7 +304,7 @@ window_answered(struct source *s, const struct resp *r, const struct asked *a, s
 	} else if (w->left > 0) {
 		for (size_t i = 0; i < w->n; i++)
 			if (!w->want[i].done)
-				doubt_refused(s, &w->want[i], r->state, w->n == 1);
+				doubt_refused(s, &w->want[i], a, r->state, w->n == 1);
 	}
 	source_window_drop(s, w);
 	return 0;

@@ -105,6 +105,7 @@ source_imap_open(
 	s->end = &s->first;
 	notes_init(&s->notes);
 	arena_init(&s->meta_arena, LEX_STRING_MAX);
+	buf_init(&s->lost_header, LEX_STRING_MAX);
 	s->page[0] = msg_page_new();
 	s->page[1] = msg_page_new();
 	*ret = s;
@@ -138,6 +139,7 @@ source_imap_close(struct source **sp)
 	msg_page_free(s->page[1]);
 	notes_done(&s->notes);
 	arena_done(&s->meta_arena);
+	buf_done(&s->lost_header);
 	free(s);
 	*sp = NULL;
 }
@@ -572,6 +574,7 @@ const struct source_ops source_imap = {
 	.leaves_out = source_imap_leaves_out,
 	.list = source_imap_list,
 	.ask = source_imap_ask,
+	.lost_header = source_imap_lost_header,
 	.ask_rest = source_imap_ask_rest,
 	.next = source_imap_next,
 	.read = source_imap_read,

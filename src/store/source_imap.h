@@ -1,6 +1,6 @@
 /* Insides of the IMAP source, shared by its files: source_imap.c (folders), source_proof.c (their end),
  * source_note.c (what is told), source_list.c (the listing), source_changes.c (what has changed since an
- * earlier run), source_heads.c (headers alone), source_search.c (SEARCH), source_window.c (what is sent
+ * earlier run), source_heads.c (headers alone), source_lost.c (that of a lost message), source_search.c (SEARCH), source_window.c (what is sent
  * ahead), source_body.c (answers), source_octets.c (the octets of a body), source_rest.c (what was put aside),
  * source_renew.c (another connection in the middle of a folder), source_number.c (servers without UIDs). */
 #ifndef STORE_SOURCE_IMAP_H
@@ -70,7 +70,9 @@ struct doubt {
 	bool placeholder; /* what came was a notice in place of the message */
 	bool accept, asked_best; /* take the best as it is; it was asked for */
 	const char *reason; /* static words */
-	char *reply; /* malloc'ed, or NULL */
+	char *command, *reply; /* the last that was refused, else the last that brought nothing; malloc'ed, or NULL */
+	bool refused;
+	bool headed; /* its header was asked for, to be told */
 	bool looked; /* the second listing was tried */
 	bool gone, phantom; /* and found it gone, or found by SEARCH alone: perhaps its body comes all the same */
 	bool meta_refused; /* and refused: nothing is known of the message but its UID */
@@ -185,6 +187,9 @@ struct source {
 	bool alone_good, meta_known, look_found,
 	    look_odd; /* odd: an answer that names no message */
 	enum resp_state look_state; /* of the last look at one message */
+	char look_command[160]; /* that was refused */
+	struct buf lost_header; /* of a message that is lost otherwise; nothing in it: it could not be had */
+	bool no_lost_headers; /* BAD once: not asked again */
 	struct msg meta;
 	struct arena meta_arena;
 };
@@ -273,6 +278,11 @@ int source_changes_answered(
 /* source_heads.c */
 int source_imap_heads(struct source *s, struct header *io, size_t n, struct err *err) WARN_UNUSED;
 
+/* source_lost.c */
+int source_lost_header(struct source *s, uint32_t uid, struct err *err) WARN_UNUSED; /* into s->lost_header */
+int source_imap_lost_header(
+    struct source *s, uint32_t uid, struct slice *ret, struct err *err) WARN_UNUSED;
+
 /* source_window.c */
 struct window *source_window_new(const struct wanted *want, size_t n, unsigned ask);
 void source_window_queue(struct source *s, struct window *w);
@@ -327,8 +337,11 @@ int source_mime_read(struct source *s, struct slice *ret, struct err *err) WARN_
 void source_mime_free(struct source *s);
 
 /* source_rest.c */
-struct doubt *source_doubt(struct source *s, uint32_t uid, bool size_known, uint64_t size,
-    const char *reason, const char *reply);
+struct doubt *
+source_doubt(struct source *s, uint32_t uid, bool size_known, uint64_t size, const char *reason);
+/* What the server answered when it was asked for; a refusal is told rather than an OK. d NULL: nothing. */
+void source_doubt_answer(
+    struct doubt *d, const char *command, const char *reply, enum resp_state state);
 /* A page of messages that no listing of many has given, each by a look of its own; what is not to be had
  * so is put aside. Nothing is under way. */
 int source_list_late(struct source *s, struct msg_page *ret, struct err *err) WARN_UNUSED;

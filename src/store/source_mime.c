@@ -568,6 +568,8 @@ source_mime_start(struct source *s, struct doubt *d, struct offer *ret, struct e
 		.has_meta = s->meta_known,
 		.msg = s->meta,
 		.reason = s->mime->reason,
-		.reply = d->reply };
+		.command = d->command,
+		.reply = d->reply,
+		.refused = d->refused };
 	return STEP_ITEM;
 }

@@ -12,7 +12,7 @@ body_bad(struct source *s, const char *why, struct err *err)
 	if (n->want != NULL) {
 		if (!n->want->done) {
 			source_window_took(n->window, n->want);
-			source_doubt(s, n->uid, n->want->size_known, n->want->size, why, NULL);
+			source_doubt(s, n->uid, n->want->size_known, n->want->size, why);
 		}
 	} else {
 		s->doubt[s->doubt_at].reason = why;

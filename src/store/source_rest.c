@@ -1,6 +1,7 @@
 /* What was put aside: each message alone, down the body ladder, until it comes or a verdict is
  * certain. Forms that were refused here only count for this message, unless the server said BAD and
  * the form has never worked. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,8 +9,7 @@
 #include "store/source_imap.h"
 
 struct doubt *
-source_doubt(struct source *s, uint32_t uid, bool size_known, uint64_t size, const char *reason,
-    const char *reply)
+source_doubt(struct source *s, uint32_t uid, bool size_known, uint64_t size, const char *reason)
 {
 	if (s->n_doubts == DOUBTS_MAX) {
 		s->doubts_over = true;
@@ -26,16 +26,29 @@ source_doubt(struct source *s, uint32_t uid, bool size_known, uint64_t size, con
 		.size_known = size_known,
 		.size = size,
 		.best = FORM_NONE,
-		.reason = reason,
-		.reply = mem_copy_str(reply) };
+		.reason = reason };
 	return d;
+}
+
+void
+source_doubt_answer(struct doubt *d, const char *command, const char *reply, enum resp_state state)
+{
+	if (d == NULL || (d->refused && state == STATE_OK))
+		return;
+	free(d->command);
+	free(d->reply);
+	d->command = mem_copy_str(command);
+	d->reply = mem_copy_str(reply);
+	d->refused = state != STATE_OK;
 }
 
 void
 source_doubts_free(struct source *s)
 {
-	for (size_t i = 0; i < s->n_doubts; i++)
+	for (size_t i = 0; i < s->n_doubts; i++) {
+		free(s->doubt[i].command);
 		free(s->doubt[i].reply);
+	}
 	s->n_doubts = s->doubt_at = 0;
 }
 
@@ -135,8 +148,8 @@ take_look(struct source *s, struct doubt *d, enum look look)
 		uidset_sort(&s->absent);
 	}
 	d->meta_refused = look == LOOK_REFUSED || d->phantom;
-	if (look == LOOK_REFUSED && s->look_state != STATE_OK && d->reply == NULL)
-		d->reply = mem_copy_str(s->s->reply);
+	if (look == LOOK_REFUSED && s->look_state != STATE_OK && !d->refused)
+		source_doubt_answer(d, s->look_command, s->s->reply, s->look_state);
 }
 
 int
@@ -162,7 +175,7 @@ source_list_late(struct source *s, struct msg_page *ret, struct err *err)
 			continue;
 		}
 
-		struct doubt *d = source_doubt(s, uid, false, 0, "listed by SEARCH, not by FETCH", NULL);
+		struct doubt *d = source_doubt(s, uid, false, 0, "listed by SEARCH, not by FETCH");
 
 		if (d == NULL) {
 			uidset_clear(&s->late);
@@ -225,6 +238,8 @@ source_alone_answered(
 {
 	if (a->kind != ASKED_ALONE) {
 		s->look_state = r->state;
+		if (r->state != STATE_OK)
+			snprintf(s->look_command, sizeof(s->look_command), "%s", a->text);
 		return 0;
 	}
 
@@ -234,13 +249,14 @@ source_alone_answered(
 	d->tried |= 1u << s->alone_form;
 	if (s->alone_good)
 		return 0;
-	if (r->state == STATE_OK)
+	if (r->state == STATE_OK) {
+		source_doubt_answer(d, a->text, s->s->reply, STATE_OK);
 		return 0;
+	}
 	if (r->code == CODE_UNAVAILABLE || r->code == CODE_LIMIT || r->code == CODE_THROTTLED ||
 	    r->code == CODE_OVERQUOTA)
 		return sess_refused(s->s, r, a->text, err);
-	free(d->reply);
-	d->reply = mem_copy_str(s->s->reply);
+	source_doubt_answer(d, a->text, s->s->reply, r->state);
 	d->reason = REFUSED_FAULT;
 	d->bad |= r->state == STATE_BAD && (int)s->alone_form == s->facts.works_form;
 	/* BAD speaks of the form, unless one that works was BAD for this message. */
@@ -267,7 +283,10 @@ offer_lost(struct source *s, struct doubt *d, enum verdict v, const char *reason
 	*ret = (struct offer){ .uid = d->uid,
 		.verdict = v,
 		.reason = reason,
+		.command = d->command,
 		.reply = d->reply,
+		.refused = d->refused,
+		.header = buf_slice(&s->lost_header),
 		.has_meta = s->meta_known,
 		.msg = s->meta };
 }
@@ -321,7 +340,7 @@ give_verdict(struct source *s, struct doubt *d, struct offer *ret)
 		offer_lost(s, d, VERDICT_REFUSED,
 		    "only forms that set \\Seen are left, and --no-source-writes was given", ret);
 	else
-		offer_lost(s, d, d->reply ? VERDICT_REFUSED : VERDICT_FAILED, d->reason, ret);
+		offer_lost(s, d, d->refused ? VERDICT_REFUSED : VERDICT_FAILED, d->reason, ret);
 	return STEP_ITEM;
 }
 
@@ -352,7 +371,10 @@ ask_alone(struct source *s, struct doubt *d, struct offer *ret, struct err *err)
 				.has_meta = s->meta_known,
 				.msg = s->meta,
 				.reason = d->reason,
-				.reply = d->reply };
+				.command = d->command,
+				.reply = d->reply,
+				.refused = d->refused,
+				.header = buf_slice(&s->lost_header) };
 			return STEP_ITEM;
 		default:
 			break;
@@ -361,9 +383,25 @@ ask_alone(struct source *s, struct doubt *d, struct offer *ret, struct err *err)
 	return STEP_END;
 }
 
+/* Before it is given up, or a notice is taken in its place. A header says that it is no phantom. */
+static int
+ask_header(struct source *s, struct doubt *d, struct err *err)
+{
+	d->headed = true;
+	if (source_lost_header(s, d->uid, err) < 0)
+		return -1;
+	if (s->lost_header.len > 0 && d->phantom) {
+		d->phantom = false;
+		d->reason = "listed by SEARCH, not by FETCH, which gives its header";
+	}
+	return 0;
+}
+
 static enum step
 doubt_step(struct source *s, struct doubt *d, struct offer *ret, struct err *err)
 {
+	if (!d->headed)
+		buf_reset(&s->lost_header);
 	if (!d->looked) {
 		enum look look = look_at(s, d->uid, err);
 
@@ -384,6 +422,12 @@ doubt_step(struct source *s, struct doubt *d, struct offer *ret, struct err *err
 
 	enum form f = next_form(s, d);
 
+	if ((f == FORM_NONE || (d->accept && d->placeholder)) && !d->headed) {
+		if (ask_header(s, d, err) < 0)
+			return STEP_ERR;
+		/* Was it a phantom, the whole ladder is open now. */
+		f = d->accept ? f : next_form(s, d);
+	}
 	if (f == FORM_NONE)
 		return give_verdict(s, d, ret);
 	s->alone_form = f;

@@ -97,7 +97,7 @@ source_imap_ask(struct source *s, const struct want *want, size_t n, struct err 
 		if (want[i].isolated) {
 			struct doubt *d =
 			    source_doubt(s, want[i].uid, want[i].size_known, want[i].size,
-				"the connection was lost while the message was read", NULL);
+				"the connection was lost while the message was read");
 
 			if (d != NULL)
 				d->tried = ~(FORMS_SLICED | 1u << FORM_HEADER |
@@ -294,11 +294,14 @@ source_try_aside(struct source *s)
 {
 	struct window *w = source_first_unsent(s);
 	struct wanted *want = w ? source_window_find(w, s->try_uid) : NULL;
+	char command[120];
 	struct doubt *d;
 
 	if (want == NULL || want->done || is_last(s))
 		return false;
-	d = source_doubt(s, want->uid, want->size_known, want->size, REFUSED_FAULT, s->s->reply);
+	d = source_doubt(s, want->uid, want->size_known, want->size, REFUSED_FAULT);
+	snprintf(command, sizeof(command), "UID FETCH %u (%s)", want->uid, form_items(s->try_form));
+	source_doubt_answer(d, command, s->s->reply, STATE_BAD);
 	if (d != NULL) {
 		d->tried = s->tried;
 		d->bad = true;
@@ -346,6 +349,7 @@ static void
 give_up_windows(struct source *s)
 {
 	struct ladder l = source_ladder(s);
+	const struct refusal *last = s->n_refusals > 0 ? &s->refusal[s->n_refusals - 1] : NULL;
 	const char *why = ladder_withheld(&l, FORMS_SLICED)
 			      ? "only forms that set \\Seen are left"
 			      : "the server refuses every form of asking for a message";
@@ -353,10 +357,16 @@ give_up_windows(struct source *s)
 	while (s->first != NULL) {
 		struct window *w = s->first;
 
-		for (size_t i = 0; i < w->n; i++)
-			if (!w->want[i].done)
-				source_doubt(s, w->want[i].uid, w->want[i].size_known,
-				    w->want[i].size, why, NULL);
+		for (size_t i = 0; i < w->n; i++) {
+			struct wanted *want = &w->want[i];
+			struct doubt *d = want->done ? NULL
+						     : source_doubt(s, want->uid, want->size_known,
+							   want->size, why);
+
+			/* The answer of another message: all were refused alike. */
+			if (last != NULL)
+				source_doubt_answer(d, last->command, last->reply, STATE_BAD);
+		}
 		source_window_drop(s, w);
 	}
 }
