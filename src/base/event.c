@@ -140,8 +140,11 @@ event_line(struct buf *b, const struct event *e, bool shared, struct slice words
 		struct slice reply = event_cut(e->reply, EVENT_FIELD_MAX);
 
 		json_put_octets(b, "reply", reply);
-		if (reply.len < e->reply.len)
-			json_put_int(b, "reply_bytes", (int64_t)e->reply.len);
+		uint64_t all = e->reply_bytes > e->reply.len ? e->reply_bytes : e->reply.len;
+
+		/* A little longer may be what stands for a secret. */
+		if (reply.len < e->reply.len || e->reply_bytes > EVENT_FIELD_MAX)
+			json_put_int(b, "reply_bytes", (int64_t)all);
 	}
 	json_put_text(b, "text", words);
 	if (shared)

@@ -31,6 +31,7 @@ struct event {
 	bool passing; /* a refusal of this time, and no fact about the server: its warning is an EV_ANSWER */
 	struct slice reply; /* raw, masked; data NULL: left out; over 8 KiB is cut and
 			     * marked with its length (reply_bytes) */
+	uint64_t reply_bytes; /* its length, when `reply` is cut already; else 0 or what reply has */
 };
 
 struct evlog;

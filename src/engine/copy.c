@@ -307,6 +307,7 @@ lost_of(const struct offer *o, struct slice head)
 {
 	return (struct lost_words){ .command = o->command,
 		.reply = o->reply,
+		.reply_bytes = o->reply_bytes,
 		.refused = o->refused,
 		.header = o->header.len > 0 ? o->header : head };
 }

@@ -341,6 +341,7 @@ void lane_still_lost(struct lane *l, const struct msg *row, const char *why);
 /* What is told of a message that has no good verdict, beside it. */
 struct lost_words {
 	const char *command, *reply; /* NULL: none */
+	uint64_t reply_bytes; /* of all of it; 0: as many as there are */
 	bool refused; /* the reply is an error */
 	struct slice header;
 };

@@ -392,7 +392,8 @@ lane_lost(struct lane *l, const struct msg *m, enum verdict old, const struct lo
 		.account = l->account,
 		.folder = l->plan->display,
 		.uid = m->uid,
-		.command = lost->command };
+		.command = lost->command,
+		.reply_bytes = lost->reply_bytes };
 
 	if (lost->reply != NULL)
 		e.reply = slice_str(lost->reply);

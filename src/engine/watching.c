@@ -39,7 +39,8 @@ static void
 watching_refused(struct watching *w, const char *command, const char *instead)
 {
 	struct event e = { .no = EV_REFUSED, .level = LEVEL_INFO, .account = w->job->source.account,
-		.command = command, .reply = slice_str(w->s->reply) };
+		.command = command, .reply = sess_reply(w->s),
+		.reply_bytes = w->s->reply_octets };
 
 	evlog_put(w->job->log, &e, "%s", instead);
 }

@@ -80,7 +80,8 @@ note_refused(struct sess *s, struct slice folder, const char *command, const cha
 		.level = LEVEL_WARNING,
 		.command = command,
 		.folder = name,
-		.reply = slice_str(s->reply) };
+		.reply = sess_reply(s),
+		.reply_bytes = s->reply_octets };
 
 	snprintf(name, sizeof(name), "%.*s", SLICE_ARG(folder));
 	notes_add(&s->notes, &e, true, "the server does not tell the %s", what);

@@ -199,7 +199,8 @@ note_refused(struct sess *s, const struct asked *a, bool passing, const char *in
 		.level = LEVEL_WARNING,
 		.command = a->text,
 		.passing = passing,
-		.reply = slice_str(s->reply) };
+		.reply = sess_reply(s),
+		.reply_bytes = s->reply_octets };
 
 	notes_add(&s->notes, &e, true, "the server refused %s; %s", a->text, instead);
 }

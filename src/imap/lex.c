@@ -688,3 +688,23 @@ lex_tape(struct lex *l)
 		t.len--;
 	return t;
 }
+
+uint64_t
+lex_octets(struct lex *l)
+{
+	uint64_t n;
+	size_t there;
+
+	if (l->at != NULL)
+		lex_commit(l);
+	n = l->line_bytes;
+	there = l->tail_len < LEX_TAIL ? l->tail_len : LEX_TAIL;
+	for (size_t i = 1; i <= there && i <= 2 && n > 0; i++) {
+		char c = l->tail[(l->tail_len - i) % LEX_TAIL];
+
+		if (c != '\r' && c != '\n')
+			break;
+		n--;
+	}
+	return n;
+}

@@ -91,5 +91,6 @@ int lex_skip_value(
 /* Skip to the end of the response, over literals. */
 int lex_resync(struct lex *l, struct err *err) WARN_UNUSED;
 struct slice lex_tape(struct lex *l);
+uint64_t lex_octets(struct lex *l); /* of the line so far, without its end */
 
 #endif

@@ -215,7 +215,8 @@ login_failed(struct sess *s, const char *command, struct err *err)
 		.level = LEVEL_ERROR,
 		.file_only = true,
 		.command = command,
-		.reply = slice_str(s->reply) };
+		.reply = sess_reply(s),
+		.reply_bytes = s->reply_octets };
 
 	notes_add(&s->notes, &e, false, "the login was refused");
 	return err_set(err, ERR_LOGIN,

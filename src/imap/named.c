@@ -180,7 +180,8 @@ open_refused(struct sess *s, const char *verb, const struct asked *a, struct err
 		.level = LEVEL_ERROR,
 		.command = a->text,
 		.file_only = true,
-		.reply = slice_str(s->reply) };
+		.reply = sess_reply(s),
+		.reply_bytes = s->reply_octets };
 
 	if (sess_refused(s, &s->last, verb, err) < 0 && err->kind == ERR_THROTTLED)
 		return -1;

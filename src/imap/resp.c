@@ -36,6 +36,12 @@ reader_tape(struct reader *r)
 	return lex_tape(&r->lex);
 }
 
+uint64_t
+reader_octets(struct reader *r)
+{
+	return lex_octets(&r->lex);
+}
+
 const char *
 resp_state_name(enum resp_state s)
 {

@@ -161,6 +161,7 @@ uint32_t uidvalidity_fold(uint64_t v);
 bool objectid_valid(struct slice text);
 /* The octets of the response, bodies left out, at most LEX_TAPE_MAX. */
 struct slice reader_tape(struct reader *r);
+uint64_t reader_octets(struct reader *r); /* all of the response without its line end and literals */
 const char *resp_state_name(enum resp_state s);
 
 #endif

@@ -16,18 +16,21 @@ enum { QUIET_MS = 120 * 1000 };
 
 /* Text of the server without what it may echo: the response of AUTHENTICATE first, as it may
  * contain the password. */
-static void
+static size_t
 sess_mask(const struct sess *s, struct slice text, char *ret, size_t max)
 {
 	struct buf once, out;
+	size_t len;
 
 	buf_init(&once, max - 1);
 	buf_init(&out, max - 1);
 	secret_mask(s->sasl, text, &once);
 	secret_mask(s->at->secret, buf_slice(&once), &out);
-	memcpy(ret, out.data, out.len + 1);
+	len = out.len;
+	memcpy(ret, out.data, len + 1);
 	buf_done(&once);
 	buf_done(&out);
+	return len;
 }
 
 /* Before TLS, where it is required, anybody could have put in what is said. */
@@ -40,10 +43,23 @@ is_believed(const struct sess *s)
 void
 sess_secret_reply(struct sess *s)
 {
-	if (is_believed(s))
-		sess_mask(s, reader_tape(&s->reader), s->reply, sizeof(s->reply));
-	else
-		snprintf(s->reply, sizeof(s->reply), "(what is said before TLS is not shown)");
+	struct slice tape = reader_tape(&s->reader);
+
+	if (is_believed(s)) {
+		s->raw_len = sess_mask(s, tape, s->raw, sizeof(s->raw));
+		s->reply_octets = reader_octets(&s->reader);
+	} else {
+		s->raw_len = (size_t)snprintf(s->raw, sizeof(s->raw), "(what is said before TLS is not shown)");
+		s->reply_octets = 0;
+	}
+	for (size_t i = 0; i <= s->raw_len; i++)
+		s->reply[i] = i < s->raw_len && s->raw[i] == '\0' ? '?' : s->raw[i];
+}
+
+struct slice
+sess_reply(const struct sess *s)
+{
+	return (struct slice){ s->raw, s->raw_len };
 }
 
 /* ---- sending ---- */
@@ -111,7 +127,8 @@ sess_send(struct sess *s, int kind, uint32_t *ret_tag, struct err *err, const ch
 static void
 note_reply(struct sess *s, enum event_no no, enum event_level level, const char *why)
 {
-	struct event e = { .no = no, .level = level, .reply = slice_str(s->reply) };
+	struct event e = { .no = no, .level = level, .reply = sess_reply(s),
+		.reply_bytes = s->reply_octets };
 
 	notes_add(&s->notes, &e, level >= LEVEL_WARNING, "%s", why);
 }
@@ -265,7 +282,8 @@ book_garbage(struct sess *s, const char *why, struct err *err)
 	quirk_add(&s->seen, QUIRK_GARBLED);
 	sess_secret_reply(s);
 	sess_mask(s, slice_str(why), words, sizeof(words));
-	e.reply = slice_str(s->reply);
+	e.reply = sess_reply(s);
+	e.reply_bytes = s->reply_octets;
 	notes_add(&s->notes, &e, true, "%s", words);
 	if (slice_starts_nocase(line, "* LIST") || slice_starts_nocase(line, "* XLIST") ||
 	    slice_starts_nocase(line, "* MAILBOX"))

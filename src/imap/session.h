@@ -62,7 +62,10 @@ struct sess {
 	unsigned bads; /* commands that were BAD */
 	unsigned garbage,
 	    garbage_folders; /* responses that did not parse; those of them that name folders */
-	char reply[LEX_TAPE_MAX]; /* raw last tagged response, masked */
+	char raw[LEX_TAPE_MAX]; /* the last tagged response as it came, masked: see sess_reply */
+	size_t raw_len;
+	uint64_t reply_octets; /* of all of it */
+	char reply[LEX_TAPE_MAX]; /* for words: '?' in place of a NUL */
 	char last_refused[256]; /* text of the LIST that was refused */
 	struct resp last; /* of sess_run: valid until the next response */
 	bool metadata_options_late; /* GETMETADATA has its options behind the folder */
@@ -84,6 +87,8 @@ struct sess {
 	int64_t rtt_us;
 };
 
+/* The last tagged response for an event, with reply_octets; NULs and all. Until the next one. */
+struct slice sess_reply(const struct sess *s);
 /* Connect, greet, secure, log in, learn capabilities. After -1 *ret is a closed session whose notes
  * may be read, or NULL; sess_close ends it. */
 int sess_open(

@@ -36,7 +36,8 @@ note_level_refused(struct sess *s, const struct asked *a)
 		.level = LEVEL_ERROR,
 		.command = a->text,
 		.file_only = true,
-		.reply = slice_str(s->reply) };
+		.reply = sess_reply(s),
+		.reply_bytes = s->reply_octets };
 
 	notes_add(&s->notes, &e, false, "the server refuses to list its folders");
 }

@@ -65,6 +65,7 @@ struct offer {
 	struct msg msg; /* texts valid until the next call */
 	const char *reason; /* words; NULL. Of a reconstructed message complete when its body has been read */
 	const char *command, *reply; /* the last command for it, and the raw answer; NULL: none */
+	uint64_t reply_bytes; /* of all of the answer */
 	bool refused; /* the answer is an error */
 	struct slice header; /* of a message that is lost, when the server gave one */
 	uint64_t octets; /* that read will give; 0: not known before the end */

@@ -211,7 +211,7 @@ try_failed(struct source *s, const struct resp *r, const struct asked *a)
 	struct doubt *d = source_doubt(s, want->uid, want->size_known, want->size,
 	    r->state == STATE_OK ? "the server answered OK but gave no message" : REFUSED_FAULT);
 
-	source_doubt_answer(d, a->text, s->s->reply, r->state);
+	source_doubt_answer(s, d, a->text, r->state);
 	if (d != NULL)
 		d->tried |= 1u << s->try_form;
 }
@@ -274,7 +274,7 @@ doubt_refused(struct source *s, const struct wanted *want, const struct asked *a
 	struct doubt *d = source_doubt(s, want->uid, want->size_known, want->size,
 	    ok ? "the server answered OK but gave no message" : REFUSED_FAULT);
 
-	source_doubt_answer(d, a->text, s->s->reply, state);
+	source_doubt_answer(s, d, a->text, state);
 	if (d == NULL || state != STATE_BAD)
 		return;
 	d->bad = true;

@@ -186,7 +186,8 @@ source_changes_answered(
 		.folder = s->folder,
 		.command = a->text,
 		.passing = r->state != STATE_BAD,
-		.reply = slice_str(s->s->reply) };
+		.reply = sess_reply(s->s),
+		.reply_bytes = s->s->reply_octets };
 
 	s->changes.done = true;
 	if (r->state == STATE_OK)

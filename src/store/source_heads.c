@@ -125,7 +125,8 @@ take_answer(struct flight *f, const struct resp *r, const struct asked *a, struc
 		.folder = f->s->folder,
 		.command = a->text,
 		.passing = true,
-		.reply = slice_str(f->s->s->reply) };
+		.reply = sess_reply(f->s->s),
+		.reply_bytes = f->s->s->reply_octets };
 
 	if (a->kind != ASKED_HEADS || r->state == STATE_OK)
 		return 0;

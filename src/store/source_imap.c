@@ -238,7 +238,8 @@ examine_refused(struct sess *x, const struct resp *r, const struct asked *a, str
 		.level = LEVEL_ERROR,
 		.command = a->text,
 		.file_only = true,
-		.reply = slice_str(x->reply) };
+		.reply = sess_reply(x),
+		.reply_bytes = x->reply_octets };
 
 	if (sess_refused(x, r, "EXAMINE", err) < 0 && err->kind != ERR_THROTTLED)
 		notes_add(&x->notes, &e, false, "the server refused to open the folder");

@@ -71,6 +71,7 @@ struct doubt {
 	bool accept, asked_best; /* take the best as it is; it was asked for */
 	const char *reason; /* static words */
 	char *command, *reply; /* the last that was refused, else the last that brought nothing; malloc'ed, or NULL */
+	uint64_t reply_bytes; /* of all of it */
 	bool refused;
 	bool headed; /* its header was asked for, to be told */
 	bool looked; /* the second listing was tried */
@@ -81,6 +82,7 @@ struct doubt {
 /* A form refused for the whole server, told when something replaced it. */
 struct refusal {
 	char *command, *reply, *folder;
+	uint64_t reply_bytes;
 	uint32_t uid;
 };
 
@@ -341,7 +343,7 @@ struct doubt *
 source_doubt(struct source *s, uint32_t uid, bool size_known, uint64_t size, const char *reason);
 /* What the server answered when it was asked for; a refusal is told rather than an OK. d NULL: nothing. */
 void source_doubt_answer(
-    struct doubt *d, const char *command, const char *reply, enum resp_state state);
+    struct source *s, struct doubt *d, const char *command, enum resp_state state);
 /* A page of messages that no listing of many has given, each by a look of its own; what is not to be had
  * so is put aside. Nothing is under way. */
 int source_list_late(struct source *s, struct msg_page *ret, struct err *err) WARN_UNUSED;

@@ -294,7 +294,8 @@ source_listing_step(struct source *s, const char *command)
 		.level = LEVEL_WARNING,
 		.folder = s->folder,
 		.command = command,
-		.reply = slice_str(s->s->reply) };
+		.reply = sess_reply(s->s),
+		.reply_bytes = s->s->reply_octets };
 	unsigned f = listing_form(s);
 
 	if (f + 1 == COUNT_OF(listing_forms))
@@ -319,7 +320,8 @@ listing_refused(struct source *s, size_t i, const struct asked *a)
 		.level = LEVEL_WARNING,
 		.folder = s->folder,
 		.command = a->text,
-		.reply = slice_str(s->s->reply) };
+		.reply = sess_reply(s->s),
+		.reply_bytes = s->s->reply_octets };
 
 	/* Sent before the step was taken, or a step is left. */
 	s->page_again[i] =
@@ -346,7 +348,8 @@ source_page_answered(struct source *s, const struct resp *r, const struct asked 
 		.folder = s->folder,
 		.command = a->text,
 		.passing = true,
-		.reply = slice_str(s->s->reply) };
+		.reply = sess_reply(s->s),
+		.reply_bytes = s->s->reply_octets };
 
 	for (size_t i = 0; i < 2; i++) {
 		if (!s->page_asked[i] || s->page_tag[i] != a->tag || s->page_ready[i])

@@ -505,7 +505,8 @@ learn_refusal(struct source *s, uint32_t uid, const char *command)
 		.folder = s->folder,
 		.uid = uid,
 		.command = command,
-		.reply = slice_str(s->s->reply) };
+		.reply = sess_reply(s->s),
+		.reply_bytes = s->s->reply_octets };
 
 	s->facts.refused_forms |= 1u << FORM_MIME_PARTS;
 	notes_add(&s->notes, &e, true, "the server refuses this form; the next one is tried");
@@ -570,6 +571,7 @@ source_mime_start(struct source *s, struct doubt *d, struct offer *ret, struct e
 		.reason = s->mime->reason,
 		.command = d->command,
 		.reply = d->reply,
+		.reply_bytes = d->reply_bytes,
 		.refused = d->refused };
 	return STEP_ITEM;
 }

@@ -26,6 +26,7 @@ source_refusal(struct source *s, uint32_t uid, const char *command, const char *
 		return;
 	s->refusal[s->n_refusals++] = (struct refusal){ .command = mem_copy_str(command),
 		.reply = mem_copy_str(reply),
+		.reply_bytes = s->s->reply_octets,
 		.folder = mem_copy_str(s->folder),
 		.uid = uid };
 }
@@ -45,7 +46,8 @@ source_recovered(struct source *s, enum form by)
 			.folder = r->folder,
 			.uid = r->uid,
 			.command = r->command,
-			.reply = slice_str(r->reply) };
+			.reply = slice_str(r->reply),
+			.reply_bytes = r->reply_bytes };
 
 		notes_add(&s->notes, &e, true, "%s", text);
 		free(r->command);

@@ -31,14 +31,15 @@ source_doubt(struct source *s, uint32_t uid, bool size_known, uint64_t size, con
 }
 
 void
-source_doubt_answer(struct doubt *d, const char *command, const char *reply, enum resp_state state)
+source_doubt_answer(struct source *s, struct doubt *d, const char *command, enum resp_state state)
 {
 	if (d == NULL || (d->refused && state == STATE_OK))
 		return;
 	free(d->command);
 	free(d->reply);
 	d->command = mem_copy_str(command);
-	d->reply = mem_copy_str(reply);
+	d->reply = mem_copy_str(s->s->reply);
+	d->reply_bytes = s->s->reply_octets;
 	d->refused = state != STATE_OK;
 }
 
@@ -149,7 +150,7 @@ take_look(struct source *s, struct doubt *d, enum look look)
 	}
 	d->meta_refused = look == LOOK_REFUSED || d->phantom;
 	if (look == LOOK_REFUSED && s->look_state != STATE_OK && !d->refused)
-		source_doubt_answer(d, s->look_command, s->s->reply, s->look_state);
+		source_doubt_answer(s, d, s->look_command, s->look_state);
 }
 
 int
@@ -250,13 +251,13 @@ source_alone_answered(
 	if (s->alone_good)
 		return 0;
 	if (r->state == STATE_OK) {
-		source_doubt_answer(d, a->text, s->s->reply, STATE_OK);
+		source_doubt_answer(s, d, a->text, STATE_OK);
 		return 0;
 	}
 	if (r->code == CODE_UNAVAILABLE || r->code == CODE_LIMIT || r->code == CODE_THROTTLED ||
 	    r->code == CODE_OVERQUOTA)
 		return sess_refused(s->s, r, a->text, err);
-	source_doubt_answer(d, a->text, s->s->reply, r->state);
+	source_doubt_answer(s, d, a->text, r->state);
 	d->reason = REFUSED_FAULT;
 	d->bad |= r->state == STATE_BAD && (int)s->alone_form == s->facts.works_form;
 	/* BAD speaks of the form, unless one that works was BAD for this message. */
@@ -266,7 +267,8 @@ source_alone_answered(
 			.folder = s->folder,
 			.uid = d->uid,
 			.command = a->text,
-			.reply = slice_str(s->s->reply) };
+			.reply = sess_reply(s->s),
+		.reply_bytes = s->s->reply_octets };
 
 		s->facts.refused_forms |= 1u << s->alone_form;
 		notes_add(
@@ -285,6 +287,7 @@ offer_lost(struct source *s, struct doubt *d, enum verdict v, const char *reason
 		.reason = reason,
 		.command = d->command,
 		.reply = d->reply,
+		.reply_bytes = d->reply_bytes,
 		.refused = d->refused,
 		.header = buf_slice(&s->lost_header),
 		.has_meta = s->meta_known,
@@ -373,6 +376,7 @@ ask_alone(struct source *s, struct doubt *d, struct offer *ret, struct err *err)
 				.reason = d->reason,
 				.command = d->command,
 				.reply = d->reply,
+				.reply_bytes = d->reply_bytes,
 				.refused = d->refused,
 				.header = buf_slice(&s->lost_header) };
 			return STEP_ITEM;

@@ -61,7 +61,8 @@ source_search_answered(
 		.folder = s->folder,
 		.command = a->text,
 		.passing = !(s->facts.quirks & LEARNT_NO_SEARCH),
-		.reply = slice_str(s->s->reply) };
+		.reply = sess_reply(s->s),
+		.reply_bytes = s->s->reply_octets };
 
 	notes_add(&s->notes, &e, true,
 	    s->facts.quirks & LEARNT_NO_SEARCH
@@ -78,7 +79,8 @@ search_failed(struct source *s, struct err *err)
 		.level = LEVEL_ERROR,
 		.folder = s->folder,
 		.command = "UID SEARCH",
-		.reply = slice_str(s->s->reply) };
+		.reply = sess_reply(s->s),
+		.reply_bytes = s->s->reply_octets };
 
 	s->s->open = false;
 	if (err->kind == ERR_FOLDER)

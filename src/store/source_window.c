@@ -301,7 +301,7 @@ source_try_aside(struct source *s)
 		return false;
 	d = source_doubt(s, want->uid, want->size_known, want->size, REFUSED_FAULT);
 	snprintf(command, sizeof(command), "UID FETCH %u (%s)", want->uid, form_items(s->try_form));
-	source_doubt_answer(d, command, s->s->reply, STATE_BAD);
+	source_doubt_answer(s, d, command, STATE_BAD);
 	if (d != NULL) {
 		d->tried = s->tried;
 		d->bad = true;
@@ -364,8 +364,12 @@ give_up_windows(struct source *s)
 							   want->size, why);
 
 			/* The answer of another message: all were refused alike. */
-			if (last != NULL)
-				source_doubt_answer(d, last->command, last->reply, STATE_BAD);
+			if (last != NULL && d != NULL) {
+				d->command = mem_copy_str(last->command);
+				d->reply = mem_copy_str(last->reply);
+				d->reply_bytes = last->reply_bytes;
+				d->refused = true;
+			}
 		}
 		source_window_drop(s, w);
 	}
