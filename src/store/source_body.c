@@ -153,6 +153,13 @@ try_body(struct source *s, struct resp *r, struct err *err)
 	const char *fault = NULL;
 	struct err io = { 0 };
 
+	/* Whether there are slices is all that is asked: the message comes with the others. */
+	if (want != NULL && form_sliced(s->try_form)) {
+		source_slice_origin(&r->fetch, s->try_form, 0);
+		s->try_good = r->fetch.part == PART_WHOLE && r->fetch.body != BODY_NIL && r->fetch.octets > 0 &&
+			      r->fetch.has_origin && r->fetch.origin == 0;
+		return source_skip_fetch(s, r, err) < 0 ? PUMP_ERR : PUMP_AGAIN;
+	}
 	if (want != NULL && !want->done &&
 	    source_body_start(s, r, uid, want, w, s->try_form, &fault, &io))
 		return PUMP_BODY;
@@ -222,7 +229,10 @@ try_answered(struct source *s, const struct resp *r, const struct asked *a, stru
 	struct window *w = source_first_unsent(s);
 
 	s->trying = false;
-	if (s->try_good) {
+	if (s->try_good && form_sliced(s->try_form)) {
+		s->sliced = true;
+		source_recovered(s, s->try_form);
+	} else if (s->try_good) {
 		s->facts.works_form = s->try_form;
 		s->facts.proven = 1;
 		source_recovered(s, s->try_form);

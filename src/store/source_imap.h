@@ -166,6 +166,7 @@ struct source {
 	bool trying;
 	uint32_t try_tag, try_uid;
 	bool try_good;
+	bool sliced; /* nothing but slices leaves \Seen alone here: messages come one by one */
 	uint32_t tried, tried_ever; /* bits of forms refused: for try_uid; since the ladder began */
 	unsigned hopeless; /* messages, or folders, at which the ladder ended */
 	enum form once; /* worked in an earlier run, and was refused in this one; FORM_NONE */

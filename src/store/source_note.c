@@ -38,7 +38,7 @@ source_recovered(struct source *s, enum form by)
 
 	snprintf(text, sizeof(text),
 	    "the server refuses this form; %s works and is used instead, for all messages",
-	    form_items(by));
+	    form_sliced(by) ? "one slice after the other" : form_items(by));
 	for (size_t i = 0; i < s->n_refusals; i++) {
 		struct refusal *r = &s->refusal[i];
 		struct event e = { .no = EV_REFUSED,

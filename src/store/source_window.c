@@ -340,17 +340,21 @@ form_to_try(const struct source *s)
 
 	if (s->once != FORM_NONE && !(s->facts.refused_forms >> s->once & 1))
 		return s->once;
-	/* Slices are for single messages: a window of them would be many commands. */
-	return ladder_first(&l, FORMS_SLICED, true);
+	/* Slices are for single messages: a window of them would be many commands. But they come before what sets
+	 * \Seen (rules.md 1.2): are they there at all? */
+	enum form f = ladder_first(&l, FORMS_SLICED, true);
+
+	return f != FORM_NONE && form_sets_seen(f) ? ladder_first(&l, 0, true) : f;
 }
 
-/* All forms are used up for the server: every message has to be looked at alone. */
+/* All forms are used up for the server, or slices alone are left: every message has to be asked for alone. */
 static void
 give_up_windows(struct source *s)
 {
 	struct ladder l = source_ladder(s);
 	const struct refusal *last = s->n_refusals > 0 ? &s->refusal[s->n_refusals - 1] : NULL;
-	const char *why = ladder_withheld(&l, FORMS_SLICED)
+	const char *why = s->sliced ? "the server gives messages in slices alone"
+			  : ladder_withheld(&l, FORMS_SLICED)
 			      ? "only forms that set \\Seen are left"
 			      : "the server refuses every form of asking for a message";
 
@@ -423,9 +427,9 @@ source_send_ahead(struct source *s, struct offer *ret, struct err *err)
 	enum form form = (enum form)s->facts.works_form;
 
 	if (form == FORM_NONE) {
-		form = s->try_form = form_to_try(s);
+		form = s->try_form = s->sliced ? FORM_NONE : form_to_try(s);
 		if (form == FORM_NONE) {
-			if (try_another(s))
+			if (!s->sliced && try_another(s))
 				return source_send_ahead(s, ret, err);
 			give_up_windows(s);
 			return STEP_ITEM;
