@@ -92,6 +92,15 @@ path_of(struct lane *l, const struct folder *f, struct buf *path, bool *ret_mapp
 	return path->full ? err_set(err, ERR_FOLDER, "the folder's name is too long") : 0;
 }
 
+/* One that has a record goes on from the mark of that. */
+static const char *
+mark_first(const struct lane *l, const struct folder *f)
+{
+	return l->sink_ops->first_mark != NULL && lane_known(l, f->name, NULL) == NULL
+		   ? l->sink_ops->first_mark(l->sink, f)
+		   : "";
+}
+
 static int
 rec_fill(struct lane *l, const struct planned *f, uint32_t uidvalidity, struct arena *a,
     struct folder_rec *ret, struct err *err)
@@ -109,7 +118,7 @@ rec_fill(struct lane *l, const struct planned *f, uint32_t uidvalidity, struct a
 		.special_use = f->folder.special_use,
 		.subscribed = f->folder.attrs & FOLDER_SUBSCRIBED,
 		.path = arena_copy(a, buf_slice(&path)),
-		.mark = "",
+		.mark = mark_first(l, &f->folder),
 		.name_mapped = mapped,
 		.uidvalidity = uidvalidity,
 		.excluded = f->excluded,

@@ -71,8 +71,8 @@ renaming(const struct folder_rec *rec, const char *path)
 }
 
 /* Every record of the name has this path from now on, also in r->known. */
-static int
-set_path(struct run *r, const struct folder_rec *rec, const char *path, struct err *err)
+int
+renamed_set_path(struct run *r, const struct folder_rec *rec, const char *path, struct err *err)
 {
 	struct folder_renaming to = renaming(rec, path);
 
@@ -84,11 +84,21 @@ set_path(struct run *r, const struct folder_rec *rec, const char *path, struct e
 	return 0;
 }
 
+/* Its name is all that is known of it: a selection has left it out since it is there. */
+static bool
+is_bare(const struct folder_rec *rec)
+{
+	for (int v = 0; v < VERDICTS; v++)
+		if (rec->verdicts[v] > 0)
+			return false;
+	return rec->excluded;
+}
+
 static bool
 path_is_taken(const struct run *r, const struct folder_rec *rec, const char *path)
 {
 	for (size_t i = 0; i < r->n_known; i++)
-		if (strcmp(r->known[i].path, path) == 0 &&
+		if (strcmp(r->known[i].path, path) == 0 && !is_bare(&r->known[i]) &&
 		    strcmp(r->known[i].name, rec->name) != 0)
 			return true;
 	return false;
@@ -106,8 +116,11 @@ keep_path(struct run *r, struct lane *l, const struct folder_rec *rec, const cha
 			continue;
 		l->plan = f;
 		lane_warn(l, EV_FOLDER_RENAMED, 0,
-		    "this folder had another name once, and what is stored of it was taken over; its "
-		    "directory stays '%.1000s', since '%.1000s' is taken",
+		    lane_intends(l) ? "this folder had another name once, and what is stored of it was taken over; on the "
+				      "destination it keeps the name '%.1000s', since '%.1000s' is taken, or the server "
+				      "refused it"
+				    : "this folder had another name once, and what is stored of it was taken over; its "
+				      "directory stays '%.1000s', since '%.1000s' is taken",
 		    rec->path, path);
 		l->plan = NULL;
 		return lane_flush(l, true, err);
@@ -120,15 +133,21 @@ static int
 move(struct run *r, struct lane *l, struct folder_rec *rec, const char *path, struct err *err)
 {
 	char key[NOTE_KEY_MAX];
-	bool done = false;
+	bool done = false, may = true;
 
 	note_key(r, rec, key);
 	if (strcmp(rec->path, path) == 0)
 		return state_note_set(r->job->state, key, NULL, err);
-	if (!path_is_taken(r, rec, path) &&
+	/* Others may have made something of theirs since the note. */
+	if (lane_intends(l) && l->sink_ops->holds(l->sink, rec) && renamed_dest_may(r, l, rec, path, &may, err) < 0)
+		return -1;
+	if (may && !path_is_taken(r, rec, path) &&
 	    l->sink_ops->move_folder(l->sink, rec->path, path, &done, err) < 0)
 		return -1;
-	if (done ? set_path(r, rec, path, err) < 0 : keep_path(r, l, rec, path, err) < 0)
+	/* Its own path comes last: it tells what was below it. */
+	if (done && lane_intends(l) && renamed_dest_follow(r, l, rec->path, path, err) < 0)
+		return -1;
+	if (done ? renamed_set_path(r, rec, path, err) < 0 : keep_path(r, l, rec, path, err) < 0)
 		return -1;
 	return state_note_set(r->job->state, key, NULL, err);
 }
@@ -160,6 +179,14 @@ finish_one(struct run *r, struct lane *l, const struct job_note *note, struct er
 	return state_note_set(r->job->state, note->key, NULL, err);
 }
 
+/* What folders would be called on a server, by the rules. */
+static void
+survey_dest(struct run *r, struct lane *l)
+{
+	if (lane_intends(l))
+		lane_survey(l, &r->plan);
+}
+
 /* What a run that was killed has begun. */
 static int
 finish_moves(struct run *r, struct lane *l, struct err *err)
@@ -173,6 +200,8 @@ finish_moves(struct run *r, struct lane *l, struct err *err)
 	snprintf(prefix, sizeof(prefix), "moving/%" PRId64 "/", r->lease.account);
 	if (state_notes(r->job->state, prefix, &r->arena, &note, &n, err) < 0)
 		return -1;
+	if (n > 0)
+		survey_dest(r, l);
 	for (size_t i = 0; i < n; i++)
 		if (finish_one(r, l, &note[i], err) < 0)
 			return -1;
@@ -199,8 +228,8 @@ compare_ids(const struct folder *f, const struct folder_rec *rec)
 }
 
 /* Under its name; another folder may have that now, with numbers of its own. */
-static bool
-is_listed(const struct run *r, const struct folder_rec *rec)
+bool
+renamed_is_listed(const struct run *r, const struct folder_rec *rec)
 {
 	for (size_t i = 0; i < r->plan.list.len; i++) {
 		const struct folder *f = &r->plan.list.folder[i];
@@ -217,22 +246,12 @@ static bool
 is_lost(const struct run *r, const struct folder_rec *rec)
 {
 	if (rec->uidvalidity == 0 || rec->verdicts[VERDICT_STORED] == 0 ||
-	    is_inbox(rec->name) || is_listed(r, rec))
+	    is_inbox(rec->name) || renamed_is_listed(r, rec))
 		return false;
 	for (size_t i = 0; i < r->n_known; i++)
 		if (r->known[i].id > rec->id && strcmp(r->known[i].name, rec->name) == 0)
 			return false;
 	return true;
-}
-
-/* Its name is all that is known of it: a selection has left it out since it is there. */
-static bool
-is_bare(const struct folder_rec *rec)
-{
-	for (int v = 0; v < VERDICTS; v++)
-		if (rec->verdicts[v] > 0)
-			return false;
-	return rec->excluded;
 }
 
 static bool
@@ -351,11 +370,11 @@ is_wanted_twice(const struct lost *x, const struct lost *all, size_t n)
 
 /* Where its directory is to be; NULL: where it is. */
 static int
-wanted_path(struct run *r, struct lane *l, const struct planned *f, const char **ret,
+wanted_path(struct run *r, struct lane *l, const struct folder_rec *rec, const struct planned *f, const char **ret,
     struct err *err)
 {
 	struct buf path;
-	bool mapped;
+	bool mapped, may = true;
 	int rc = 0;
 
 	*ret = NULL;
@@ -366,6 +385,10 @@ wanted_path(struct run *r, struct lane *l, const struct planned *f, const char *
 	if (rc == 0 && (*ret = arena_copy(&r->arena, buf_slice(&path))) == NULL)
 		rc = err_set(err, ERR_FOLDER, "a folder name is too long");
 	buf_done(&path);
+	if (rc == 0 && lane_intends(l) && strcmp(*ret, rec->path) != 0)
+		rc = renamed_dest_may(r, l, rec, *ret, &may, err);
+	if (rc == 0 && lane_intends(l) && (!may || path_is_taken(r, rec, *ret)))
+		*ret = NULL;
 	return rc;
 }
 
@@ -398,6 +421,8 @@ rename_records(struct run *r, struct lane *l, struct folder_rec *rec, const stru
 {
 	const char *old = rec->name;
 
+	if (path != NULL && strcmp(path, rec->path) == 0)
+		path = NULL;
 	if ((path != NULL && note_move(r, rec, path, to->to, err) < 0) ||
 	    state_folder_rename(r->job->state, &r->lease, to, err) < 0)
 		return -1;
@@ -436,7 +461,7 @@ take_over(struct run *r, struct lane *l, struct lost *x, struct err *err)
 
 	x->now = NULL;
 	batch_warning_gone(l->batch, EV_FOLDER_RENAMED, old, 0);
-	if (wanted_path(r, l, now, &path, err) < 0 ||
+	if (wanted_path(r, l, x->rec, now, &path, err) < 0 ||
 	    tell(l, now, x->was != NULL ? x->was : old, path != NULL ? NULL : x->rec->path, err) < 0 ||
 	    rename_records(r, l, x->rec, &to, path, err) < 0)
 		return -1;
@@ -449,7 +474,7 @@ take_over(struct run *r, struct lane *l, struct lost *x, struct err *err)
 static int
 step_aside(struct run *r, struct lane *l, struct lost *x, struct err *err)
 {
-	const char *name = arena_printf(&r->arena, "%s~moving%" PRId64, x->rec->name, x->rec->id), *path;
+	const char *name = arena_printf(&r->arena, "%s~moving%" PRId64, x->rec->name, x->rec->id), *path = NULL;
 
 	if (name == NULL)
 		return err_set(err, ERR_FOLDER, "a folder name is too long");
@@ -463,7 +488,10 @@ step_aside(struct run *r, struct lane *l, struct lost *x, struct err *err)
 	if (to.shown_from == NULL || to.shown_to == NULL)
 		return err_set(err, ERR_FOLDER, "a folder name is too long");
 	x->was = to.shown_from;
-	return wanted_path(r, l, &aside, &path, err) < 0 ? -1 : rename_records(r, l, x->rec, &to, path, err);
+	/* On a server none is sent out of the way: all see its name. */
+	if (!lane_intends(l) && wanted_path(r, l, x->rec, &aside, &path, err) < 0)
+		return -1;
+	return rename_records(r, l, x->rec, &to, path, err);
 }
 
 /* ---- all of them ---- */
@@ -501,13 +529,25 @@ leave_doubtful(struct run *r, struct lost *lost, size_t n)
 	}
 }
 
+/* On a server what lies below a folder goes along with it, and by itself it would be made in its way. */
+static bool
+waits(const struct lane *l, const struct lost *x, const struct lost *all, size_t n)
+{
+	for (size_t i = 0; lane_intends(l) && i < n; i++)
+		if (all[i].now != NULL && renamed_dest_is_below(l, x->rec->path, all[i].rec->path))
+			return true;
+	return false;
+}
+
 /* First those whose name is free by now; where there are none left, they stand in a ring. */
 static int
 take_over_all(struct run *r, struct lane *l, struct lost *lost, size_t n, struct err *err)
 {
+	bool patient = true;
+
 	for (;;) {
 		struct lost *ring = NULL;
-		bool moved = false;
+		bool moved = false, waiting = false;
 
 		for (size_t i = 0; i < n; i++) {
 			struct lost *x = &lost[i];
@@ -516,15 +556,18 @@ take_over_all(struct run *r, struct lane *l, struct lost *lost, size_t n, struct
 				continue;
 			if (!is_new(r, x->now)) {
 				ring = x;
-				continue;
-			}
-			if (take_over(r, l, x, err) < 0)
+			} else if (patient && waits(l, x, lost, n)) {
+				waiting = true;
+			} else if (take_over(r, l, x, err) < 0) {
 				return -1;
-			moved = true;
+			} else {
+				moved = true;
+			}
 		}
-		if (ring == NULL)
+		if (ring == NULL && !waiting)
 			return 0;
-		if (!moved && step_aside(r, l, ring, err) < 0)
+		patient = moved || !waiting;
+		if (!moved && !waiting && step_aside(r, l, ring, err) < 0)
 			return -1;
 	}
 }
@@ -558,6 +601,8 @@ run_renamed(struct run *r, struct lane *l, struct err *err)
 	for (size_t i = 0; i < r->n_known; i++)
 		if (is_lost(r, &r->known[i]))
 			lost[n++] = (struct lost){ .rec = &r->known[i] };
+	if (n > 0)
+		survey_dest(r, l);
 	rc = find_all(r, l, lost, n, err);
 	free(lost);
 	return rc;

@@ -17,7 +17,13 @@
  * record has the path, and the note goes. A run that begins looks for notes first, so that after a kill
  * record and directory agree again before anything is read. Elsewhere the files stay where they are:
  * below a directory of mbox and eml lie those of its sub-folders, and what a folder is called is told by
- * its sidecar. What is on a destination server stays too, since others may use the folder by its name. */
+ * its sidecar.
+ *
+ * On a destination server the folder is renamed in the same way, note first, so that users find it by its new
+ * name: if imex made it, and nothing lies below it but folders that imex made, none of which the source
+ * still has under its old name, and no other account of the job has copies in it. These go along with
+ * it, and so do their records; a folder waits for one above it. A new name that is taken, a refusal, names that
+ * were swapped: the folder keeps its name, which is told. */
 #ifndef ENGINE_RENAMED_H
 #define ENGINE_RENAMED_H
 
@@ -28,6 +34,18 @@ enum { RENAMED_TRIES = 4 }; /* folders that are looked into for one that is gone
 /* Finish what an earlier run has begun, then find and take over what was renamed. After the plan is
  * made, before any name is asked for. r->known is as the state is then. */
 int run_renamed(struct run *r, struct lane *l, struct err *err) WARN_UNUSED;
+
+/* Insides. Is the folder of the record listed under its name? Another one may have that now, with numbers of its own. */
+bool renamed_is_listed(const struct run *r, const struct folder_rec *rec);
+/* Every record of the name has this path from now on, also in r->known. */
+int renamed_set_path(struct run *r, const struct folder_rec *rec, const char *path, struct err *err) WARN_UNUSED;
+
+/* renamed_dest.c: may imex give the folder on the server that name? Whether it is free is not looked at. */
+int renamed_dest_may(const struct run *r, const struct lane *l, const struct folder_rec *rec, const char *path, bool *ret,
+    struct err *err) WARN_UNUSED;
+/* Records of what lay below follow, where the server has taken it along. Repeated after a kill. */
+int renamed_dest_follow(struct run *r, struct lane *l, const char *from, const char *to, struct err *err) WARN_UNUSED;
+bool renamed_dest_is_below(const struct lane *l, const char *path, const char *top);
 
 /* renamed_probe.c: is `f` the folder of this record? Opens it; scope FOLDER never leaves it. */
 int renamed_probe(struct lane *l, struct planned *f, const struct folder_rec *rec, bool *ret,

@@ -294,7 +294,7 @@ dest_folder(struct dest_verify *d, const size_t *rec, size_t n, struct err *err)
 			return -1;
 		}
 		/* A folder that has nothing to hold need not be there. */
-		if (d->n == 0 && d->v.rec[rec[0]].mark[0] == '\0')
+		if (d->n == 0 && dest_uidvalidity(&d->v.rec[rec[0]]) == 0)
 			return 0;
 		dest_show(d, rec[0]);
 		verify_differ(&d->v, DIFF_DEST_FOLDER, false, 0, "'%s' with %zu copies: %s",

@@ -144,6 +144,7 @@ create_answered(struct sink *s, size_t at, const struct resp *r)
 	if (r->state == STATE_OK)
 		dest_note(s, EV_DEST_MADE, 0, NULL, NULL, false, "the folder '%s' was made",
 		    s->mapped[at].name);
+	s->made[at] |= r->state == STATE_OK;
 	s->refused[at] = done ? NULL : arena_copy(&s->names, slice_str(s->s->reply));
 }
 
@@ -191,8 +192,8 @@ create_missing(struct sink *s, const struct folder *const *wanted, size_t n, boo
 	return wave_land(&w, 0, err);
 }
 
-static int
-list_again(struct sink *s, struct err *err)
+int
+dest_list_again(struct sink *s, struct err *err)
 {
 	folder_list_done(&s->list);
 	s->list = (struct folder_list){ 0 };
@@ -330,7 +331,7 @@ mend_names(struct sink *s, const struct folder *const *wanted, size_t n, struct 
 			return -1;
 		again = true;
 	}
-	return again ? list_again(s, err) : 0;
+	return again ? dest_list_again(s, err) : 0;
 }
 
 int
@@ -348,7 +349,7 @@ dest_prepare(struct sink *s, const struct folder *const *wanted, size_t n, struc
 		return -1;
 	if (asked == 0)
 		return 0;
-	return list_again(s, err) < 0 ? -1 : mend_names(s, wanted, n, err);
+	return dest_list_again(s, err) < 0 ? -1 : mend_names(s, wanted, n, err);
 }
 
 /* ---- subscribing ---- */

@@ -12,9 +12,12 @@ keep_names(struct sink *s)
 {
 	const char **kept = arena_take(&s->names, (s->n_source + 1) * sizeof(*kept));
 
-	if (kept == NULL)
+	s->plain = arena_take(&s->names, (s->n_source + 1) * sizeof(*s->plain));
+	if (kept == NULL || s->plain == NULL)
 		return err_set(
 		    &s->names_err, ERR_FOLDER, "the folder names do not fit into memory");
+	for (size_t i = 0; i < s->n_source; i++)
+		s->plain[i] = s->mapped[i].name;
 	for (size_t k = 0; k < s->n_known; k++) {
 		const struct folder_rec *rec = &s->known[k];
 
@@ -71,10 +74,13 @@ dest_survey(struct sink *s, const struct folder *list, size_t n)
 
 	s->names_err = (struct err){ 0 };
 	list = with_prefix(s, list, n);
+	/* What was made stays so: the lists are equal after a connection was lost. */
+	if (s->made == NULL || n != s->n_source)
+		s->made = arena_take(&s->names, (n + 1) * sizeof(*s->made));
 	s->source = list;
 	s->n_source = n;
 	s->refused = arena_take(&s->names, (n + 1) * sizeof(*s->refused));
-	if (s->refused == NULL)
+	if (s->refused == NULL || s->made == NULL)
 		err_set(&s->names_err, ERR_FOLDER, "the folder names do not fit into memory");
 	else if (mapping_make(s->to->rules, list, n, &side, &s->names, &s->mapped, &s->names_err) <
 		 0)
@@ -91,6 +97,14 @@ dest_source_index(const struct sink *s, struct slice name)
 		    memcmp(s->source[i].name.data, name.data, name.len) == 0)
 			return i;
 	return s->n_source;
+}
+
+const char *
+dest_plain_name(const struct sink *s, struct slice name)
+{
+	size_t i = dest_source_index(s, name);
+
+	return s->mapped != NULL && i < s->n_source ? s->plain[i] : "";
 }
 
 int

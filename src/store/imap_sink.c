@@ -209,38 +209,50 @@ find_uidnext(struct sink *s, struct folder_at *at, struct err *err)
 	return 0;
 }
 
-/* "<uidvalidity> <born>" */
-static void
-read_mark(const char *mark, uint32_t *ret_uidvalidity, uint32_t *ret_born)
+void
+dest_mark_read(const char *mark, struct dest_mark *ret)
 {
-	size_t len = strspn(mark, "0123456789");
+	size_t len = strcspn(mark, " ");
+	const char *next = mark[len] != '\0' ? mark + len + 1 : mark + len;
+	size_t next_len = strcspn(next, " ");
 	uint64_t v = 0, born = 0;
 
-	*ret_uidvalidity = *ret_born = 0;
-	if (!slice_u64((struct slice){ mark, len }, UINT32_MAX, &v) || mark[len] != ' ')
-		return;
-	if (slice_u64(slice_str(mark + len + 1), UINT32_MAX, &born)) {
-		*ret_uidvalidity = (uint32_t)v;
-		*ret_born = (uint32_t)born;
+	*ret = (struct dest_mark){ .made = strcmp(mark, "made") == 0 || strcmp(next + next_len, " made") == 0 };
+	if (slice_u64((struct slice){ mark, len }, UINT32_MAX, &v) &&
+	    slice_u64((struct slice){ next, next_len }, UINT32_MAX, &born)) {
+		ret->uidvalidity = (uint32_t)v;
+		ret->born = (uint32_t)born;
 	}
+}
+
+/* In this run, by whatever name it is called. */
+static bool
+is_made_now(const struct sink *s, const char *name)
+{
+	for (size_t i = 0; s->mapped != NULL && i < s->n_source; i++)
+		if (s->made[i] && strcmp(s->mapped[i].name, name) == 0)
+			return true;
+	return false;
 }
 
 static int
 open_at(struct sink *s, struct folder_at *at, const struct folder_rec *rec, struct err *err)
 {
-	uint32_t validity, born;
+	struct dest_mark was;
+	bool made;
 
 	if (dest_select(s, at, err) < 0 || (at->uidnext == 0 && find_uidnext(s, at, err) < 0))
 		return -1;
-	read_mark(rec->mark, &validity, &born);
+	dest_mark_read(rec->mark, &was);
 	at->born = at->uidnext;
-	if (validity == at->uidvalidity && born != 0)
-		at->born = born;
-	at->marked = validity != at->uidvalidity || born != at->born;
-	at->renewed = validity != 0 && validity != at->uidvalidity;
-	at->was = validity;
+	if (was.uidvalidity == at->uidvalidity && was.born != 0)
+		at->born = was.born;
+	at->renewed = was.uidvalidity != 0 && was.uidvalidity != at->uidvalidity;
+	at->was = was.uidvalidity;
+	made = (was.made && !at->renewed) || is_made_now(s, at->name);
+	at->marked = was.uidvalidity != at->uidvalidity || was.born != at->born || was.made != made;
 	buf_reset(&at->mark);
-	buf_printf(&at->mark, "%u %u", at->uidvalidity, at->born);
+	buf_printf(&at->mark, "%u %u%s", at->uidvalidity, at->born, made ? " made" : "");
 	at->looked = at->accepted = false;
 	at->n_cands = 0;
 	at->n_odd = 0;
@@ -325,26 +337,43 @@ imap_folder(struct sink *s, const struct folder_rec *rec, const struct row_feed 
 static bool
 imap_holds(struct sink *s, const struct folder_rec *rec)
 {
-	uint32_t validity, born;
+	struct dest_mark mark;
 
-	read_mark(rec->mark, &validity, &born);
+	dest_mark_read(rec->mark, &mark);
 	for (size_t i = 0; i < s->list.len; i++) {
 		const struct folder *f = &s->list.folder[i];
 
 		if (slice_eq(f->name, rec->path) && f->counts.uidvalidity != 0)
-			return validity == f->counts.uidvalidity;
+			return mark.uidvalidity == f->counts.uidvalidity;
 	}
 	/* What cannot be told from here is seen when it is opened. */
 	return false;
 }
 
+static const char *
+imap_first_mark(struct sink *s, const struct folder *f)
+{
+	size_t i = dest_source_index(s, f->name);
+
+	return s->made != NULL && i < s->n_source && s->made[i] ? "made" : "";
+}
+
+static bool
+imap_made(const struct folder_rec *rec)
+{
+	struct dest_mark mark;
+
+	dest_mark_read(rec->mark, &mark);
+	return mark.made;
+}
+
 static bool
 imap_has_copies_of(const struct folder_at *at, const struct folder_rec *old)
 {
-	uint32_t validity, born;
+	struct dest_mark mark;
 
-	read_mark(old->mark, &validity, &born);
-	return validity != 0 && validity == at->uidvalidity && strcmp(old->path, at->name) == 0;
+	dest_mark_read(old->mark, &mark);
+	return mark.uidvalidity != 0 && mark.uidvalidity == at->uidvalidity && strcmp(old->path, at->name) == 0;
 }
 
 static void
@@ -499,6 +528,7 @@ const struct sink_ops sink_imap = {
 	.open = imap_open,
 	.survey = dest_survey,
 	.name_folder = dest_name_folder,
+	.move_folder = dest_move_folder,
 	.folder = imap_folder,
 	.notes = imap_notes,
 	.expect = imap_expect,
@@ -522,6 +552,9 @@ const struct sink_ops sink_imap = {
 	.extras_offered = dest_extras_offered,
 	.extras = dest_extras,
 	.holds = imap_holds,
+	.plain_name = dest_plain_name,
+	.first_mark = imap_first_mark,
+	.made = imap_made,
 	.head = imap_head,
 	.doubt_from = imap_doubt_from,
 	.care = imap_care,

@@ -151,7 +151,9 @@ struct sink {
 	const struct folder *source;	/* of the survey */
 	size_t n_source;
 	struct mapped *mapped;
+	const char **plain;		/* by source folder: its name there had none been filled before */
 	const char **refused;		/* by source folder: answer to CREATE; NULL */
+	bool *made;			/* likewise: imex made it in this run */
 	struct err names_err;		/* of the survey */
 	/* what the server can and has taken */
 	bool uidplus, multi, now_any, now_small;
@@ -191,6 +193,13 @@ struct sink {
 int dest_failed(struct sink *s, struct err *err);
 void dest_note(struct sink *s, enum event_no no, uint32_t uid, const char *command,
     const char *reply, bool standing, const char *fmt, ...) PRINTF_LIKE(7, 8);
+/* What a record says of its folder there: "UIDVALIDITY BORN", and "made" behind it, or alone when the folder was not
+ * opened since. */
+struct dest_mark {
+	uint32_t uidvalidity, born; /* 0: not known */
+	bool made; /* imex made the folder */
+};
+void dest_mark_read(const char *mark, struct dest_mark *ret);
 /* SELECT; what it tells goes into *at. */
 int dest_select(struct sink *s, struct folder_at *at, struct err *err) WARN_UNUSED;
 
@@ -204,6 +213,7 @@ int dest_fresh(struct sink *s, struct err *err) WARN_UNUSED;
 
 /* imap_names.c: the sink's functions, see sink.h. */
 void dest_survey(struct sink *s, const struct folder *list, size_t n);
+const char *dest_plain_name(const struct sink *s, struct slice name);
 int dest_name_folder(struct sink *s, const struct folder *f, struct buf *ret_path,
     bool *ret_mapped, struct err *err) WARN_UNUSED;
 /* Number of a folder of the source; n_source: unknown. */
@@ -217,6 +227,12 @@ int dest_quota(
 int dest_prepare(struct sink *s, const struct folder *const *wanted, size_t n,
     struct err *err) WARN_UNUSED;
 int dest_finish_account(struct sink *s, const struct folder *list, size_t len,
+    struct err *err) WARN_UNUSED;
+
+int dest_list_again(struct sink *s, struct err *err) WARN_UNUSED; /* s->list as it is now */
+
+/* imap_rename.c: likewise. */
+int dest_move_folder(struct sink *s, const char *from, const char *to, bool *ret_done,
     struct err *err) WARN_UNUSED;
 
 /* imap_extras.c: likewise. */

@@ -158,7 +158,8 @@ struct sink_ops {
 	    bool *ret_mapped, struct err *err);
 	/* The directory of a folder that is not open gets another name, durably. *ret_done false: it
 	 * keeps its own, as something else is called so. One that was moved already is done. NULL: the
-	 * format leaves files where they are. */
+	 * format leaves files where they are. On a server: RENAME, which may be refused, and takes along
+	 * what lies below where the server does so; `listed` tells. */
 	int (*move_folder)(struct sink *s, const char *from, const char *to, bool *ret_done,
 	    struct err *err);
 	/* Make or reopen the folder rec->path; rec->mark is what the last commit left. After an
@@ -229,6 +230,12 @@ struct sink_ops {
 	/* False: what rows say of copies in this folder is void (another UIDVALIDITY there), as far
 	 * as is known before it is opened. */
 	bool (*holds)(struct sink *s, const struct folder_rec *rec);
+	/* Name there of a folder of the survey, had none been filled under another one; "": it has none. */
+	const char *(*plain_name)(const struct sink *s, struct slice name);
+	/* Mark of a record that is new, after prepare. */
+	const char *(*first_mark)(struct sink *s, const struct folder *f);
+	/* Was the folder there made by imex? As its mark says. */
+	bool (*made)(const struct folder_rec *rec);
 	void (*head)(const struct folder_at *at, struct dest_head *ret);
 	/* Messages there from this UID on may be those in doubt: without `care` none is taken for
 	 * another one. 0: none are in doubt. */

@@ -224,6 +224,17 @@ def test_into_other_peoples_mail_is_watched(t):
         t.ok(violations(server), command)
 
 
+def test_into_renames_what_is_its_own(t):
+    server, c = target(t, sample(("INBOX", "Theirs"), count=1))
+    for command in ("CREATE a", "CREATE a/b", "SUBSCRIBE a", "RENAME a c", "UNSUBSCRIBE a"):
+        t.ok(b" OK " in c.ask(command), command)
+    t.equal(sorted(server.store.folders), ["INBOX", "Theirs", "c", "c/b"], "with all below it")
+    t.ok(b" NO " in c.ask("RENAME c Theirs"), "a name that is taken")
+    t.equal(violations(server), [], "no rule is broken")
+    c.ask("RENAME Theirs x")
+    t.ok(violations(server), "not its own")
+
+
 def test_into_essence(t):
     same = [MAIL, MAIL.replace(b"\r\n", b"\n"), MAIL[:-2], b"X-UID: 7\r\n" + MAIL, MAIL + b"\r\n"]
     t.equal(len({essence(m) for m in same}), 1, "what servers change")

@@ -47,6 +47,7 @@ class Target(Server):
         self.creates = None         # name, use -> "NO ...", another name, or None
         self.at_finish = None       # append -> pieces, in place of storing and answering
         self.sources = ()           # stores, whose mail is known when it comes uncalled for
+        self.stale = set()          # names that are subscribed to, and no folder has any more
         self._timers = []
 
     def append(self, **rule):
@@ -204,8 +205,35 @@ class Target(Server):
         return super().do_delete(call, cursor)
 
     def do_rename(self, call, cursor):
-        self.violation(call.session, f"{call.text[:80]!r}: nothing here is to be renamed")
-        return self.no(call, "RENAME is not for scenes")
+        """What the client made goes, with all below it; subscriptions stay with the name."""
+        old, new = self._name(cursor), self._name(cursor)
+        cursor.end()
+        delimiter = self.store.delimiter
+        folder = self.store.get(old)
+        moved = [f for f in self.store if f.name == old or delimiter and f.name.startswith(old + delimiter)]
+        strange = [f.name for f in moved if not f.own]
+        if strange or old.upper() == "INBOX":
+            self.violation(call.session, f"{call.text[:80]!r} takes {strange or old}, not its own")
+        if folder is None:
+            return self.no(call, "[NONEXISTENT] no such folder")
+        if self.store.get(new) is not None:
+            return self.no(call, "[ALREADYEXISTS] it exists")
+        self.stale |= {f.name for f in moved if f.subscribed}
+        for f in moved:
+            f.subscribed = False
+        parent = new.rpartition(delimiter)[0] if delimiter else ""
+        if parent and self.store.get(parent) is None:
+            self._make(parent, None)
+            self.store[parent].selectable = False
+        self.store.rename(old, new)
+        return self.ok(call)
+
+    def do_unsubscribe(self, call, cursor):
+        name = self._name(Cursor(call.data, len(call.name)))
+        if name not in self.stale:
+            return super().do_unsubscribe(call, cursor)
+        self.stale.remove(name)
+        return self.ok(call)
 
     def _theirs(self, call, folder, messages):
         """Note a change of what is not the client's."""

@@ -46,7 +46,8 @@ class Stage:
         server = self.servers[name] = servers.ALL[name]()
         server.start()
         # The files of users are written by the script without a lock: before tests fork.
-        for user in (USER, *(f"{kind}-{other}" for kind in ("step", "files", "extras", "given", "mirror", "copy", "oracle1", "oracle2")
+        for user in (USER, *(f"{kind}-{other}" for kind in ("step", "files", "extras", "given", "mirror", "copy", "renamed", "named", "oracle1",
+                                                                      "oracle2")
                              for other in servers.ALL if other not in self.missing)):
             server.add_user(user, PASSWORD)
         with server.client(USER, PASSWORD) as client:
@@ -207,6 +208,44 @@ def mirrored(stage, one, other):
     return test
 
 
+def renamed(stage, one, other):
+    """A folder, with what is below it, that has another name on the source gets it on the destination, too."""
+    def test(t):
+        source, dest = stage.pair(t, one, other)
+        job, user = os.path.join(t.tmpdir("renamed"), "job"), f"renamed-{other}"
+        old, new = source.folder("Before"), source.folder("After")
+        with source.client(user, PASSWORD) as here:
+            for name in old, source.folder("Before", "Below"):
+                here.create(name, subscribe=True)
+                for number in range(5):
+                    here.append(name, mailbox.note(number, name), [], mailbox.DATES[3])
+        with Proxy(dest.port) as proxy:
+            words = ["migrate", source.url(user), dest.url(f"named-{one}", port=proxy.port), "--job", job, *PLAIN]
+            t.equal(run(t, *words, env={"IMEX_DEST_PASSWORD": PASSWORD}, timeout=120).code, 1, "the first run")
+            with source.client(user, PASSWORD) as here:
+                was = here.status(old)["uidvalidity"]
+                here.rename(old, new)
+                keeps = here.status(new)["uidvalidity"] == was
+            proxy.reset()
+            t.equal(run(t, *words, env={"IMEX_DEST_PASSWORD": PASSWORD}, timeout=120).code, 1, "the run after that")
+            if keeps:
+                t.equal(len(proxy.commands("RENAME")), 1, "one RENAME")
+                t.equal(proxy.commands("APPEND|CREATE"), [], "nothing else is sent")
+            proxy.reset()
+            t.equal(run(t, *words, env={"IMEX_DEST_PASSWORD": PASSWORD}, timeout=120).code, 1, "a further run")
+            t.equal(proxy.commands("APPEND|CREATE|RENAME|(UN)?SUBSCRIBE"), [], "which has nothing to do")
+            done = run(t, "verify", job, *PLAIN, env={"IMEX_DEST_PASSWORD": PASSWORD}, timeout=120)
+            t.within(done.code, (0, 1), "verified")
+        with dest.client(f"named-{one}", PASSWORD) as there:
+            names = [dest.folder("After"), dest.folder("After", "Below")]
+            t.equal([len(there.messages(name)) for name in names], [5, 5], "messages under the new names")
+            if keeps:
+                t.equal([n for n in there.folders() if "Before" in n], [], "folders with the old one")
+                t.equal(sorted(n for n in there.subscriptions() if "Before" in n or "After" in n), sorted(names),
+                        "subscriptions")
+    return test
+
+
 def came(client):
     """The messages in the INBOX below `watched`; it may not be there yet."""
     names = [n for n in arrival.selectable(client) if "watched" in n and n.endswith("INBOX")]
@@ -223,6 +262,8 @@ def tests(stage):
          for one, other in (("dovecot", "dovecot"), ("cyrus", "dovecot"), ("courier", "dovecot"))] + \
         [(f"{one} mirrored into {other}", mirrored(stage, one, other))
          for one, other in (("dovecot", "dovecot"), ("cyrus", "dovecot"), ("dovecot", "cyrus"), ("dovecot", "courier"))] + \
+        [(f"{one} renamed into {other}", renamed(stage, one, other))
+         for one, other in (("dovecot", "dovecot"), ("dovecot", "cyrus"), ("dovecot", "courier"), ("courier", "dovecot"))] + \
         [(f"refused: {what}", lambda t, f=function: f(t, stage))
          for what, function in tap.discover(vars(refusals))]
 
