@@ -51,12 +51,36 @@ open_session(struct sink *s, struct err *err)
 	return err_wrap(err, "destination");
 }
 
+int
+dest_select_again(struct sink *s, struct err *err)
+{
+	const uint32_t validity = s->at->uidvalidity, uidnext = s->at->uidnext;
+
+	int rc = dest_select(s, s->at, err);
+
+	/* Not every server tells it. */
+	if (s->at->uidnext < uidnext)
+		s->at->uidnext = uidnext;
+	if (rc < 0)
+		s->at->uidvalidity = validity;
+	/* In the middle of messages a folder cannot fail by itself: the next session sees what is wrong with it. */
+	if (rc < 0 && err->scope < SCOPE_SESSION && err->kind != ERR_THROTTLED) {
+		const struct err why = *err;
+
+		s->broken = true;
+		return err_set(err, ERR_CUT, "destination: %s", why.text);
+	}
+	if (rc < 0 || s->at->uidvalidity == validity)
+		return rc;
+	s->broken = true;
+	return err_set(err, ERR_CUT, "destination: the UIDVALIDITY of '%s' changed while it was open", s->at->name);
+}
+
 static int
 open_again(struct sink *s, struct err *err)
 {
 	const struct event e = { .no = EV_DISCONNECTED, .level = LEVEL_INFO, .folder = s->at->name };
 	const bool now_any = s->now_any, now_small = s->now_small, multi = s->multi;
-	const uint32_t validity = s->at->uidvalidity, uidnext = s->at->uidnext;
 
 	notes_add(&s->notes, &e, false, SESS_WORN);
 	dest_keep_notes(s);
@@ -68,15 +92,7 @@ open_again(struct sink *s, struct err *err)
 	s->now_any &= now_any;
 	s->now_small &= now_small;
 	s->multi &= multi;
-	if (dest_select(s, s->at, err) < 0)
-		return -1;
-	/* Not every server tells it. */
-	if (s->at->uidnext < uidnext)
-		s->at->uidnext = uidnext;
-	if (s->at->uidvalidity != validity)
-		return err_set(err, ERR_CUT, "destination: the UIDVALIDITY of '%s' changed between two connections",
-		    s->at->name);
-	return 0;
+	return dest_select_again(s, err);
 }
 
 int

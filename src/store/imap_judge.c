@@ -168,7 +168,7 @@ dest_read_one(struct sink *s, struct flight *f, struct arena *a, struct err *err
 		return -1;
 	if (f->there)
 		return 0;
-	return dest_noop(s, err) < 0 ? -1 : read_once(s, f, a, err);
+	return dest_refresh(s, err) < 0 ? -1 : read_once(s, f, a, err);
 }
 
 /* The server has put \Deleted on it. */

@@ -41,13 +41,14 @@ claim_rows(struct folder_at *at, struct err *err)
 }
 
 /* All UIDs of the selected folder. What EXISTS says is no reason to ask less; of more messages than are named the others
- * may be just those that are looked for. */
+ * may be just those that are looked for. Where it is not told nothing speaks for SEARCH but FETCH. */
 static int
 list_uids(struct sink *s, struct uidset *ret, struct err *err)
 {
 	struct resp r = { 0 };
 	struct asked a;
 	uint32_t tag;
+	bool any = false;
 
 	uidset_clear(ret);
 	for (int form = 0; form < 2; form++) {
@@ -65,9 +66,12 @@ list_uids(struct sink *s, struct uidset *ret, struct err *err)
 				return dest_failed(s, err);
 		} while (r.kind != RESP_TAGGED || r.tag != tag);
 		uidset_sort(ret);
-		if (r.state == STATE_OK && uidset_count(ret) >= s->s->exists)
+		any |= r.state == STATE_OK;
+		if (r.state == STATE_OK && s->s->exists_known && uidset_count(ret) >= s->s->exists)
 			return 0;
 	}
+	if (any && !s->s->exists_known)
+		return 0;
 	if (r.state == STATE_OK)
 		return err_set(err, ERR_FOLDER,
 		    "the destination counts %u messages in this folder and names %llu of them: what is looked for may be one of the others",
@@ -337,7 +341,7 @@ dest_look(struct sink *s, struct folder_at *at, struct err *err)
 	if (!at->looked && claim_rows(at, err) < 0)
 		goto out;
 	at->looked = true;
-	if (dest_noop(s, err) < 0 || list_uids(s, &all, err) < 0)
+	if (dest_refresh(s, err) < 0 || list_uids(s, &all, err) < 0)
 		goto out;
 	uidset_minus(&all, &at->claimed, &unclaimed);
 	uidset_sort(&unclaimed);
@@ -359,7 +363,7 @@ dest_uids(struct sink *s, struct folder_at *at, struct uidset *ret, struct err *
 {
 	(void)at;
 	uidset_clear(ret);
-	return dest_noop(s, err) < 0 ? -1 : list_uids(s, ret, err);
+	return dest_refresh(s, err) < 0 ? -1 : list_uids(s, ret, err);
 }
 
 /* ---- matching ---- */
@@ -372,7 +376,7 @@ is_there(struct sink *s, uint32_t uid, bool *ret, struct err *err)
 	int rc;
 
 	uidset_init(&all);
-	rc = dest_noop(s, err) < 0 ? -1 : list_uids(s, &all, err);
+	rc = dest_refresh(s, err) < 0 ? -1 : list_uids(s, &all, err);
 	*ret = rc == 0 && uidset_has(&all, uid);
 	uidset_done(&all);
 	return rc;
@@ -495,7 +499,11 @@ dest_surplus(struct sink *s, struct folder_at *at, struct surplus_copy **ret, si
 {
 	*ret = NULL;
 	*ret_n = 0;
-	if (s->s->exists <= (uint64_t)at->begun_with + at->added || at->added == 0)
+	if (at->added == 0)
+		return 0;
+	if (dest_is_stale(s) && dest_refresh(s, err) < 0)
+		return -1;
+	if (s->s->exists_known && s->s->exists <= (uint64_t)at->begun_with + at->added)
 		return 0;
 	if (dest_look(s, at, err) < 0)
 		return -1;

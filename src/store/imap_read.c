@@ -18,6 +18,15 @@ struct fresh {
 	uint8_t system;
 };
 
+/* Some servers (Courier) show what was appended only after it. */
+static int
+ask_news(struct sink *s, struct err *err)
+{
+	if (s->mute)
+		return dest_select_again(s, err);
+	return sess_send(s->s, DEST_OTHER, NULL, err, "NOOP") < 0 ? dest_failed(s, err) : 0;
+}
+
 static int
 fresh_list(struct sink *s, struct fresh **ret, size_t *ret_n, struct err *err)
 {
@@ -30,8 +39,9 @@ fresh_list(struct sink *s, struct fresh **ret, size_t *ret_n, struct err *err)
 
 	*ret = NULL;
 	*ret_n = 0;
-	if (sess_send(s->s, DEST_OTHER, NULL, err, "NOOP") < 0 ||
-	    sess_send(s->s, DEST_OTHER, &tag, err,
+	if (ask_news(s, err) < 0)
+		return -1;
+	if (sess_send(s->s, DEST_OTHER, &tag, err,
 		"UID FETCH %u:* (UID FLAGS INTERNALDATE RFC822.SIZE)", at->uidnext) < 0)
 		return dest_failed(s, err);
 	do {
@@ -105,6 +115,10 @@ find_uids(struct sink *s, struct err *err)
 	struct fresh *fresh;
 	int rc = missing > 0 ? fresh_list(s, &fresh, &n, err) : 0;
 
+	if (missing > 0 && rc == 0 && n < missing && !s->mute && dest_is_stale(s)) {
+		free(fresh);
+		rc = dest_refresh(s, err) < 0 ? -1 : fresh_list(s, &fresh, &n, err);
+	}
 	if (missing == 0 || rc < 0) {
 		free(list);
 		return rc;
@@ -163,12 +177,8 @@ read_back(struct sink *s, struct err *err)
 	}
 	s->n_stored = 0;
 	uidset_sort(&set);
-	/* Some servers (Courier) show what was appended only after it. */
-	if (set.len > 0) {
-		rc = dest_make_room(s, err);
-		if (rc == 0 && sess_send(s->s, DEST_OTHER, NULL, err, "NOOP") < 0)
-			rc = dest_failed(s, err);
-	}
+	if (set.len > 0)
+		rc = dest_make_room(s, err) < 0 ? -1 : ask_news(s, err);
 	while (rc == 0 && at < set.len) {
 		buf_reset(&text);
 		at += uidset_text(&set, at, SET_TEXT, &text);

@@ -341,6 +341,32 @@ dest_noop(struct sink *s, struct err *err)
 	return dest_wait(s, tag, &r, err);
 }
 
+bool
+dest_is_stale(const struct sink *s)
+{
+	const struct folder_at *at = s->at;
+
+	return at != NULL && (!s->s->exists_known ||
+				     s->s->exists < (uint64_t)at->exists + at->added - at->added_before);
+}
+
+int
+dest_refresh(struct sink *s, struct err *err)
+{
+	uint32_t before;
+
+	if (dest_noop(s, err) < 0)
+		return -1;
+	if (!dest_is_stale(s))
+		return 0;
+	before = s->s->exists;
+	if (dest_select_again(s, err) < 0)
+		return -1;
+	/* Else others have removed some. */
+	s->mute |= !s->s->exists_known || s->s->exists > before;
+	return 0;
+}
+
 /* ---- sending ---- */
 
 static int

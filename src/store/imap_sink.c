@@ -164,6 +164,7 @@ dest_select(struct sink *s, struct folder_at *at, struct err *err)
 	if (sess_send_named(s->s, DEST_OTHER, &tag, "SELECT", slice_str(at->name), "", err) < 0)
 		return dest_failed(s, err);
 	s->s->exists = 0;
+	s->s->exists_known = false;
 	do {
 		if (dest_pump(s, &r, &a, err) < 0)
 			return -1;
@@ -182,6 +183,7 @@ dest_select(struct sink *s, struct folder_at *at, struct err *err)
 		return err_set(err, ERR_FOLDER,
 		    "the folder '%s' of the destination is read-only for this login", at->name);
 	at->exists = s->s->exists;
+	at->added_before = at->added;
 	return 0;
 }
 
@@ -194,7 +196,7 @@ find_uidnext(struct sink *s, struct folder_at *at, struct err *err)
 	uint32_t tag;
 
 	at->uidnext = 1;
-	if (at->exists == 0)
+	if (at->exists == 0 && s->s->exists_known)
 		return 0;
 	if (sess_send(s->s, DEST_OTHER, &tag, err, "UID FETCH 1:* (UID)") < 0)
 		return dest_failed(s, err);
@@ -262,7 +264,7 @@ open_at(struct sink *s, struct folder_at *at, const struct folder_rec *rec, stru
 	at->begun_with = at->exists;
 	at->first = at->uidnext;
 	at->doubt_from = 0;
-	at->added = at->told = 0;
+	at->added = at->added_before = at->told = 0;
 	uidset_clear(&at->claimed);
 	uidset_clear(&at->known);
 	uidset_clear(&at->went);
@@ -495,7 +497,8 @@ imap_went_out(struct folder_at *at, uint32_t uid)
 static int
 imap_moved(struct sink *s, struct folder_at *at, bool *ret, struct err *err)
 {
-	if (dest_look(s, at, err) < 0)
+	/* A server that tells no EXISTS may show in one SELECT what was there at it, and no more. */
+	if (dest_select_again(s, err) < 0 || dest_look(s, at, err) < 0)
 		return -1;
 	*ret = at->uidnext != at->moved_at;
 	at->moved_at = at->uidnext;

@@ -94,7 +94,8 @@ struct folder_at {
 	struct folder_at *next;
 	int64_t id;
 	char *name;			/* wire name */
-	uint32_t uidvalidity, uidnext, exists;
+	uint32_t uidvalidity, uidnext;
+	uint32_t exists, added_before;	/* at its last SELECT; `added` before that */
 	uint32_t born;			/* UIDNEXT when imex first opened it: later UIDs may be its own */
 	bool marked;			/* the mark is to be told */
 	bool renewed;			/* another UIDVALIDITY than `was`: rows are void */
@@ -157,6 +158,7 @@ struct sink {
 	struct err names_err;		/* of the survey */
 	/* what the server can and has taken */
 	bool uidplus, multi, now_any, now_small;
+	bool mute;			/* EXISTS is never told, or not before the next SELECT */
 	uint64_t limit;			/* octets of one message; 0: none told */
 	bool limit_by_folder;		/* each folder_at has its own */
 	uint8_t accepted_system;
@@ -206,6 +208,8 @@ int dest_select(struct sink *s, struct folder_at *at, struct err *err) WARN_UNUS
 /* imap_connect.c */
 int dest_connect(struct sink *s, struct err *err) WARN_UNUSED; /* instead of the session that there is, if any */
 void dest_drop_session(struct sink *s);
+/* SELECT of the folder that is open, which goes on in it. ERR_CUT: it is another one now. */
+int dest_select_again(struct sink *s, struct err *err) WARN_UNUSED;
 void dest_keep_notes(struct sink *s); /* those of the session become the sink's */
 /* Before a command that may be refused: another connection, where the server may be about to end this one
  * (quirks row 11). Waits for all answers then; what is to be read back stays. */
@@ -276,6 +280,11 @@ int dest_pump(struct sink *s, struct resp *r, struct asked *a, struct err *err) 
 /* Take one response, whatever it is. */
 int dest_take(struct sink *s, struct err *err) WARN_UNUSED;
 int dest_noop(struct sink *s, struct err *err) WARN_UNUSED;
+/* What has come is to be seen: NOOP, and SELECT where the server does not tell by EXISTS that it shows what it has
+ * stored since. */
+int dest_refresh(struct sink *s, struct err *err) WARN_UNUSED;
+/* EXISTS is not told, or is less than what was there at SELECT and what was stored since. */
+bool dest_is_stale(const struct sink *s);
 int dest_wait(struct sink *s, uint32_t tag, struct resp *r, struct err *err) WARN_UNUSED;
 /* The message in s->body, synchronising, to its tagged answer; `octets` is what is sent in its place
  * when not NULL. *ret_uid: from APPENDUID, else 0. */

@@ -65,6 +65,60 @@ def scene_exists_is_not_told(t):
         m.arrived()
 
 
+def mute(m, frozen, told):
+    """The destination sends no EXISTS, or told: at SELECT alone. Frozen: it shows what was there at SELECT."""
+    def drop(pieces):
+        return [re.sub(rb"\* \d+ EXISTS\r\n", b"", p if isinstance(p, bytes) else p.encode("latin-1"))
+                if isinstance(p, (bytes, str)) else p for p in pieces]
+
+    def freeze(session, yes):
+        if yes:
+            session.changes = lambda *args: b""
+        else:
+            session.__dict__.pop("changes", None)
+
+    @m.dest.on("SELECT|NOOP|UID")
+    def _(call):
+        opens = call.text.startswith("SELECT")
+        freeze(call.session, frozen and not opens)
+        return call.normal() if told and opens else drop(call.normal())
+    usual = m.dest.finish
+
+    def finish(append):
+        freeze(append.session, frozen)
+        pieces = usual(append)
+        return drop(pieces) if isinstance(pieces, list) else pieces
+    m.dest.finish = finish
+
+
+MUTE = [(frozen, told, caps) for frozen in (False, True) for told in (False, True)
+        for caps in (CAPS, without("UIDPLUS"))]
+
+
+def scene_exists_is_never_told(t):
+    """What was in doubt, and shows up before the wait is over, is there once."""
+    for frozen, told, caps in MUTE:
+        for how in ({}, {"appear": 1.2}):
+            m = Move(t, source=same_size(), caps=caps)
+            mute(m, frozen, told)
+            m.dest.append(answer=Cut, times=1, skip=2, **how)
+            m.until_done()
+            m.arrived()
+            m.again()
+
+
+def scene_exists_is_never_told_and_stored_twice(t):
+    """What is one too many is found by looking."""
+    for frozen, told, caps in MUTE:
+        m = Move(t, source=same_size(), caps=caps)
+        mute(m, frozen, told)
+        m.dest.append(twice=True, times=1, skip=1)
+        m.migrate()
+        missing, doubled = m.counts()
+        t.equal(missing, [], "messages missing")
+        t.ok(not doubled or m.last.code == 2, "a double that stays is told", m.last.code, doubled)
+
+
 def scene_search_names_less_than_there_is(t):
     m = Move(t, source=same_size(), caps=ALONE)
     m.dest.append(answer=Cut, times=1, skip=2)
