@@ -319,6 +319,7 @@ undo_folder(struct undo *u, struct err *err)
 	folder_display(slice_str(u->rec->path), &u->shown);
 	buf_init(&name, 1024 * 1024);
 	folder_display(slice_str(u->rec->name), &name);
+	u->name = name.data;
 	uidset_clear(&u->good);
 	uidset_clear(&u->gone);
 	uidset_clear(&u->deleted);
@@ -341,7 +342,7 @@ undo_folder(struct undo *u, struct err *err)
 			rc = look_at_page(u, here == HERE_OURS, name.data, err);
 	}
 	if (rc == 0 && u->remove && here == HERE_OURS)
-		rc = undo_take_away(u, name.data, err);
+		rc = undo_take_away(u, err);
 	buf_done(&name);
 	return rc;
 }

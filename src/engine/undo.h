@@ -27,6 +27,7 @@ struct undo {
 	const struct folder_rec *rec;
 	bool read_only;
 	struct buf shown; /* folder on the target, for people */
+	const char *name; /* of the source, likewise */
 	struct msg_page *rows;
 	struct item *item; /* ascending by dest_uid */
 	size_t n;
@@ -51,6 +52,6 @@ int undo_fetch(struct undo *u, const struct uidset *set, const char *items, cons
     struct err *err) WARN_UNUSED;
 
 /* undo_remove.c: remove what u->good has, forget its rows and those of what is gone. */
-int undo_take_away(struct undo *u, const char *folder, struct err *err) WARN_UNUSED;
+int undo_take_away(struct undo *u, struct err *err) WARN_UNUSED;
 
 #endif

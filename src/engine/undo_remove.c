@@ -197,21 +197,21 @@ forget_put(struct undo *u, struct batch **b, bool *io_told, struct err *err)
 
 /* The row, and what was told about its copy. */
 static void
-forget_row(struct undo *u, struct batch *b, const struct msg *m, const char *name)
+forget_row(struct undo *u, struct batch *b, const struct msg *m)
 {
-	struct warning key = { .folder = name, .uid = m->uid };
+	struct warning key = { .folder = u->name, .uid = m->uid };
 	size_t i = warnings_from(u->warning, u->n_warnings, &key);
 
 	batch_forget(b, u->rec->id, m->uid, m->verdict);
 	for (; i < u->n_warnings && u->warning[i].uid == m->uid &&
-	       strcmp(u->warning[i].folder, name) == 0;
+	       strcmp(u->warning[i].folder, u->name) == 0;
 	     i++)
-		batch_warning_gone(b, u->warning[i].event, name, m->uid);
+		batch_warning_gone(b, u->warning[i].event, u->name, m->uid);
 }
 
 /* It is in doubt from before its removal until its row is forgotten: a run that comes between looks for it. */
 static void
-doubt_row(struct undo *u, struct batch *b, const struct msg *m, const char *name)
+doubt_row(struct undo *u, struct batch *b, const struct msg *m)
 {
 	const struct intent i = { .uid = m->uid,
 		.size_known = m->size_known,
@@ -222,25 +222,23 @@ doubt_row(struct undo *u, struct batch *b, const struct msg *m, const char *name
 		.dest_uidnext = m->dest_uid,
 		.at_ms = clock_wall_ms() };
 
-	(void)name;
 	if (uidset_has(&u->good, m->dest_uid))
 		batch_intent(b, u->rec->id, &i);
 }
 
 /* Rows of what was removed, and of what was gone; what stays is in doubt no more. */
 static void
-settle_row(struct undo *u, struct batch *b, const struct msg *m, const char *name)
+settle_row(struct undo *u, struct batch *b, const struct msg *m)
 {
 	if (uidset_has(&u->doubted, m->dest_uid))
 		batch_intent_done(b, u->rec->id, m->uid);
 	if (uidset_has(&u->good, m->dest_uid) || uidset_has(&u->gone, m->dest_uid))
-		forget_row(u, b, m, name);
+		forget_row(u, b, m);
 }
 
 /* Each row of a copy that imex made; durable on return. */
 static int
-each_row(struct undo *u, void (*tell)(struct undo *, struct batch *, const struct msg *, const char *),
-    const char *name, struct err *err)
+each_row(struct undo *u, void (*tell)(struct undo *, struct batch *, const struct msg *), struct err *err)
 {
 	struct batch *b = batch_new();
 	uint32_t after = 0;
@@ -257,7 +255,7 @@ each_row(struct undo *u, void (*tell)(struct undo *, struct batch *, const struc
 		after = u->rows->msg[u->rows->len - 1].uid;
 		for (size_t i = 0; i < u->rows->len; i++)
 			if (u->rows->msg[i].dest_own)
-				tell(u, b, &u->rows->msg[i], name);
+				tell(u, b, &u->rows->msg[i]);
 		if (batch_len(b) < FORGET_MAX)
 			continue;
 		if (forget_put(u, &b, &told, err) < 0)
@@ -269,7 +267,7 @@ each_row(struct undo *u, void (*tell)(struct undo *, struct batch *, const struc
 }
 
 int
-undo_take_away(struct undo *u, const char *name, struct err *err)
+undo_take_away(struct undo *u, struct err *err)
 {
 	bool told = false;
 
@@ -282,9 +280,9 @@ undo_take_away(struct undo *u, const char *name, struct err *err)
 	if (!uidset_copy(&u->good, &u->doubted))
 		return err_set(err, ERR_FOLDER, "the folder has more messages than fit into memory");
 	if (u->good.len > 0 &&
-	    (each_row(u, doubt_row, name, err) < 0 || remove_good(u, &told, err) < 0 || read_back(u, told, err) < 0))
+	    (each_row(u, doubt_row, err) < 0 || remove_good(u, &told, err) < 0 || read_back(u, told, err) < 0))
 		return -1;
-	if (u->doubted.len + u->gone.len > 0 && each_row(u, settle_row, name, err) < 0)
+	if (u->doubted.len + u->gone.len > 0 && each_row(u, settle_row, err) < 0)
 		return -1;
 	u->counts.removed += uidset_count(&u->good);
 	return 0;
