@@ -276,8 +276,21 @@ undo_source(struct undo *u, struct placed *p, size_t i, struct err *err)
 	return 0;
 }
 
+/* What the job keeps is the selection of its last run; earlier ones may have put there more. */
+static void
+undo_select(struct undo *u, const struct options *given)
+{
+	struct selection *s = &u->run.job.selection;
+
+	s->folders = given->folders.item;
+	s->n_folders = given->folders.len;
+	s->excludes = given->excludes.item;
+	s->n_excludes = given->excludes.len;
+	s->subscribed = given->subscribed;
+}
+
 static int
-undo_begin(struct undo *u, struct placed *p, size_t i, struct err *err)
+undo_begin(struct undo *u, struct placed *p, size_t i, const struct options *given, struct err *err)
 {
 	struct options *o = u->run.o;
 	const char *dest;
@@ -287,6 +300,7 @@ undo_begin(struct undo *u, struct placed *p, size_t i, struct err *err)
 	    run_state(&u->run, p->dir, STATE_RUN, err) < 0)
 		return -1;
 	origin_options(o, &u->run.job);
+	undo_select(u, given);
 	u->run.job.dest = &u->dest.dest;
 	return undo_source(u, p, i, err) < 0 ? -1 : run_log(&u->run, p->dir, err);
 }
@@ -300,7 +314,7 @@ undo_account(struct placed *p, size_t i, const struct options *given, struct err
 
 	u.run.o = &o;
 	if (rc == 0)
-		rc = undo_begin(&u, p, i, err);
+		rc = undo_begin(&u, p, i, given, err);
 	if (rc == 0)
 		rc = undo_all(&u, err);
 	run_quiet(&u.run);

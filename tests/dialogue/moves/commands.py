@@ -68,6 +68,20 @@ def scene_undo_asks_and_takes_only_its_own(t):
     m.arrived()
 
 
+def scene_undo_after_a_narrower_run(t):
+    """The last run copied one folder alone: what the earlier one put there goes, too, unless undo is narrowed itself."""
+    m = Move(t)
+    m.warned(m.migrate())
+    m.warned(m.migrate("--folder", "INBOX", "--exclude", "Archive*"))
+    run = imex(m, "undo", m.job, "--exclude", "INBOX", "--dry-run")
+    t.says(run, "8 messages were put there")
+    run = imex(m, "undo", m.job, "--folder", "Archive", "--yes")
+    t.says(run, "4 messages were removed")
+    run = imex(m, "undo", m.job, "--yes")
+    t.says(run, "8 messages were removed")
+    t.equal([f.name for f in m.dest.store if len(f)], [], "folders that are not empty")
+
+
 def scene_undo_on_a_terminal(t):
     """It asks; only a yes removes, and Ctrl-C is no yes."""
     m = Move(t)
