@@ -105,13 +105,15 @@ prepare_sink(struct lane *l, struct plan *plan, struct err *err)
 {
 	const struct folder **wanted;
 	size_t n = 0;
+	bool same = false;
 	int rc;
 
 	if (l->sink_ops->prepare == NULL)
 		return 0;
 	/* Later on a good copy may look the same: servers that number everything from 1. */
-	if (l->job->from == NULL && l->n_known == 0 && same_account(&l->job->source, &plan->list,
-		&l->job->dest->server, l->sink_ops->listed(l->sink)))
+	if (l->job->from == NULL && l->n_known == 0 && same_lane(l, &plan->list, &same, err) < 0)
+		return -1;
+	if (same)
 		return err_set(err, ERR_USAGE,
 		    "source and destination are the same account: it has the same folders with the "
 		    "same UIDVALIDITY and UIDNEXT under both names; nothing was copied");

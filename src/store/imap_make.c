@@ -352,6 +352,25 @@ dest_prepare(struct sink *s, const struct folder *const *wanted, size_t n, struc
 	return dest_list_again(s, err) < 0 ? -1 : mend_names(s, wanted, n, err);
 }
 
+/* One that is left over from a lost connection is ours, too: nobody else has such a name. */
+int
+dest_marker(struct sink *s, const char *name, bool make, bool *ret_done, struct err *err)
+{
+	const char *full = arena_printf(&s->names, "%.*s%s", SLICE_ARG(s->prefix), name);
+	const struct cmd_word word[] = { { .text = slice_str(make ? "CREATE" : "DELETE"), .raw = true },
+		{ .text = slice_str(full != NULL ? full : name) } };
+
+	if (sess_run_words(s->s, word, COUNT_OF(word), err) < 0)
+		return dest_failed(s, err);
+	*ret_done = s->s->last.state == STATE_OK || (make && s->s->last.code == CODE_ALREADYEXISTS);
+	if (!*ret_done && !make)
+		dest_note(s, EV_REFUSED, 0, "DELETE", s->s->reply, true,
+		    "the empty folder '%s', which was made to see whether source and destination are one account, could "
+		    "not be removed",
+		    word[1].text.data);
+	return 0;
+}
+
 /* ---- subscribing ---- */
 
 static void

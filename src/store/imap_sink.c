@@ -550,6 +550,7 @@ const struct sink_ops sink_imap = {
 	.finish_account = dest_finish_account,
 	.close = imap_close,
 	.prepare = dest_prepare,
+	.marker = dest_marker,
 	.quota = dest_quota,
 	.raise_quota = dest_raise_quota,
 	.extras_offered = dest_extras_offered,

@@ -230,6 +230,7 @@ int dest_quota(
     struct sink *s, uint64_t *ret_used, uint64_t *ret_limit, struct err *err) WARN_UNUSED;
 int dest_prepare(struct sink *s, const struct folder *const *wanted, size_t n,
     struct err *err) WARN_UNUSED;
+int dest_marker(struct sink *s, const char *name, bool make, bool *ret_done, struct err *err) WARN_UNUSED;
 int dest_finish_account(struct sink *s, const struct folder *list, size_t len,
     struct err *err) WARN_UNUSED;
 

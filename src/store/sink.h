@@ -219,6 +219,9 @@ struct sink_ops {
 	/* Make the folders that will be filled, all in one flight. One that cannot be made is told
 	 * by `folder`. wanted[i] is one of the survey's. */
 	int (*prepare)(struct sink *s, const struct folder *const *wanted, size_t n, struct err *err);
+	/* A folder that only shows whether this account is another's, too: made, or taken away again. *ret_done false:
+	 * refused. */
+	int (*marker)(struct sink *s, const char *name, bool make, bool *ret_done, struct err *err);
 	/* Octets of the account's quota there, asked for once; *ret_limit 0: none is told. */
 	int (*quota)(struct sink *s, uint64_t *ret_used, uint64_t *ret_limit, struct err *err);
 	/* The limit becomes that; what the server does not let do is noted. */

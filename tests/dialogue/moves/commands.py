@@ -190,6 +190,38 @@ def scene_one_account_under_one_name(t):
     t.equal(m.source.transcript.commands(), [], "nothing was contacted")
 
 
+def empty(uidvalidity=None):
+    store = Store()
+    for folder in (store["INBOX"], store.add("Archive")):
+        folder.uidvalidity = uidvalidity or folder.uidvalidity
+    return store
+
+
+def marked(m):
+    """A folder was made to see whether both are one account, and is gone again."""
+    sent = m.dest.transcript.commands("CREATE|DELETE")
+    m.t.equal([c.split()[0] for c in sent], ["CREATE", "DELETE"], "what was sent")
+    m.t.equal([n for s in (m.source.store, m.dest.store) for n in s.folders if "marker" in n], [], "folders left over")
+
+
+def scene_one_empty_account_under_two_names(t):
+    for store in empty(), Store():
+        m = Move(t, source=store, dest=store)
+        m.t.exits(m.migrate(), 64)
+        t.says(m.last, "are the same account")
+        marked(m)
+
+
+def scene_two_empty_accounts_with_equal_numbers(t):
+    """UIDVALIDITY 1 and UIDNEXT 1 everywhere is no sign; where no folder can be made for it nothing speaks against them."""
+    m = Move(t, source=empty(1), dest=empty(1))
+    m.clean(m.migrate())
+    marked(m)
+    m = Move(t, source=empty(1), dest=empty(1))
+    m.dest.creates = lambda name, use: "NO [LIMIT] no more folders"
+    m.clean(m.migrate())
+
+
 def scene_words_that_are_wrong(t):
     m = Move(t)
     for code, words, said in (
