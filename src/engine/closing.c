@@ -96,18 +96,11 @@ lane_pay_old(struct lane *l, const struct folder_rec *known, struct err *err)
 	return again ? pay_folder(l, l->owing.folder, l->owing.uidvalidity, err) : 0;
 }
 
-/* Of each message that is there under the old and the new numbering one copy goes, matched by
- * digest. The warning is committed with the first of them: after a kill there may be none left that
- * would tell. */
-static int
-drop_superseded(struct lane *l, const struct folder_rec *old, struct err *err)
+int
+lane_drop_superseded(struct lane *l, const struct folder_rec *old, int64_t by, struct err *err)
 {
-	lane_warn(l, EV_UIDVALIDITY, 0,
-	    "UIDVALIDITY was %u and is %u: all messages were listed anew, copies under the old "
-	    "numbers are replaced, and what the server no longer has is kept",
-	    old->uidvalidity, l->rec.uidvalidity);
 	for (;;) {
-		if (state_superseded(l->job->state, old->id, l->rec.id, lane_rows(l), err) < 0)
+		if (state_superseded(l->job->state, old->id, by, lane_rows(l), err) < 0)
 			return -1;
 		if (l->rows->len == 0)
 			return lane_flush(l, true, err);
@@ -121,6 +114,17 @@ drop_superseded(struct lane *l, const struct folder_rec *old, struct err *err)
 		if (lane_flush(l, true, err) < 0)
 			return -1;
 	}
+}
+
+/* The warning is committed with the first of them: after a kill there may be none left that would tell. */
+static int
+drop_superseded(struct lane *l, const struct folder_rec *old, struct err *err)
+{
+	lane_warn(l, EV_UIDVALIDITY, 0,
+	    "UIDVALIDITY was %u and is %u: all messages were listed anew, copies under the old "
+	    "numbers are replaced, and what the server no longer has is kept",
+	    old->uidvalidity, l->rec.uidvalidity);
+	return lane_drop_superseded(l, old, l->rec.id, err);
 }
 
 static int

@@ -324,6 +324,10 @@ int lane_mirror(struct lane *l, struct plan *plan, const char *account_dir, stru
  * read again. known: NULL: the folder is new in this run. */
 int lane_pay_old(struct lane *l, const struct folder_rec *known, struct err *err) WARN_UNUSED;
 int lane_close_folder(struct lane *l, struct err *err) WARN_UNUSED;
+/* Of each message that is there under the old numbering and that of the record `by` one copy goes, matched
+ * by digest: the older one. Durable on return. */
+int lane_drop_superseded(struct lane *l, const struct folder_rec *old, int64_t by,
+    struct err *err) WARN_UNUSED;
 
 /* outcome.c: what became of one message, into the batch and the log. */
 void

@@ -11,7 +11,11 @@
  * What is not recognised is fetched: also where the server tells no sizes or dates, refuses headers, or
  * where rows are of a version that kept no digest of headers. It is paired by the SHA-256 of the whole when
  * the folder is closed, where the older copies go (closing.c). Rejected: to believe size and date alone
- * (twins from one mailing are common), and to fetch again whatever stands for less than a body. */
+ * (twins from one mailing are common), and to fetch again whatever stands for less than a body.
+ *
+ * Files of others have a new UIDVALIDITY whenever they have changed (shelf.h). Where the sink takes no copy
+ * away again they would be stored twice, so there each message is read for its SHA-256, which alone tells what
+ * is stored: as many of equal ones as are stored, and the rest is new. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +46,7 @@ struct renewed_pair {
 };
 
 struct renewed {
+	bool whole; /* known[].head is of the whole message, size and date are not looked at */
 	struct roll stored, listed, rows; /* rows: of this UIDVALIDITY, from a run before */
 	struct renewed_pair *pair; /* by uid */
 	size_t n, cap;
@@ -88,6 +93,13 @@ is_older(const struct lane *l, const struct folder_rec *r)
 	       (l->sink_ops->has_copies_of == NULL || l->sink_ops->has_copies_of(l->at, r));
 }
 
+/* Of files into files that keep what they have. A server is looked through by the sink itself. */
+static bool
+is_told_by_whole(const struct lane *l)
+{
+	return l->source_ops->digests != NULL && !lane_intends(l) && !(l->sink_ops->traits & SINK_REMOVES);
+}
+
 /* A record that was the current one when its folder was last proved has nothing left to be recognised, or
  * so little that it is cheaper to fetch it. */
 static bool
@@ -96,26 +108,29 @@ is_worth_it(const struct lane *l)
 	const struct folder_rec *was =
 	    lane_known(l, l->plan->folder.name, &l->rec.uidvalidity);
 
-	if (l->source_ops->heads == NULL || l->sink_ops->adopt == NULL || l->head.since ||
+	if ((l->source_ops->heads == NULL && !is_told_by_whole(l)) || l->sink_ops->adopt == NULL || l->head.since ||
 	    (l->source_ops->numbered != NULL && l->source_ops->numbered(l->source)) ||
 	    l->rec.uidvalidity == 0 || l->head.exists == 0)
 		return false;
-	return was == NULL || was->vanished || !was->proof.proved ||
+	return was == NULL || was->vanished || !was->proof.proved || is_told_by_whole(l) ||
 	       l->rec.listed < l->head.exists / 2;
 }
 
 static void
-take_row(struct lane *l, struct roll *roll, uint32_t rec, const struct msg *m)
+take_row(struct lane *l, bool whole, struct roll *roll, uint32_t rec, const struct msg *m)
 {
 	struct known *k;
 
-	if (m->expunged || m->verdict != VERDICT_STORED || !m->head_known || !m->size_known ||
-	    !m->date.known || (lane_intends(l) && m->dest_uid == 0))
+	if (m->expunged || m->verdict != VERDICT_STORED || (lane_intends(l) && m->dest_uid == 0))
+		return;
+	if (!whole && (!m->head_known || !m->size_known || !m->date.known))
 		return;
 	k = roll_add(roll);
-	k->size = m->size;
-	k->date = m->date.epoch;
-	memcpy(k->head, m->head, HEAD_LEN);
+	if (!whole) {
+		k->size = m->size;
+		k->date = m->date.epoch;
+	}
+	memcpy(k->head, whole ? m->sha256 : m->head, HEAD_LEN);
 	k->head_known = true;
 	k->uid = m->uid;
 	k->copy = m->dest_uid;
@@ -123,7 +138,7 @@ take_row(struct lane *l, struct roll *roll, uint32_t rec, const struct msg *m)
 }
 
 static int
-take_rows(struct lane *l, int64_t folder, uint32_t rec, struct roll *roll, struct err *err)
+take_rows(struct lane *l, bool whole, int64_t folder, uint32_t rec, struct roll *roll, struct err *err)
 {
 	struct msg_page *page = msg_page_new();
 	uint32_t after = 0;
@@ -132,7 +147,7 @@ take_rows(struct lane *l, int64_t folder, uint32_t rec, struct roll *roll, struc
 	while ((rc = state_page(l->job->state, folder, after, page, err)) == 0 && page->len > 0 &&
 	       roll->len < RENEWED_MAX) {
 		for (size_t i = 0; i < page->len; i++)
-			take_row(l, roll, rec, &page->msg[i]);
+			take_row(l, whole, roll, rec, &page->msg[i]);
 		after = page->msg[page->len - 1].uid;
 	}
 	msg_page_free(page);
@@ -193,12 +208,15 @@ take_listed(struct lane *l, struct renewed *r, const struct msg *m)
 {
 	struct known *k;
 
-	if (!m->size_known || !m->date.known || lane_is_careful(l, m->uid) ||
-	    !has_candidate(&r->stored, m->size, m->date.epoch))
+	if (!r->whole &&
+	    (!m->size_known || !m->date.known || lane_is_careful(l, m->uid) ||
+		!has_candidate(&r->stored, m->size, m->date.epoch)))
 		return;
 	k = roll_add(&r->listed);
-	k->size = m->size;
-	k->date = m->date.epoch;
+	if (!r->whole) {
+		k->size = m->size;
+		k->date = m->date.epoch;
+	}
 	k->uid = m->uid;
 	k->seen = m->flags.system & FLAG_SEEN;
 }
@@ -257,7 +275,7 @@ ask_heads(struct lane *l, struct renewed *r, struct err *err)
 		if (cancel_raised(l->job->stop))
 			rc = err_set(err, ERR_INTERRUPTED, "interrupted");
 		else if (n > 0)
-			rc = l->source_ops->heads(l->source, ask, n, err);
+			rc = (r->whole ? l->source_ops->digests : l->source_ops->heads)(l->source, ask, n, err);
 		for (size_t k = 0; rc == 0 && k < n; k++) {
 			r->listed.one[of[k]].head_known = ask[k].known;
 			memcpy(r->listed.one[of[k]].head, ask[k].head, HEAD_LEN);
@@ -336,8 +354,13 @@ pair_group(struct lane *l, struct renewed *r, size_t at, size_t n, struct err *e
 	while (from + n_was < r->stored.len && is_alike(&r->stored.one[from + n_was], now))
 		n_was++;
 	was = &r->stored.one[from];
-	if (n > n_was || (n_was > 1 && are_equal(l, was, n_was, &equal, err) < 0))
-		return n > n_was ? 0 : -1;
+	if (n > n_was) {
+		if (!r->whole)
+			return 0;
+		n = n_was;
+	}
+	if (n_was > 1 && are_equal(l, was, n_was, &equal, err) < 0)
+		return -1;
 	for (size_t i = 0; equal && i < n; i++)
 		pair_add(r, &now[i], &was[i]);
 	return 0;
@@ -423,7 +446,7 @@ prove(struct lane *l, struct renewed *r, struct err *err)
 	int rc;
 
 	r->sample = (struct sample){ .l = l, .folder = l->rec.id };
-	if (r->n == 0)
+	if (r->n == 0 || r->whole)
 		return 0;
 	rc = offer_samples(l, r, err);
 	if (rc == 0)
@@ -459,7 +482,7 @@ recognise(struct lane *l, struct renewed *r, struct err *err)
 	if (r->stored.len >= RENEWED_MAX)
 		return 0;
 	qsort(r->stored.one, r->stored.len, sizeof *r->stored.one, order);
-	if (l->has_rows && take_rows(l, l->rec.id, 0, &r->rows, err) < 0)
+	if (l->has_rows && take_rows(l, r->whole, l->rec.id, 0, &r->rows, err) < 0)
 		return -1;
 	if (list_all(l, r, err) < 0)
 		return -1;
@@ -468,6 +491,23 @@ recognise(struct lane *l, struct renewed *r, struct err *err)
 		return -1;
 	keep_copies(l, r);
 	return l->source_ops->relist(l->source, err);
+}
+
+/* A run that was killed under yet another UIDVALIDITY has adopted messages whose older lines are not taken
+ * back: one copy in the files would count as two. */
+static int
+end_what_was_begun(struct lane *l, struct err *err)
+{
+	const struct folder_rec *last = NULL;
+
+	for (size_t i = 0; i < l->n_known; i++)
+		if (is_older(l, &l->known[i]) && (last == NULL || l->known[i].id > last->id))
+			last = &l->known[i];
+	for (size_t i = 0; last != NULL && !last->proof.proved && i < l->n_known; i++)
+		if (is_older(l, &l->known[i]) && &l->known[i] != last &&
+		    lane_drop_superseded(l, &l->known[i], last->id, err) < 0)
+			return -1;
+	return 0;
 }
 
 int
@@ -480,16 +520,22 @@ lane_recognise(struct lane *l, struct err *err)
 	if (!is_worth_it(l))
 		return 0;
 	r = mem_new(sizeof *r);
+	r->whole = is_told_by_whole(l);
+	if (r->whole)
+		rc = end_what_was_begun(l, err);
 	for (size_t i = 0; rc == 0 && i < l->n_known; i++)
 		if (is_older(l, &l->known[i]))
-			rc = take_rows(l, l->known[i].id, (uint32_t)i, &r->stored, err);
+			rc = take_rows(l, r->whole, l->known[i].id, (uint32_t)i, &r->stored, err);
 	if (rc == 0 && r->stored.len > 0)
 		rc = recognise(l, r, err);
 	if (rc == 0 && r->n > 0) {
-		lane_event(l, EV_RECOGNISED,
-		    "%zu messages are stored already, by size, date and header; %zu of them were read "
-		    "whole to prove it",
-		    r->n, r->sample.n);
+		if (r->whole)
+			lane_event(l, EV_RECOGNISED, "%zu messages are stored already, by SHA-256", r->n);
+		else
+			lane_event(l, EV_RECOGNISED,
+			    "%zu messages are stored already, by size, date and header; %zu of them were read "
+			    "whole to prove it",
+			    r->n, r->sample.n);
 		l->renewed = r;
 		r = NULL;
 	}

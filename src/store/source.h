@@ -118,12 +118,15 @@ struct source_ops {
 	 * leave. NULL: this source never sets ret->since. */
 	int (*changes)(struct source *s, struct msg_page *ret, struct changed *what, struct err *err);
 	/* List everything, from the first page on: what changes told is not to be believed, or the
-	 * listing was read to its end for `heads`. Nothing that was asked for is unread. */
+	 * listing was read to its end for `heads` or `digests`. Nothing that was asked for is unread. */
 	int (*relist)(struct source *s, struct err *err);
 	/* Digests of the headers of n messages (ascending UIDs), in one flight and without a trace; of
 	 * one that does not come it is not known. Behind the end of the listing. NULL: a source that
 	 * has no UIDVALIDITY. */
 	int (*heads)(struct source *s, struct header *io, size_t n, struct err *err);
+	/* The same with the first octets of the SHA-256 of whole messages, each of which is read: of a source
+	 * for which that costs little, and whose sizes and dates are not known or not to be relied on. */
+	int (*digests)(struct source *s, struct header *io, size_t n, struct err *err);
 	/* Why the search of the place leaves a listed message out; NULL: it does not. NULL: a source
 	 * that cannot search. */
 	const char *(*leaves_out)(const struct source *s, uint32_t uid);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/mem.h"
 #include "store/shelf.h"
 #include "store/source.h"
@@ -155,6 +156,57 @@ files_list(struct source *s, struct msg_page *ret, struct err *err)
 		s->after = ret->msg[ret->len - 1].uid;
 	s->listed += ret->len;
 	return 0;
+}
+
+static int
+files_relist(struct source *s, struct err *err)
+{
+	(void)err;
+	s->after = 0;
+	s->listed = 0;
+	return 0;
+}
+
+/* 1: it cannot be had, or not as a whole. */
+static int
+digest_one(struct source *s, struct header *io, struct digest *d, struct err *err)
+{
+	uint8_t sha256[SHA256_LEN];
+	struct shelf_body body;
+	struct slice part;
+
+	if (s->ops->begin(s->shelf, io->uid, &body, err) < 0)
+		return -1;
+	if (body.verdict != VERDICT_NONE || (body.good != VERDICT_NONE && body.good != VERDICT_STORED))
+		return 1;
+	digest_start(d);
+	do {
+		if (s->ops->read(s->shelf, &part, err) < 0) {
+			bool alone = err->kind == ERR_MESSAGE;
+
+			if (alone)
+				*err = (struct err){ 0 };
+			return alone ? 1 : -1;
+		}
+		digest_add(d, part.data, part.len);
+	} while (part.len > 0);
+	digest_end(d, sha256);
+	memcpy(io->head, sha256, HEAD_LEN);
+	return 0;
+}
+
+static int
+files_digests(struct source *s, struct header *io, size_t n, struct err *err)
+{
+	struct digest *d = digest_new();
+	int rc = 0;
+
+	for (size_t i = 0; rc >= 0 && i < n; i++) {
+		rc = digest_one(s, &io[i], d, err);
+		io[i].known = rc == 0;
+	}
+	digest_free(d);
+	return rc < 0 ? -1 : 0;
 }
 
 static struct ask *
@@ -365,6 +417,8 @@ const struct source_ops source_files = {
 	.open = files_open,
 	.folders = files_folders,
 	.enter = files_enter,
+	.relist = files_relist,
+	.digests = files_digests,
 	.list = files_list,
 	.ask = files_ask,
 	.ask_rest = files_ask_rest,

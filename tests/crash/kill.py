@@ -291,6 +291,8 @@ def of_convert():
         fs = (shim.EXT4, shim.OVERLAY)[number % 2]
         found.append((f"{words}: first run", first_run(make, some(words, 12), fs, 4)))
         found.append((f"{words}: second run", second_run(make, some(f"{words} second"), fs)))
+        found.append((f"{words}: UIDVALIDITY changes",
+                      second_run(make, some(f"{words} renumbered"), fs, renumber, 1)))
         found.append((f"{words}: killed twice in a row", twice(make, some(f"{words} twice"))))
     return found
 

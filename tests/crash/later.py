@@ -3,6 +3,8 @@ program has changed meanwhile (rules.md 3.6, 3.8)."""
 
 import json
 import os
+import re
+import shutil
 import signal
 
 import shim
@@ -84,6 +86,50 @@ def complete(t, lab, job):
 def holds(t, lab, job):
     content = trees.read(os.path.join(job, "mail"), lab.form.name)
     t.equal(trees.against_store(content, lab.server.store), [], "what the server has")
+
+
+# -- mail that imex did not write ----------------------------------------------------------
+
+class Foreign(Lab):
+    """`imex convert` of an mbox file."""
+
+    def __init__(self, t):
+        super().__init__(t, MBOX)
+        self.source = os.path.join(self.place, "mail.mbox")
+
+    def command(self, job, form=None):
+        return ["convert", self.source, "--to", job, *self.form.args]
+
+    def put(self, *numbers):
+        with open(self.source, "wb") as file:
+            file.writelines(b"From a@example.org Thu Nov 26 10:00:00 2026\nSubject: %d\n\nmail\n\n" % n
+                            for n in numbers)
+
+
+def grown_twice(t):
+    """Killed when a source that has grown is converted again, and then it grows by a message that is
+    equal to one of before: each is in the file as often as in the source."""
+    lab = Foreign(t)
+    job, first, second, third = lab.job(), (1, 2, 3), (4, 1, 2, 3), (4, 1, 2, 3, 2)
+    lab.put(*first)
+    t.equal(lab.extract(job).code, 0, "exit code of the first run")
+    lab.put(*second)
+    kills = 0
+    for at in range(1, 100):
+        again = lab.job()
+        shutil.copytree(job, again)
+        lab.put(*second)
+        if not lab.extract(again, do="kill-after", at=at, only=(shim.SYNC,), like=WAL).killed:
+            break
+        kills += 1
+        lab.put(*third)
+        t.within(lab.extract(again).code, (0, 1), f"kill {at}: exit code of the run after it")
+        stored, = (octets(os.path.join(base, name)) for base, _, names in os.walk(os.path.join(again, "mail"))
+                   for name in names if name == "folder.mbox")
+        t.equal(sorted(int(n) for n in re.findall(rb"^Subject: (\d)$", stored, re.M)), sorted(third),
+                f"kill {at}: messages in the file")
+        t.equal(lab.imex("verify", again).code, 0, f"kill {at}: exit code of verify")
+    t.ok(kills > 3, f"kills: {kills}")
 
 
 # -- other programs ---------------------------------------------------------------------
@@ -194,7 +240,8 @@ def tests():
               for one, other in ((MAILDIR, MBOX), (MAILDIR, SOURCE), (MBOX, EML))]
     found += [("exchange: flags alone", flags_alone),
               ("exchange: an empty account", an_empty_account),
-              ("exchange: behind the list", behind_the_list)]
+              ("exchange: behind the list", behind_the_list),
+              ("mbox: a source of others grows twice", grown_twice)]
     for begin, words in ((killed_with_a_part, "after a kill"),
                          (stopped_with_a_part, "after a signal")):
         found.append((f"mbox: mail delivered {words}", delivered(begin)))
