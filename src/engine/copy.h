@@ -87,6 +87,8 @@ struct lane {
 	struct source *source;
 	struct sink *sink;
 	struct lease lease;
+	const struct sink_place *place; /* where its sink writes; NULL: it has none */
+	struct tree *tree; /* what is there already, while it is read back (rebuilt.c) */
 	const struct folder_rec *known; /* of the account, from the state, when the run began */
 	size_t n_known;
 	struct arena known_again; /* records that were read once more */
@@ -244,6 +246,12 @@ int lane_recognise(struct lane *l, struct err *err) WARN_UNUSED;
 /* *ret_done: it was one of them, and is stored now. */
 int lane_adopt(struct lane *l, const struct msg *m, bool *ret_done, struct err *err) WARN_UNUSED;
 void lane_forget_renewed(struct lane *l);
+
+/* rebuilt.c: a state that is a backup */
+/* Messages of the folder, and of its older records, that only their sidecar tells of get their rows; before the
+ * sink opens it. Durable on return. */
+int lane_rebuild(struct lane *l, struct err *err) WARN_UNUSED;
+void lane_forget_rebuilt(struct lane *l);
 
 /* twins.c: messages that lie in several folders */
 /* *ret_done false: it is to be fetched. `old` as lane_good has it. */

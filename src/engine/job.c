@@ -432,11 +432,15 @@ run_place(struct run *r, struct err *err)
 {
 	const struct writing *w = &r->job->writing;
 	size_t files = file_raise_limit(), workers = r->job->shares ? r->job->shares->workers : 1;
+	AUTO(mem_free_str) char *restored = NULL;
 
+	if (state_note_get(r->job->state, STATE_NOTE_RESTORED, &restored, err) < 0)
+		return -1;
 	r->place = (struct sink_place){ .dir = r->mail_dir,
 		.dir_made = true,
 		.keep_crlf = w->keep_crlf,
-		.unclean = state_was_unclean(r->job->state),
+		.unclean = restored != NULL || state_was_unclean(r->job->state),
+		.restored = restored != NULL,
 		/* Three batches may be under way, and others need descriptors too. */
 		.batch_files = files > 256 ? (int)((files - 128) / 4 / workers) : 32,
 		.windows_names = w->windows_names,
@@ -467,6 +471,8 @@ run_place(struct run *r, struct err *err)
 		.full_source = w->full_source,
 		.drafts_by_flag = w->drafts_by_flag };
 	r->place.exchange = &r->exchange;
+	if (r->place.restored && set_not_ahead(r->job, r->account_dir, &r->place, err) < 0)
+		return -1;
 	return set_number(r->job, r->account_dir, &r->exchange, err);
 }
 

@@ -14,6 +14,7 @@ lane_init(struct lane *l, const struct job *job, struct shared *shared, const ch
 		.source_ops = job->from != NULL ? &source_files : &source_imap,
 		.sink_ops = job->dest != NULL ? &sink_imap : format_sink(job->format),
 		.lease = *lease,
+		.place = place,
 		.known = place != NULL ? place->known : NULL,
 		.n_known = place != NULL ? place->n_known : 0,
 		.account = account,
@@ -42,6 +43,7 @@ lane_done(struct lane *l)
 	digest_free(l->digest);
 	head_free(l->header);
 	lane_forget_renewed(l);
+	lane_forget_rebuilt(l);
 	msg_page_free(l->rows);
 	for (size_t i = 0; i < CLOSING_MAX; i++)
 		arena_done(&l->closing[i].arena);

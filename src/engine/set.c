@@ -13,12 +13,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "store/exchange/set.h"
+#include "store/files_sink.h"
 
 static const char key[] = "exchange";
 
@@ -167,6 +169,78 @@ set_number(const struct job *job, const char *account_dir, struct exchange_place
 	rc = number_account(job, account_dir, io, err);
 	pthread_mutex_unlock(&one_at_a_time);
 	return rc;
+}
+
+/* ---- a state that was put back ---- */
+
+/* *ret: octets of a primary file; -1: it is not there. */
+static int
+pri_len(const char *place, json_int_t number, int64_t *ret, struct err *err)
+{
+	AUTO(file_close) int dir = -1;
+	char name[EXSET_NAME_MAX];
+	struct stat st;
+
+	*ret = -1;
+	if (file_open_dir(AT_FDCWD, place, &dir, err) < 0)
+		return -1;
+	exset_pri_name((unsigned)number, name);
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		*ret = st.st_size;
+	else if (errno != ENOENT)
+		return err_set_sys(err, ERR_DISK, "look at '%s'", name);
+	return 0;
+}
+
+/* Is there more of the set than the state knows? */
+static int
+is_ahead(json_t *note, const char *account_dir, const struct sink_place *place, bool *ret, struct err *err)
+{
+	json_t *one = set_open_entry(note, account_dir);
+	json_int_t number = json_integer_value(json_object_get(one, "number"));
+	const char *dir = place->exchange->dir;
+	struct grown_mark mark;
+	char word[24];
+	int64_t len;
+
+	if (pri_len(dir, json_integer_value(json_object_get(note, "next")), &len, err) < 0)
+		return -1;
+	*ret = len >= 0;
+	if (one == NULL || *ret)
+		return 0;
+	if (pri_len(dir, number, &len, err) < 0)
+		return -1;
+	(void)snprintf(word, sizeof word, "pri%u", (unsigned)number);
+	*ret = files_mark_latest(place, word, &mark) ? len > (int64_t)mark.len : len >= 0;
+	return 0;
+}
+
+int
+set_not_ahead(const struct job *job, const char *account_dir, const struct sink_place *place, struct err *err)
+{
+	AUTO(mem_free_str) char *known = NULL, *seen = NULL;
+	bool ahead = false;
+	json_t *note;
+	int rc;
+
+	if (asprintf(&known, STATE_NOTE_RESTORED "/%s", account_dir) < 0)
+		mem_out();
+	if (state_note_get(job->state, known, &seen, err) < 0)
+		return -1;
+	if (seen != NULL)
+		return 0;
+	if (set_read(job, &note, err) < 0)
+		return -1;
+	rc = is_ahead(note, account_dir, place, &ahead, err);
+	json_decref(note);
+	if (rc < 0)
+		return -1;
+	if (ahead)
+		return err_set(err, ERR_CONFIG,
+		    "the state is a backup, and the Exchange set in '%s' has gone on since it was made: put "
+		    "that back as it was then, too, or extract into another directory",
+		    place->exchange->dir);
+	return state_note_set(job->state, known, "1", err);
 }
 
 /* ---- the end of a run ---- */

@@ -8,6 +8,10 @@
 #include "engine/job.h"
 #include "store/sink.h"
 
+/* Of a state that is a backup: has the account's set not gone on since? A set ends as it was begun, so that one
+ * which has cannot be gone on with: ERR_CONFIG. Once that is known it is not asked again. Before set_number. */
+int set_not_ahead(const struct job *job, const char *account_dir, const struct sink_place *place,
+    struct err *err) WARN_UNUSED;
 /* Number and time for an account's files: those of the run that has not ended yet, else new ones. */
 int set_number(const struct job *job, const char *account_dir, struct exchange_place *io,
     struct err *err) WARN_UNUSED;

@@ -3,7 +3,9 @@
  * A copy is made page by page by SQLite's backup, in one step: that reads at one instant, while others
  * write on beside it, into the log. In several steps it would begin anew after each commit of theirs,
  * and beside a busy job never end. The copy has no journal: it is nobody's until it has its name, which
- * it gets when it is durable, and only if nothing else has it. */
+ * it gets when it is durable, and only if nothing else has it.
+ *
+ * The copy has a note that it is one: put back, it knows less than the files (STATE_NOTE_RESTORED). */
 #include "state/sqlite.h"
 
 #include <errno.h>
@@ -49,6 +51,19 @@ copy_pages(struct backend *b, sqlite3 *to, const char *path, struct err *err)
 	return rc == SQLITE_DONE ? 0 : copy_failed(to, path, rc & 0xff, err);
 }
 
+/* Its pages say that it has a log, which would be another file beside it. */
+static int
+copy_note(sqlite3 *to, const char *path, struct err *err)
+{
+	int rc = sqlite3_exec(to,
+	    "PRAGMA journal_mode=DELETE; PRAGMA synchronous=OFF;"
+	    "INSERT OR REPLACE INTO note(key, value) VALUES('" STATE_NOTE_RESTORED "', '1');"
+	    "DELETE FROM note WHERE key LIKE '" STATE_NOTE_RESTORED "/%'",
+	    NULL, NULL, NULL);
+
+	return rc == SQLITE_OK ? 0 : copy_failed(to, path, rc & 0xff, err);
+}
+
 static int
 copy_into(struct backend *b, const char *temporary, struct err *err)
 {
@@ -58,6 +73,8 @@ copy_into(struct backend *b, const char *temporary, struct err *err)
 
 	rc = rc == SQLITE_OK ? copy_pages(b, to, temporary, err)
 			     : copy_failed(to, temporary, rc & 0xff, err);
+	if (rc == 0)
+		rc = copy_note(to, temporary, err);
 	(void)sqlite3_close_v2(to);
 	return rc;
 }

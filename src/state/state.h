@@ -231,6 +231,9 @@ void state_close(struct state **t); /* waits for what was put */
 /* Fix the birth facts at the first run, compare at later ones (ERR_OTHER_JOB names the field). */
 int state_birth(struct state *t, const struct job_birth *want, struct err *err) WARN_UNUSED;
 int state_birth_read(struct state *t, struct job_birth *ret, struct err *err) WARN_UNUSED;
+/* A note that state_backup leaves in the copy, and that stays in it. The files of the job may hold more than
+ * a state that has it knows: nothing that may be whole is cut off or set aside. */
+#define STATE_NOTE_RESTORED "restored"
 /* Notes of the job, short texts by key: "dest", "options/..." (JSON, no secrets). */
 struct job_note {
 	const char *key, *value; /* value NULL, when writing: no such note any more */

@@ -22,7 +22,7 @@
 #include "store/maildir.h"
 #include "store/maildir_body.h"
 
-enum { EML_NAME_MAX = 48 };
+enum { EML_NAME_MAX = 48, LINE_ARENA = 4 * 1024 * 1024 };
 
 struct eml {
 	struct body body;
@@ -98,6 +98,34 @@ eml_format_close(struct sink *s)
 	(void)unlinkat(s->root, FILES_TMP, AT_REMOVEDIR); /* only if it is empty */
 }
 
+/* Of a directory that a state which was put back does not know: a sidecar line tells by the name. */
+static int
+eml_first_told(struct sink *s, const struct files_dir *d, uint32_t *io, struct err *err)
+{
+	AUTO(sidecar_index_free) struct sidecar_index *told = NULL;
+	struct sidecar_line line;
+	uint32_t validity;
+	struct arena a;
+
+	if (sidecar_index_read(&told, d->fds->dir, NULL, s->stop, NULL, err) < 0)
+		return -1;
+	arena_init(&a, LINE_ARENA);
+	for (size_t i = 0; told != NULL && sidecar_index_older(told, i, &validity); i++) {
+		size_t n;
+		const struct sidecar_entry *e = sidecar_index_of(told, validity, &n);
+		struct err ignored = { 0 };
+
+		arena_reset(&a);
+		for (; n > 0 && e->removed; n--)
+			e++;
+		if (n > 0 && sidecar_index_line(told, e, &a, &line, &ignored) == 0 && line.file != NULL &&
+		    strstr(line.file, ".V") == NULL)
+			*io = validity;
+	}
+	arena_done(&a);
+	return 0;
+}
+
 static int
 eml_enter(struct sink *s, struct files_dir *d, bool unclean, struct err *err)
 {
@@ -111,7 +139,7 @@ eml_enter(struct sink *s, struct files_dir *d, bool unclean, struct err *err)
 	if (marked ? !slice_u64(line, UINT32_MAX, &first) : d->mark[0] != '\0')
 		return err_set(err, ERR_STATE, "the mark of a folder does not tell its first UIDVALIDITY");
 	e->first = (uint32_t)first;
-	return 0;
+	return !marked && s->place.restored ? eml_first_told(s, d, &e->first, err) : 0;
 }
 
 static void

@@ -217,13 +217,15 @@ files_dir_hold(struct sink *s, struct files_dir *d)
 
 /* The sidecar as the mark says. */
 static int
-files_dir_sidecar(struct files_dir *d, const struct folder_at *at, bool unclean,
+files_dir_sidecar(struct files_dir *d, const struct folder_at *at, bool unclean, bool restored,
     enum grown_found *ret_found, struct err *err)
 {
 	const struct slice head = { at->head, strlen(at->head) };
 	char mark[SIDECAR_MARK_MAX], name[SIDECAR_NAME_MAX];
 
 	mark_of_sidecar(d->mark, mark);
+	if (restored && sidecar_mark_now(d->fds->dir, mark, err) < 0)
+		return -1;
 	if (sidecar_open(&d->sidecar, d->fds->dir, mark, head, at->head_key, unclean,
 		&d->fds->sidecar, ret_found, err) < 0)
 		return -1;
@@ -249,7 +251,7 @@ files_dir_enter(struct sink *s, struct files_dir *d, const struct folder_at *at,
 	d->own = NULL;
 	d->fds = files_fds_new(d->path, dir);
 	if (files_dir_alone(s, d, err) < 0 ||
-	    files_dir_sidecar(d, at, unclean, &found, err) < 0)
+	    files_dir_sidecar(d, at, unclean, s->place.restored && !d->begun, &found, err) < 0)
 		return -1;
 	*ret_longer = found == GROWN_LONGER;
 	if (s->format->enter == NULL)

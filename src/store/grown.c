@@ -229,6 +229,45 @@ grown_open(struct grown *g, int dir, const struct grown_kind *kind, const struct
 	return 0;
 }
 
+/* ---- marks of what is there ---- */
+
+static int
+mark_at(int fd, uint64_t len, char ret[SHA256_HEX], struct err *err)
+{
+	struct grown g = { .tail_len = len < GROWN_TAIL ? (size_t)len : GROWN_TAIL };
+
+	if (pio_read(fd, len - g.tail_len, g.tail, g.tail_len, &g.tail_len, err) < 0)
+		return -1;
+	grown_digest(&g, ret);
+	return 0;
+}
+
+int
+grown_mark_now(int dir, const char *name, unsigned number, uint64_t len, const struct grown_mark *was,
+    struct grown_mark *ret, bool *ret_there, struct err *err)
+{
+	AUTO(file_close) int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	char tail[SHA256_HEX];
+	struct stat st;
+
+	*ret_there = false;
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size < len)
+		return 0;
+	if (was != NULL) {
+		if (len < was->len)
+			return 0;
+		if (mark_at(fd, was->len, tail, err) < 0)
+			return -1;
+		if (strcmp(tail, was->tail) != 0)
+			return 0;
+	}
+	*ret = (struct grown_mark){ .number = number, .len = len, .inode = st.st_ino };
+	if (mark_at(fd, len, ret->tail, err) < 0)
+		return -1;
+	*ret_there = true;
+	return 0;
+}
+
 /* ---- growing ---- */
 
 void

@@ -74,6 +74,10 @@ void grown_add(struct grown *g, struct slice octets);
  * and reads the end back. ERR_DISK: it is not, or has no name any more. */
 int grown_look(struct grown *g, int fd, uint64_t len, struct err *err) WARN_UNUSED;
 
+/* The mark of file `name` as it is, up to octet `len`, if it begins as `was` says (NULL: however). *ret_there
+ * false: it does not, or is not there, or shorter. */
+int grown_mark_now(int dir, const char *name, unsigned number, uint64_t len, const struct grown_mark *was,
+    struct grown_mark *ret, bool *ret_there, struct err *err) WARN_UNUSED;
 /* "NUMBER LENGTH INODE DIGEST" */
 void grown_mark_text(const struct grown *g, char ret[GROWN_MARK_MAX]);
 /* Takes such words off the start of *s, with the blank behind them; false: they are not there. */

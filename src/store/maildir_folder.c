@@ -195,6 +195,17 @@ folder_at_new(const struct folder_rec *rec, struct folder_at **ret, struct err *
 	return 0;
 }
 
+/* What the sidecar tells beyond the mark has rows by now. */
+static int
+mark_as_it_is(struct sink *s, struct folder_at *at, struct err *err)
+{
+	AUTO(file_close) int dir = -1;
+
+	return file_open_dir(s->root, *at->path != '\0' ? at->path : ".", &dir, err) < 0
+		   ? -1
+		   : sidecar_mark_now(dir, at->mark, err);
+}
+
 /* Everything for a folder that is seen for the first time by this sink. */
 static int
 sink_begin_folder(struct sink *s, struct folder_at *at, const struct row_feed *rows,
@@ -208,6 +219,8 @@ sink_begin_folder(struct sink *s, struct folder_at *at, const struct row_feed *r
 	at->made |= s->unclean;
 	s->current = at;
 	maildir_let_go(s);
+	if (s->restored && !path_known && mark_as_it_is(s, at, err) < 0)
+		return maildir_wrap(at, err);
 	if (folder_reopen(s, at, &found, err) < 0)
 		return -1;
 	if (s->unclean && !path_known && maildir_recover_files(at->open->dirs, err) < 0)

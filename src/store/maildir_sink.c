@@ -49,6 +49,7 @@ maildir_open(struct sink **ret, const struct sink_place *at, struct cancel *stop
 	s->account = sink_account_name(at->dir);
 	s->keep_crlf = at->keep_crlf;
 	s->unclean = at->unclean;
+	s->restored = at->restored;
 	s->batch_files = at->batch_files;
 	s->stop = stop;
 	body_init(&s->body);

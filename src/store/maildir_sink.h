@@ -40,7 +40,7 @@ struct folder_at {
 struct sink {
 	char *account; /* name of the directory */
 	int root;
-	bool keep_crlf, unclean, by_system;
+	bool keep_crlf, unclean, restored, by_system;
 	int batch_files;
 	struct cancel *stop;
 	struct folder_at *folders, *current;

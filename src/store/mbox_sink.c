@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "store/files_sink.h"
 #include "store/mbox_out.h"
+#include "store/pio.h"
 #include "store/surplus.h"
 
 #define MBOX_FILE "folder.mbox"
@@ -81,6 +82,23 @@ static const struct grown_kind mbox_kind = { .name = mbox_name,
 	.ask_surplus = true,
 	.arg = MBOX_FILE };
 
+/* Where nobody can tell what is whole, all is. */
+static enum grown_claim
+mbox_claim_none(const void *arg, struct slice start, uint64_t at, bool unclean)
+{
+	(void)arg;
+	(void)start;
+	(void)at;
+	(void)unclean;
+	return GROWN_FOREIGN;
+}
+
+static const struct grown_kind mbox_kind_kept = { .name = mbox_name,
+	.claim = mbox_claim_none,
+	.start_max = sizeof MBOX_FROM - 1,
+	.ask_surplus = true,
+	.arg = MBOX_FILE };
+
 /* ---- the account and its directories ---- */
 
 static int
@@ -106,6 +124,93 @@ mbox_format_close(struct sink *s)
 	s->own = NULL;
 }
 
+/* The last message that the sidecar tells of: the highest file, and there the highest octet. */
+struct mbox_last {
+	unsigned number;	/* 0: none */
+	uint64_t at, stored;
+};
+
+static int
+mbox_see_place(void *arg, struct slice file, uint64_t at, uint64_t stored)
+{
+	struct mbox_last *last = arg;
+	struct slice rest = file;
+	uint64_t number = 1;
+
+	if (slice_starts_nocase(file, MBOX_FILE "."))
+		rest = (struct slice){ file.data + sizeof MBOX_FILE, file.len - sizeof MBOX_FILE };
+	else if (!slice_eq(file, MBOX_FILE))
+		return 0;
+	if (rest.data != file.data && !slice_u64(rest, GROWN_NUMBER_MAX, &number))
+		return 0;
+	if (number > last->number || (number == last->number && at > last->at))
+		*last = (struct mbox_last){ (unsigned)number, at, stored };
+	return 0;
+}
+
+/* Where that message ends, with the blank line behind it; 0: it is not there. */
+static int
+mbox_last_end(int dir, const char *name, const struct mbox_last *last, uint64_t *ret, struct err *err)
+{
+	AUTO(file_close) int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	char text[64 + 1];
+	size_t n, eol;
+	const char *lf;
+
+	*ret = 0;
+	if (fd < 0)
+		return 0;
+	if (pio_read(fd, last->at, text, sizeof text, &n, err) < 0)
+		return -1;
+	lf = n > 0 ? memchr(text, '\n', n) : NULL;
+	if (lf == NULL || memcmp(text, "From ", 5) != 0)
+		return 0;
+	*ret = last->at + (size_t)(lf + 1 - text) + last->stored;
+	eol = lf > text && lf[-1] == '\r' ? 2 : 1;
+	/* The line end that a message without one was given, and the empty line. */
+	if (pio_read(fd, *ret - 1, text, 1 + 2 * eol, &n, err) < 0)
+		return -1;
+	*ret += n > 0 && text[0] == '\n' ? eol : 2 * eol;
+	return 0;
+}
+
+/* Of a state that was put back: the mark of what the sidecar tells, which has rows by now. *ret_told false:
+ * there is no such place, and nothing may be cut. */
+static int
+mbox_mark_now(struct sink *s, const struct files_dir *d, bool *io_marked, struct grown_mark *io, bool *ret_told,
+    struct err *err)
+{
+	AUTO(sidecar_index_free) struct sidecar_index *told = NULL;
+	struct mbox_last last = { .number = 0 };
+	char name[GROWN_NAME_MAX];
+	struct grown_mark now;
+	uint64_t end;
+	bool there;
+
+	*ret_told = false;
+	if (sidecar_index_read(&told, d->fds->dir, NULL, s->stop, NULL, err) < 0)
+		return -1;
+	if (told == NULL)
+		return 0;
+	if (sidecar_index_places(told, s->stop, mbox_see_place, &last, err) < 0)
+		return -1;
+	if (last.number == 0 || (*io_marked && last.number < io->number))
+		return 0;
+	grown_name(MBOX_FILE, last.number, name);
+	if (mbox_last_end(d->fds->dir, name, &last, &end, err) < 0)
+		return -1;
+	if (end == 0)
+		return 0;
+	if (grown_mark_now(d->fds->dir, name, last.number, end,
+		*io_marked && io->number == last.number ? io : NULL, &now, &there, err) < 0)
+		return -1;
+	if (there) {
+		*io = now;
+		*io_marked = *ret_told = true;
+	}
+	return 0;
+}
+
 static int
 mbox_enter(struct sink *s, struct files_dir *d, bool unclean, struct err *err)
 {
@@ -114,15 +219,16 @@ mbox_enter(struct sink *s, struct files_dir *d, bool unclean, struct err *err)
 	enum grown_found found;
 	char name[GROWN_NAME_MAX];
 	struct slice line;
-	bool marked = files_mark_line(d->mark, "mbox", &line);
+	bool marked = files_mark_line(d->mark, "mbox", &line), told = true;
 
-	(void)s;
 	m->fd = -1;
 	d->own = m;
 	if ((marked && (!grown_mark_read(&line, &mark) || line.len > 0)) ||
 	    (!marked && d->mark[0] != '\0'))
 		return err_set(err, ERR_STATE, "the mark of a folder has no place in " MBOX_FILE);
-	if (grown_open(&m->file, d->fds->dir, &mbox_kind, marked ? &mark : NULL, unclean, &m->fd,
+	if (s->place.restored && !d->begun && mbox_mark_now(s, d, &marked, &mark, &told, err) < 0)
+		return -1;
+	if (grown_open(&m->file, d->fds->dir, told ? &mbox_kind : &mbox_kind_kept, marked ? &mark : NULL, unclean, &m->fd,
 		&found, err) < 0)
 		return -1;
 	/* pwrite must write where it is told to */

@@ -2,14 +2,18 @@
  * of the digest of the last folder line ("-": none). */
 #include "store/sidecar.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/digest.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "mail/names.h"
+#include "store/pio.h"
 
 enum { KEY_MAX = 64 * 1024 };
 
@@ -164,6 +168,78 @@ sidecar_open(struct sidecar *c, int folder, const char *mark, struct slice head,
 	if (marked && *ret_found != GROWN_LEFT)
 		memcpy(c->head, was, sizeof c->head);
 	sidecar_describe(c, head);
+	return 0;
+}
+
+/* ---- what is there ---- */
+
+/* The octet behind the last LF; 0: there is none. */
+static int
+lines_end(int fd, uint64_t len, uint64_t *ret, struct err *err)
+{
+	char part[GROWN_TAIL];
+
+	for (*ret = len; *ret > 0;) {
+		size_t n = *ret < sizeof part ? (size_t)*ret : sizeof part;
+		const char *lf;
+
+		if (pio_read(fd, *ret - n, part, n, &n, err) < 0)
+			return -1;
+		lf = n > 0 ? memrchr(part, '\n', n) : NULL;
+		if (lf != NULL) {
+			*ret = *ret - n + (size_t)(lf - part) + 1;
+			return 0;
+		}
+		*ret = n > 0 ? *ret - n : 0;
+	}
+	return 0;
+}
+
+/* Its last file; *ret_fd -1: there is none. */
+static unsigned
+last_file(int folder, unsigned from, int *ret_fd)
+{
+	char name[SIDECAR_NAME_MAX];
+	unsigned number = from;
+
+	*ret_fd = -1;
+	for (; number <= GROWN_NUMBER_MAX; number++) {
+		int fd;
+
+		sidecar_name(number, name);
+		fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+		if (fd < 0)
+			break;
+		file_close(ret_fd);
+		*ret_fd = fd;
+	}
+	return number - 1;
+}
+
+int
+sidecar_mark_now(int folder, char mark[SIDECAR_MARK_MAX], struct err *err)
+{
+	char head[SIDECAR_HEAD_MAX], name[SIDECAR_NAME_MAX];
+	AUTO(file_close) int fd = -1;
+	struct grown_mark was, m;
+	bool marked = sidecar_mark_read(mark, &was, head), there = false;
+	unsigned number = last_file(folder, marked ? was.number : 1, &fd);
+	struct stat st;
+	uint64_t len;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	if (lines_end(fd, (uint64_t)st.st_size, &len, err) < 0)
+		return -1;
+	if (len == 0)
+		return 0;
+	sidecar_name(number, name);
+	if (grown_mark_now(folder, name, number, len, marked && number == was.number ? &was : NULL, &m,
+		&there, err) < 0)
+		return -1;
+	if (there)
+		(void)snprintf(mark, SIDECAR_MARK_MAX, "1 %u %" PRIu64 " %" PRIu64 " %s %s", m.number, m.len,
+		    m.inode, m.tail, marked && len == was.len && *head != '\0' ? head : "-");
 	return 0;
 }
 

@@ -82,6 +82,9 @@ void sidecar_take(struct sidecar *c, struct buf *ret_lines, uint64_t *ret_from);
 void sidecar_mark(const struct sidecar *c, char ret[SIDECAR_MARK_MAX]);
 /* Is mark `a` of a later time than `b`? False when `a` is none. */
 bool sidecar_mark_later(const char *a, const char *b);
+/* The mark of what is there, when it has gone on since `mark` ("": none): of the last of its files, up to its
+ * last whole line; else `mark` stays. */
+int sidecar_mark_now(int folder, char mark[SIDECAR_MARK_MAX], struct err *err) WARN_UNUSED;
 void sidecar_name(unsigned number, char ret[SIDECAR_NAME_MAX]);
 
 /* Append the lines if the file still ends at `from`, and undo that. */

@@ -40,6 +40,8 @@ struct sink_place {
 	bool keep_crlf;		/* --eol=crlf */
 	bool dir_made;		/* by whoever opens the sink; the first barrier makes it last */
 	bool unclean;		/* the last run was killed: set aside what has no committed row */
+	bool restored;		/* the state is a backup that was put back: the files may have gone on since.
+				 * Then unclean is set, too, and rows are there of what the sidecars tell */
 	int batch_files;	/* open files a batch may hold, from the descriptor limit; 0: the
 				 * sink's own limit */
 	bool each_file;		/* fsync every file, also where one syncfs would do */

@@ -132,6 +132,42 @@ def grown_twice(t):
     t.ok(kills > 3, f"kills: {kills}")
 
 
+# -- a state that was put back -------------------------------------------------------------
+
+def put_back(t):
+    """A backup is put back over an mbox that has gone on, and the run that finds it so is killed."""
+    lab = Lab(t, MBOX)
+    folder = lab.server.store["INBOX"]
+    job, backup = lab.undisturbed().job, os.path.join(lab.place, "backup.db")
+    t.equal(lab.imex("job", job, "backup", backup).code, 0, "the backup is made")
+    for word in (b"gone soon", b"stays"):
+        folder.add(b"Subject: " + word + b"\r\n\r\nmail\r\n", (), imap_date(1200000000))
+    lab.extract(job)
+    folder.remove(folder.uidnext - 2)
+    folder.add(b"Subject: later\r\n\r\nmail\r\n", (), imap_date(1200000000))
+    want = octets(os.path.join(inbox(job), "folder.mbox"))
+    kills = 0
+    for only, like in (((shim.SYNC,), WAL), ((shim.TRUNCATE, shim.WRITE), "folder")):
+        for at in range(1, 100):
+            again = lab.job()
+            shutil.copytree(job, again)
+            for name in ("imex.db", "imex.db-wal", "imex.db-shm"):
+                if os.path.exists(os.path.join(again, name)):
+                    os.unlink(os.path.join(again, name))
+            shutil.copyfile(backup, os.path.join(again, "imex.db"))
+            if not lab.extract(again, do="kill-after", at=at, only=only, like=like).killed:
+                break
+            kills += 1
+            t.equal(lab.extract(again).code, lab.code, f"kill {at} of {like}: exit code of the run after it")
+            box = octets(os.path.join(inbox(again), "folder.mbox"))
+            t.ok(box.startswith(want) and box.count(b"Subject: later") == 1 and
+                 len(box) < len(want) + 150, f"kill {at} of {like}: it has what it had, and the new message once")
+            stored = trees.read(os.path.join(again, "mail"), "mbox")["INBOX"].messages
+            t.equal(sorted(stored), list(range(1, folder.uidnext)), f"kill {at} of {like}: the sidecar tells of all")
+            t.equal(lab.imex("verify", again).code, 0, f"kill {at} of {like}: exit code of verify")
+    t.ok(kills > 4, f"kills: {kills}")
+
+
 # -- other programs ---------------------------------------------------------------------
 
 def killed_with_a_part(lab):
@@ -241,7 +277,8 @@ def tests():
     found += [("exchange: flags alone", flags_alone),
               ("exchange: an empty account", an_empty_account),
               ("exchange: behind the list", behind_the_list),
-              ("mbox: a source of others grows twice", grown_twice)]
+              ("mbox: a source of others grows twice", grown_twice),
+              ("mbox: a backup is put back", put_back)]
     for begin, words in ((killed_with_a_part, "after a kill"),
                          (stopped_with_a_part, "after a signal")):
         found.append((f"mbox: mail delivered {words}", delivered(begin)))
