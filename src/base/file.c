@@ -139,6 +139,29 @@ file_rename(int from_dir, const char *from, int to_dir, const char *to, struct e
 	return 0;
 }
 
+int
+file_set_time(int fd, int64_t at, struct err *err)
+{
+	static const int64_t bound[] = { INT64_MAX, UINT32_MAX, INT32_MAX };
+
+	for (size_t i = 0; i < COUNT_OF(bound); i++) {
+		struct timespec time = { .tv_sec = at < bound[i] ? at : bound[i] };
+		struct timespec times[2] = { time, time };
+
+		if (futimens(fd, times) == 0)
+			return 0;
+		if (errno != EINVAL && errno != EOVERFLOW && errno != ERANGE)
+			break;
+	}
+	return err_set_sys(err, ERR_DISK, "set the date");
+}
+
+bool
+file_time_is(int64_t has, int64_t at)
+{
+	return has == at || (has < at && has >= INT32_MAX);
+}
+
 /* Some file systems do not know how to sync a directory and say EINVAL: there it is not needed. */
 int
 file_sync(int fd, struct err *err)

@@ -32,6 +32,11 @@ int file_rename(
 int file_sync(int fd, struct err *err) WARN_UNUSED; /* fsync */
 /* Both are files that can be read and hold the same octets. */
 bool file_same(int dir, const char *path, int other_dir, const char *other);
+/* Its times become that, in seconds since 1970 and not negative, or the nearest that the file system can hold:
+ * some cut it off without a word, at 32 or 34 bits or before, others refuse it. */
+int file_set_time(int fd, int64_t at, struct err *err) WARN_UNUSED;
+/* Is `has` what a file has that was given `at`? */
+bool file_time_is(int64_t has, int64_t at);
 /* Whole small file into b (its maximum is the limit). ERR_NO_INPUT when it is not there. */
 int file_read(int dir, const char *path, struct buf *b, struct err *err) WARN_UNUSED;
 /* Replace: temporary file, fsync, rename, fsync of the directory. */

@@ -312,7 +312,34 @@ lane_tell(struct lane *l, struct err *err)
 	return 0;
 }
 
-/* What a server makes of a date before 1970 is seen when it is read back. */
+/* What becomes of a date that is none, or is before 1970. */
+static const char *
+date_instead(const struct lane *l)
+{
+	if (lane_intends(l))
+		return "cannot be given; the copy has that of its header, or the time it was stored";
+	switch (l->job->format) {
+	case FORMAT_MAILDIR:
+		return "cannot be a file's date; the name begins with 0";
+	case FORMAT_MBOX:
+		return "cannot be told by a From_ line; it says 1970";
+	case FORMAT_EML:
+		return "cannot be a file's date; it has that of 1970";
+	default:
+		return "cannot be told; it is left empty";
+	}
+}
+
+/* What a server makes of a date before 1970 is seen when it is read back; a set can tell it, as far as its readers
+ * bear it, and counts what it does not tell as a loss. */
+static bool
+is_bad_date(const struct lane *l, const struct date *d)
+{
+	if (!d->known)
+		return true;
+	return d->epoch < 0 && !lane_intends(l) && l->job->format != FORMAT_EXCHANGE;
+}
+
 static void
 bad_date(struct lane *l, const struct msg *m)
 {
@@ -320,9 +347,7 @@ bad_date(struct lane *l, const struct msg *m)
 	    m->raw_date	    ? m->raw_date
 	    : m->date.known ? "before 1970"
 			    : "is missing and",
-	    m->raw_date ? "'" : "",
-	    lane_intends(l) ? "cannot be given; the copy has that of its header, or the time it was stored"
-			    : "cannot be a file's date; the name begins with 0");
+	    m->raw_date ? "'" : "", date_instead(l));
 }
 
 void
@@ -344,7 +369,7 @@ lane_good(struct lane *l, const struct msg *m, enum verdict old)
 		    "%s states %llu octets, the message has %llu; stored as it came",
 		    l->job->from != NULL ? "the sidecar" : "the server",
 		    (unsigned long long)m->size, (unsigned long long)m->wire_bytes);
-	if (lane_intends(l) ? !m->date.known : !m->date.known || m->date.epoch < 0)
+	if (is_bad_date(l, &m->date))
 		bad_date(l, m);
 }
 

@@ -135,12 +135,13 @@ append_lines(struct removed *r, struct err *err)
 static int
 set_date(int dir, const char *name, const struct kept_copy *copy, struct err *err)
 {
-	struct timespec at = { .tv_sec = date_stamp(&copy->date) };
-	struct timespec times[2] = { at, at };
+	AUTO(file_close) int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
-	if (!copy->date.known || utimensat(dir, name, times, 0) == 0)
+	if (fd < 0)
+		return err_set_sys(err, ERR_DISK, "open '%s'", name);
+	if (!copy->date.known || file_set_time(fd, date_stamp(&copy->date), err) == 0)
 		return 0;
-	return err_set_sys(err, ERR_DISK, "cannot set the date of '%s'", name);
+	return err_wrap(err, "'%s'", name);
 }
 
 int

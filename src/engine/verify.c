@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "engine/verify.h"
 #include "mail/names.h"
@@ -140,7 +141,7 @@ compare_file(struct verify *v, const struct msg *m, const struct stored *s)
 		    s->keywords_differ ? "keywords" : "labels");
 	if (s->zone_differs)
 		verify_differ(v, DIFF_FILE_DATE, false, m->uid, "'%s': the zone of its date is another", s->name);
-	if (s->mtime != date_stamp(&m->date))
+	if (!file_time_is(s->mtime, date_stamp(&m->date)))
 		verify_differ(v, DIFF_FILE_DATE, false, m->uid,
 		    "'%s': its time is %" PRId64 ", the internal date %" PRId64, s->name, s->mtime,
 		    date_stamp(&m->date));

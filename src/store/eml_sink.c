@@ -242,13 +242,10 @@ eml_end(struct sink *s, struct folder_at *at, struct msg *final, struct sidecar_
     struct err *err)
 {
 	struct eml *e = s->own;
-	struct timespec date = { .tv_sec = date_stamp(&final->date) };
-	struct timespec times[2] = { date, date };
-
 	if (body_end(&e->body, &e->fd, &final->file_bytes, err) < 0)
 		return -1;
-	if (futimens(e->fd, times) < 0)
-		return err_set_sys(err, ERR_DISK, "set the date of '%s'", e->body.name);
+	if (file_set_time(e->fd, date_stamp(&final->date), err) < 0)
+		return err_wrap(err, "'%s'", e->body.name);
 	eml_name(at->dir, at->uidvalidity, final->uid, e->name);
 	ret->file = e->name;
 	return 0;

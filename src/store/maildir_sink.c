@@ -169,10 +169,7 @@ maildir_expect(struct sink *s, struct folder_at *at, const struct msg *m)
 static int
 sink_date(int fd, const struct date *d, struct err *err)
 {
-	struct timespec at = { .tv_sec = date_stamp(d) };
-	struct timespec times[2] = { at, at };
-
-	return futimens(fd, times) < 0 ? err_set_sys(err, ERR_DISK, "set the date") : 0;
+	return file_set_time(fd, date_stamp(d), err);
 }
 
 /* The line and the file of one message, tmp/from, join the batch; takes *fd. */

@@ -10,6 +10,7 @@ import shim
 from forms import EML, EXCHANGE, MAILDIR, MBOX, SOURCE
 from lab import Convert, Lab, change
 from plan import each, few
+from store import Store
 
 # What needs room on a disk.
 ROOM = (shim.CREATE, shim.WRITE, shim.MKDIR, shim.RENAME)
@@ -118,8 +119,27 @@ def shortened(t, lab, most):
     t.ok(struck * 2 >= len(tried), f"{struck} of {len(tried)} writes were short")
 
 
+def far_dates(form):
+    """A file system that refuses the date of a message gives the nearest that it can, and nothing fails."""
+    def test(t):
+        for refused, most in ((1, 2 ** 32 - 1), (2, 2 ** 31 - 1)):
+            lab = Lab(t, form)
+            lab.server.store = Store()
+            lab.server.store["INBOX"].add(b"Subject: far\r\n\r\nmail\r\n", (), "01-Jan-2300 00:00:00 +0000")
+            job = lab.job()
+            done = lab.extract(job, do="fail", at=1, only=(shim.TIMES,), many=refused, like="",
+                               errno=errno.EINVAL)
+            t.must(done.struck, "a call is struck", done)
+            t.equal(done.code, 0, f"exit code: {done.err}")
+            found = [int(os.stat(os.path.join(base, name)).st_mtime) for base, _, names in
+                     os.walk(os.path.join(job, "mail")) for name in names if "imex,S=" in name or name == "1.eml"]
+            t.equal(found, [most], f"time of the file, refused {refused} times")
+            t.equal(lab.imex("verify", job).code, 0, "exit code of verify")
+    return test
+
+
 def tests():
-    found = []
+    found = [(f"{form}: dates that the file system refuses", far_dates(form)) for form in (MAILDIR, EML)]
     for number, words in ((errno.EIO, "a call fails"), (errno.EDQUOT, "over quota once")):
         for fs, how in ((shim.EXT4, "one sync for all"), (shim.OVERLAY, "each file synced")):
             only = () if number == errno.EIO else ROOM

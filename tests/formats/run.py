@@ -19,7 +19,7 @@ TIME_LIMIT = 240        # seconds for one test, times IMEX_SCALE
 MODULES = ["selftest_exchange", "selftest_mbox", "of_maildir", "of_mbox", "of_eml", "of_exchange",
            "of_exchange_fields", "of_exchange_faults", "of_verify", "of_convert", "of_foreign",
            "of_damaged", "of_import", "of_later_runs", "of_grown",
-           "of_restored"]
+           "of_restored", "of_dates"]
 
 
 def tests():
