@@ -1,7 +1,7 @@
 /* Insides of the IMAP sink, shared by its files: imap_sink.c (folders, the table), imap_connect.c (the session),
  * imap_names.c (what folders are called there), imap_extras.c (their access rights and annotations),
  * imap_message.c (a message comes in), imap_taken.c
- * (what the server takes), imap_send.c (APPENDs on their way), imap_read.c and imap_judge.c (what
+ * (what the server takes), imap_groups.c and imap_send.c (APPENDs on their way), imap_read.c and imap_judge.c (what
  * became of them), imap_look.c (is it there already?), imap_careful.c (one message at a time,
  * repaired where the server insists), imap_aside.c (the quarantine), imap_remove.c
  * (messages that leave the server).
@@ -276,7 +276,8 @@ bool dest_may_now(const struct sink *s, const struct folder_at *at, const struct
 /* An APPEND with these was answered OK, and the server had been waited for. */
 void dest_accept(struct sink *s, struct folder_at *at, const struct flags *f, const struct date *d);
 
-/* imap_send.c */
+/* imap_groups.c */
+/* One response; of an APPEND or what reads back it has found its group by then. The caller drops the rest of it. */
 int dest_pump(struct sink *s, struct resp *r, struct asked *a, struct err *err) WARN_UNUSED;
 /* Take one response, whatever it is. */
 int dest_take(struct sink *s, struct err *err) WARN_UNUSED;
@@ -286,7 +287,26 @@ int dest_noop(struct sink *s, struct err *err) WARN_UNUSED;
 int dest_refresh(struct sink *s, struct err *err) WARN_UNUSED;
 /* EXISTS is not told, or is less than what was there at SELECT and what was stored since. */
 bool dest_is_stale(const struct sink *s);
+/* Up to the tagged answer, in *r. */
 int dest_wait(struct sink *s, uint32_t tag, struct resp *r, struct err *err) WARN_UNUSED;
+struct group *dest_group_new(struct sink *s, enum group_state state); /* the last in the list, and empty */
+/* The message at hand into the group, with its texts; at NULL: it is not sent. */
+int dest_flight_add(struct sink *s, struct folder_at *at, struct group *g, struct flight **ret,
+    struct err *err) WARN_UNUSED;
+/* The UIDs that an answer tells for n messages (RFC 4315 3); false: none that can be believed, which is as if none had
+ * been told. They ascend, and each is given once (RFC 3501 2.3.1.1): of one that is told again nobody knows which
+ * message has it. */
+bool dest_uids_told(struct sink *s, const struct resp *r, size_t n, struct uidset *ret);
+/* Its APPEND was answered NO or BAD: its messages are careful ones then. ERR_CUT: the session is over. */
+int dest_group_refused(struct sink *s, struct group *g, const struct resp *r, struct err *err) WARN_UNUSED;
+/* A flight of its own, done, whose outcome is known; its texts go into ret->arena. */
+struct group *dest_result(struct sink *s, enum outcome_kind kind);
+void dest_drop_groups(struct sink *s);
+void dest_group_free(struct group *g);
+void dest_group_done(struct group *g, enum outcome_kind kind);
+struct group *dest_group_filling(const struct sink *s); /* NULL: none */
+
+/* imap_send.c */
 /* The message in s->body, synchronising, to its tagged answer; `octets` is what is sent in its place
  * when not NULL. *ret_uid: from APPENDUID, else 0. */
 int dest_append(struct sink *s, struct folder_at *at, const struct flags *f, const struct date *d,
@@ -296,12 +316,6 @@ int dest_stream_start(struct sink *s, struct folder_at *at, uint64_t octets, str
     WARN_UNUSED;
 int dest_stream_end(struct sink *s, struct folder_at *at, struct err *err) WARN_UNUSED;
 int dest_send_group(struct sink *s, struct err *err) WARN_UNUSED;
-/* A flight of its own, done, whose outcome is known; its texts go into ret->arena. */
-struct group *dest_result(struct sink *s, enum outcome_kind kind);
-void dest_drop_groups(struct sink *s);
-void dest_group_free(struct group *g);
-void dest_group_done(struct group *g, enum outcome_kind kind);
-struct group *dest_group_filling(const struct sink *s); /* NULL: none */
 /* Room for one more command: answers are taken until there is. */
 int dest_make_room(struct sink *s, struct err *err) WARN_UNUSED;
 
