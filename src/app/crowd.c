@@ -1,4 +1,4 @@
-#include "app/crowd.h"
+#include "app/crowd_walk.h"
 
 #include <ctype.h>
 #include <pthread.h>
@@ -11,38 +11,10 @@
 #include "app/origin.h"
 #include "app/out.h"
 #include "app/share.h"
-#include "app/watch.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { EXIT_WARNED = 1, EXIT_BAD = 2, ALIKE_MIN = 10, THROTTLES_MAX = 100, ELSEWHERE_MS = 1000, EXITS = 128 };
-
-/* What is kept of a row between its tries. */
-struct attempt {
-	unsigned failed, throttled;
-	bool refused; /* its login */
-	bool held; /* it was cut short, and goes on when the run does */
-};
-
-struct walk {
-	struct crowd *c;
-	int (*last)(void *arg, struct err *err);
-	struct hosts *hosts;
-	struct ceilings *ceilings;
-	struct orders *orders;
-	struct share *share; /* NULL: with nobody */
-	struct order_name *name; /* by row */
-	struct schedule *schedule;
-	struct schedule_item *item; /* by row */
-	struct attempt *attempt;
-	/* the numbers of c, and all below */
-	pthread_mutex_t mutex;
-	size_t alike[ERR_KINDS]; /* accounts that failed for good */
-	size_t elsewhere[EXITS]; /* the same in other processes, by exit code */
-	size_t ended; /* accounts */
-	bool last_pass; /* of a watch: another day is not waited for */
-	uint64_t jitter; /* state of a small generator */
-};
+enum { EXIT_WARNED = 1, EXIT_BAD = 2, ALIKE_MIN = 10, THROTTLES_MAX = 100, ELSEWHERE_MS = 1000 };
 
 /* ---- trying again ---- */
 
@@ -152,8 +124,8 @@ count_end(struct walk *w, int code, const struct err *why)
 
 /* ---- one account ---- */
 
-static void
-tell_lost(const struct walk *w, size_t at, const struct err *why)
+void
+crowd_tell_lost(const struct walk *w, size_t at, const struct err *why)
 {
 	if (w->c->ops->lost)
 		w->c->ops->lost(w->c->arg, at, why);
@@ -171,8 +143,8 @@ show_waiting(const struct walk *w)
 }
 
 /* The state tells that it waits. until_ms 0: until the run is held no more. */
-static void
-tell_waits(const struct walk *w, size_t at, const struct err *why, int64_t until_ms)
+void
+crowd_tell_waits(const struct walk *w, size_t at, const struct err *why, int64_t until_ms)
 {
 	if (w->c->ops->waits)
 		w->c->ops->waits(w->c->arg, at, why, until_ms);
@@ -182,7 +154,7 @@ tell_waits(const struct walk *w, size_t at, const struct err *why, int64_t until
 static void
 put_by(struct walk *w, size_t at, const struct err *why)
 {
-	tell_waits(w, at, why, 0);
+	crowd_tell_waits(w, at, why, 0);
 	schedule_again(w->schedule, at, 0);
 }
 
@@ -195,7 +167,7 @@ put_off(const struct walk *w, size_t at, const struct err *why)
 		.account = w->c->list->row[at].login };
 
 	evlog_put(w->c->run->log, &e, "%s; a later run goes on with it", why->text);
-	tell_waits(w, at, why, clock_wall_ms() + why->after_ms);
+	crowd_tell_waits(w, at, why, clock_wall_ms() + why->after_ms);
 }
 
 /* One that this process does not work on any more; *counted is one more, too. */
@@ -257,7 +229,7 @@ settle(struct walk *w, size_t at, int code, const struct err *why)
 	if (ms == 0)
 		return n;
 	tell_again(w, at, why, ms);
-	tell_waits(w, at, why, clock_wall_ms() + ms);
+	crowd_tell_waits(w, at, why, clock_wall_ms() + ms);
 	schedule_again(w->schedule, at, ms);
 	if (orders_dropped(w->orders, at))
 		schedule_hurry(w->schedule, at);
@@ -289,9 +261,8 @@ shares_of(struct walk *w, size_t at, struct shares *ret)
 	memcpy(ret->host, w->item[at].host, sizeof(ret->host));
 }
 
-/* The exit code of the account; it has its places. */
-static int
-copy_one(struct walk *w, size_t at, enum seat_end *ret_end, struct err *why)
+int
+crowd_copy_one(struct walk *w, size_t at, enum seat_end *ret_end, struct err *why)
 {
 	struct shares shares;
 	struct seat seat;
@@ -332,7 +303,7 @@ work_on(struct walk *w, size_t at)
 {
 	enum seat_end end = SEAT_KEPT;
 	struct err why = { 0 };
-	int code = w->attempt[at].refused ? refused_before(w, at, &why) : copy_one(w, at, &end, &why);
+	int code = w->attempt[at].refused ? refused_before(w, at, &why) : crowd_copy_one(w, at, &end, &why);
 
 	if (end == SEAT_HELD) {
 		put_by(w, at, &why);
@@ -364,7 +335,7 @@ leave_out(struct walk *w, size_t at)
 	w->attempt[at].held = false;
 	/* What the server said to it itself is known. */
 	if (!w->attempt[at].refused)
-		tell_lost(w, at, &why);
+		crowd_tell_lost(w, at, &why);
 	end_unworked(w, at, &w->c->untried, code, &why);
 }
 
@@ -454,8 +425,8 @@ walk_item(struct walk *w, struct schedule_item *ret, size_t at)
 	}
 }
 
-static void
-walk_schedule(struct walk *w)
+void
+crowd_schedule(struct walk *w)
 {
 	w->schedule = schedule_new(w->item, w->c->list->len, (enum schedule_order)w->c->o->order,
 	    w->c->o->jobs, w->hosts, w->c->run->stop);
@@ -480,7 +451,7 @@ walk_init(struct walk *w, struct crowd *c)
 		walk_item(w, &w->item[i], i);
 	w->ceilings = ceilings_begin(w->hosts, c->run->state);
 	w->orders = orders_new(c->o, w->name, n, c->run->stop, &c->run->all);
-	walk_schedule(w);
+	crowd_schedule(w);
 	atomic_store(&c->run->all.accounts_total, n > 1 ? (unsigned)n : 0);
 }
 
@@ -498,8 +469,8 @@ walk_done(struct walk *w)
 	pthread_mutex_destroy(&w->mutex);
 }
 
-static void
-walk_workers(struct walk *w)
+void
+crowd_workers(struct walk *w)
 {
 	size_t n = walk_threads(w), started = 1;
 	pthread_t *thread = mem_new((n + 1) * sizeof(*thread));
@@ -513,120 +484,7 @@ walk_workers(struct walk *w)
 	free(thread);
 }
 
-/* ---- the watch ---- */
-
-static int64_t
-walk_account(void *arg, size_t at)
-{
-	const struct walk *w = arg;
-
-	return w->attempt[at].refused ? 0 : w->c->ops->account(w->c->arg, at);
-}
-
-static const char *
-walk_login(void *arg, size_t at)
-{
-	const struct walk *w = arg;
-
-	return w->c->list->row[at].login;
-}
-
-static int
-walk_source(void *arg, size_t at, const struct job **ret, struct err *err)
-{
-	const struct walk *w = arg;
-
-	return w->c->ops->source(w->c->arg, at, ret, err);
-}
-
-static void
-walk_source_done(void *arg, size_t at)
-{
-	const struct walk *w = arg;
-
-	w->c->ops->done(w->c->arg, at);
-}
-
-/* One that is held is gone on with by a later pass. */
-static int
-walk_pass(void *arg, size_t at, struct cancel *stop, uint64_t *ret_came, struct err *err)
-{
-	struct walk *w = arg;
-	const struct schedule_item *i = &w->item[at];
-	struct err why = { 0 };
-	enum seat_end end;
-
-	if (hosts_enter(w->hosts, i->host, i->n_hosts, stop, err) < 0)
-		return -1;
-	(void)copy_one(w, at, &end, &why);
-	*ret_came += w->c->ops->came(w->c->arg, at);
-	if (end == SEAT_HELD)
-		tell_waits(w, at, &why, 0);
-	if (why.kind == ERR_NONE)
-		return 0;
-	*err = why;
-	return -1;
-}
-
-static void
-walk_waits(void *arg, size_t at, const struct err *why, int64_t until_ms)
-{
-	tell_waits(arg, at, why, until_ms);
-}
-
-static void
-walk_lost(void *arg, size_t at, const struct err *why)
-{
-	struct walk *w = arg;
-
-	w->attempt[at].refused |= why->kind == ERR_LOGIN;
-	tell_lost(w, at, why);
-}
-
-/* Nothing of what the accounts have come to counts any more. */
-static void
-walk_again(struct walk *w)
-{
-	struct crowd *c = w->c;
-	bool *which = mem_new(c->list->len + 1);
-
-	walk_schedule(w);
-	for (size_t i = 0; i < c->list->len; i++) {
-		which[i] = !w->attempt[i].refused;
-		w->attempt[i] = (struct attempt){ .refused = w->attempt[i].refused };
-	}
-	memset(w->alike, 0, sizeof(w->alike));
-	w->ended = c->complete = c->warned = c->failed = c->untried = 0;
-	atomic_store(&c->run->all.accounts_done, 0);
-	atomic_store(&c->run->all.accounts_failed, 0);
-	c->ops->again(c->arg, which);
-	free(which);
-}
-
-/* Until it ends; then all once more. */
-static void
-walk_watch(struct walk *w)
-{
-	static const struct watch_ops ops = { .account = walk_account, .login = walk_login, .source = walk_source,
-		.done = walk_source_done, .pass = walk_pass, .waits = walk_waits,
-		.lost = walk_lost };
-	struct watch watch = { .ops = &ops, .arg = w, .o = w->c->o, .run = w->c->run,
-		.orders = w->orders, .n = w->c->list->len, .hosts = w->hosts, .item = w->item };
-
-	/* The hosts tell one schedule of their places. */
-	orders_schedule(w->orders, NULL);
-	schedule_free(w->schedule);
-	w->schedule = NULL;
-	orders_again(w->orders);
-	watch_run(&watch);
-	if (watch.ended.kind != ERR_NONE) {
-		w->c->ended = watch.ended;
-		return;
-	}
-	walk_again(w);
-	w->last_pass = true;
-	walk_workers(w);
-}
+/* ---- all of it ---- */
 
 static bool
 walk_over(const struct walk *w)
@@ -641,9 +499,9 @@ walk_all(void *arg, struct err *err)
 
 	if (w->c->sharing == CROWD_JOINED && share_wait(w->share, err) < 0)
 		return -1;
-	walk_workers(w);
+	crowd_workers(w);
 	if (w->c->o->watch && w->c->ops->source != NULL && !walk_over(w))
-		walk_watch(w);
+		crowd_watch(w);
 	if (w->last == NULL || walk_over(w))
 		return 0;
 	return w->last(w->c->arg, err);
@@ -658,7 +516,7 @@ walk_end_held(const struct walk *w)
 	(void)err_set(&why, ERR_INTERRUPTED, "interrupted while the run was held");
 	for (size_t i = 0; i < w->c->list->len; i++)
 		if (w->attempt[i].held)
-			tell_lost(w, i, &why);
+			crowd_tell_lost(w, i, &why);
 }
 
 static void
