@@ -374,6 +374,11 @@ drop_answers(struct source *s, struct err *err)
 static int
 folder_begin(struct source *s, const struct folder *f, struct err *err)
 {
+	/* A sink has given a folder up in the middle of a body, whose octets must not be read as answers. */
+	if (s->now.active) {
+		source_take_notes(s);
+		sess_close(&s->s);
+	}
 	folder_forget(s);
 	s->folder = strndup(f->name.data, f->name.len);
 	s->head = (struct folder_head){ 0 };

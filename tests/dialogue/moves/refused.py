@@ -198,3 +198,20 @@ def scene_a_doubt_outlives_a_refusal(t):
     m.until_done()
     t.equal(len(m.dest.store["Archive"]), len(archive), "messages there")
     m.arrived()
+
+
+def scene_a_folder_that_cannot_be_looked_through(t):
+    """It is given up with a body on its way, which is no answer to what is asked of the next folder."""
+    source = small(60)
+    source["INBOX"][1].raw = b"Subject: answers\r\n\r\n* 1 EXPUNGE\r\n* 0 EXISTS\r\n" + \
+        b"".join(b"%04d OK done\r\n" % n for n in range(40))
+    dest = Store(first=1750000000)
+    fill(dest["INBOX"], 5)
+    m = Move(t, source=source, dest=dest)
+    m.dest.on(r"UID SEARCH ALL", "$TAG NO not now\r\n", times=1)
+    m.dest.on(r"UID FETCH 1:\* \(UID\)", "$TAG NO not now\r\n", times=1)
+    t.exits(m.migrate(), 2)
+    t.equal([e["text"] for e in m.job.events() if e["event"] == 14001], [], "octets of mail taken for answers")
+    t.equal([e["folder"] for e in m.job.events() if e["event"] == 30023], ["INBOX"], "folders that failed")
+    m.warned(m.retry())
+    m.arrived()
