@@ -540,10 +540,11 @@ lex_rest(struct lex *l, struct slice *ret, struct err *err)
 		struct slice part = { l->at, lf != NULL ? (size_t)(lf - l->at) : there };
 
 		l->at += part.len;
-		if (!buf_add(&text, part.data, part.len)) {
-			err_set(err, ERR_PROTOCOL, "a text of more than %d octets", LEX_STRING_MAX);
-			goto out;
+		if (part.len > text.max - text.len) {
+			part.len = text.max - text.len;
+			lex_long_line(l);
 		}
+		(void)buf_add(&text, part.data, part.len);
 		if (lf != NULL) {
 			lex_take(l);
 			break;

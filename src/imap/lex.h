@@ -84,8 +84,9 @@ lex_astring(struct lex *l, struct slice *ret, struct err *err) WARN_UNUSED; /* N
  * then says so. */
 int lex_literal(struct lex *l, uint64_t *ret, struct err *err) WARN_UNUSED;
 void lex_literal_read(struct lex *l);
-int lex_rest(struct lex *l, struct slice *ret,
-    struct err *err) WARN_UNUSED; /* to the end of the line, eaten */
+/* To the end of the line, eaten; of a longer text the first LEX_STRING_MAX octets: that it ends a command is worth
+ * more than what it says. */
+int lex_rest(struct lex *l, struct slice *ret, struct err *err) WARN_UNUSED;
 int lex_skip_value(
     struct lex *l, struct err *err) WARN_UNUSED; /* atom, string or list of any depth allowed */
 /* Skip to the end of the response, over literals. */

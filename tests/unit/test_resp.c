@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "imap/resp.h"
 
 static struct stream *in;
@@ -66,6 +67,34 @@ resp_keeps_what_it_knew_of_a_message_when_the_rest_is_garbage(void **state)
 	assert_int_equal(r.fetch.uid, 5);
 	assert_int_equal(r.fetch.flags.system, FLAG_SEEN);
 	done();
+}
+
+/* A command whose answer is not recognised would be waited for. */
+static void
+resp_cuts_a_long_text_and_keeps_what_it_answers(void **state)
+{
+	static const size_t lengths[] = { LEX_STRING_MAX - 1, LEX_STRING_MAX, LEX_STRING_MAX + 1,
+		LEX_LINE_MAX, 3 * LEX_LINE_MAX };
+	static const char head[] = "7 NO [LIMIT] ", tail[] = "\r\n8 OK done\r\n";
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(lengths); i++) {
+		size_t len = sizeof(head) - 1 + lengths[i] + sizeof(tail) - 1;
+		char *text = malloc(len);
+
+		assert_non_null(text);
+		memset(text, 'x', len);
+		memcpy(text, head, sizeof(head) - 1);
+		memcpy(text + len - (sizeof(tail) - 1), tail, sizeof(tail) - 1);
+		over((struct slice){ text, len });
+		assert_int_equal(resp_read(&reader, &r, &err), 0);
+		assert_true(r.kind == RESP_TAGGED && r.tag == 7 && r.state == STATE_NO && r.code == CODE_LIMIT);
+		assert_true(r.text.len <= LEX_STRING_MAX && r.text.data[0] == 'x');
+		assert_int_equal(resp_read(&reader, &r, &err), 0);
+		assert_true(r.kind == RESP_TAGGED && r.tag == 8 && r.state == STATE_OK);
+		done();
+		free(text);
+	}
 }
 
 static void
@@ -148,6 +177,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(resp_leaves_a_body_in_the_stream),
 		cmocka_unit_test(resp_keeps_what_it_knew_of_a_message_when_the_rest_is_garbage),
+		cmocka_unit_test(resp_cuts_a_long_text_and_keeps_what_it_answers),
 		cmocka_unit_test(resp_shows_the_line_without_its_bodies),
 		cmocka_unit_test(resp_bounds_the_ranges_of_a_search),
 		cmocka_unit_test(resp_goes_on_over_another_stream),

@@ -65,3 +65,12 @@ def scene_long_of_a_message(t):
     t.exits(run, 2)
     event = t.one_event(job, 14002, uid=4, text=re.compile("^verdict refused"))
     t.equal((len(event["reply"]), event.get("reply_bytes")), (KIB8, 30008), "what is kept, and its length")
+
+
+def scene_longer_than_a_text_may_be(t):
+    """It ends its command all the same, and is not waited for."""
+    for command in ("NAMESPACE", "EXAMINE"):
+        for size in (500_000, 2_000_000):
+            _, event = refused(t, b"x" * size, command)
+            t.equal(len(event["reply"]), KIB8, f"{command}: what is kept of the answer")
+            t.equal(event["reply_bytes"], size + 8, f"{command}: its length")
