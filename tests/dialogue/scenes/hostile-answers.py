@@ -169,7 +169,7 @@ def scene_greetings(t):
                             (b"* OK [ALERT] \x1b[2Jhi\r\n", (0,)), (b'* OK [FOO bar(baz]"]hi\r\n', (0, 1)),
                             (b"* OK [CAPABILITY IMAP4rev1 no end\r\n", (0, 1)), (b"\r\n\r\n* OK hi\r\n", (0, 69)),
                             (b"* NO hi\r\n", (69,)), (b"* BAD hi\r\n", (69,)), (b"+ hi\r\n", (69,)),
-                            (b"\x00* OK hi\r\n", (69,)), (b"* OK " + b"x" * 1000000 + b"\r\n", (69,)),
+                            (b"\x00* OK hi\r\n", (69,)), (b"* OK " + b"x" * 1000000 + b"\r\n", (0,)),
                             (b"* OK hi\r\n* BYE bye\r\n", (69,))):
         server = t.server(sample(["INBOX"], 2), greeting=greeting)
         job, run = t.extract(server, *BRIEF)
