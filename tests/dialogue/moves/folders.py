@@ -63,6 +63,20 @@ def scene_characters_refused(t):
     m.again()
 
 
+def scene_plainer_name_is_there(t):
+    """A run that was ended behind its CREATE; the server says of a name that is taken no more than NO."""
+    source = small()
+    source.add("why!", 3)
+    m = Move(t, source=source)
+    m.dest.store.add("why=21")
+    m.dest.creates = lambda name, use: "NO Invalid mailbox name" if "!" in name else None
+    m.dest.on(r"CREATE \"why=21", "$TAG NO Mailbox exists\r\n")
+    m.warned(m.migrate())
+    m.arrived(folders={"why!": "why=21"})
+    t.ok(m.job.events(30025), "the change of the name is told")
+    m.again()
+
+
 @quirk(5, 50)
 def scene_twins_by_case(t):
     source = small()
