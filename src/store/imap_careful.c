@@ -275,6 +275,22 @@ stored(struct placing *p, const struct way *w, uint32_t uid, struct err *err)
 	return say_repaired(p, w, err);
 }
 
+/* Sent again it could be there twice. */
+static int
+may_be_there(struct placing *p, struct err *err)
+{
+	char reason[192];
+
+	if (p->s->care == CARE_LOOK)
+		return 0;
+	snprintf(reason, sizeof(reason),
+	    "the destination has a message%s, its UID %" PRIu32
+	    ", and does not give its %s: nobody can tell whether it is this one",
+	    p->at->unread == p->at->headless ? "" : " with the same header", p->at->unread,
+	    p->at->unread == p->at->headless ? "header" : "text");
+	return aside(p, reason, err);
+}
+
 /* 1: placed, or given up for good; 0: refused, the next way may help. */
 static int
 try_way(struct placing *p, const struct way *w, struct err *err)
@@ -329,6 +345,8 @@ try_way(struct placing *p, const struct way *w, struct err *err)
 		p->f->there = false;
 		return vanished(p, err) < 0 ? -1 : 1;
 	}
+	if (p->at->unread != 0)
+		return may_be_there(p, err) < 0 ? -1 : 1;
 	return 0;
 }
 
@@ -425,20 +443,6 @@ settle_odd(struct placing *p, const struct odd *o, struct err *err)
 	if (got && memcmp(there.whole, p->id.whole, SHA256_LEN) == 0)
 		return found(p, o->dest_uid, err);
 	return another(p, o->size, spool_len(p->s->body), o->dest_uid, err);
-}
-
-/* Sent again it could be there twice. */
-static int
-may_be_there(struct placing *p, struct err *err)
-{
-	char reason[160];
-
-	if (p->s->care == CARE_LOOK)
-		return 0;
-	snprintf(reason, sizeof(reason),
-	    "the destination has a message with the same header, its UID %" PRIu32
-	    ", and does not give its text: nobody can tell whether it is this one", p->at->unread);
-	return aside(p, reason, err);
 }
 
 int

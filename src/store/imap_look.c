@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "store/imap_sink.h"
 
-enum { SET_OCTETS = 900, CAND_READS = 2 };
+enum { SET_OCTETS = 900, CAND_READS = 2, ALONE_MAX = 64 };
 
 void
 dest_claim(struct folder_at *at, uint32_t uid)
@@ -303,7 +303,10 @@ take_headers(struct sink *s, struct folder_at *at, const struct uidset *asked, u
 		cand_fill(cand_add(at, r.fetch.uid), &id, &r.fetch);
 		sess_progress(s->s);
 	} while (r.kind != RESP_TAGGED || r.tag != tag);
-	return 0;
+	if (!sess_must_wait(&r))
+		return 0;
+	sess_refused(s->s, &r, "looking for what is there", err);
+	return dest_failed(s, err);
 }
 
 static int
@@ -329,6 +332,68 @@ look_at(struct sink *s, struct folder_at *at, const struct uidset *set, struct e
 	return rc;
 }
 
+/* Those of a list whose header has not come. */
+static void
+without_head(struct folder_at *at, const struct uidset *list, struct uidset *ret)
+{
+	uidset_clear(ret);
+	uidset_sort(&at->known);
+	uidset_minus(list, &at->known, ret);
+	uidset_sort(ret);
+}
+
+/* Of messages that are there and have no header: may one be imex's own? */
+static void
+keep_headless(struct sink *s, struct folder_at *at, const struct uidset *left, const char *reply)
+{
+	if (left->len == 0)
+		return;
+	at->headless = uidset_after(left, at->born > 0 ? at->born - 1 : 0);
+	if (!at->headless_told)
+		dest_note(s, EV_REFUSED, 0, "UID FETCH", reply, true,
+		    "the destination does not give the header of %llu of its messages, the first has UID %u there: what is "
+		    "the same on the source cannot be recognised",
+		    (unsigned long long)uidset_count(left), left->range[0].lo);
+	at->headless_told = true;
+}
+
+/* One that a server cannot read may have taken the others with it: they are asked for alone. What then has no header
+ * and is there may be just that which is looked for. */
+static int
+look_alone(struct sink *s, struct folder_at *at, const struct uidset *left, struct err *err)
+{
+	struct uidset one, all, gone;
+	char reply[256] = "";
+	uint32_t uid = 0;
+	int rc = 0;
+
+	uidset_init(&one);
+	uidset_init(&all);
+	uidset_init(&gone);
+	for (int n = 0; rc == 0 && n < ALONE_MAX && (uid = uidset_after(left, uid)) != 0; n++) {
+		size_t had = at->n_cands;
+
+		uidset_clear(&one);
+		uidset_add(&one, uid, uid);
+		rc = look_at(s, at, &one, err);
+		if (at->n_cands == had)
+			snprintf(reply, sizeof(reply), "%.*s", (int)sizeof(reply) - 1, s->s->reply);
+	}
+	if (rc == 0 && (rc = list_uids(s, &all, err)) == 0) {
+		without_head(at, left, &one);
+		uidset_minus(&one, &all, &gone);
+		uidset_sort(&gone);
+		uidset_clear(&all);
+		uidset_minus(&one, &gone, &all);
+		uidset_sort(&all);
+		keep_headless(s, at, &all, reply);
+	}
+	uidset_done(&one);
+	uidset_done(&all);
+	uidset_done(&gone);
+	return rc;
+}
+
 int
 dest_look(struct sink *s, struct folder_at *at, struct err *err)
 {
@@ -345,12 +410,14 @@ dest_look(struct sink *s, struct folder_at *at, struct err *err)
 		goto out;
 	uidset_minus(&all, &at->claimed, &unclaimed);
 	uidset_sort(&unclaimed);
-	uidset_sort(&at->known);
-	uidset_minus(&unclaimed, &at->known, &unknown);
-	uidset_sort(&unknown);
+	without_head(at, &unclaimed, &unknown);
 	if (uidset_last(&all) >= at->uidnext && uidset_last(&all) < UINT32_MAX)
 		at->uidnext = uidset_last(&all) + 1;
-	rc = look_at(s, at, &unknown, err);
+	at->headless = 0;
+	if (look_at(s, at, &unknown, err) < 0)
+		goto out;
+	without_head(at, &unclaimed, &unknown);
+	rc = unknown.len > 0 ? look_alone(s, at, &unknown, err) : 0;
 out:
 	uidset_done(&all);
 	uidset_done(&unclaimed);
@@ -467,7 +534,7 @@ fits(const struct sink *s, const struct cand *c)
 }
 
 /* Of several equal ones that which fits best is taken first; when only looking, no other: it may be
- * the copy of an equal message that comes later. */
+ * the copy of an equal message that comes later. A message that was never sent is none that has no header. */
 int
 dest_match(struct sink *s, struct folder_at *at, const struct identity *id, uint32_t *ret,
     struct err *err)
@@ -488,6 +555,8 @@ dest_match(struct sink *s, struct folder_at *at, const struct identity *id, uint
 				return -1;
 		}
 	}
+	if (*ret == 0 && at->unread == 0 && s->care != CARE_NONE)
+		at->unread = at->headless;
 	return 0;
 }
 

@@ -119,6 +119,8 @@ struct folder_at {
 	size_t n_cands;
 	bool sorted;
 	struct uidset known;		/* UIDs of cand */
+	uint32_t headless;		/* may be one of imex's own, and its header does not come; 0: none */
+	bool headless_told;
 	uint32_t moved_at;		/* UIDNEXT when `moved` was last asked */
 	struct buf mark;
 	char full[256];			/* answer that told that it is full; "" */

@@ -145,6 +145,45 @@ def scene_copy_that_cannot_be_read(t):
         m.arrived()
 
 
+def scene_headers_that_cannot_be_read(t):
+    """One of them may be that of the message in doubt: without them nothing is sent that could be there."""
+    for answer in ("$TAG NO [SERVERBUG] Internal error\r\n", "$TAG OK FETCH completed\r\n"):
+        for times in (1, None):
+            m = Move(t, source=same_size(), caps=ALONE)
+            m.dest.append(answer=Cut, times=1, skip=2)
+            m.dest.on(r"UID FETCH .*BODY\.PEEK\[HEADER\]", answer, times=times)
+            m.migrate()
+            t.exits(m.last, 1 if times else 2)
+            _, doubled = m.counts()
+            t.equal(doubled, [], "messages that are there twice")
+            m.dest.clear()
+            m.retry()
+            m.until_done()
+            m.arrived()
+
+
+def scene_headers_only_one_by_one(t):
+    """A message that the server cannot read takes no others with it."""
+    dest = Store(first=1750000000)
+    for message in same_size()["INBOX"]:
+        dest["INBOX"].add(message.raw, message.flags, message.date)
+    m = Move(t, source=same_size(), dest=dest)
+    m.dest.on(r"UID FETCH (\d+[:,]\S+|2) .*BODY\.PEEK\[HEADER\]", "$TAG NO Internal error\r\n")
+    m.warned(m.migrate())
+    missing, doubled = m.counts()
+    t.equal((missing, len(doubled)), ([], 1), "messages missing, and how many are there twice")
+    m.refused("Internal error", level="warning", folder="INBOX")
+
+
+def scene_headers_later(t):
+    """A server that asks to wait is waited for."""
+    m = Move(t, source=same_size(), caps=ALONE)
+    m.dest.append(answer=Cut, times=1, skip=2)
+    m.dest.on(r"UID FETCH .*BODY\.PEEK\[HEADER\]", "$TAG NO [THROTTLED] not so fast\r\n", times=2)
+    m.until_done("--retry-delay", "100ms")
+    m.arrived()
+
+
 def scene_stored_and_refused_for_now(t):
     """NO, come later; and it is there."""
     m = Move(t, source=same_size(), caps=ALONE)
