@@ -84,16 +84,23 @@ flags_missing(const struct flight *f, struct flags *ret, struct buf *keywords)
 	ret->keywords = keywords->len > 0 ? keywords->data : "";
 }
 
-static int
-store_words(struct sink *s, uint32_t uid, const char *words, size_t len, struct err *err)
+int
+dest_store(struct sink *s, uint32_t uid, char sign, struct slice words, bool *ret_taken, struct err *err)
 {
 	struct resp r;
 	uint32_t tag;
 
-	if (sess_send(s->s, DEST_OTHER, &tag, err, "UID STORE %u +FLAGS.SILENT (%.*s)", uid,
-		(int)len, words) < 0)
+	if (sess_send(s->s, DEST_OTHER, &tag, err, "UID STORE %u %cFLAGS.SILENT (%.*s)", uid, sign,
+		(int)words.len, words.data) < 0)
 		return dest_failed(s, err);
-	return dest_wait(s, tag, &r, err);
+	if (dest_wait(s, tag, &r, err) < 0)
+		return -1;
+	if (sess_must_wait(&r)) {
+		sess_refused(s->s, &r, "setting flags on the destination", err);
+		return dest_failed(s, err);
+	}
+	*ret_taken = r.state == STATE_OK;
+	return 0;
 }
 
 /* Each keyword alone: one that is refused must not take the others with it. What became of them is
@@ -103,17 +110,18 @@ store_flags(struct sink *s, uint32_t uid, const struct flags *f, struct err *err
 {
 	const struct flags system = { .system = f->system, .keywords = "" };
 	struct buf text;
+	bool taken;
 	int rc = 0;
 
 	buf_init(&text, 1024);
 	flags_text(&system, &text);
 	if (text.len > 0)
-		rc = store_words(s, uid, text.data, text.len, err);
+		rc = dest_store(s, uid, '+', buf_slice(&text), &taken, err);
 	buf_done(&text);
 	for (const char *p = f->keywords; rc == 0 && *p != '\0';) {
 		size_t n = strcspn(p, " ");
 
-		rc = store_words(s, uid, p, n, err);
+		rc = dest_store(s, uid, '+', (struct slice){ p, n }, &taken, err);
 		p += n + (p[n] == ' ');
 	}
 	return rc;
@@ -178,28 +186,19 @@ is_marked(const struct flight *f)
 	return (f->system & FLAG_DELETED) != 0 && (f->sent.system & FLAG_DELETED) == 0;
 }
 
-static int
-unmark(struct sink *s, uint32_t uid, struct err *err)
-{
-	struct resp r;
-	uint32_t tag;
-
-	if (sess_send(s->s, DEST_OTHER, &tag, err, "UID STORE %u -FLAGS.SILENT (\\Deleted)", uid) < 0)
-		return dest_failed(s, err);
-	return dest_wait(s, tag, &r, err);
-}
-
 int
 dest_mend_flags(struct sink *s, struct group *g, struct flight *f, struct err *err)
 {
 	struct flags missing;
 	struct buf keywords;
+	bool taken;
 	int rc = 0;
 
 	if (!f->there || !f->flags_there)
 		return 0;
 	/* Whoever expunges would remove it. */
-	if (is_marked(f) && (unmark(s, f->msg.dest_uid, err) < 0 || dest_read_one(s, f, &g->arena, err) < 0))
+	if (is_marked(f) && (dest_store(s, f->msg.dest_uid, '-', slice_str("\\Deleted"), &taken, err) < 0 ||
+				dest_read_one(s, f, &g->arena, err) < 0))
 		return -1;
 	buf_init(&keywords, LEX_STRING_MAX);
 	flags_missing(f, &missing, &keywords);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "mail/header.h"
 #include "store/imap_sink.h"
@@ -178,22 +179,42 @@ dest_abandon(struct sink *s)
 }
 
 static int
-send_store(struct sink *s, uint32_t uid, char sign, const struct flags *f, uint32_t *ret_tag,
-    struct err *err)
+amend_word(struct sink *s, const struct msg *was, char sign, struct slice word, struct err *err)
+{
+	bool taken;
+
+	if (dest_store(s, was->dest_uid, sign, word, &taken, err) < 0)
+		return -1;
+	if (!taken)
+		dest_note(s, EV_REFUSED, was->uid, "UID STORE", s->s->reply, true,
+		    sign == '+' ? "the destination does not set %.*s" : "the destination does not take %.*s away",
+		    (int)word.len, word.data);
+	return 0;
+}
+
+/* All at once; one that is refused must not take the others with it. */
+static int
+amend_words(struct sink *s, const struct msg *was, char sign, const struct flags *f, struct err *err)
 {
 	struct buf text;
-	int rc;
+	bool taken = true;
+	int rc = 0;
 
 	buf_init(&text, LEX_STRING_MAX);
 	flags_text(f, &text);
-	rc = text.len == 0 ? 0
-			   : sess_send(s->s, DEST_OTHER, ret_tag, err,
-				 "UID STORE %u %cFLAGS.SILENT (%s)", uid, sign, text.data);
+	if (text.len > 0)
+		rc = dest_store(s, was->dest_uid, sign, buf_slice(&text), &taken, err);
+	for (const char *p = taken ? "" : text.data; rc == 0 && *p != '\0';) {
+		size_t n = strcspn(p, " ");
+
+		rc = amend_word(s, was, sign, (struct slice){ p, n }, err);
+		p += n + (p[n] == ' ');
+	}
 	buf_done(&text);
-	return rc < 0 ? dest_failed(s, err) : 0;
+	return rc;
 }
 
-/* Keywords of a that b has not. */
+/* Keywords of a that b has not, in whatever case. */
 static const char *
 keywords_minus(const char *a, const char *b, struct buf *out)
 {
@@ -205,7 +226,7 @@ keywords_minus(const char *a, const char *b, struct buf *out)
 		for (const char *q = b; *q != '\0' && !there;) {
 			size_t k = strcspn(q, " ");
 
-			there = k == n && memcmp(p, q, n) == 0;
+			there = k == n && strncasecmp(p, q, n) == 0;
 			q += k + (q[k] == ' ');
 		}
 		if (!there) {
@@ -218,44 +239,48 @@ keywords_minus(const char *a, const char *b, struct buf *out)
 	return out->len > 0 ? out->data : "";
 }
 
-/* Only what has changed on the source is changed: what people did on the server since stays. */
+static int
+amend_some(struct sink *s, struct folder_at *at, const struct msg *was, char sign, const struct flags *f, struct err *err)
+{
+	struct arena a;
+	struct flags sent;
+	const char *left;
+	int rc;
+
+	arena_init(&a, 1024 * 1024);
+	if (!dest_flags(at, f, &a, &sent, &left)) {
+		rc = err_set(err, ERR_MESSAGE, "UID %u: its keywords do not fit into memory", was->uid);
+	} else {
+		if (*left != '\0' && sign == '+')
+			dest_note(s, EV_DEST_KEYWORDS, was->uid, NULL, NULL, true, "the server has no place for: %s", left);
+		rc = amend_words(s, was, sign, &sent, err);
+	}
+	arena_done(&a);
+	return rc;
+}
+
+/* Only what has changed on the source is changed: what people did on the server since stays. What the server refuses
+ * is told. */
 int
 dest_amend(struct sink *s, struct folder_at *at, const struct msg *was, const struct flags *now,
     struct err *err)
 {
 	struct flags plus = { .system = now->system & (uint8_t)~was->flags.system & FLAGS_STORED };
 	struct flags minus = { .system = was->flags.system & (uint8_t)~now->system & FLAGS_STORED };
-	struct arena a;
 	struct buf b1, b2;
-	struct flags sent;
-	const char *left;
-	struct resp r;
-	uint32_t tag = 0;
-	int rc = -1;
+	int rc;
 
 	if (was->dest_uid == 0 || s->s == NULL)
 		return 0;
-	arena_init(&a, 1024 * 1024);
 	buf_init(&b1, LEX_STRING_MAX);
 	buf_init(&b2, LEX_STRING_MAX);
 	plus.keywords = keywords_minus(now->keywords, was->flags.keywords, &b1);
 	minus.keywords = keywords_minus(was->flags.keywords, now->keywords, &b2);
-	if (!dest_flags(at, &plus, &a, &sent, &left))
-		goto out;
-	if (send_store(s, was->dest_uid, '+', &sent, &tag, err) < 0 ||
-	    (tag != 0 && dest_wait(s, tag, &r, err) < 0))
-		goto out;
-	tag = 0;
-	if (!dest_flags(at, &minus, &a, &sent, &left))
-		goto out;
-	if (send_store(s, was->dest_uid, '-', &sent, &tag, err) < 0 ||
-	    (tag != 0 && dest_wait(s, tag, &r, err) < 0))
-		goto out;
-	rc = 0;
-out:
+	rc = amend_some(s, at, was, '+', &plus, err);
+	if (rc == 0)
+		rc = amend_some(s, at, was, '-', &minus, err);
 	buf_done(&b1);
 	buf_done(&b2);
-	arena_done(&a);
 	return rc;
 }
 

@@ -331,6 +331,9 @@ int dest_advance(struct sink *s, bool *ret_idle, struct err *err) WARN_UNUSED;
 /* imap_judge.c: after the server's OK. */
 void dest_seen(struct flight *f, struct arena *a, const struct fetch_data *d); /* FETCH data */
 int dest_read_one(struct sink *s, struct flight *f, struct arena *a, struct err *err) WARN_UNUSED;
+/* Sets ('+') or takes away ('-') flags of a message there. *ret_taken false: the server refused it. */
+int dest_store(struct sink *s, uint32_t uid, char sign, struct slice words, bool *ret_taken,
+    struct err *err) WARN_UNUSED;
 /* Flags that are not shown are set once more. */
 int dest_mend_flags(struct sink *s, struct group *g, struct flight *f, struct err *err) WARN_UNUSED;
 void dest_judge(struct sink *s, struct flight *f); /* its kind */

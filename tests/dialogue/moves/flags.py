@@ -90,3 +90,54 @@ def scene_flags_dropped_by_append(t):
     m.warned(m.migrate())
     m.arrived()
     m.again()
+
+
+def scene_later_change_refused(t):
+    """What a STORE between two runs is refused is told, and takes no other flag with it."""
+    m = Move(t)
+    m.clean(m.migrate())
+    m.source.store["INBOX"].flag(1, "\\Flagged", "\\Draft", "New-Word")
+    m.before = m.source.store.snapshot()
+    m.dest.on(r"UID STORE 1 .*(Draft|New-Word)", "$TAG NO [CANNOT] no such flag\r\n")
+    m.warned(m.migrate())
+    for word in "Draft", "New-Word":
+        t.ok(any(word in e["text"] and e["uid"] == 1 for e in m.job.events(14002)), f"{word} is told", *m.told())
+    m.arrived(flags=lambda f: f - {"\\Draft", "New-Word"})
+    m.again()
+
+
+def scene_later_keyword_without_a_place(t):
+    m = Move(t)
+    m.dest.permanent = ["\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft"]
+    m.clean(m.migrate())
+    m.source.store["INBOX"].flag(1, "\\Flagged", "New-Word")
+    m.before = m.source.store.snapshot()
+    m.warned(m.migrate())
+    t.one_event(m.job, 30052, uid=1, text=re.compile("New-Word"))
+    m.arrived(flags=lambda f: f - {"New-Word"})
+    m.again()
+
+
+def scene_later_change_of_case(t):
+    """A keyword is the same in any case: setting one and taking the other away would lose it."""
+    source = small()
+    source["INBOX"].flag(1, "\\Flagged", "Project-X")
+    m = Move(t, source=source)
+    m.clean(m.migrate())
+    m.source.store["INBOX"].flag(1, "\\Flagged", "project-x")
+    m.before = m.source.store.snapshot()
+    m.clean(m.migrate())
+    t.never_sent(m.dest, "UID STORE")
+    m.arrived(flags=lambda f: {"Project-X" if x == "project-x" else x for x in f})
+
+
+def scene_later_change_later(t):
+    """A server that asks to wait is waited for."""
+    m = Move(t)
+    m.clean(m.migrate())
+    m.source.store["INBOX"].flag(1, "\\Flagged", "New-Word")
+    m.before = m.source.store.snapshot()
+    m.dest.on("UID STORE", "$TAG NO [THROTTLED] not so fast\r\n", times=2)
+    m.until_done("--retry-delay", "100ms")
+    m.arrived()
+    m.again()
