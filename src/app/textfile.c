@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/secret.h"
+#include "mail/charset.h"
 
 enum { CP_WINDOWS_1252 = 1252, CP_UTF8 = 65001 };
 
@@ -108,9 +109,7 @@ textfile_utf16(struct textfile *t, const char *name, const char *from, struct er
 	struct textfile utf8 = { .size = t->len * 2 + 16 };
 	char *in = t->data + 2, *to = utf8.data = mem_new(utf8.size);
 	size_t left = t->len - 2, space = utf8.size - 1;
-	iconv_t cd = iconv_open("UTF-8", from);
-	if (cd == (iconv_t)-1 && errno != EINVAL)
-		mem_out();
+	iconv_t cd = charset_iconv("UTF-8", from);
 	bool bad = cd == (iconv_t)-1 || iconv(cd, &in, &left, &to, &space) == (size_t)-1;
 
 	if (cd != (iconv_t)-1)
@@ -132,9 +131,9 @@ codepage_iconv(unsigned codepage)
 	char from[32];
 
 	if (codepage == 10000)
-		return iconv_open("UTF-8", "MACINTOSH");
+		return charset_iconv("UTF-8", "MACINTOSH");
 	snprintf(from, sizeof(from), "CP%u", codepage);
-	return iconv_open("UTF-8", from);
+	return charset_iconv("UTF-8", from);
 }
 
 /* An octet without a character is a control of Latin-1 in Windows' own tables; elsewhere U+FFFD. */

@@ -156,7 +156,7 @@ clock_set_zone(const char *name, struct err *err)
 		    name, zone_dir);
 	/* UTC without a data base would be no name, but this form always is. */
 	if (setenv("TZ", strcmp(name, "UTC") == 0 ? "UTC0" : name, 1) < 0)
-		return err_set_sys(err, ERR_CONFIG, "set the time zone");
+		mem_out();
 	tzset();
 	snprintf(zone_set, sizeof(zone_set), "%s", name);
 	return 0;

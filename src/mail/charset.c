@@ -68,6 +68,19 @@ charset_make_key(void)
 		mem_out();
 }
 
+/* The C library says EINVAL also where it had no memory to load a table, and knows better when asked again. */
+void *
+charset_iconv(const char *to, const char *from)
+{
+	iconv_t converter = iconv_open(to, from);
+
+	if (converter == (iconv_t)-1 && errno == EINVAL)
+		converter = iconv_open(to, from);
+	if (converter == (iconv_t)-1 && errno != EINVAL)
+		mem_out();
+	return converter;
+}
+
 /* NULL: this system has no such converter. */
 static void *
 charset_converter(const char *name)
@@ -86,12 +99,9 @@ charset_converter(const char *name)
 			return open->one[i].converter;
 		}
 	}
-	iconv_t converter = open->len < CHARSETS_OPEN_MAX ? iconv_open("UTF-8", name) : (iconv_t)-1;
-	if (converter == (iconv_t)-1) {
-		if (open->len < CHARSETS_OPEN_MAX && errno != EINVAL)
-			mem_out();
+	iconv_t converter = open->len < CHARSETS_OPEN_MAX ? charset_iconv("UTF-8", name) : (iconv_t)-1;
+	if (converter == (iconv_t)-1)
 		return NULL;
-	}
 	open->one[open->len].name = name;
 	open->one[open->len++].converter = converter;
 	return converter;

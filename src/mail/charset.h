@@ -30,6 +30,9 @@ void charset_step(struct charset *c, struct slice in, struct buf *out);
 void charset_end(struct charset *c, struct buf *out); /* a character cut by the end is U+FFFD */
 void charset_once(struct slice name, struct slice in, struct buf *out);
 
+/* An iconv_t; (iconv_t)-1: this system has no such table. Names are ours, never a peer's. */
+void *charset_iconv(const char *to, const char *from);
+
 /* Is it ASCII without NUL? Eight octets at a time. */
 size_t ascii_run(struct slice text); /* octets before the first that is not ASCII */
 bool utf8_put(struct buf *out, uint32_t c); /* what is no character: U+FFFD */

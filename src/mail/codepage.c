@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "mail/charset.h"
 
 enum {
 	PAGE_OCTETS_MAX = 4, /* of one character, in every accepted page */
@@ -252,11 +253,9 @@ page_convert(struct codepage *c, struct err *err)
 	}
 	if (c->number > 28590 && c->number <= 28606)
 		snprintf(name, sizeof name, "ISO-8859-%u", c->number - 28590);
-	c->from = iconv_open("UTF-8", name);
+	c->from = charset_iconv("UTF-8", name);
 	if (c->from != (iconv_t)-1)
-		c->to = iconv_open(name, "UTF-8");
-	if ((c->from == (iconv_t)-1 || c->to == (iconv_t)-1) && errno != EINVAL)
-		mem_out();
+		c->to = charset_iconv(name, "UTF-8");
 	if (c->from == (iconv_t)-1 || c->to == (iconv_t)-1)
 		return page_refuse(err, c->number, "this system has no such table");
 	if (page_survey(c, err) < 0)

@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <iconv.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -12,6 +15,22 @@
 static struct buf text, back;
 static struct codepage *page;
 static struct err err;
+
+static unsigned unloaded; /* calls from now on that say EINVAL, as the C library does without memory for a table */
+
+iconv_t
+iconv_open(const char *to, const char *from)
+{
+	iconv_t (*next)(const char *, const char *);
+
+	if (unloaded > 0) {
+		unloaded--;
+		errno = EINVAL;
+		return (iconv_t)-1;
+	}
+	*(void **)&next = dlsym(RTLD_NEXT, "iconv_open");
+	return next(to, from);
+}
 
 static int
 begin(void **state)
@@ -257,6 +276,18 @@ a_full_buffer_is_told(void **state)
 	buf_done(&small);
 }
 
+static void
+a_table_for_which_memory_lacked_is_asked_for_again(void **state)
+{
+	(void)state;
+	unloaded = 1;
+	open_page(1252);
+	codepage_close(&page);
+	unloaded = 2;
+	assert_int_equal(codepage_open(&page, 1252, &err), -1);
+	assert_int_equal(err.kind, ERR_USAGE);
+}
+
 int
 main(void)
 {
@@ -274,6 +305,7 @@ main(void)
 		T(utf8_is_checked_octet_by_octet),
 		T(unicode_states_and_ebcdic_are_refused_with_the_reason),
 		T(a_full_buffer_is_told),
+		T(a_table_for_which_memory_lacked_is_asked_for_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
