@@ -13,7 +13,7 @@ help:
 	@echo 'make check              all tests, and the fast ones under sanitizers'
 	@echo 'make quick              the fast tests alone, without sanitizers'
 	@echo 'make long [LONG=0.1]    what takes too long for check: a crowd, and a weekend of accidents'
-	@echo 'make faults [EVERY=1]   fail every call that can fail, in a small job of each kind; hours'
+	@echo 'make faults [PART=1/32]  fail every call that can fail, in a small job of each kind; hours'
 	@echo 'make reliability        count scenes, faults, kills and fuzzing into docs/reliability.md'
 	@echo 'make fuzz [FUZZ_S=60]   each fuzz program for so many seconds'
 	@echo 'make bench              speed and memory against other programs'
@@ -40,7 +40,7 @@ faults:
 	@scripts/deps
 	@scripts/build build
 	@IMEX="$(CURDIR)/build/src/app/imex" CRASH_SHIM="$(CURDIR)/build/tests/crash/crashshim.so" \
-		CRASH_EVERY="$(or $(EVERY),1)" python3 tests/crash/run.py -j2 --times nth:
+		CRASH_EVERY="$(or $(EVERY),1)" CRASH_PART="$(PART)" python3 tests/crash/run.py -j2 --times nth:
 
 reliability:
 	@scripts/deps

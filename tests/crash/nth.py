@@ -3,7 +3,8 @@ each kind (small.py). imex ends by itself with an exit code of the contract, say
 what ended well is what an undisturbed run leaves, and whatever did not is that after the same command
 once more (rules.md 4.6).
 
-By default a few of each kind of call are taken: the first, and then at a stride. CRASH_EVERY=1: all.
+By default a few of each kind of call are taken: the first, and then at a stride. CRASH_EVERY=1: all;
+CRASH_PART=2/8 the second of eight parts of them, which together are all.
 """
 
 import ctypes
@@ -24,6 +25,7 @@ import small
 from lab import Done
 
 POINTS = int(os.environ.get("CRASH_POINTS", "2"))   # of each kind of call
+PART, PARTS = map(int, (os.environ.get("CRASH_PART") or "1/1").split("/"))
 AT_ONCE = 3
 TRIES = 3               # of the same command, where a server may have to wait for what is in doubt
 TIME_LIMIT = 60 * imexrun.SCALE
@@ -231,9 +233,9 @@ def names_place(done):
 
 
 def taken(total, name):
-    """Numbers up to total: all, or the first and some at a stride."""
+    """Numbers up to total: all or a part of all, or the first and some at a stride."""
     if plan.EVERY:
-        return list(plan.each(total, name))
+        return list(plan.each(total, name))[PART - 1::PARTS]
     return sorted({1, *plan.each(total, name, max(POINTS - 1, 1))}) if total else []
 
 
