@@ -149,7 +149,7 @@ debt_pay(const struct endpoint *at, struct cancel *stop, const struct debt *d,
 		goto out;
 	if (uidvalidity != 0 && head.uidvalidity != 0 && head.uidvalidity != uidvalidity) {
 		/* Other messages now: nothing of ours is left to put back. */
-		rc = uidset_copy(d->owed, &ret->paid) ? 0 : -1;
+		rc = uidset_copy(d->owed, &ret->paid) ? 0 : err_set(err, ERR_PROTOCOL, "too many flags to restore");
 		goto out;
 	}
 	if (number_owed(s, d, err) < 0 || read_flags(s, d->owed, &seen, &there, err) < 0)

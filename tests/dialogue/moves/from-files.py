@@ -48,3 +48,17 @@ def scene_a_change_of_the_files(t):
     m.load(files)
     m.arrived()
     t.equal(m.dest.transcript.since(mark).count("APPEND"), 1, "only the new one was sent")
+
+
+def scene_folders_that_all_lie_below_inbox(t):
+    """Courier and Cyrus begin each name with INBOX, which files keep; nobody wants them as children of it."""
+    m = Move(t)
+    root = os.path.join(t.tmpdir("mail"), "me@example.org")
+    for name, count in (("INBOX", 2), ("INBOX/Sent", 3), ("INBOX/Sent/2003", 1)):
+        os.makedirs(os.path.join(root, name), exist_ok=True)
+        for number in range(count):
+            with open(os.path.join(root, name, f"{number + 1}.eml"), "wb") as file:
+                file.write(letter(name, number))
+    m.load(root)
+    t.exits(m.last, 1)
+    t.equal({f.name: len(f) for f in m.dest.store if len(f)}, {"INBOX": 2, "Sent": 3, "Sent/2003": 1}, "the folders")

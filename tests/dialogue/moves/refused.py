@@ -215,3 +215,31 @@ def scene_a_folder_that_cannot_be_looked_through(t):
     t.equal([e["folder"] for e in m.job.events() if e["event"] == 30023], ["INBOX"], "folders that failed")
     m.warned(m.retry())
     m.arrived()
+
+
+def keyword_refused(t, **keeps):
+    """The messages with a keyword are refused first, and then placed one by one."""
+    m = Move(t, source=small(8))
+    m.dest.append(**keeps)
+    m.dest.append(before="NO [CANNOT] no keywords", flag="Project-X|\\$Junk|\\$Forwarded")
+    m.dest.on(r"UID STORE .*(Project-X|\$Junk|\$Forwarded)", "$TAG NO no keywords\r\n")
+    m.migrate()
+    return m
+
+
+def scene_refused_and_then_changed(t):
+    """What a server adds to a message that it takes at the second try makes no other message of it."""
+    m = keyword_refused(t, keep=lambda x: b"Received: %s\r\n" % (b"x" * (len(x.raw) % 41)) + x.raw)
+    m.warned(m.last)
+    m.arrived(exact=False, flags=lambda f: {x for x in f if x[0] == "\\"})
+    m.quarantined()
+    m.again()
+
+
+def scene_refused_and_then_cut_short(t):
+    """OK to less than was sent: that is no copy."""
+    m = keyword_refused(t, keep=lambda x: x.raw[:-9])
+    m.lost(m.last)
+    every = [(f.name, x.uid) for f in m.source.store for x in f]
+    m.quarantined(*every)
+    m.again()

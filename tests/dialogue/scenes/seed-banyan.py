@@ -99,3 +99,35 @@ def scene_no_source_writes(t):
     t.equal(server.store.snapshot(), before, "the flags on the source")
     entry = job.folder("INBOX")
     t.equal(sum(entry.get(v, 0) for v in BAD), entry.get("listed"), f"no message is good: {entry}")
+
+
+def scene_select_refused(t):
+    """What cannot be given back is told and stays owed; the next run gives it back."""
+    server = t.serve(Banyan())
+    before = server.store.snapshot()
+    server.on("SELECT ", "$TAG NO [NOPERM] read only today\r\n")
+    job, run = t.extract(server, password=PASSWORD_OF_STORY)
+    t.exits(run, 1)
+    t.ok(server.store.snapshot() != before, "flags are on the source that were not there")
+    t.ok(any("read only today" in e["text"] for e in job.events()), "why is told", job.events())
+    server.clear()
+    job, again = t.extract(server, password=PASSWORD_OF_STORY, job=job)
+    t.exits(again, 1)
+    t.equal(server.store.snapshot(), before, "the flags on the source")
+
+
+def scene_flags_of_a_folder_that_was_made_anew(t):
+    """Of other messages nothing is taken away."""
+    server = t.serve(Banyan())
+    server.on("SELECT ", "$TAG NO [NOPERM] read only today\r\n")
+    job, run = t.extract(server, password=PASSWORD_OF_STORY)
+    t.exits(run, 1)
+    server.clear()
+    inbox = server.store["INBOX"]
+    inbox.renumber(inbox.uidvalidity + 1000, 2)
+    for message in inbox:
+        message.flags.add("\\Seen")
+    before = server.store.snapshot()
+    job, again = t.extract(server, password=PASSWORD_OF_STORY, job=job)
+    t.exits(again, 1)
+    t.equal(server.store.snapshot()["INBOX"], before["INBOX"], "the flags on the source")
