@@ -11,7 +11,8 @@
 
 enum {
 	QUOTA_LITTLE = 1024 * 1024,
-	WAVE_MAX = 32 /* commands without an answer */
+	WAVE_MAX = 32, /* commands without an answer */
+	RESERVED_MAX = 8 /* names for which no other one was taken: the server refuses more than names */
 };
 
 /* ---- commands on many folders ---- */
@@ -135,6 +136,13 @@ use_to_make(const struct sink *s, const struct folder *f)
 	return NULL;
 }
 
+static bool
+is_no_matter_of_names(enum resp_code code)
+{
+	return code == CODE_NOPERM || code == CODE_OVERQUOTA || code == CODE_LIMIT || code == CODE_UNAVAILABLE ||
+	       code == CODE_SERVERBUG || code == CODE_INUSE || code == CODE_CONTACTADMIN;
+}
+
 /* What was refused is told when the folder is not listed: it may be there already. */
 static void
 create_answered(struct sink *s, size_t at, const struct resp *r)
@@ -146,6 +154,7 @@ create_answered(struct sink *s, size_t at, const struct resp *r)
 		    s->mapped[at].name);
 	s->made[at] |= r->state == STATE_OK;
 	s->refused[at] = done ? NULL : arena_copy(&s->names, slice_str(s->s->reply));
+	s->denied[at] = !done && is_no_matter_of_names(r->code);
 }
 
 static void
@@ -202,36 +211,62 @@ dest_list_again(struct sink *s, struct err *err)
 	return 0;
 }
 
-/* The name was refused, or is not what the server lists: the same in plainer characters. */
+/* The name was refused, or is not what the server lists: the same in plainer characters; of plain ones it is a name that
+ * the server keeps for itself (quirks row 17), and a longer one is free. NULL: there is none. */
 static int
-create_stricter(struct sink *s, size_t i, struct err *err)
+other_name(struct sink *s, size_t i, bool reserved, const char **ret, struct err *err)
 {
 	const struct mapping_side side = { .folder = s->list.folder,
 		.n = s->list.len,
 		.delim = s->delim,
 		.prefix = s->prefix };
-	const char *plain;
+	const char *name = s->mapped[i].name;
 
-	if (mapping_stricter(&side, s->mapped[i].name, &s->names, &plain, err) < 0)
+	if (mapping_stricter(&side, name, &s->names, ret, err) < 0)
 		return -1;
-	if (plain == NULL)
-		return 0;
-	for (size_t k = 0; k < s->n_source; k++)
-		if (strcasecmp(s->mapped[k].name, plain) == 0)
-			return 0;
+	if (*ret == NULL && reserved && strlen(name) < MAPPED_NAME_MAX &&
+	    (*ret = arena_printf(&s->names, "%s_", name)) == NULL)
+		return err_set(err, ERR_PROTOCOL, "folder names are longer than fit into memory");
+	for (size_t k = 0; *ret != NULL && k < s->n_source; k++)
+		if (strcasecmp(s->mapped[k].name, *ret) == 0)
+			*ret = NULL;
+	return 0;
+}
 
-	const char *was = s->mapped[i].name;
-
+static int
+create_alone(struct sink *s, size_t i, struct err *err)
+{
 	struct wave w = creating(s);
 
-	s->mapped[i].name = plain;
+	return wave_send(&w, i, "", err) < 0 ? -1 : wave_land(&w, 0, err);
+}
+
+/* Mail is not to lie under another name because of a moment's trouble: the same name is asked for once more. */
+static int
+create_other(struct sink *s, size_t i, struct err *err)
+{
+	const char *was = s->mapped[i].name, *other;
+	bool reserved = s->refused[i] != NULL && !s->denied[i] && s->reserved < RESERVED_MAX;
+
+	if (other_name(s, i, reserved, &other, err) < 0)
+		return -1;
+	if (other == NULL)
+		return 0;
+	if (s->refused[i] != NULL) {
+		if (create_alone(s, i, err) < 0)
+			return -1;
+		if (s->refused[i] == NULL)
+			return 0;
+	}
+	s->mapped[i].name = other;
 	/* A run that was killed may have made it, and not every server says ALREADYEXISTS. */
-	if (is_listed(s, plain))
+	if (is_listed(s, other))
 		s->refused[i] = NULL;
-	else if (wave_send(&w, i, "", err) < 0 || wave_land(&w, 0, err) < 0)
+	else if (create_alone(s, i, err) < 0)
 		return -1;
 	note_refused(s, i);
 	if (s->refused[i] != NULL) {
+		s->reserved++;
 		s->mapped[i].name = was;
 		return 0;
 	}
@@ -330,7 +365,7 @@ mend_names(struct sink *s, const struct folder *const *wanted, size_t n, struct 
 		note_refused(s, i);
 		if (there || take_listed(s, i))
 			continue;
-		if (create_stricter(s, i, err) < 0)
+		if (create_other(s, i, err) < 0)
 			return -1;
 		again = true;
 	}

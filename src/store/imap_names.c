@@ -80,7 +80,8 @@ dest_survey(struct sink *s, const struct folder *list, size_t n)
 	s->source = list;
 	s->n_source = n;
 	s->refused = arena_take(&s->names, (n + 1) * sizeof(*s->refused));
-	if (s->refused == NULL || s->made == NULL)
+	s->denied = arena_take(&s->names, (n + 1) * sizeof(*s->denied));
+	if (s->refused == NULL || s->made == NULL || s->denied == NULL)
 		err_set(&s->names_err, ERR_FOLDER, "the folder names do not fit into memory");
 	else if (mapping_make(s->to->rules, list, n, &side, &s->names, &s->mapped, &s->names_err) <
 		 0)

@@ -157,6 +157,8 @@ struct sink {
 	const char **plain;		/* by source folder: its name there had none been filled before */
 	const char **refused;		/* by source folder: answer to CREATE; NULL */
 	bool *made;			/* likewise: imex made it in this run */
+	bool *denied;			/* likewise: it was not because of the name */
+	unsigned reserved;		/* folders that were refused under another name, too */
 	struct err names_err;		/* of the survey */
 	/* what the server can and has taken */
 	bool uidplus, multi, now_any, now_small;

@@ -67,7 +67,7 @@ ROWS = {
 
 # What the scenes of a row do not show, since imex does not do it: that much of the row's advice is open.
 PARTLY = {
-    "17": "reserved names are not left out beforehand; what is refused is told and kept",
+    "17": "Calendar, Contacts and Tasks are copied unless --exclude names them: nothing is left out unasked",
 }
 
 

@@ -49,6 +49,53 @@ def scene_may_not_create(t):
     m.arrived()
 
 
+@quirk(17)
+def scene_reserved_names(t):
+    """Nothing is wrong with the characters: the server keeps the name for itself."""
+    source = small()
+    source.add("Files", 3)
+    source.add("Old/Inbox", 2)
+    m = Move(t, source=source)
+    m.dest.creates = lambda name, use: "NO Cannot create reserved folder" \
+        if name == "Files" or name.endswith("/Inbox") else None
+    m.warned(m.migrate())
+    m.arrived(folders={"Files": "Files_", "Old/Inbox": "Old/Inbox_"})
+    t.equal(len(m.job.events(30025)), 2, "the changes of the names are told")
+    m.again()
+
+
+def scene_refused_for_a_moment(t):
+    """Mail does not lie under another name because of that, nor where the server says that the name is not why."""
+    tried = []
+
+    def once(name, use):
+        tried.append(name)
+        return "NO Not now" if tried.count(name) == 1 else None
+    m = Move(t)
+    m.dest.creates = once
+    m.until_done()
+    m.arrived()
+    m = Move(t)
+    m.dest.creates = lambda name, use: "NO [SERVERBUG] disk trouble" if "_" not in name else None
+    m.lost(m.migrate())
+    m.dest.clear()
+    m.retry()
+    m.until_done()
+    m.arrived()
+
+
+def scene_no_name_will_do(t):
+    """Where names are not the reason a few are tried, not each of many."""
+    source = small()
+    for number in range(20):
+        source.add(f"Folder{number}", 1)
+    m = Move(t, source=source)
+    m.dest.creates = lambda name, use: "NO Not today"
+    m.lost(m.migrate())
+    tried = [c for c in m.dest.transcript.commands("CREATE") if "_" in c]
+    t.equal(len(tried), 8, "other names that were tried")
+
+
 @quirk(5, 50)
 def scene_characters_refused(t):
     source = small()
