@@ -110,6 +110,12 @@ def test_EM_44_an_empty_account_has_an_empty_section(t):
     lab.verifies(job)
 
 
+def test_EM_44_an_account_without_folders_has_an_empty_section(t):
+    lab, job = extracted(t, foldernames.small(), "--exclude", "*")
+    made = sets.read(t, job, 0)
+    t.equal([len(s.messages) for s in made.sections if s.kind == "MAILMESSAGE"], [0], "an empty section")
+
+
 def test_an_empty_folder_is_named(t):
     lab, job = extracted(t, foldernames.small())
     comments = " ".join(text for _, _, text in sets.read(t, job, 0).comments)

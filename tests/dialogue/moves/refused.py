@@ -1,5 +1,7 @@
 """The server says NO, before or after the octets, and sometimes stores all the same."""
 
+import glob
+
 from scene import *
 from into import *
 
@@ -243,3 +245,19 @@ def scene_refused_and_then_cut_short(t):
     every = [(f.name, x.uid) for f in m.source.store for x in f]
     m.quarantined(*every)
     m.again()
+
+
+def scene_not_whole_on_the_source(t):
+    """The source gives no more than a header: that is no copy of the message, and is kept beside."""
+    m = Move(t)
+    m.source.fetch(uid=2, folder="Archive", item=r"BODY(\.PEEK)?\[(?!HEADER|0)|RFC822$|RFC822\.(TEXT|PEEK)",
+                   reply=Refuse("NO the body is damaged"))
+    m.lost(m.migrate())
+    m.arrived(without=[("Archive", 2)], source_kept=False)
+    t.verdict(m.job, "Archive", 2, "header-only")
+    found = glob.glob(os.path.join(m.job.path, "quarantine", "**", "2.eml"), recursive=True)
+    t.equal(len(found), 1, "what there is of it is kept")
+    m.source.clear()
+    m.retry()
+    m.arrived(source_kept=False)
+    t.equal(m.source.store.snapshot(), m.before, "the source is as it was")

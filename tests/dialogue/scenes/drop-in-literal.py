@@ -72,6 +72,22 @@ def scene_exchange(t):
     t.equal(lines(job), lines(whole), "the same as without the cut")
 
 
+def scene_exchange_of_a_large_message(t):
+    """The same, when much of it was on its way into the set, and once more behind it."""
+    def made():
+        server = t.server()
+        for letter in b"ab":
+            server.store["INBOX"].add(b"Subject: big %c\r\n\r\n" % letter + b"0123456789 abcdefghijklmnopqrstuvwxyz\r\n" * 60000)
+        return server
+    server = made()
+    for uid in (7, 8):
+        server.fetch(uid=uid, folder="INBOX", reply=half, times=1)
+    job, run = t.extract(server, "--format", "exchange")
+    t.exits(run, 0, 1)
+    whole, _ = t.extract(made(), "--format", "exchange")
+    t.equal(lines(job), lines(whole), "the same as without the cuts")
+
+
 def lines(job):
     """(folder, subject, body) of each message of the set."""
     return sorted((m.folder, m.subject, m.body) for s in exchange.read_folder(job.mail) for m in s.messages)
