@@ -187,28 +187,23 @@ dest_select(struct sink *s, struct folder_at *at, struct err *err)
 	return 0;
 }
 
-/* UIDNEXT that the server did not tell: behind the highest UID there is. */
+/* UIDNEXT that the server did not tell: behind the highest UID there is. What has a lower one is never imex's own,
+ * so that all must be named. */
 static int
 find_uidnext(struct sink *s, struct folder_at *at, struct err *err)
 {
-	struct resp r = { 0 };
-	struct asked a;
-	uint32_t tag;
+	struct uidset all;
+	int rc;
 
 	at->uidnext = 1;
 	if (at->exists == 0 && s->s->exists_known)
 		return 0;
-	if (sess_send(s->s, DEST_OTHER, &tag, err, "UID FETCH 1:* (UID)") < 0)
-		return dest_failed(s, err);
-	do {
-		if (dest_pump(s, &r, &a, err) < 0)
-			return -1;
-		if (r.kind == RESP_FETCH && r.fetch.uid >= at->uidnext && r.fetch.uid < UINT32_MAX)
-			at->uidnext = r.fetch.uid + 1;
-		if (sess_drop(s->s, &r, err) < 0)
-			return dest_failed(s, err);
-	} while (r.kind != RESP_TAGGED || r.tag != tag);
-	return 0;
+	uidset_init(&all);
+	rc = dest_uids(s, at, &all, err);
+	if (rc == 0)
+		at->uidnext = uidset_last(&all) < UINT32_MAX ? uidset_last(&all) + 1 : UINT32_MAX;
+	uidset_done(&all);
+	return rc;
 }
 
 void

@@ -145,6 +145,23 @@ def scene_copy_that_cannot_be_read(t):
         m.arrived()
 
 
+def scene_uidnext_that_nobody_tells(t):
+    """What was there before is never taken for imex's own, whose flags it may mend."""
+    listings = r"UID FETCH 1:\* \(UID\)", "UID SEARCH ALL"
+    for refused in listings[:1], listings[1:], listings:
+        source, dest = small(), Store(first=1750000000)
+        for uid in (1, 3):
+            dest["INBOX"].add(source["INBOX"][uid].raw, ("\\Draft",), source["INBOX"][uid].date)
+        m = Move(t, source=source, dest=dest)
+        m.dest.tell_uidnext = False
+        for command in refused:
+            m.dest.on(command, "$TAG NO Internal error\r\n")
+        m.migrate()
+        t.exits(m.last, 2 if refused == listings else 1)
+        t.equal({key: (x.raw, set(x.flags)) for key in m.foreign for x in m.dest.store[key[0]] if x.uid == key[1]},
+                m.foreign, "the messages that were there before, unchanged")
+
+
 def scene_headers_that_cannot_be_read(t):
     """One of them may be that of the message in doubt: without them nothing is sent that could be there."""
     for answer in ("$TAG NO [SERVERBUG] Internal error\r\n", "$TAG OK FETCH completed\r\n"):
