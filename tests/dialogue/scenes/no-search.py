@@ -73,3 +73,17 @@ def scene_larger_than_a_page(t):
     t.complete(job, server)
     t.equal(job.folder("INBOX").get("proved"), True, "INBOX is proved by two")
     t.sent_times(server, r"UID FETCH 1:\* \(UID\)", 1)
+
+
+def scene_refused_in_a_large_folder(t):
+    """More than one page: the UIDs come from a listing of nothing else, and nothing is proved without it."""
+    for listing in None, "$TAG NO [SERVERBUG] not all\r\n", "$TAG OK FETCH completed\r\n":
+        server = t.server(sample(["INBOX"], count=2500), caps="UIDPLUS")
+        server.on("(UID )?SEARCH", "$TAG BAD Command unrecognized: SEARCH\r\n")
+        if listing:
+            server.on(r"UID FETCH 1:\* \(UID\)", listing)
+        job, run = t.extract(server, timeout=60)
+        t.exits(run, 1, 2)
+        if run.code == 1:
+            t.complete(job, server)
+        t.ok(run.code == 1 or listing, "with the listing all is there")
