@@ -127,17 +127,20 @@ drop_superseded(struct lane *l, const struct folder_rec *old, struct err *err)
 	return lane_drop_superseded(l, old, l->rec.id, err);
 }
 
+/* The same folder under an older UIDVALIDITY, of which there are copies. */
+static bool
+is_older(const struct folder_rec *r, const struct planned *plan, const struct folder_rec *now)
+{
+	return slice_eq(plan->folder.name, r->name) && r->uidvalidity != now->uidvalidity && r->listed > 0;
+}
+
 static int
 drop_all_superseded(struct lane *l, struct err *err)
 {
-	for (size_t i = 0; i < l->n_known; i++) {
-		const struct folder_rec *r = &l->known[i];
-
-		if (slice_eq(l->plan->folder.name, r->name) &&
-		    r->uidvalidity != l->rec.uidvalidity && r->listed > 0 &&
-		    (l->plan->renewed = true, drop_superseded(l, r, err) < 0))
+	for (size_t i = 0; i < l->n_known; i++)
+		if (is_older(&l->known[i], l->plan, &l->rec) &&
+		    (l->plan->renewed = true, drop_superseded(l, &l->known[i], err) < 0))
 			return -1;
-	}
 	return 0;
 }
 
@@ -221,10 +224,14 @@ feed_batch(void *arg, uint32_t after, struct msg_page *ret, struct err *err)
 	return 0;
 }
 
-/* Nothing of the folder has been given away yet: what is made of its rows need not wait for their commit. */
+/* Nothing of the folder has been given away yet: what is made of its rows need not wait for their commit. Which older
+ * copies go is told by rows that are durable, and by nothing else. */
 static bool
 rows_are_at_hand(const struct lane *l, const struct closing *c)
 {
+	for (size_t i = 0; i < l->n_known; i++)
+		if (is_older(&l->known[i], c->plan, &c->rec))
+			return false;
 	return (l->sink_ops->traits & SINK_ENDS_WITH_ROWS) != 0 && c->batch == l->batch_no &&
 	       batch_only_adds(l->batch, c->rec.id);
 }
