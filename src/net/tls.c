@@ -279,10 +279,13 @@ tls_load_ca(SSL_CTX *ctx, const char *ca_file, struct err *err)
 	if (access(ca_file, R_OK) < 0)
 		return err_set_sys(err, ERR_NO_INPUT, "cannot read the CA file '%s'", ca_file);
 	if (SSL_CTX_load_verify_file(ctx, ca_file) != 1) {
-		if (ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE)
+		unsigned long why = ERR_peek_error();
+
+		if (ERR_GET_REASON(why) == ERR_R_MALLOC_FAILURE ||
+		    (ERR_SYSTEM_ERROR(why) && ERR_GET_REASON(why) == ENOMEM))
 			mem_out();
 		return err_set(err, ERR_MALFORMED, "'%s' holds no certificate in PEM form (%s)",
-		    ca_file, tls_words(ERR_peek_error()));
+		    ca_file, tls_words(why));
 	}
 	/* What the user names is trusted as it is, also an intermediate or the server's own. */
 	X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx), X509_V_FLAG_PARTIAL_CHAIN);

@@ -229,7 +229,12 @@ db_check_length(struct backend *b, struct err *err)
 	if (db_ask(b, "PRAGMA page_count", &pages, NULL, err) < 0 ||
 	    db_ask(b, "PRAGMA page_size", &page, NULL, err) < 0)
 		return -1;
-	return db_size(b, "", &st) >= pages * page ? 0 : db_damaged(b, err, "its end is missing");
+
+	int64_t size = db_size(b, "", &st);
+
+	if (size < 0 && errno != ENOENT)
+		return err_set_sys(err, ERR_DISK, "look at '%s'", b->path);
+	return size >= pages * page ? 0 : db_damaged(b, err, "its end is missing");
 }
 
 static int

@@ -153,7 +153,9 @@ grown_reopen(struct grown *g, int dir, const struct grown_kind *kind, const stru
 	g->number = m->number;
 	kind->name(kind->arg, g->number, name);
 	*ret_found = GROWN_LEFT;
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : err_set_sys(err, ERR_DISK, "look at '%s'", name);
+	if (!S_ISREG(st.st_mode))
 		return 0;
 	if (file_open_append(dir, name, &fd, err) < 0)
 		return -1;
