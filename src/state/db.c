@@ -240,12 +240,26 @@ db_end_one(struct backend *b, int rc, struct err *err)
 	return db_simple(b, STMT_SAVEPOINT_END, err);
 }
 
+/* What is written to a file without a name is there for nobody, and its next run would begin with nothing. */
+int
+db_is_in_place(struct backend *b, struct err *err)
+{
+	int moved = 0;
+
+	if (sqlite3_file_control(b->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK || !moved)
+		return 0;
+	return err_set(err, ERR_DISK,
+	    "state '%s' was removed, renamed or replaced while the job runs; what is stored from now on would be "
+	    "known to nobody",
+	    b->path);
+}
+
 int
 db_end(struct backend *b, int rc, struct err *err)
 {
 	if (b->in_group)
 		return db_end_one(b, rc, err);
-	if (rc == 0 && db_simple(b, STMT_COMMIT, err) == 0)
+	if (rc == 0 && db_is_in_place(b, err) == 0 && db_simple(b, STMT_COMMIT, err) == 0)
 		return 0;
 	struct err ignored;
 	if (!sqlite3_get_autocommit(b->db))

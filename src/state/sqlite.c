@@ -538,6 +538,9 @@ sqlite_run_end(struct backend *b, int64_t run, int exit_code, struct err *err)
 {
 	AUTO(query_done) struct query q = query_start(b, STMT_RUN_END);
 
+	/* A group has been through this when it ends; alone it commits by itself. */
+	if (db_is_in_place(b, err) < 0)
+		return -1;
 	query_int(&q, run);
 	query_int(&q, clock_wall_ms());
 	query_int(&q, exit_code);

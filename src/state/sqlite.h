@@ -44,6 +44,9 @@ int db_exec(struct backend *b, const char *sql, struct err *err) WARN_UNUSED;
 int db_begin(struct backend *b, struct err *err) WARN_UNUSED;
 int db_end(struct backend *b, int rc, struct err *err) WARN_UNUSED;
 
+/* ERR_DISK when imex.db is no longer the file that was opened. */
+int db_is_in_place(struct backend *b, struct err *err) WARN_UNUSED;
+
 int sqlite_group_begin(struct backend *b, struct err *err) WARN_UNUSED;
 int64_t sqlite_changes(struct backend *b);
 int sqlite_settle(struct backend *b, struct err *err) WARN_UNUSED;

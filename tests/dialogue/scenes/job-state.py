@@ -1,5 +1,6 @@
 """imex job compact and backup: the state of a job that runs, and of one that does not."""
 
+import shutil
 import sqlite3
 
 from scene import *
@@ -95,3 +96,22 @@ def scene_that_was_emptied(t):
     place = t.tmpdir("anew")
     open(os.path.join(place, "imex.db"), "w").close()
     t.exits(t.imex("extract", server.url(), "--to", place, *t.options(server)), 0)
+
+
+def scene_that_goes_while_a_job_runs(t):
+    """What is stored then would be known to nobody: the run never says that it is complete."""
+    def removed(path):
+        os.unlink(path)
+
+    def replaced(path):
+        os.rename(path, path + ".old")
+        shutil.copyfile(path + ".old", path)
+
+    for way in removed, replaced:
+        server = t.server(sample(count=30))
+        gate, job, run = t.extract_held(server, folder="Sent")
+        way(os.path.join(job.path, "imex.db"))
+        gate.open()
+        t.exits(run.wait(), 74)
+        t.says(run, "imex.db' was removed, renamed or replaced while the job runs")
+        t.ok(b"complete" not in run.out, "nothing is called complete")
