@@ -119,6 +119,8 @@ main(int argc, char **argv)
 
 	main_descriptors();
 	signal(SIGPIPE, SIG_IGN);
+	/* A file that may not grow (RLIMIT_FSIZE) is a fault of that write, and no crash. */
+	signal(SIGXFSZ, SIG_IGN);
 	mem_keep_buffers();
 	secret_no_dumps();
 	cells_locale();

@@ -52,6 +52,7 @@ spawn(struct running *r, const char *command, int out_fd, struct err *err)
 	sigemptyset(&set);
 	posix_spawnattr_setsigmask(&attr, &set);
 	sigaddset(&set, SIGPIPE);
+	sigaddset(&set, SIGXFSZ);
 	posix_spawnattr_setsigdefault(&attr, &set);
 	posix_spawnattr_setflags(&attr,
 	    (short)(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | (r->leads ? POSIX_SPAWN_SETPGROUP : 0)));

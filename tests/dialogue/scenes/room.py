@@ -6,6 +6,7 @@ from smalldisk import small_disk
 import json
 from model import DEFAULT_CAPS
 import imexrun
+import subprocess
 
 NO_SIZES = DEFAULT_CAPS.replace("STATUS=SIZE", "")
 
@@ -42,6 +43,19 @@ def scene_more_than_the_disk_has(t):
     t.exits(run, 0)
     t.complete(job, server)
     t.matches(job.events(30083)[0]["text"], "12 messages of 12 MB to come", "event 30083")
+
+
+def scene_files_that_may_not_grow(t):
+    """RLIMIT_FSIZE: a write that fails, and no death by a signal."""
+    server = t.server(heavy(count=2))
+    job = Job(t)
+    words = ["extract", server.url(), "--to", job.path, *t.options(server)]
+    done = subprocess.run(["prlimit", "--fsize=800000", *imexrun.program(), *words], capture_output=True, check=False,
+                          timeout=60, env={**os.environ, "IMEX_PASSWORD": PASSWORD})
+    t.equal(done.returncode, 74, "exit code")
+    t.ok(b"File too large" in done.stderr, "it is told", done.stderr)
+    t.exits(t.imex(*words), 0)
+    t.complete(job, server)
 
 
 def scene_sizes_come_with_the_listing(t):
