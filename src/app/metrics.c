@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/event.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 
 enum { PERIOD_MS = 5 * SEC, TEXT_MAX = 64 * 1024 };
@@ -32,10 +34,17 @@ put_help(struct buf *out, const char *name, const char *type, const char *help)
 	buf_printf(out, "# HELP imex_%s %s\n# TYPE imex_%s %s\n", name, help, name, type);
 }
 
-/* A value of a label: \, " and line ends are escaped. */
+/* A value of a label: \, " and line ends are escaped. It is UTF-8, or all of the file is refused. */
 static void
 put_label(struct buf *out, const char *text)
 {
+	AUTO(buf_done) struct buf shown;
+
+	buf_init(&shown, TEXT_MAX);
+	if (!utf8_valid(slice_str(text))) {
+		text_visible(slice_str(text), &shown);
+		text = shown.data;
+	}
 	for (const char *p = text; *p; p++) {
 		if (*p == '\n')
 			buf_add_str(out, "\\n");
@@ -135,8 +144,21 @@ metrics_write(struct metrics *m, int code, struct err *err)
 		rc = err_set_sys(err, ERR_CREATE, "make '%s' readable", m->temporary);
 	if (rc == 0)
 		rc = file_rename(AT_FDCWD, m->temporary, AT_FDCWD, m->path, err);
+	if (rc < 0 && fd >= 0)
+		unlink(m->temporary);
 	buf_done(&text);
 	return rc;
+}
+
+/* The file is replaced: /dev/null would be one from then on, for everybody. */
+static int
+metrics_may_replace(const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || S_ISREG(st.st_mode))
+		return 0;
+	return err_set(err, ERR_CREATE, "'%s' is no regular file, and would be replaced by one", path);
 }
 
 int
@@ -156,7 +178,7 @@ metrics_open(struct metrics **ret, const char *path, const char *job, struct pro
 	m->progress = p;
 	m->started_ms = clock_wall_ms();
 	m->next_ms = clock_mono_ms() + PERIOD_MS;
-	if (metrics_write(m, -1, err) < 0) {
+	if (metrics_may_replace(path, err) < 0 || metrics_write(m, -1, err) < 0) {
 		err->kind = ERR_CREATE;
 		*ret = m;
 		metrics_close(ret, -1);

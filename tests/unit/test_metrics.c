@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/metrics.h"
@@ -81,6 +82,9 @@ labels_are_escaped(void **state)
 	buf_init(&text, 64 * 1024);
 	metrics_text(&seen, "a\"b\\c\nd", 0, 0, 0, &text);
 	has(&text, "{job=\"a\\\"b\\\\c\\nd\"}");
+	buf_reset(&text);
+	metrics_text(&seen, "caf\xe9", 0, 0, 0, &text);
+	has(&text, "{job=\"caf\\\\xe9\"}");
 	buf_done(&text);
 }
 
@@ -126,6 +130,29 @@ a_place_that_is_none_is_told_at_once(void **state)
 	progress_all_done(&all);
 }
 
+static void
+what_is_no_file_is_not_replaced(void **state)
+{
+	char path[512], left[600];
+	struct progress_all all;
+	struct metrics *m;
+	struct stat st;
+	struct err err;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/pipe", temp_dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	progress_all_init(&all);
+	assert_int_equal(metrics_open(&m, path, "j", &all, &err), -1);
+	assert_int_equal(err.kind, ERR_CREATE);
+	assert_null(m);
+	assert_int_equal(lstat(path, &st), 0);
+	assert_true(S_ISFIFO(st.st_mode));
+	snprintf(left, sizeof(left), "%s.%ld", path, (long)getpid());
+	assert_int_equal(access(left, F_OK), -1);
+	progress_all_done(&all);
+}
+
 int
 main(void)
 {
@@ -135,6 +162,7 @@ main(void)
 		cmocka_unit_test(labels_are_escaped),
 		cmocka_unit_test_setup_teardown(the_file_is_replaced_and_stays, temp_dir_make, temp_dir_remove),
 		cmocka_unit_test(a_place_that_is_none_is_told_at_once),
+		cmocka_unit_test_setup_teardown(what_is_no_file_is_not_replaced, temp_dir_make, temp_dir_remove),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
