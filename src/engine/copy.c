@@ -401,7 +401,7 @@ lane_take_body(struct lane *l, const struct offer *o, struct err *err)
 	else
 		lane_lost(l, m, k.old, &lost);
 	lane_count(l, 1);
-	if (l->job->progress != NULL)
+	if (l->job->progress != NULL && verdict_good(m->verdict))
 		atomic_fetch_add(&l->job->progress->messages_new, 1);
 	rc = lane_flush_if_full(l, err);
 out:

@@ -66,6 +66,7 @@ def scene_header_only(t):
     job, run = t.extract(server)
     t.exits(run, 2)
     t.verdict(job, "INBOX", 4, "header-only")
+    t.says(run, r"messages  23 of 24 stored, .*; 23 of them by this run")
     problem = job.folder("INBOX").get("problems", [{}])[0]
     t.matches(str(problem.get("subject")), r"^3: ", "the subject, for people")
     t.matches(str(problem.get("message_id")), r"\.3@example\.org", "the Message-ID")
