@@ -67,15 +67,36 @@ migration_release(const struct migration *m, size_t at, const struct err *why)
 		(void)!state_release(m->run.state, m->row[at].account, &ignored);
 }
 
+/* Stopped or passed over by imex job: what it has by now is in the state alone. */
+static void
+row_stopped(const struct migration *m, struct migration_row *r)
+{
+	struct account_rec rec;
+	struct tally sum;
+	struct err ignored;
+	struct arena a;
+
+	if (m->run.state == NULL || r->account == 0)
+		return;
+	arena_init(&a, 1024 * 1024);
+	if (state_account(m->run.state, r->account, &a, &rec, &sum, &ignored) == 0) {
+		r->sum = sum;
+		r->warnings = rec.warnings;
+	}
+	arena_done(&a);
+}
+
 static void
 migration_ended(void *arg, size_t at, size_t n, int code, const struct err *why)
 {
 	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 	struct migration *m = arg;
-	const struct migration_row *r = &m->row[at];
+	struct migration_row *r = &m->row[at];
 	struct err ignored;
 	struct out o;
 
+	if (why->kind == ERR_STOPPED)
+		row_stopped(m, r);
 	migration_release(m, at, why);
 	pthread_mutex_lock(&one_at_a_time);
 	tally_add(&m->sum, &r->sum);

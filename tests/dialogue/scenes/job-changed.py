@@ -167,6 +167,10 @@ def scene_one_of_a_list_stopped_another_skipped(t):
     t.exits(c.run.wait(), 2)
     t.says(c.run, "4 accounts: 2 complete, 0 complete with warnings, 2 failed")
     t.equal(c.server.logins, ["a1", "a2", "a4"], "logins")
+    has = [(a["stored"], a["listed"]) for a in json.loads(t.imex("status", c.job, "--json", password=None).out)["accounts"]]
+    t.ok(has[0][0] > 0, "a1 has something", has)
+    t.says(c.run, rf"a1 on \S+: incomplete, {has[0][0]} of {has[0][1]} messages stored")
+    t.says(c.run, f"  messages  {sum(h[0] for h in has)} of {sum(h[1] for h in has)} stored")
     told = {a["account"].partition("@")[0]: (a["status"], a["error"]) for a in c.job.report()["accounts"]}
     t.equal((told["a1"], told["a3"]), (("stopped", "stopped by imex job stop"),
                                        ("stopped", "passed over, by imex job skip")), "report")
