@@ -38,8 +38,9 @@ order_resume(struct orders *o, const char *text, struct order_answer *a)
 bool
 orders_rate_parse(const char *text, uint64_t *ret)
 {
+	/* 0 may be meant as nothing at all. */
 	if (strcmp(text, "none") != 0)
-		return value_size(text, ret);
+		return value_size(text, ret) && *ret > 0;
 	*ret = 0;
 	return true;
 }
