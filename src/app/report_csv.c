@@ -1,4 +1,4 @@
-/* RFC 4180, a row per folder. Spreadsheets run a field that begins with = + - @ as a formula, and a
+/* RFC 4180, a row per folder, and one for an account that is not complete and has none. Spreadsheets run a field that begins with = + - @ as a formula, and a
  * folder may have any name: such fields get an apostrophe in front. Control characters, line ends
  * too, are made visible before. */
 #include <string.h>
@@ -88,6 +88,18 @@ csv_folder(const struct report *r, const struct account_rec *a, const struct fol
 	return rc;
 }
 
+/* Else an account that never got to its folders would be nowhere in the table. */
+static int
+csv_no_folder(const struct report *r, const struct account_rec *a, const struct account_report *ar,
+    struct out *o, struct err *err)
+{
+	const struct folder_rec none = {
+		.name = "", .path = "", .proof.why = *a->error ? a->error : account_words(a, &ar->sum)
+	};
+
+	return account_code(a, &ar->sum) < 2 ? 0 : csv_folder(r, a, &none, ar->dest, o, err);
+}
+
 int
 report_csv(struct report *r, struct out *o, struct err *err)
 {
@@ -99,6 +111,8 @@ report_csv(struct report *r, struct out *o, struct err *err)
 
 		if (report_account(r, &r->account[i], &ar, err) < 0)
 			return -1;
+		if (ar.n_folders == 0)
+			rc = csv_no_folder(r, &r->account[i], &ar, o, err);
 		for (size_t k = 0; k < ar.n_folders && rc == 0; k++)
 			rc = csv_folder(r, &r->account[i], &ar.folder[k], ar.dest, o, err);
 		report_account_done(&ar);

@@ -229,6 +229,24 @@ csv_disarms_formulas_and_quotes(void **state)
 }
 
 static void
+csv_has_a_row_of_an_account_without_folders(void **state)
+{
+	struct account_rec a = { .name = "b@h", .dir = "b@h", .login = "b", .host = "h", .port = "993" };
+	struct arena arena;
+	struct lease l;
+
+	(void)state;
+	arena_init(&arena, 1 << 20);
+	assert_int_equal(state_claim(job, &a, &arena, &l, &err), 0);
+	assert_int_equal(state_account_end(job, &l, ACCOUNT_FAILED, "h refused the login", 77, &err), 0);
+	arena_done(&arena);
+	char *text = printed(REPORT_CSV, false);
+
+	assert_non_null(strstr(text, "b@h,,,0,0,0,0,0,0,0,0,0,0,0,0,0,no,0,,h refused the login,no,,,,0\r\n"));
+	free(text);
+}
+
+static void
 html_escapes_all_that_is_foreign(void **state)
 {
 	char *text = printed(REPORT_HTML, false);
@@ -474,6 +492,7 @@ main(void)
 		WITH_A_JOB(text_fits_eighty_columns),
 		WITH_A_JOB(privacy_leaves_senders_and_subjects_out),
 		WITH_A_JOB(csv_disarms_formulas_and_quotes),
+		WITH_A_JOB(csv_has_a_row_of_an_account_without_folders),
 		WITH_A_JOB(html_escapes_all_that_is_foreign),
 		WITH_A_JOB(html_of_many_accounts_begins_with_a_table_of_them),
 		WITH_A_JOB(where_mail_went_is_told),
