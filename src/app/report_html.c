@@ -112,6 +112,18 @@ outcome_class(int exit_code)
 	return exit_code == 0 ? "good" : exit_code == 1 ? "warn" : "bad";
 }
 
+/* None were taken of a folder that no run has come to the end of. */
+static void
+html_counts(struct out *o, const struct folder_proof *p)
+{
+	if (p->at_ms == 0)
+		return;
+	out_printf(o, " (EXISTS %u, ", p->exists);
+	if (p->searched_known)
+		out_printf(o, "SEARCH %u, ", p->searched);
+	out_printf(o, "FETCH %u%s)", p->fetched, p->carried ? ", carried over" : "");
+}
+
 static void
 html_proof(struct out *o, const struct folder_rec *f)
 {
@@ -131,10 +143,7 @@ html_proof(struct out *o, const struct folder_rec *f)
 	} else {
 		out_str(o, "not proved");
 	}
-	out_printf(o, " (EXISTS %u, ", p->exists);
-	if (p->searched_known)
-		out_printf(o, "SEARCH %u, ", p->searched);
-	out_printf(o, "FETCH %u%s)", p->fetched, p->carried ? ", carried over" : "");
+	html_counts(o, p);
 	if (p->why && *p->why) {
 		out_str(o, "<br>");
 		html_text(o, p->why);

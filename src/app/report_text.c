@@ -105,15 +105,11 @@ text_excluded(const struct report *r, const struct folder_rec *f, struct out *o,
 }
 
 static void
-text_proof(struct out *o, const struct folder_rec *f)
+text_counts(struct out *o, const struct folder_proof *p)
 {
-	const struct folder_proof *p = &f->proof;
-
-	if (p->proved) {
-		out_printf(o, "    complete up to UIDNEXT %u at ", p->uidnext);
-		text_when(o, p->at_ms);
-	} else {
-		out_str(o, "    NOT PROVED");
+	if (p->at_ms == 0) {
+		out_str(o, "\n      nothing was counted: no run has come to its end yet\n");
+		return;
 	}
 	out_printf(o, "\n      EXISTS %u, ", p->exists);
 	if (p->searched_known)
@@ -124,6 +120,20 @@ text_proof(struct out *o, const struct folder_rec *f)
 	if (p->late > 0)
 		out_printf(o, "; %u came during the run", p->late);
 	out_str(o, p->carried ? "; unchanged, carried over\n" : "\n");
+}
+
+static void
+text_proof(struct out *o, const struct folder_rec *f)
+{
+	const struct folder_proof *p = &f->proof;
+
+	if (p->proved) {
+		out_printf(o, "    complete up to UIDNEXT %u at ", p->uidnext);
+		text_when(o, p->at_ms);
+	} else {
+		out_str(o, "    NOT PROVED");
+	}
+	text_counts(o, p);
 	if (p->why && *p->why) {
 		out_str(o, "      ");
 		out_wrapped(o, p->why, 6, 6);

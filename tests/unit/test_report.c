@@ -203,6 +203,28 @@ text_fits_eighty_columns(void **state)
 }
 
 static void
+a_folder_that_no_run_came_to_the_end_of_has_no_counts(void **state)
+{
+	struct account_rec who = { .name = "u@h", .dir = "u@h", .login = "u", .host = "h", .port = "993", .error = "" };
+	struct folder_rec f = { .name = "begun", .delim = '/', .path = ".begun", .mark = "", .uidvalidity = 7 };
+	struct arena a;
+	struct lease l;
+
+	(void)state;
+	arena_init(&a, 1 << 20);
+	assert_int_equal(state_claim(job, &who, &a, &l, &err), 0);
+	assert_int_equal(state_folder(job, &l, &f, &a, &err), 0);
+	arena_done(&a);
+	char *text = printed(REPORT_TEXT, false), *html = printed(REPORT_HTML, false);
+
+	assert_non_null(strstr(text, "NOT PROVED\n      nothing was counted: no run has come to its end yet\n"));
+	assert_null(strstr(text, "EXISTS 0"));
+	assert_null(strstr(html, "EXISTS 0"));
+	free(text);
+	free(html);
+}
+
+static void
 privacy_leaves_senders_and_subjects_out(void **state)
 {
 	(void)state;
@@ -491,6 +513,7 @@ main(void)
 		WITH_A_JOB(equal_states_give_equal_reports),
 		WITH_A_JOB(text_fits_eighty_columns),
 		WITH_A_JOB(privacy_leaves_senders_and_subjects_out),
+		WITH_A_JOB(a_folder_that_no_run_came_to_the_end_of_has_no_counts),
 		WITH_A_JOB(csv_disarms_formulas_and_quotes),
 		WITH_A_JOB(csv_has_a_row_of_an_account_without_folders),
 		WITH_A_JOB(html_escapes_all_that_is_foreign),
