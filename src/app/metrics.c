@@ -16,6 +16,8 @@
 
 enum { PERIOD_MS = 5 * SEC, TEXT_MAX = 64 * 1024 };
 
+#define FIRST "# HELP imex_" /* of each such file */
+
 struct metrics {
 	char *path, *temporary;
 	const char *job;
@@ -31,7 +33,7 @@ struct metrics {
 static void
 put_help(struct buf *out, const char *name, const char *type, const char *help)
 {
-	buf_printf(out, "# HELP imex_%s %s\n# TYPE imex_%s %s\n", name, help, name, type);
+	buf_printf(out, FIRST "%s %s\n# TYPE imex_%s %s\n", name, help, name, type);
 }
 
 /* A value of a label: \, " and line ends are escaped. It is UTF-8, or all of the file is refused. */
@@ -150,15 +152,23 @@ metrics_write(struct metrics *m, int code, struct err *err)
 	return rc;
 }
 
-/* The file is replaced: /dev/null would be one from then on, for everybody. */
+/* The file is replaced: /dev/null would be one from then on, for everybody, and a slip of the hand costs a file that
+ * is something else, the state of the job perhaps. */
 static int
 metrics_may_replace(const char *path, struct err *err)
 {
+	AUTO(file_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char head[sizeof(FIRST) - 1];
 	struct stat st;
 
-	if (stat(path, &st) < 0 || S_ISREG(st.st_mode))
+	if (stat(path, &st) < 0)
 		return 0;
-	return err_set(err, ERR_CREATE, "'%s' is no regular file, and would be replaced by one", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_CREATE, "'%s' is no regular file, and would be replaced by one", path);
+	if (st.st_size == 0 || (fd >= 0 && read(fd, head, sizeof(head)) == (ssize_t)sizeof(head) &&
+				   memcmp(head, FIRST, sizeof(head)) == 0))
+		return 0;
+	return err_set(err, ERR_CREATE, "'%s' is there and holds no metrics of imex; give another name", path);
 }
 
 int

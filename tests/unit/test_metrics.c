@@ -153,6 +153,33 @@ what_is_no_file_is_not_replaced(void **state)
 	progress_all_done(&all);
 }
 
+static void
+another_file_is_not_replaced(void **state)
+{
+	char path[512];
+	struct progress_all all;
+	struct metrics *m;
+	struct err err;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/imex.db", temp_dir);
+	progress_all_init(&all);
+	for (size_t i = 0; i < 2; i++) {
+		const char *there = i == 0 ? "SQLite format 3" : "# HELP";
+
+		temp_write("imex.db", there, strlen(there), "wb");
+		assert_int_equal(metrics_open(&m, path, "j", &all, &err), -1);
+		assert_int_equal(err.kind, ERR_CREATE);
+		assert_true(temp_holds("imex.db", there));
+	}
+	temp_write("imex.db", "", 0, "wb");
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(metrics_open(&m, path, "j", &all, &err), 0);
+		metrics_close(&m, 0);
+	}
+	progress_all_done(&all);
+}
+
 int
 main(void)
 {
@@ -163,6 +190,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(the_file_is_replaced_and_stays, temp_dir_make, temp_dir_remove),
 		cmocka_unit_test(a_place_that_is_none_is_told_at_once),
 		cmocka_unit_test_setup_teardown(what_is_no_file_is_not_replaced, temp_dir_make, temp_dir_remove),
+		cmocka_unit_test_setup_teardown(another_file_is_not_replaced, temp_dir_make, temp_dir_remove),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
