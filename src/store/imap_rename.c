@@ -141,14 +141,20 @@ rename_one(struct sink *s, const char *from, const char *to, bool *ret_done, str
 		s->list = (struct folder_list){ 0 };
 		return -1;
 	}
-	if (reply != NULL) {
-		dest_note(s, EV_REFUSED, 0, "RENAME", reply, false, "the folder '%s' could not be renamed to '%s'",
-		    from, to);
-		return 0;
-	}
+	/* A refusal may be of what lies below alone. */
+	if (reply != NULL)
+		dest_note(s, EV_REFUSED, 0, "RENAME", reply, false,
+		    "to rename the folder '%s' to '%s' was refused", from, to);
 	before = s->list;
 	s->list = (struct folder_list){ 0 };
 	rc = dest_list_again(s, err);
+	/* A listing that lags behind, perhaps: it is looked for once more, on another connection. */
+	if (rc == 0 && listed(s, from) == NULL && listed(s, to) == NULL) {
+		s->broken = true;
+		folder_list_done(&s->list);
+		s->list = (struct folder_list){ 0 };
+		rc = err_set(err, ERR_CUT, "destination: after RENAME '%s' is listed neither so nor as '%s'", from, to);
+	}
 	if (rc == 0 && (*ret_done = has_moved(s, from, to)))
 		rc = move_subscriptions(s, &before, from, to, err);
 	folder_list_done(&before);

@@ -125,6 +125,44 @@ def scene_refused(t):
             m.refused(re.escape(answer), level="warning")
 
 
+def scene_refused_and_done(t):
+    """A server may refuse for what lies below, or after the deed: the listing says what was done."""
+    for answer in ("NO [SERVERBUG] not all of it", "BAD what?"):
+        m, mark = rename(t)
+
+        @m.dest.on("RENAME")
+        def do(call):
+            m.dest.store.rename(*re.findall('"([^"]*)"', call.text))
+            return f"$TAG {answer}\r\n"
+        m.warned(m.migrate())
+        t.equal(len(renames(m, mark)), 1, "renamed")
+        t.equal(len(m.dest.transcript.since(mark).commands("APPEND")), 1, "what was sent")
+        m.refused(re.escape(answer))
+        m.arrived()
+        m.again()
+
+
+def scene_listing_lags_behind(t):
+    """It shows a folder by neither name: another connection is asked."""
+    m, mark = rename(t)
+    lags = []
+
+    @m.dest.on("RENAME", times=1)
+    def do(call):
+        m.dest.store.rename(*re.findall('"([^"]*)"', call.text))
+        lags.append(1)
+        return "$TAG OK renamed\r\n"
+
+    @m.dest.on("LIST")
+    def lag(call):
+        return "* LIST () \"/\" INBOX\r\n$TAG OK listed\r\n" if lags and lags.pop() else None
+    m.warned(m.migrate())
+    t.equal(len(renames(m, mark)), 1, "renamed")
+    t.equal(len(m.dest.transcript.since(mark).commands("APPEND")), 1, "what was sent")
+    m.arrived()
+    m.again()
+
+
 def scene_not_made_by_imex(t):
     """What lies below it was, and goes by itself."""
     m, mark = rename(t, dest=sample(("INBOX", "Archive"), count=3, first=1750000000))
