@@ -37,45 +37,6 @@ listed(const struct lane *l, const char *name)
 	return NULL;
 }
 
-/* What lies below goes along: nobody else's, and none that would get a name there that is not its own. */
-static bool
-may_go_along(const struct run *r, const struct lane *l, const struct folder *f, const char *from, const char *to)
-{
-	bool made = false;
-
-	for (size_t i = 0; i < r->n_known; i++) {
-		const struct folder_rec *k = &r->known[i];
-
-		if (!slice_eq(f->name, k->path))
-			continue;
-		if (renamed_is_listed(r, k)) {
-			const char *own = l->sink_ops->plain_name(l->sink, slice_str(k->name));
-			size_t len = strlen(to);
-
-			if (strncmp(own, to, len) != 0 || strcmp(own + len, k->path + strlen(from)) != 0)
-				return false;
-		}
-		made |= l->sink_ops->made(k);
-	}
-	return made || f->attrs & FOLDER_NOSELECT;
-}
-
-static bool
-all_go_along(const struct run *r, const struct lane *l, const char *from, const char *to)
-{
-	const struct folder_list *list = l->sink_ops->listed(l->sink);
-	size_t len = strlen(from);
-
-	for (size_t i = 0; i < list->len; i++) {
-		const struct folder *f = &list->folder[i];
-
-		if (f->name.len > len && list->delim != '\0' && memcmp(f->name.data, from, len) == 0 &&
-		    f->name.data[len] == list->delim && !may_go_along(r, l, f, from, to))
-			return false;
-	}
-	return true;
-}
-
 /* Do rows of another account of the job, or of another folder, name copies in it? */
 static int
 is_shared(const struct run *r, const struct folder_rec *rec, bool *ret, struct err *err)
@@ -92,22 +53,67 @@ is_shared(const struct run *r, const struct folder_rec *rec, bool *ret, struct e
 	return rc;
 }
 
+/* What lies below goes along: nobody else's, and none that would get a name there that is not its own. */
+static int
+may_go_along(const struct run *r, const struct lane *l, const struct folder *f, const char *from, const char *to,
+    bool *ret, struct err *err)
+{
+	bool made = false, shared;
+
+	*ret = false;
+	for (size_t i = 0; i < r->n_known; i++) {
+		const struct folder_rec *k = &r->known[i];
+
+		if (!slice_eq(f->name, k->path))
+			continue;
+		if (renamed_is_listed(r, k)) {
+			const char *own = l->sink_ops->plain_name(l->sink, slice_str(k->name));
+			size_t len = strlen(to);
+
+			if (strncmp(own, to, len) != 0 || strcmp(own + len, k->path + strlen(from)) != 0)
+				return 0;
+		}
+		if (is_shared(r, k, &shared, err) < 0)
+			return -1;
+		if (shared)
+			return 0;
+		made |= l->sink_ops->made(k);
+	}
+	*ret = made || f->attrs & FOLDER_NOSELECT;
+	return 0;
+}
+
+static int
+all_go_along(const struct run *r, const struct lane *l, const char *from, const char *to, bool *ret, struct err *err)
+{
+	const struct folder_list *list = l->sink_ops->listed(l->sink);
+	size_t len = strlen(from);
+
+	*ret = true;
+	for (size_t i = 0; *ret && i < list->len; i++) {
+		const struct folder *f = &list->folder[i];
+
+		if (f->name.len > len && list->delim != '\0' && memcmp(f->name.data, from, len) == 0 &&
+		    f->name.data[len] == list->delim && may_go_along(r, l, f, from, to, ret, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int
 renamed_dest_may(const struct run *r, const struct lane *l, const struct folder_rec *rec, const char *path, bool *ret,
     struct err *err)
 {
 	char delim = l->sink_ops->listed(l->sink)->delim;
-	bool shared = true;
+	bool shared;
 
 	*ret = false;
 	if (is_inbox(rec->path) || is_inbox(path) ||
-	    below(delim, path, rec->path) != NULL || !l->sink_ops->made(rec) ||
-	    !l->sink_ops->holds(l->sink, rec) || !all_go_along(r, l, rec->path, path))
+	    below(delim, path, rec->path) != NULL || !l->sink_ops->made(rec) || !l->sink_ops->holds(l->sink, rec))
 		return 0;
 	if (is_shared(r, rec, &shared, err) < 0)
 		return -1;
-	*ret = !shared;
-	return 0;
+	return shared ? 0 : all_go_along(r, l, rec->path, path, ret, err);
 }
 
 int

@@ -163,6 +163,23 @@ def scene_listing_lags_behind(t):
     m.again()
 
 
+def scene_shared_below(t):
+    """Another account of the job has copies in a folder below it, and none in it."""
+    m = Move(t)
+    theirs = Store(first=1760000000)
+    fill(theirs.add("Archive/2003", 0), 3)
+    other = t.server(theirs, tls=None, user="carol")
+    m.dest.sources += (theirs,)
+    m.warned(m.migrate())
+    m.warned(m.migrate(source=other.url()))
+    before, mark = m.snapshot(), m.dest.transcript.mark()
+    m.source.store.rename("Archive", "Old mail")
+    m.warned(m.migrate())
+    m.warned(m.migrate(source=other.url()))
+    t.equal(renames(m, mark), [], "renamed")
+    t.equal(m.snapshot() == before, True, "nothing has changed there")
+
+
 def scene_not_made_by_imex(t):
     """What lies below it was, and goes by itself."""
     m, mark = rename(t, dest=sample(("INBOX", "Archive"), count=3, first=1750000000))
