@@ -100,6 +100,23 @@ all_go_along(const struct run *r, const struct lane *l, const char *from, const 
 	return 0;
 }
 
+/* Somebody has renamed it there as well: nothing else has its UIDVALIDITY, which not every server gives once only. */
+static bool
+has_gone_to(const struct lane *l, const struct folder_rec *rec, const char *path)
+{
+	const struct folder_list *list = l->sink_ops->listed(l->sink);
+	const struct folder *f = listed(l, path);
+	struct folder_rec there = *rec;
+
+	there.path = path;
+	if (f == NULL || listed(l, rec->path) != NULL || !l->sink_ops->holds(l->sink, &there))
+		return false;
+	for (size_t i = 0; i < list->len; i++)
+		if (&list->folder[i] != f && list->folder[i].counts.uidvalidity == f->counts.uidvalidity)
+			return false;
+	return true;
+}
+
 int
 renamed_dest_may(const struct run *r, const struct lane *l, const struct folder_rec *rec, const char *path, bool *ret,
     struct err *err)
@@ -108,8 +125,11 @@ renamed_dest_may(const struct run *r, const struct lane *l, const struct folder_
 	bool shared;
 
 	*ret = false;
-	if (is_inbox(rec->path) || is_inbox(path) ||
-	    below(delim, path, rec->path) != NULL || !l->sink_ops->made(rec) || !l->sink_ops->holds(l->sink, rec))
+	if (is_inbox(rec->path) || is_inbox(path))
+		return 0;
+	if ((*ret = has_gone_to(l, rec, path)))
+		return 0;
+	if (below(delim, path, rec->path) != NULL || !l->sink_ops->made(rec) || !l->sink_ops->holds(l->sink, rec))
 		return 0;
 	if (is_shared(r, rec, &shared, err) < 0)
 		return -1;

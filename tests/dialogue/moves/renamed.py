@@ -163,6 +163,28 @@ def scene_listing_lags_behind(t):
     m.again()
 
 
+def scene_renamed_there_by_hand(t):
+    """It is recognised there by its UIDVALIDITY, where nothing else has that."""
+    m, mark = rename(t)
+    m.dest.store.rename("Archive", "Old mail")
+    m.warned(m.migrate())
+    t.equal(renames(m, mark), [], "renamed")
+    t.equal(len(m.dest.transcript.since(mark).commands("APPEND")), 1, "what was sent")
+    m.arrived()
+    m.again()
+
+
+def scene_another_with_its_name_and_number(t):
+    """Where a server gives many folders one UIDVALIDITY it says nothing: the new name is somebody else's."""
+    m, mark = rename(t)
+    m.dest.store.folders.pop("Archive")
+    m.dest.store.add("Old mail", 4).uidvalidity = m.dest.store["Archive/2003"].uidvalidity = 1750000002
+    m.foreign = {("Old mail", x.uid): (x.raw, set(x.flags)) for x in m.dest.store["Old mail"]}
+    m.warned(m.migrate())
+    t.equal(renames(m, mark), [], "renamed")
+    m.arrived(folders={"Old mail": "Archive", "Old mail/2003": "Archive/2003"})
+
+
 def scene_shared_below(t):
     """Another account of the job has copies in a folder below it, and none in it."""
     m = Move(t)
