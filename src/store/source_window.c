@@ -427,13 +427,15 @@ source_send_ahead(struct source *s, struct offer *ret, struct err *err)
 	enum form form = (enum form)s->facts.works_form;
 
 	if (form == FORM_NONE) {
-		form = s->try_form = s->sliced ? FORM_NONE : form_to_try(s);
+		form = s->sliced ? FORM_NONE : form_to_try(s);
 		if (form == FORM_NONE) {
 			if (!s->sliced && try_another(s))
 				return source_send_ahead(s, ret, err);
 			give_up_windows(s);
 			return STEP_ITEM;
 		}
+		/* Else it stays what was asked for last. */
+		s->try_form = form;
 	}
 	if (form_sets_seen(form) && !s->owed) {
 		s->owed = true;
