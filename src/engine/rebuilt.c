@@ -1,7 +1,8 @@
 /* A state that was put back knows less than the files: what was stored since the backup was made. When a folder
  * is opened, and before the sink puts anything in order there, each message that the sidecar tells of and
- * that has no row is read; it gets its row again if it is what the line says, octet for octet. What is not is
- * fetched as any other. So nothing is fetched or stored twice, and what the source has lost meanwhile stays.
+ * that has no row, or one that does not say stored (left out by a selection that was wider later, failed and tried
+ * again), is read; it gets its row again if it is what the line says, octet for octet. What is not is fetched as any
+ * other. So nothing is fetched or stored twice, and what the source has lost meanwhile stays.
  *
  * That a state is a backup it tells itself, and for good (STATE_NOTE_RESTORED): a folder may be opened many runs
  * later. Rejected: to set aside what no row knows, as after a kill. Of an mbox that is cutting it off, and
@@ -18,6 +19,10 @@
 
 enum { LINE_ARENA = 4 * 1024 * 1024 };
 
+struct took {
+	uint64_t messages, rows; /* rows: of those that had none */
+};
+
 void
 lane_forget_rebuilt(struct lane *l)
 {
@@ -25,18 +30,24 @@ lane_forget_rebuilt(struct lane *l)
 		format_tree(l->job->format)->close(&l->tree);
 }
 
+/* Does the state not know that it is stored? *ret_old: the verdict of its row; VERDICTS: it has none. */
 static int
-row_there(struct lane *l, uint32_t uid, struct arena *a, bool *ret, struct err *err)
+row_is_behind(struct lane *l, uint32_t uid, struct arena *a, bool *ret, enum verdict *ret_old, struct err *err)
 {
 	struct msg row;
+	bool there;
 
 	arena_reset(a);
-	return state_message(l->job->state, l->rec.id, uid, a, &row, ret, err);
+	if (state_message(l->job->state, l->rec.id, uid, a, &row, &there, err) < 0)
+		return -1;
+	*ret = !there || (row.verdict != VERDICT_STORED && !row.expunged);
+	*ret_old = there ? row.verdict : VERDICTS;
+	return 0;
 }
 
 static int
-take_line(struct lane *l, struct sidecar_index *told, const struct sidecar_entry *e, struct arena *a,
-    uint64_t *io_taken, struct err *err)
+take_line(struct lane *l, struct sidecar_index *told, const struct sidecar_entry *e, enum verdict old,
+    struct arena *a, struct took *io, struct err *err)
 {
 	struct err why = { 0 };
 	struct sidecar_line line;
@@ -57,13 +68,14 @@ take_line(struct lane *l, struct sidecar_index *told, const struct sidecar_entry
 	    memcmp(stored.sha256, line.msg.sha256, SHA256_LEN) != 0)
 		return 0;
 	line.msg.rebuilt = line.rebuilt;
-	lane_good(l, &line.msg, VERDICTS);
-	++*io_taken;
+	lane_good(l, &line.msg, old);
+	io->messages++;
+	io->rows += old == VERDICTS;
 	return lane_flush_if_full(l, err);
 }
 
 static int
-take_lines(struct lane *l, struct sidecar_index *told, uint64_t *io_taken, struct err *err)
+take_lines(struct lane *l, struct sidecar_index *told, struct took *io, struct err *err)
 {
 	size_t n;
 	const struct sidecar_entry *e = sidecar_index_of(told, l->rec.uidvalidity, &n);
@@ -72,14 +84,15 @@ take_lines(struct lane *l, struct sidecar_index *told, uint64_t *io_taken, struc
 
 	arena_init(&a, LINE_ARENA);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
-		bool there = false;
+		enum verdict old = VERDICTS;
+		bool behind = false;
 
 		if (cancel_raised(l->job->stop))
 			rc = err_set(err, ERR_INTERRUPTED, "interrupted");
 		else if (!e[i].removed)
-			rc = row_there(l, e[i].uid, &a, &there, err);
-		if (rc == 0 && !e[i].removed && !there)
-			rc = take_line(l, told, &e[i], &a, io_taken, err);
+			rc = row_is_behind(l, e[i].uid, &a, &behind, &old, err);
+		if (rc == 0 && behind)
+			rc = take_line(l, told, &e[i], old, &a, io, err);
 	}
 	arena_done(&a);
 	return rc;
@@ -123,21 +136,21 @@ read_sidecar(struct lane *l, int root, struct sidecar_index **ret, struct err *e
 
 /* Of the record at hand. */
 static int
-rebuild_rec(struct lane *l, struct sidecar_index *told, uint64_t *io_taken, struct err *err)
+rebuild_rec(struct lane *l, struct sidecar_index *told, struct took *io, struct err *err)
 {
 	bool there;
 
 	if (open_tree(l, &there, err) < 0)
 		return -1;
-	return there ? take_lines(l, told, io_taken, err) : 0;
+	return there ? take_lines(l, told, io, err) : 0;
 }
 
 static int
-rebuild_all(struct lane *l, struct sidecar_index *told, uint64_t *io_taken, struct err *err)
+rebuild_all(struct lane *l, struct sidecar_index *told, struct took *io, struct err *err)
 {
 	const struct folder_rec now = l->rec;
-	uint64_t older = 0;
-	int rc = rebuild_rec(l, told, io_taken, err);
+	struct took older = { 0 };
+	int rc = rebuild_rec(l, told, io, err);
 
 	for (size_t i = 0; rc == 0 && i < l->n_known; i++) {
 		const struct folder_rec *r = &l->known[i];
@@ -148,8 +161,8 @@ rebuild_all(struct lane *l, struct sidecar_index *told, uint64_t *io_taken, stru
 		rc = rebuild_rec(l, told, &older, err);
 	}
 	l->rec = now;
-	l->rec.listed += *io_taken;
-	*io_taken += older;
+	l->rec.listed += io->rows;
+	io->messages += older.messages;
 	return rc;
 }
 
@@ -158,7 +171,7 @@ lane_rebuild(struct lane *l, struct err *err)
 {
 	AUTO(file_close) int root = -1;
 	struct sidecar_index *told;
-	uint64_t taken = 0;
+	struct took taken = { 0 };
 	int rc;
 
 	if (l->place == NULL || !l->place->restored || lane_intends(l) || l->job->format == FORMAT_EXCHANGE)
@@ -173,10 +186,10 @@ lane_rebuild(struct lane *l, struct err *err)
 	if (rc == 0)
 		rc = rebuild_all(l, told, &taken, err);
 	sidecar_index_free(&told);
-	if (rc < 0 || taken == 0)
+	if (rc < 0 || taken.messages == 0)
 		return rc;
 	lane_event(l, EV_RECOVERED,
 	    "the state is a backup that was put back: %llu messages that were stored since are taken up again",
-	    (unsigned long long)taken);
+	    (unsigned long long)taken.messages);
 	return lane_flush(l, true, err);
 }

@@ -83,6 +83,25 @@ def test_a_backup_of_an_older_uidvalidity(t):
         lab.verifies(job, what=f"{format}: verify")
 
 
+def test_a_selection_that_was_narrower_then(t):
+    """The backup has rows of what was left out: it is stored since, and not again."""
+    for format in ("maildir", "mbox", "eml"):
+        needs(t, format)
+        lab = Lab(t, foldernames.small())
+        job, backup = lab.extract(format, "--since", "2030-01-01"), lab.path("backup.db")
+        run = lab.imex("job", job, "backup", backup)
+        t.must(run.code == 0, "the backup is made", run.describe())
+        lab.extract(format, job=job)
+        before, listed = counted(t, lab, job, format), len(lab.store["INBOX"])
+        put_back(job, backup, False)
+        lab.store["INBOX"].remove(lab.store["INBOX"].messages[0].uid)
+        lab.extract(format, job=job)
+        t.ok(counted(t, lab, job, format) == before, f"{format}: each message is in the files once")
+        inbox, = (f for f in lab.report(job)["accounts"][0]["folders"] if f["name"] == "INBOX")
+        t.equal((inbox["stored"], inbox["expunged"], inbox["excluded"]), (listed - 1, 1, 0), f"{format}: report")
+        lab.verifies(job, what=f"{format}: verify")
+
+
 def test_what_is_torn_at_the_end(t):
     """The run after the backup was killed: what is not whole goes, and that alone."""
     for format in ("mbox", "eml", "maildir"):
