@@ -134,13 +134,54 @@ is_older(const struct folder_rec *r, const struct planned *plan, const struct fo
 	return slice_eq(plan->folder.name, r->name) && r->uidvalidity != now->uidvalidity && r->listed > 0;
 }
 
+/* What is lost under the old numbers and has no new one, the source no longer has (lane_lost_expunged). *ret: some of
+ * it stands. */
+static int
+tell_older_lost(struct lane *l, const struct folder_rec *old, bool *ret, struct err *err)
+{
+	const struct folder_rec now = l->rec;
+	struct msg_page *page = lane_rows(l);
+	uint32_t after = 0;
+	int rc = 0;
+
+	if (old->verdicts[VERDICT_FAILED] == 0)
+		return 0;
+	while (rc == 0 && (rc = state_page(l->job->state, old->id, after, page, err)) == 0 && page->len > 0) {
+		l->rec = *old;
+		for (size_t i = 0; rc == 0 && i < page->len; i++) {
+			if (!msg_lost(&page->msg[i]) || page->msg[i].expunged)
+				continue;
+			rc = lane_lost_expunged(l, &page->msg[i], err);
+			*ret |= !l->job->mirror;
+		}
+		l->rec = now;
+		after = page->msg[page->len - 1].uid;
+		if (rc == 0)
+			rc = lane_flush_if_full(l, err);
+	}
+	page->len = 0;
+	return rc;
+}
+
 static int
 drop_all_superseded(struct lane *l, struct err *err)
 {
-	for (size_t i = 0; i < l->n_known; i++)
-		if (is_older(&l->known[i], l->plan, &l->rec) &&
-		    (l->plan->renewed = true, drop_superseded(l, &l->known[i], err) < 0))
+	bool lost = false;
+
+	for (size_t i = 0; i < l->n_known; i++) {
+		const struct folder_rec *r = &l->known[i];
+
+		if (!is_older(r, l->plan, &l->rec))
+			continue;
+		l->plan->renewed = true;
+		if (drop_superseded(l, r, err) < 0 || tell_older_lost(l, r, &lost, err) < 0)
 			return -1;
+	}
+	if (!lost)
+		return 0;
+	l->rec.proof.proved = l->rec.proof.carried = false;
+	l->rec.proof.why = "the source no longer has messages that were stored before its UIDVALIDITY changed, and their "
+			   "copies are lost";
 	return 0;
 }
 
@@ -240,7 +281,7 @@ static int
 finish_folder(struct lane *l, struct closing *c, bool at_hand, struct err *err)
 {
 	const struct row_feed feed = { .next = at_hand ? feed_batch : lane_feed_rows, .arg = l };
-	const struct folder_proof *p = &c->rec.proof;
+	const struct folder_proof *p = &l->rec.proof;
 
 	l->plan = c->plan;
 	l->rec = c->rec;

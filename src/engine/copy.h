@@ -228,6 +228,9 @@ bool lane_row_holds(const struct lane *l, const struct msg *row);
 int lane_rows_left(
     struct lane *l, struct err *err) WARN_UNUSED; /* rows behind the end of the listing */
 int lane_mark_expunged(struct lane *l, struct err *err) WARN_UNUSED;
+/* A row of l->rec whose copy is lost, and the source no longer has it: that stands, and is told, as long as nobody
+ * puts the copy back; unless copies of what is gone are to go (--mirror). */
+int lane_lost_expunged(struct lane *l, const struct msg *row, struct err *err) WARN_UNUSED;
 
 /* since.c */
 enum { SINCE_MIN = 256 }; /* messages; a smaller folder is listed in the time of one more round trip */

@@ -201,18 +201,20 @@ lane_sort(struct lane *l, struct live *v, size_t i, struct err *err)
 	return 0;
 }
 
-/* The source no longer has it, and its copy is lost: that stands, and is told, as long as nobody puts the copy
- * back; unless copies of what is gone are to go (--mirror). */
-static void
-lost_expunged(struct lane *l, const struct msg *row)
+int
+lane_lost_expunged(struct lane *l, const struct msg *row, struct err *err)
 {
 	if (!l->job->mirror) {
 		lane_still_lost(l, row, "the source no longer has it");
-		return;
+		return 0;
 	}
+	/* Of the copy there may be a line of the sidecar. */
+	if (l->sink_ops->remove(l->sink, l->at, l->rec.uidvalidity, row, err) < 0)
+		return -1;
 	batch_expunged(l->batch, l->rec.id, row->uid, row->verdict);
 	batch_mirrored(l->batch, l->rec.id, row->uid);
 	batch_problem_solved(l->batch, l->rec.id, row->uid);
+	return 0;
 }
 
 int
@@ -234,8 +236,9 @@ lane_mark_expunged(struct lane *l, struct err *err)
 			batch_forget(l->batch, l->rec.id, uid, row.verdict);
 			rc = lane_flush_if_full(l, err);
 		} else if (rc == 0 && there && !row.expunged && msg_lost(&row)) {
-			lost_expunged(l, &row);
-			rc = lane_flush_if_full(l, err);
+			rc = lane_lost_expunged(l, &row, err);
+			if (rc == 0)
+				rc = lane_flush_if_full(l, err);
 		} else if (rc == 0 && there && !row.expunged) {
 			batch_expunged(l->batch, l->rec.id, uid, row.verdict);
 			if (!verdict_good(row.verdict))

@@ -164,7 +164,7 @@ compare_lost(struct verify *v, const struct msg *m, const struct stored *s)
 uint64_t
 verify_rec_files(const struct folder_rec *rec)
 {
-	uint64_t files = rec->expunged;
+	uint64_t files = rec->expunged > rec->mirrored ? rec->expunged - rec->mirrored : 0;
 
 	for (int i = 0; i < VERDICTS; i++)
 		files += verdict_has_file((enum verdict)i) ? rec->verdicts[i] : 0;
@@ -182,11 +182,23 @@ verify_wants(struct verify *v, const struct folder_rec *rec)
 }
 
 /* A record whose messages all went on in that of a new UIDVALIDITY, but for those that the selection left out: no
- * sidecar tells of it any more. */
-static bool
-went_on(const struct folder_rec *rec)
+ * sidecar tells of it any more. Not so if it has what is lost. */
+static int
+went_on(struct verify *v, bool *ret, struct err *err)
 {
-	return rec->vanished && verify_rec_files(rec) == 0;
+	uint32_t after = 0;
+
+	*ret = v->now->vanished && verify_rec_files(v->now) == 0;
+	while (*ret && v->now->verdicts[VERDICT_FAILED] > 0) {
+		if (state_page(v->job->state, v->now->id, after, v->rows, err) < 0)
+			return -1;
+		if (v->rows->len == 0)
+			break;
+		after = v->rows->msg[v->rows->len - 1].uid;
+		for (size_t i = 0; i < v->rows->len; i++)
+			*ret &= !msg_lost(&v->rows->msg[i]);
+	}
+	return 0;
 }
 
 /* What should be there and is not, or cannot be read, is a difference like any other, and the rest is compared all
@@ -283,8 +295,11 @@ verify_files(struct verify *v, struct tree *t, struct err *err)
 	char name[512];
 	uint32_t after = 0;
 	struct err why = { 0 };
+	bool gone_on;
 
-	if (went_on(v->now))
+	if (went_on(v, &gone_on, err) < 0)
+		return -1;
+	if (gone_on)
 		return 0;
 	if (v->tree->enter(t, v->now, &why) < 0)
 		return folder_unread(v, &why, err);

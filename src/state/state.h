@@ -449,7 +449,8 @@ int state_intents(struct state *t, int64_t folder, struct arena *a, struct inten
 int state_numbering(
     struct state *t, int64_t folder, struct numbering *ret, struct err *err) WARN_UNUSED;
 /* One-to-one pairs (old row, new row) of equal digest between an older UIDVALIDITY and the
- * current one, both with a file and not expunged; the page holds the old rows. Pairs are made by
+ * current one, both with a file and not expunged, the old one also without if its copy is lost (msg_lost, and
+ * these first); the page holds the old rows. Pairs are made by
  * the first call, each further one for the same two folders gives the next page, until one is
  * empty; forget what was given in between (batch_forget). */
 int state_superseded(struct state *t, int64_t old_folder, int64_t new_folder, struct msg_page *ret,

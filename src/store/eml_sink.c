@@ -307,12 +307,15 @@ static int
 eml_remove(struct sink *s, struct folder_at *at, uint32_t uidvalidity, const struct msg *was,
     struct err *err)
 {
-	char name[EML_NAME_MAX];
+	char name[EML_NAME_MAX], tmp[MAILDIR_IDENTITY_MAX];
 
-	(void)err;
 	eml_name(at->dir, uidvalidity, was->uid, name);
 	files_batch_remove(s->batch, at->dir->slot, name);
-	return 0;
+	if (!msg_lost(was))
+		return 0;
+	(void)snprintf(tmp, sizeof tmp, FILES_TMP "/F%" PRId64 "V%" PRIu32 "U%" PRIu32, at->id, uidvalidity, was->uid);
+	files_batch_keep(s->batch, tmp);
+	return handed_make_dir(s->root, FILES_TMP, err);
 }
 
 static const struct files_format eml_format = {

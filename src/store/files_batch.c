@@ -40,6 +40,7 @@ struct op {
 	bool saved;	   /* a file of this name was there; it is `from`.old now */
 	bool older;	   /* and is an older copy */
 	bool again;	   /* files_batch_again */
+	bool keep;	   /* files_batch_keep */
 };
 
 struct batch_dir {
@@ -215,6 +216,16 @@ void
 files_batch_remove(struct files_batch *b, unsigned dir, const char *name)
 {
 	batch_op(b, OP_REMOVE, dir, -1, "", name);
+}
+
+void
+files_batch_keep(struct files_batch *b, const char *from)
+{
+	struct op *o = &b->op[b->n_ops - 1];
+
+	assert(b->n_ops > 0 && o->kind == OP_REMOVE);
+	o->from = batch_name(b, from);
+	o->keep = true;
 }
 
 void
@@ -495,11 +506,28 @@ batch_stores_again(const struct files_batch *b, const struct op *gone)
 	return NULL;
 }
 
+/* It is not what was stored: somebody's work, maybe. */
+static int
+batch_set_aside(const struct files_batch *b, const struct op *o, struct err *err)
+{
+	const struct batch_dir *d = &b->dir[o->dir];
+	char old[2 * NAME_MAX_LEN];
+
+	op_name(b, o, "old", old);
+	if (faccessat(d->fds->dir, op_to(b, o), F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	if (file_rename(d->fds->dir, op_to(b, o), b->root, old, err) < 0)
+		return dir_wrap(d, err);
+	return old_keep(b, o, old) == 0 ? 0 : err_set_sys(err, ERR_DISK, "cannot keep '%s'", old);
+}
+
 static int
 batch_remove(struct files_batch *b, const struct op *o, struct err *err)
 {
 	struct op *again = batch_stores_again(b, o);
 
+	if (o->keep)
+		return batch_set_aside(b, o, err);
 	if (again != NULL) {
 		again->older = true;
 		return 0;

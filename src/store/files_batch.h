@@ -55,6 +55,9 @@ void files_batch_add(struct files_batch *b, unsigned dir, int fd, const char *fr
  * killed before it could say whose it is. */
 void files_batch_again(struct files_batch *b);
 void files_batch_remove(struct files_batch *b, unsigned dir, const char *name);
+/* What was given last, a removal, is of a copy that is lost (msg_lost): what lies in its place is kept in the
+ * private directory, by the name `from`, which nothing else of the batch has. */
+void files_batch_keep(struct files_batch *b, const char *from);
 /* Takes fd, of a file or a directory that is to be durable too. */
 void files_batch_sync_fd(struct files_batch *b, int fd, const char *name);
 /* The format's own file of the directory had so many octets before this batch; the smallest counts. */

@@ -398,7 +398,7 @@ files_remove(struct sink *s, struct folder_at *at, uint32_t uidvalidity, const s
 {
 	struct sidecar *c = &at->dir->sidecar;
 
-	if (!verdict_has_file(was->verdict))
+	if (!verdict_has_file(was->verdict) && !msg_lost(was))
 		return 0;
 	if (sink_enter(s, at, err) < 0 || sink_touch(s, at, err) < 0)
 		return -1;

@@ -23,6 +23,7 @@ struct op {
 	enum op_kind kind;
 	unsigned folder;
 	bool again; /* maildir_batch_again */
+	bool keep; /* maildir_batch_keep */
 	int fd;
 	uint32_t from, to; /* offsets of names */
 };
@@ -173,6 +174,13 @@ void
 maildir_batch_remove(struct maildir_batch *b, unsigned folder, const char *name)
 {
 	batch_op(b, OP_REMOVE, folder, -1, name, "");
+}
+
+void
+maildir_batch_keep(struct maildir_batch *b)
+{
+	assert(b->n_ops > 0 && b->op[b->n_ops - 1].kind == OP_REMOVE);
+	b->op[b->n_ops - 1].keep = true;
 }
 
 void
@@ -433,6 +441,28 @@ maildir_batch_stores(
 	return again;
 }
 
+/* It is not what was stored: somebody's work, maybe. */
+static int
+batch_set_aside(const struct maildir_batch *b, const struct op *o, struct err *err)
+{
+	const struct batch_folder *f = &b->folder[o->folder];
+	char path[NAME_INDEX_PATH_MAX], aside[MAILDIR_NAME_MAX], identity[MAILDIR_NAME_MAX];
+	struct maildir_entry e;
+
+	if (!maildir_parse(slice_str(op_from(b, o)), &e))
+		return 0;
+	(void)snprintf(identity, sizeof identity, "%.*s", (int)e.identity_len, op_from(b, o));
+	(void)snprintf(path, sizeof path, "cur/%s", op_from(b, o));
+	if (faccessat(f->dirs->folder, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
+	    batch_find(f, op_from(b, o), path, err) < 0)
+		return -1;
+	if (*path == '\0' || faccessat(f->dirs->folder, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	return aside_name(f->dirs, identity, aside, err) < 0
+	    ? -1
+	    : file_rename(f->dirs->folder, path, f->dirs->tmp, aside, err);
+}
+
 static int
 batch_remove(struct maildir_batch *b, const struct op *o, struct err *err)
 {
@@ -464,7 +494,7 @@ maildir_batch_tidy(struct pending *p, bool *ret_more, struct err *err)
 		if (b->op[i].kind != OP_REMOVE)
 			continue;
 		*ret_more = true;
-		if (batch_remove(b, &b->op[i], err) < 0)
+		if ((b->op[i].keep ? batch_set_aside(b, &b->op[i], err) : batch_remove(b, &b->op[i], err)) < 0)
 			return -1;
 	}
 	for (size_t i = 0; i < b->n_folders; i++) {

@@ -48,6 +48,8 @@ void maildir_batch_again(struct maildir_batch *b);
 void maildir_batch_rename(struct maildir_batch *b, unsigned folder, const char *from,
     const char *to);
 void maildir_batch_remove(struct maildir_batch *b, unsigned folder, const char *name);
+/* What was given last, a removal, is of a copy that is lost (msg_lost): what lies in its place moves to tmp/. */
+void maildir_batch_keep(struct maildir_batch *b);
 /* Does the batch store the message of that name (again), under whatever name? */
 bool maildir_batch_stores(const struct maildir_batch *b, unsigned folder, const char *name,
     bool *ret_same_name);

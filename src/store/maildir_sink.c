@@ -329,7 +329,7 @@ maildir_remove(struct sink *s, struct folder_at *at, uint32_t uidvalidity, const
 	char name[MAILDIR_NAME_MAX];
 	bool same_name;
 
-	if (!verdict_has_file(was->verdict))
+	if (!verdict_has_file(was->verdict) && !msg_lost(was))
 		return 0;
 	if (maildir_enter(s, at, err) < 0 || maildir_touch(s, at, err) < 0)
 		return -1;
@@ -341,6 +341,8 @@ maildir_remove(struct sink *s, struct folder_at *at, uint32_t uidvalidity, const
 	    sink_take_back(s, at, was->uid, err) < 0)
 		return -1;
 	maildir_batch_remove(s->batch, at->slot, name);
+	if (msg_lost(was))
+		maildir_batch_keep(s->batch);
 	return 0;
 }
 

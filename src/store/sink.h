@@ -190,7 +190,8 @@ struct sink_ops {
 	/* Remove a stored copy. Idempotent. Of a message that this very batch stores again (a
 	 * better verdict) the older copy goes once the new one is durable, and a copy that has the
 	 * new one's name stays: call it in the same batch as end, never in a later one. uidvalidity
-	 * is the copy's: an older one for a superseded copy. */
+	 * is the copy's: an older one for a superseded copy. Of a copy that is lost (msg_lost) only what tells
+	 * of it goes, and what lies in its place is kept elsewhere. */
 	int (*remove)(struct sink *s, struct folder_at *at, uint32_t uidvalidity,
 	    const struct msg *was, struct err *err);
 	/* The message `was` of `old`, a record of the folder with another UIDVALIDITY and the same path,

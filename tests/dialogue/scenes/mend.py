@@ -235,12 +235,77 @@ def scene_what_is_kept_of_expunged_mail(t):
 
 
 def scene_a_mirror_lets_it_go(t):
-    server, job = stored(t)
-    os.remove(of(job, "maildir", 1))
+    for form in ("maildir", "eml"):
+        server, job = stored(t, form)
+        os.remove(of(job, form, 1))
+        other_octets(of(job, form, 2), 30)
+        t.exits(t.imex("verify", job), 2)
+        server.store["Sent"].remove(1)
+        server.store["Sent"].remove(2)
+        t.exits(again(t, form, server, job, "--mirror"), 0, 1)
+        t.exits(t.imex("verify", job), 0)
+        t.equal(len(re.findall(r"U\d+\.imex|\b\d+\.eml", " ".join(map(os.path.basename, files(job, form))))), 2, form)
+
+
+def renumbered(t, form, gone=()):
+    """What was damaged is noted; then the folder on the source has other numbers, and lacks what is gone."""
+    server, job = stored(t, form)
+    at, kept = (files(job, form)[0], None) if form == "mbox" else (of(job, form, 1), of(job, form, 3))
+    was = os.stat(at)
+    with open(at, "rb") as f:
+        saved = f.read()
+    if form == "mbox":
+        other_octets(at, saved.index(b"Subject: ") + 10)
+    else:
+        os.remove(at)
+        other_octets(kept, 30)
     t.exits(t.imex("verify", job), 2)
-    server.store["Sent"].remove(1)
-    t.exits(t.extract(server, "--mirror", job=job)[1], 0, 1)
-    t.exits(t.imex("verify", job), 0)
+    for uid in gone:
+        server.store["Sent"].remove(uid)
+    server.store["Sent"].renumber(1800000001, 11)
+
+    def put_back():
+        with open(at, "wb") as f:
+            f.write(saved)
+        os.utime(at, ns=(was.st_atime_ns, was.st_mtime_ns))
+
+    return server, job, put_back
+
+
+def scene_lost_and_other_numbers(t):
+    """It comes under the new number; nothing is told of the old one, and what lies there is in nobody's way."""
+    for form in FORMATS:
+        server, job, _ = renumbered(t, form)
+        t.exits(again(t, form, server, job), 1)
+        t.equal(failed(t, job), 0, f"{form}: messages without a good verdict")
+        t.exits(t.imex("verify", job), 0)
+        if form != "mbox":
+            t.equal(len([n for n in files(job, form) if os.path.basename(n)[0].isdigit()]), 4, f"{form}: files")
+            tmp = os.path.join(top(job), {"maildir": ".Sent/tmp", "eml": ".imex-tmp"}[form])
+            t.equal(len(os.listdir(tmp)), 1, f"{form}: what is kept")
+        made = Job(t)
+        t.exits(t.imex("convert", job, "--to", made, "--format", "maildir"), 0)
+        t.equal(len(t.mails(made)), 8, f"{form}: messages that it holds")
+
+
+def scene_lost_and_gone_with_other_numbers(t):
+    """The source has it no more under any number: no run calls the folder complete."""
+    for form in FORMATS:
+        server, job, put_back = renumbered(t, form, gone=[1])
+        for how in (form, "retry", form):
+            t.exits(again(t, how, server, job), 2)
+            t.says(t.imex("report", job), "its copy is lost; the source no longer has it")
+        t.exits(t.imex("verify", job), 2)
+        put_back()
+        t.says(t.imex("verify", job), "1 copy of before is there again, and noted as stored")
+        t.exits(again(t, form, server, job), 1)
+        t.exits(t.imex("verify", job), 0)
+        if form == "mbox":
+            continue
+        server, job, _ = renumbered(t, form, gone=[1])
+        for _ in range(2):
+            t.exits(again(t, form, server, job, "--mirror"), 1)
+            t.exits(t.imex("verify", job), 0)
 
 
 def scene_whatever_the_selection_is_now(t):
