@@ -98,31 +98,43 @@ eml_format_close(struct sink *s)
 	(void)unlinkat(s->root, FILES_TMP, AT_REMOVEDIR); /* only if it is empty */
 }
 
-/* Of a directory that a state which was put back does not know: a sidecar line tells by the name. */
+/* Do files of that UIDVALIDITY have names without it? A line of the sidecar tells. */
+static bool
+eml_is_first(struct sidecar_index *told, uint32_t validity)
+{
+	struct sidecar_line line;
+	struct err ignored = { 0 };
+	struct arena a;
+	bool first = false;
+	size_t n;
+	const struct sidecar_entry *e = sidecar_index_of(told, validity, &n);
+
+	arena_init(&a, LINE_ARENA);
+	for (; n > 0 && e->removed; n--)
+		e++;
+	if (n > 0 && sidecar_index_line(told, e, &a, &line, &ignored) == 0)
+		first = line.file != NULL && strstr(line.file, ".V") == NULL;
+	arena_done(&a);
+	return first;
+}
+
+/* Of a directory that a state which was put back does not know. */
 static int
 eml_first_told(struct sink *s, const struct files_dir *d, uint32_t *io, struct err *err)
 {
 	AUTO(sidecar_index_free) struct sidecar_index *told = NULL;
-	struct sidecar_line line;
 	uint32_t validity;
-	struct arena a;
 
 	if (sidecar_index_read(&told, d->fds->dir, NULL, s->stop, NULL, err) < 0)
 		return -1;
-	arena_init(&a, LINE_ARENA);
-	for (size_t i = 0; told != NULL && sidecar_index_older(told, i, &validity); i++) {
-		size_t n;
-		const struct sidecar_entry *e = sidecar_index_of(told, validity, &n);
-		struct err ignored = { 0 };
-
-		arena_reset(&a);
-		for (; n > 0 && e->removed; n--)
-			e++;
-		if (n > 0 && sidecar_index_line(told, e, &a, &line, &ignored) == 0 && line.file != NULL &&
-		    strstr(line.file, ".V") == NULL)
+	if (told == NULL)
+		return 0;
+	validity = sidecar_index_folder(told)->uidvalidity;
+	if (eml_is_first(told, validity))
+		*io = validity;
+	for (size_t i = 0; sidecar_index_older(told, i, &validity); i++)
+		if (eml_is_first(told, validity))
 			*io = validity;
-	}
-	arena_done(&a);
 	return 0;
 }
 

@@ -102,6 +102,33 @@ def test_a_selection_that_was_narrower_then(t):
         lab.verifies(job, what=f"{format}: verify")
 
 
+def test_a_folder_that_was_made_anew(t):
+    """The backup does not know the folder, and the source has another one of its name: what is stored stays."""
+    for format in ("maildir", "mbox", "eml"):
+        lab, job, backup = gone_on(t, format)
+        before = counted(t, lab, job, format)
+        put_back(job, backup, False)
+        del lab.store.folders["Fresh"]
+        lab.store.add("Fresh").uidvalidity = 1900000001
+        for word in ("another", "third"):
+            lab.store["Fresh"].add(mail(word))
+            lab.run_extract(format, job=job)
+        want = before + type(before)([mail("later"), mail("another"), mail("third")])
+        t.ok(counted(t, lab, job, format) == want, f"{format}: each message is in the files once")
+        lab.verifies(job, what=f"{format}: verify")
+
+
+def test_put_back_again(t):
+    for format in ("maildir", "mbox", "eml"):
+        lab, job, backup = gone_on(t, format)
+        want = counted(t, lab, job, format) + type(counted(t, lab, job, format))([mail("later")])
+        for again in range(3):
+            put_back(job, backup, again == 1)
+            lab.extract(format, job=job)
+            t.ok(counted(t, lab, job, format) == want, f"{format}, {again}: each message is in the files once")
+            lab.verifies(job, what=f"{format}, {again}: verify")
+
+
 def test_what_is_torn_at_the_end(t):
     """The run after the backup was killed: what is not whole goes, and that alone."""
     for format in ("mbox", "eml", "maildir"):
