@@ -128,8 +128,8 @@ static void
 compare_file(struct verify *v, const struct msg *m, const struct stored *s)
 {
 	if (!s->found) {
-		verify_differ(v, DIFF_FILE_MISSING, false, m->uid, "no file for it in '%s'%s", v->now->path,
-		    lost(v, m, copy_is(m, s)));
+		verify_differ(v, DIFF_FILE_MISSING, false, m->uid, "no file for it in '%s'%s",
+		    *v->now->path != '\0' ? v->now->path : "(INBOX)", lost(v, m, copy_is(m, s)));
 		return;
 	}
 	compare_octets(v, m, s);
