@@ -209,9 +209,15 @@ bool lane_day_spent(const struct lane *l); /* has so much come already? */
 int lane_day_over(struct err *err) WARN_UNUSED; /* -1, ERR_DAY */
 
 /* copy.c */
+uint64_t lane_octets_of(const struct msg *m); /* as stated, for room and limits; 0: not stated, or more than can come */
+
+/* take.c */
 void lane_keep_rate(const struct lane *l, size_t octets); /* of what was received */
 struct offer;
 int lane_take_body(struct lane *l, const struct offer *o, struct err *err) WARN_UNUSED;
+int lane_take_verdict(struct lane *l, const struct offer *o, struct err *err) WARN_UNUSED;
+/* Nothing more is asked for: it has failed, in these words. */
+void lane_take_none(struct lane *l, uint32_t uid, const char *reason);
 
 /* rows.c */
 struct msg_page *lane_rows(struct lane *l); /* made when it is first asked for */
