@@ -6,26 +6,13 @@ import re
 import shutil
 
 import maildir
+from damage import flip
 from forms import EML, MAILDIR, MBOX
 from lab import Copy, Lab
 from plan import few
 
 POINTS = 12
 TRIES = 3
-
-
-def another(path, at):
-    """One octet is another; length and date are as they were."""
-    was = os.stat(path)
-    with open(path, "r+b") as file:
-        file.seek(at)
-        octet = file.read(1)
-        file.seek(at)
-        file.write(bytes([octet[0] ^ 1]))
-        file.seek(0)
-        theirs = file.read()
-    os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
-    return theirs
 
 
 def mail_files(job):
@@ -47,10 +34,10 @@ class Hurt:
         files = mail_files(job)
         if self.lab.form.apart:
             os.remove(files[1])
-            return job, another(files[4], 20)
+            return job, flip(files[4], 20)
         with open(files[0], "rb") as file:
             at = file.read().index(b"Subject: ") + 10
-        another(files[0], at)
+        flip(files[0], at)
         return job, None
 
     def verify(self, job, code, what, **how):

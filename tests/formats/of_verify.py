@@ -4,6 +4,7 @@ import os
 
 import foldernames
 import sets
+from damage import flip
 from lab import Lab, needs
 
 EXCHANGE = ("--full-source",)
@@ -13,17 +14,6 @@ def extracted(t, format, *args):
     needs(t, format)
     lab = Lab(t, foldernames.small())
     return lab, lab.extract(format, *args)
-
-
-def flip(path, at):
-    """Another octet at this place; dates stay as they were."""
-    when = os.stat(path)
-    with open(path, "r+b") as file:
-        file.seek(at)
-        octet = file.read(1)
-        file.seek(at)
-        file.write(bytes([octet[0] ^ 1]))
-    os.utime(path, ns=(when.st_atime_ns, when.st_mtime_ns))
 
 
 def cut(path, by):

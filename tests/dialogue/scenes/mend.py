@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 
+from damage import flip
 from people import *
 from scene import *
 
@@ -39,17 +40,6 @@ def of(job, form, uid):
     return next(path for path in files(job, form) if re.search(mark, os.path.basename(path)))
 
 
-def other_octets(path, at):
-    """One octet is another; length and date are as they were."""
-    was = os.stat(path)
-    with open(path, "r+b") as f:
-        f.seek(at)
-        octet = f.read(1)
-        f.seek(at)
-        f.write(bytes([octet[0] ^ 1]))
-    os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
-
-
 def in_the_middle(path):
     """Of a header's value, in the second message of an mbox."""
     with open(path, "rb") as f:
@@ -61,10 +51,10 @@ def damage(job, form):
     """Of the folder Sent one message is gone and one another; of an mbox one is another. How many."""
     names = files(job, form)
     if form == "mbox":
-        other_octets(names[0], in_the_middle(names[0]))
+        flip(names[0], in_the_middle(names[0]))
         return 1
     os.remove(of(job, form, 1))
-    other_octets(of(job, form, 3), 30)
+    flip(of(job, form, 3), 30)
     return 2
 
 
@@ -114,7 +104,7 @@ def scene_what_lies_in_its_place_is_kept(t):
     for form, tmp in (("maildir", ".Sent/tmp"), ("eml", ".imex-tmp")):
         server, job = stored(t, form)
         path = of(job, form, 2)
-        other_octets(path, 30)
+        flip(path, 30)
         with open(path, "rb") as f:
             theirs = f.read()
         if form == "maildir":  # and its flags, too
@@ -238,7 +228,7 @@ def scene_a_mirror_lets_it_go(t):
     for form in ("maildir", "eml"):
         server, job = stored(t, form)
         os.remove(of(job, form, 1))
-        other_octets(of(job, form, 2), 30)
+        flip(of(job, form, 2), 30)
         t.exits(t.imex("verify", job), 2)
         server.store["Sent"].remove(1)
         server.store["Sent"].remove(2)
@@ -255,10 +245,10 @@ def renumbered(t, form, gone=()):
     with open(at, "rb") as f:
         saved = f.read()
     if form == "mbox":
-        other_octets(at, saved.index(b"Subject: ") + 10)
+        flip(at, saved.index(b"Subject: ") + 10)
     else:
         os.remove(at)
-        other_octets(kept, 30)
+        flip(kept, 30)
     t.exits(t.imex("verify", job), 2)
     for uid in gone:
         server.store["Sent"].remove(uid)
@@ -352,7 +342,7 @@ def scene_a_set_is_not_changed(t):
     t.within(run.code, (0, 1), "exit code")
     for name in os.listdir(job.mail):
         if name.endswith(".SEC"):
-            other_octets(os.path.join(job.mail, name), 600)
+            flip(os.path.join(job.mail, name), 600)
     run = t.imex("verify", job)
     t.exits(run, 2)
     t.ok("imex retry" not in run.text, "nothing to retry", run.text)
@@ -394,7 +384,7 @@ def scene_a_killed_run_is_recovered_first(t):
     """What its rows call lost is not taken for what the kill left."""
     server, job = stored(t, count=8)
     path = of(job, "maildir", 2)
-    other_octets(path, 30)
+    flip(path, 30)
     with open(path, "rb") as f:
         theirs = f.read()
     server.store["Sent"].add(letter("Sent", 20))
