@@ -3,7 +3,8 @@
  *	<uid> :<base name>		in ascending order
  * Whether it is still imex's is read from the file itself: the GUID is derived from account, folder
  * and UIDVALIDITY, and every line must pair a UID with the imex name that carries that very UID.
- * Rewriting such a list never gives a message another UID, whoever wrote it last. Rejected: a
+ * Rewriting such a list never gives a message another UID, whoever wrote it last. A first list has its name
+ * before it is durable: after a power cut what is torn in it counts as ours. Rejected: a
  * digest in the state, which is out of step after a kill between the rename and the commit, and the
  * list would count as Dovecot's for ever. */
 #include "store/dovecot.h"
@@ -131,6 +132,7 @@ list_write(struct list *l, int folder, const struct folder_rec *rec, uint32_t ui
 
 struct list_file {
 	bool there, ours;
+	bool torn; /* by a power cut, after lines that are ours */
 	uint32_t uidnext, last_uid;
 	uint8_t sum[SHA256_LEN];
 };
@@ -207,9 +209,11 @@ list_read_lines(
 		size_t len = strlen(line);
 
 		digest_add(d, line, len);
-		f->ours = len > 0 && line[len - 1] == '\n';
-		struct slice text = { line, f->ours ? len - 1 : 0 };
-		f->ours = f->ours &&
+		f->torn = len == 0 || (n > 0 && len + 1 < sizeof line && line[len - 1] != '\n');
+		if (f->torn)
+			break;
+		struct slice text = { line, len - 1 };
+		f->ours = line[len - 1] == '\n' &&
 		    (n == 0 ? list_head_ours(f, text, rec, guid) : list_line_ours(f, text, rec));
 	}
 	return ferror(in) ? -1 : 0;
@@ -252,8 +256,9 @@ list_renew(struct list *l, int folder, const struct folder_rec *rec, const struc
 			return -1;
 	}
 	digest_end(l->digest, sum);
-	bool same = old->there && memcmp(sum, old->sum, sizeof sum) == 0;
-	if (same || (old->there && old->uidnext > uidnext)) {
+	bool whole = old->there && !old->torn;
+	bool same = whole && memcmp(sum, old->sum, sizeof sum) == 0;
+	if (same || (whole && old->uidnext > uidnext)) {
 		file_close(&l->fd);
 		(void)unlinkat(folder, UIDLIST_NEW, 0);
 	}

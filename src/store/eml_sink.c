@@ -254,7 +254,7 @@ eml_end(struct sink *s, struct folder_at *at, struct msg *final, struct sidecar_
     struct err *err)
 {
 	struct eml *e = s->own;
-	if (body_end(&e->body, &e->fd, &final->file_bytes, err) < 0)
+	if (body_whole(&e->body, &final->file_bytes, err) < 0 || body_end(&e->body, &e->fd, err) < 0)
 		return -1;
 	if (file_set_time(e->fd, date_stamp(&final->date), err) < 0)
 		return err_wrap(err, "'%s'", e->body.name);

@@ -15,6 +15,8 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "store/maildir_aside.h"
+#include "store/maildir_first.h"
 #include "store/name_index.h"
 
 enum op_kind { OP_NONE, OP_ADD, OP_RENAME, OP_REMOVE };
@@ -35,11 +37,14 @@ struct batch_folder {
 	uint64_t lines_from;
 	struct keywords_change letters;
 	int uidlist;
+	int first; /* tmp/cur, and what was cur/ once that is placed; -1: none */
+	bool first_placed, uidlist_placed;
 };
 
 struct maildir_batch {
 	struct pending pending;
 	int root, subscriptions;
+	bool subscriptions_placed;
 	struct batch_folder *folder;
 	size_t n_folders, folder_cap;
 	struct op *op;
@@ -49,7 +54,7 @@ struct maildir_batch {
 	size_t appended, applied; /* folders and operations done, for undo */
 };
 
-enum { ASIDE_MAX = 100, NAMES_MAX = 2 * (BATCH_OPS + 1) * MAILDIR_NAME_MAX };
+enum { NAMES_MAX = 2 * (BATCH_OPS + 1) * MAILDIR_NAME_MAX };
 
 static struct maildir_batch *
 batch_of(struct pending *p)
@@ -72,6 +77,7 @@ maildir_batch_free(struct maildir_batch **ref)
 		struct batch_folder *f = &b->folder[i];
 
 		file_close(&f->uidlist);
+		file_close(&f->first);
 		buf_done(&f->lines);
 		buf_done(&f->letters.text);
 		maildir_dirs_unref(&f->dirs);
@@ -101,7 +107,8 @@ maildir_batch_folder(struct maildir_batch *b, struct maildir_dirs *dirs)
 		b->folder = mem_resize(b->folder, b->folder_cap, sizeof *b->folder);
 	}
 	b->folder[b->n_folders] = (struct batch_folder){ .dirs = maildir_dirs_ref(dirs),
-		.uidlist = -1 };
+		.uidlist = -1,
+		.first = -1 };
 	return (unsigned)b->n_folders++;
 }
 
@@ -109,6 +116,12 @@ void
 maildir_batch_made(struct maildir_batch *b, unsigned folder)
 {
 	b->folder[folder].made = true;
+}
+
+void
+maildir_batch_first(struct maildir_batch *b, unsigned folder, int fd)
+{
+	b->folder[folder].first = fd;
 }
 
 static uint32_t
@@ -253,26 +266,6 @@ batch_append(struct maildir_batch *b, struct err *err)
 	return 0;
 }
 
-/* Where is the message now whose file should be cur/name? "" nowhere. Only flags or the directory
- * may differ. */
-static int
-batch_find(
-    const struct batch_folder *f, const char *name, char ret[NAME_INDEX_PATH_MAX], struct err *err)
-{
-	struct maildir_entry e;
-	struct slice text = slice_str(name);
-
-	*ret = '\0';
-	if (!maildir_parse(text, &e))
-		return 0;
-	if (f->dirs->index != NULL && name_index_uidvalidity(f->dirs->index) != e.uidvalidity)
-		name_index_free(&f->dirs->index);
-	if (f->dirs->index == NULL)
-		f->dirs->index = name_index_new(f->dirs->folder, e.uidvalidity);
-	return name_index_find(
-	    f->dirs->index, e.uid, (struct slice){ name, e.identity_len }, ret, err);
-}
-
 /* Flags of a stored message change. Its file may carry other flags than the row (a crash between
  * rename and commit, another program) or be gone, which verify tells. */
 static int
@@ -289,7 +282,7 @@ batch_apply_rename(struct maildir_batch *b, struct op *o, struct err *err)
 	o->kind = OP_NONE; /* nothing of this batch to undo */
 	if (faccessat(f->dirs->cur, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return 0;
-	if (batch_find(f, to, path, err) < 0)
+	if (maildir_find(f->dirs, to, path, err) < 0)
 		return -1;
 	if (*path == '\0' || renameat(f->dirs->folder, path, f->dirs->cur, to) == 0 ||
 	    errno == ENOENT)
@@ -297,39 +290,56 @@ batch_apply_rename(struct maildir_batch *b, struct op *o, struct err *err)
 	return err_set_sys(err, ERR_DISK, "cannot rename '%s'", path);
 }
 
-/* A name in tmp/ that nothing has yet. */
+/* A large message was begun before its whole name was known. */
 static int
-aside_name(const struct maildir_dirs *d, const char *identity, char ret[MAILDIR_NAME_MAX], struct err *err)
+batch_name_first(struct maildir_batch *b, struct err *err)
 {
-	for (int n = 1; n <= ASIDE_MAX; n++) {
-		(void)snprintf(ret, MAILDIR_NAME_MAX, n == 1 ? "%s.damaged" : "%s.damaged%d", identity, n);
-		if (faccessat(d->tmp, ret, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
-			return 0;
+	for (size_t i = 0; i < b->n_ops; i++) {
+		const struct op *o = &b->op[i];
+		const struct batch_folder *f = &b->folder[o->folder];
+
+		if (o->kind == OP_ADD && f->first >= 0 && strcmp(op_from(b, o), op_to(b, o)) != 0 &&
+		    file_rename(f->first, op_from(b, o), f->first, op_to(b, o), err) < 0)
+			return folder_wrap(f, err);
 	}
-	return err_set(err, ERR_DISK, "'tmp/%s.damaged' and %d more are in the way; move them away and run again",
-	    identity, ASIDE_MAX - 1);
+	return 0;
 }
 
-/* What stands in the place of a message that comes again. A failed batch leaves it in tmp/. */
 static int
-batch_aside(struct maildir_batch *b, const struct op *o, struct err *err)
+batch_place_first(struct maildir_batch *b, struct err *err)
+{
+	if (batch_name_first(b, err) < 0)
+		return -1;
+	for (size_t i = 0; i < b->n_folders; i++) {
+		struct batch_folder *f = &b->folder[i];
+
+		f->first_placed = f->first >= 0 && maildir_first_place(f->dirs, &f->first);
+	}
+	return 0;
+}
+
+static int
+batch_apply_add(struct maildir_batch *b, const struct op *o, struct err *err)
 {
 	const struct batch_folder *f = &b->folder[o->folder];
 	const struct maildir_dirs *d = f->dirs;
-	char path[NAME_INDEX_PATH_MAX], aside[MAILDIR_NAME_MAX];
 
-	(void)snprintf(path, sizeof path, "cur/%s", op_to(b, o));
-	if (faccessat(d->folder, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
-	    batch_find(f, op_to(b, o), path, err) < 0)
-		return -1;
-	if (*path == '\0' || faccessat(d->folder, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+	if (f->first_placed)
 		return 0;
-	/* Stored by a run that was killed before it could say so. */
-	if (file_same(d->folder, path, d->tmp, op_from(b, o)))
-		return file_rename(d->folder, path, d->cur, op_to(b, o), err);
-	return aside_name(d, op_from(b, o), aside, err) < 0
-	    ? -1
-	    : file_rename(d->folder, path, d->tmp, aside, err);
+	return f->first >= 0 ? file_rename(f->first, op_to(b, o), d->cur, op_to(b, o), err)
+			     : file_rename(d->tmp, op_from(b, o), d->cur, op_to(b, o), err);
+}
+
+static void
+batch_undo_add(struct maildir_batch *b, const struct op *o)
+{
+	const struct batch_folder *f = &b->folder[o->folder];
+	const struct maildir_dirs *d = f->dirs;
+
+	if (f->first >= 0 && !f->first_placed)
+		(void)renameat(d->cur, op_to(b, o), f->first, op_to(b, o));
+	else if (f->first < 0)
+		(void)renameat(d->cur, op_to(b, o), d->tmp, op_from(b, o));
 }
 
 static int
@@ -338,15 +348,60 @@ batch_apply(struct maildir_batch *b, struct err *err)
 	for (; b->applied < b->n_ops; b->applied++) {
 		struct op *o = &b->op[b->applied];
 		const struct batch_folder *f = &b->folder[o->folder];
-		const struct maildir_dirs *d = f->dirs;
 
-		if ((o->again && batch_aside(b, o, err) < 0) ||
-		    (o->kind == OP_ADD &&
-			file_rename(d->tmp, op_from(b, o), d->cur, op_to(b, o), err) < 0) ||
+		if ((o->again && maildir_aside(f->dirs, op_from(b, o), op_to(b, o), err) < 0) ||
+		    (o->kind == OP_ADD && batch_apply_add(b, o, err) < 0) ||
 		    (o->kind == OP_RENAME && batch_apply_rename(b, o, err) < 0))
 			return folder_wrap(f, err);
 	}
 	return 0;
+}
+
+static void
+batch_drop_first(const struct maildir_batch *b)
+{
+	for (size_t i = 0; i < b->n_folders; i++)
+		if (b->folder[i].first >= 0 && !b->folder[i].first_placed)
+			maildir_first_drop(b->folder[i].dirs);
+}
+
+static bool
+is_there(int dir, const char *name)
+{
+	return faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Lists that replace none: nobody can miss an older one, so they need no sync of their own. */
+static int
+batch_place_lists(struct maildir_batch *b, struct err *err)
+{
+	for (size_t i = 0; i < b->n_folders; i++) {
+		struct batch_folder *f = &b->folder[i];
+		int dir = f->dirs->folder;
+
+		if (f->uidlist < 0 || is_there(dir, UIDLIST_FILE))
+			continue;
+		if (file_rename(dir, UIDLIST_NEW, dir, UIDLIST_FILE, err) < 0)
+			return folder_wrap(f, err);
+		f->uidlist_placed = true;
+	}
+	if (b->subscriptions < 0 || is_there(b->root, SUBSCRIPTIONS_FILE))
+		return 0;
+	b->subscriptions_placed = true;
+	return file_rename(b->root, SUBSCRIPTIONS_NEW, b->root, SUBSCRIPTIONS_FILE, err);
+}
+
+static void
+batch_undo_lists(struct maildir_batch *b)
+{
+	for (size_t i = 0; i < b->n_folders; i++) {
+		int dir = b->folder[i].dirs->folder;
+
+		if (b->folder[i].uidlist_placed)
+			(void)renameat(dir, UIDLIST_FILE, dir, UIDLIST_NEW);
+	}
+	if (b->subscriptions_placed)
+		(void)renameat(b->root, SUBSCRIPTIONS_FILE, b->root, SUBSCRIPTIONS_NEW);
 }
 
 /* ---- making it durable ---- */
@@ -401,14 +456,20 @@ maildir_batch_undo(struct pending *p)
 {
 	struct maildir_batch *b = batch_of(p);
 
+	batch_undo_lists(b);
 	for (size_t i = b->applied; i-- > 0;) {
 		const struct op *o = &b->op[i];
 		const struct maildir_dirs *d = b->folder[o->folder].dirs;
 
 		if (o->kind == OP_ADD)
-			(void)renameat(d->cur, op_to(b, o), d->tmp, op_from(b, o));
+			batch_undo_add(b, o);
 		else if (o->kind == OP_RENAME)
 			(void)renameat(d->cur, op_to(b, o), d->cur, op_from(b, o));
+	}
+	for (size_t i = 0; i < b->n_folders; i++) {
+		if (b->folder[i].first_placed)
+			maildir_first_undo(b->folder[i].dirs, &b->folder[i].first);
+		b->folder[i].first_placed = false;
 	}
 	for (size_t i = b->appended; i-- > 0;) {
 		if (b->folder[i].lines.len > 0)
@@ -441,28 +502,6 @@ maildir_batch_stores(
 	return again;
 }
 
-/* It is not what was stored: somebody's work, maybe. */
-static int
-batch_set_aside(const struct maildir_batch *b, const struct op *o, struct err *err)
-{
-	const struct batch_folder *f = &b->folder[o->folder];
-	char path[NAME_INDEX_PATH_MAX], aside[MAILDIR_NAME_MAX], identity[MAILDIR_NAME_MAX];
-	struct maildir_entry e;
-
-	if (!maildir_parse(slice_str(op_from(b, o)), &e))
-		return 0;
-	(void)snprintf(identity, sizeof identity, "%.*s", (int)e.identity_len, op_from(b, o));
-	(void)snprintf(path, sizeof path, "cur/%s", op_from(b, o));
-	if (faccessat(f->dirs->folder, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
-	    batch_find(f, op_from(b, o), path, err) < 0)
-		return -1;
-	if (*path == '\0' || faccessat(f->dirs->folder, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-		return 0;
-	return aside_name(f->dirs, identity, aside, err) < 0
-	    ? -1
-	    : file_rename(f->dirs->folder, path, f->dirs->tmp, aside, err);
-}
-
 static int
 batch_remove(struct maildir_batch *b, const struct op *o, struct err *err)
 {
@@ -478,7 +517,7 @@ batch_remove(struct maildir_batch *b, const struct op *o, struct err *err)
 		return err_set_sys(err, ERR_DISK, "cannot remove '%s'", op_from(b, o));
 	if (again)
 		return 0;
-	if (batch_find(f, op_from(b, o), path, err) < 0)
+	if (maildir_find(f->dirs, op_from(b, o), path, err) < 0)
 		return -1;
 	if (*path == '\0' || unlinkat(f->dirs->folder, path, 0) == 0 || errno == ENOENT)
 		return 0;
@@ -491,22 +530,24 @@ maildir_batch_tidy(struct pending *p, bool *ret_more, struct err *err)
 	struct maildir_batch *b = batch_of(p);
 
 	for (size_t i = 0; i < b->n_ops; i++) {
-		if (b->op[i].kind != OP_REMOVE)
+		const struct op *o = &b->op[i];
+
+		if (o->kind != OP_REMOVE)
 			continue;
 		*ret_more = true;
-		if ((b->op[i].keep ? batch_set_aside(b, &b->op[i], err) : batch_remove(b, &b->op[i], err)) < 0)
+		if ((o->keep ? maildir_aside_lost(b->folder[o->folder].dirs, op_from(b, o), err) : batch_remove(b, o, err)) < 0)
 			return -1;
 	}
 	for (size_t i = 0; i < b->n_folders; i++) {
 		int folder = b->folder[i].dirs->folder;
 
-		if (b->folder[i].uidlist < 0)
+		if (b->folder[i].uidlist < 0 || b->folder[i].uidlist_placed)
 			continue;
 		*ret_more = true;
 		if (file_rename(folder, UIDLIST_NEW, folder, UIDLIST_FILE, err) < 0)
 			return -1;
 	}
-	if (b->subscriptions < 0)
+	if (b->subscriptions < 0 || b->subscriptions_placed)
 		return 0;
 	*ret_more = true;
 	return file_rename(b->root, SUBSCRIPTIONS_NEW, b->root, SUBSCRIPTIONS_FILE, err);
@@ -519,10 +560,13 @@ maildir_batch_place(struct pending *p, struct err *err)
 {
 	struct maildir_batch *b = batch_of(p);
 
-	if (batch_append(b, err) == 0 && batch_apply(b, err) == 0)
-		return 0;
-	maildir_batch_undo(p);
-	return -1;
+	if (batch_append(b, err) < 0 || batch_place_first(b, err) < 0 || batch_apply(b, err) < 0 ||
+	    batch_place_lists(b, err) < 0) {
+		maildir_batch_undo(p);
+		return -1;
+	}
+	batch_drop_first(b);
+	return 0;
 }
 
 static void

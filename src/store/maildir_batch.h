@@ -2,10 +2,12 @@
  * by its sync in this order (rules.md 3.1, 4.1, 4.2):
  *	dovecot-keywords of folders that got new letters, each durable before any name uses them
  *	sidecar lines appended
+ *	the first messages of a folder at once (maildir_first.h)
  *	new messages from tmp/ to cur/ and flag changes, in the order of the calls; what has the identity of one
  *	that comes again goes to tmp/ before
+ *	dovecot-uidlist and subscriptions in place where there are none
  *	syncfs, or fsync of every file and directory
- *	older copies removed, dovecot-uidlist and subscriptions in place, synced again if there were any
+ *	older copies removed, other dovecot-uidlist and subscriptions in place, synced again if there were any
  * Up to the first sync a failure is undone. The batch owns all it needs: descriptors, names,
  * lines. */
 #ifndef STORE_MAILDIR_BATCH_H
@@ -18,7 +20,7 @@
 enum {
 	BATCH_FILES = 128, BATCH_FILES_SYNCFS = 4096, BATCH_OPS = 16384, BATCH_FOLDERS = 256,
 	BATCH_BYTES = 64 * 1024 * 1024, BATCH_LINES = 4 * 1024 * 1024,
-	BATCH_FOLDER_FDS = 5		/* directories, sidecar, index file */
+	BATCH_FOLDER_FDS = 6		/* directories, sidecar, index file */
 };
 
 #define UIDLIST_FILE "dovecot-uidlist"
@@ -39,6 +41,8 @@ struct pending *maildir_batch_pending(struct maildir_batch *b);
 unsigned maildir_batch_folder(struct maildir_batch *b, struct maildir_dirs *dirs);
 /* Its directories were made just now. */
 void maildir_batch_made(struct maildir_batch *b, unsigned folder);
+/* Takes fd, of tmp/cur (maildir_first_open): the messages of this folder in the batch are written there. */
+void maildir_batch_first(struct maildir_batch *b, unsigned folder, int fd);
 /* Takes fd; tmp/from becomes cur/to. bytes: for the size of the batch. */
 void maildir_batch_add(struct maildir_batch *b, unsigned folder, int fd, const char *from,
     const char *to, uint64_t bytes);

@@ -159,13 +159,26 @@ body_write(struct body *b, struct slice wire, struct err *err)
 }
 
 int
-body_end(struct body *b, int *ret_fd, uint64_t *ret_stored, struct err *err)
+body_whole(struct body *b, uint64_t *ret_stored, struct err *err)
 {
 	if (!b->raw && !eol_end(&b->eol) && body_unconvert(b, err) < 0)
 		return -1;
+	*ret_stored = b->in_file + b->len;
+	return 0;
+}
+
+void
+body_rename(struct body *b, const char *name)
+{
+	if (b->fd < 0)
+		(void)snprintf(b->name, sizeof b->name, "%s", name);
+}
+
+int
+body_end(struct body *b, int *ret_fd, struct err *err)
+{
 	if (b->fd < 0 ? body_put(b, b->out, b->len, err) < 0 : body_flush(b, err) < 0)
 		return -1;
-	*ret_stored = b->in_file;
 	*ret_fd = b->fd;
 	b->fd = -1;
 	b->len = 0;

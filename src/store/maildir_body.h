@@ -15,7 +15,7 @@ struct body {
 	int tmp;			/* directory, borrowed */
 	const char *where;		/* its name for errors: "tmp" unless set after body_init */
 	int fd;				/* -1: nothing is in a file yet */
-	char name[MAILDIR_IDENTITY_MAX];	/* of the file, once there is one */
+	char name[MAILDIR_NAME_MAX];	/* of the file, once there is one */
 	char *out;			/* stored form that is not in the file yet */
 	size_t len;
 	char *wide;			/* room to make `out` wide; made when first needed */
@@ -28,8 +28,12 @@ void body_init(struct body *b);
 void body_done(struct body *b);
 void body_start(struct body *b, int tmp, const char *name, bool keep_crlf);
 int body_write(struct body *b, struct slice wire, struct err *err) WARN_UNUSED;
-/* The whole is in the file (created by now) and its size known: *ret_fd is the caller's. */
-int body_end(struct body *b, int *ret_fd, uint64_t *ret_stored, struct err *err) WARN_UNUSED;
+/* Nothing more comes: *ret_stored is the size that the file will have. */
+int body_whole(struct body *b, uint64_t *ret_stored, struct err *err) WARN_UNUSED;
+/* Another name, if there is no file yet. */
+void body_rename(struct body *b, const char *name);
+/* After body_whole: all is in the file, created by now; *ret_fd is the caller's. */
+int body_end(struct body *b, int *ret_fd, struct err *err) WARN_UNUSED;
 /* Takes the file away again; nothing started: nothing. */
 void body_abandon(struct body *b);
 

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "store/handed.h"
+#include "store/maildir_first.h"
 #include "store/maildir_recover.h"
 #include "store/maildir_sink.h"
 
@@ -154,6 +155,33 @@ maildir_touch(struct sink *s, struct folder_at *at, struct err *err)
 	return 0;
 }
 
+/* Nothing was stored in it, and no other record has that directory. */
+static bool
+is_first_use(const struct sink *s, const struct folder_at *it)
+{
+	if (*it->mark != '\0')
+		return false;
+	for (const struct folder_at *at = s->folders; at != NULL; at = at->next) {
+		if (at != it && strcmp(at->path, it->path) == 0)
+			return false;
+	}
+	return true;
+}
+
+int
+maildir_into(struct sink *s, struct folder_at *at, int *ret, struct err *err)
+{
+	const struct maildir_dirs *d = at->open->dirs;
+
+	if (!at->begun && is_first_use(s, at) && maildir_first_open(d, &at->first, err) < 0)
+		return maildir_wrap(at, err);
+	if (!at->begun && at->first >= 0)
+		maildir_batch_first(s->batch, at->slot, at->first);
+	at->begun = true;
+	*ret = at->first >= 0 ? at->first : d->tmp;
+	return 0;
+}
+
 static struct folder_at *
 sink_find(const struct sink *s, const struct folder_rec *rec)
 {
@@ -186,6 +214,7 @@ folder_at_new(const struct folder_rec *rec, struct folder_at **ret, struct err *
 		return -1;
 	struct folder_at *at = mem_new(sizeof *at);
 	at->id = rec->id;
+	at->first = -1;
 	at->path = mem_copy_str(rec->path);
 	at->head = head;
 	at->head_key = key;

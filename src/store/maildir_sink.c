@@ -117,12 +117,13 @@ static int
 maildir_begin(struct sink *s, struct folder_at *at, const struct msg *m, struct err *err)
 {
 	char name[MAILDIR_IDENTITY_MAX];
+	int dir;
 
 	assert(s->into == NULL);
-	if (maildir_enter(s, at, err) < 0 || maildir_touch(s, at, err) < 0)
+	if (maildir_enter(s, at, err) < 0 || maildir_touch(s, at, err) < 0 || maildir_into(s, at, &dir, err) < 0)
 		return -1;
 	maildir_identity(name, &m->date, at->uidvalidity, m->uid);
-	body_start(&s->body, at->open->dirs->tmp, name, s->keep_crlf);
+	body_start(&s->body, dir, name, s->keep_crlf);
 	s->into = at;
 	return 0;
 }
@@ -172,12 +173,18 @@ sink_date(int fd, const struct date *d, struct err *err)
 	return file_set_time(fd, date_stamp(d), err);
 }
 
-/* The line and the file of one message, tmp/from, join the batch; takes *fd. */
-static int
-sink_join(struct sink *s, struct folder_at *at, const struct msg *m, const char *from, int *fd,
-    struct err *err)
+static void
+sink_name(char ret[MAILDIR_NAME_MAX], struct folder_at *at, const struct msg *m)
 {
-	char name[MAILDIR_NAME_MAX], base[MAILDIR_NAME_MAX];
+	maildir_file(ret, m, at->uidvalidity, m->flags.system, folder_letters(at, &m->flags, true));
+}
+
+/* The line and the file of one message, tmp/from, join the batch; takes *fd. name: what it is to be called. */
+static int
+sink_join(struct sink *s, struct folder_at *at, const struct msg *m, const char *from, const char *name,
+    int *fd, struct err *err)
+{
+	char base[MAILDIR_NAME_MAX];
 	struct sidecar *c = &at->open->sidecar;
 	size_t before = c->lines.len;
 
@@ -186,8 +193,6 @@ sink_join(struct sink *s, struct folder_at *at, const struct msg *m, const char 
 	if (sidecar_add(c, m, at->uidvalidity, &place, &m->flags, err) < 0)
 		return -1;
 	s->lines_bytes += c->lines.len - before;
-	maildir_file(
-	    name, m, at->uidvalidity, m->flags.system, folder_letters(at, &m->flags, true));
 	maildir_batch_add(s->batch, at->slot, *fd, from, name, m->file_bytes);
 	*fd = -1;
 	return 0;
@@ -197,17 +202,26 @@ static int
 maildir_end(struct sink *s, struct msg *final, struct err *err)
 {
 	struct folder_at *at = s->into;
+	char name[MAILDIR_NAME_MAX];
 	AUTO(file_close) int fd = -1;
 
 	assert(at != NULL);
 	assert(s->body.wire == final->wire_bytes);
 	s->into = NULL;
-	if (body_end(&s->body, &fd, &final->file_bytes, err) < 0) {
+	if (body_whole(&s->body, &final->file_bytes, err) < 0) {
 		body_abandon(&s->body);
 		return -1;
 	}
-	if (sink_date(fd, &final->date, err) < 0 || sink_join(s, at, final, s->body.name, &fd, err) < 0) {
-		(void)unlinkat(at->open->dirs->tmp, s->body.name, 0);
+	sink_name(name, at, final);
+	if (at->first >= 0)
+		body_rename(&s->body, name);
+	if (body_end(&s->body, &fd, err) < 0) {
+		body_abandon(&s->body);
+		return -1;
+	}
+	if (sink_date(fd, &final->date, err) < 0 ||
+	    sink_join(s, at, final, s->body.name, name, &fd, err) < 0) {
+		(void)unlinkat(s->body.tmp, s->body.name, 0);
 		return err_wrap(err, "UID %" PRIu32 ", 'tmp/%s'", final->uid, s->body.name);
 	}
 	if (final->again)
@@ -242,15 +256,17 @@ maildir_amend(struct sink *s, struct folder_at *at, const struct msg *was, const
 /* A file of another UIDVALIDITY, which may carry other flags than its row, as tmp/to. *ret_fd -1: it
  * cannot be had. */
 static int
-sink_adopt_file(struct folder_at *at, uint32_t uidvalidity, const struct msg *was, const char *to,
+sink_adopt_file(struct folder_at *at, uint32_t uidvalidity, const struct msg *was, int dir, const char *to,
     int *ret_fd, struct err *err)
 {
 	struct folder_open *o = at->open;
-	char name[MAILDIR_NAME_MAX], path[NAME_INDEX_PATH_MAX], identity[MAILDIR_IDENTITY_MAX];
+	char name[MAILDIR_NAME_MAX], path[MAILDIR_NAME_MAX + 4], there[NAME_INDEX_PATH_MAX];
+	char identity[MAILDIR_IDENTITY_MAX];
 
 	maildir_file(
 	    name, was, uidvalidity, was->flags.system, folder_letters(at, &was->flags, false));
-	if (adopted_link(o->dirs->cur, name, o->dirs->tmp, to, was->file_bytes, ret_fd, err) < 0)
+	(void)snprintf(path, sizeof path, "cur/%s", name);
+	if (adopted_link(o->dirs->folder, path, dir, to, was->file_bytes, ret_fd, err) < 0)
 		return -1;
 	if (*ret_fd >= 0)
 		return 0;
@@ -259,17 +275,15 @@ sink_adopt_file(struct folder_at *at, uint32_t uidvalidity, const struct msg *wa
 	if (o->older == NULL)
 		o->older = name_index_new(o->dirs->folder, uidvalidity);
 	maildir_identity(identity, &was->date, uidvalidity, was->uid);
-	if (name_index_find(o->older, was->uid, slice_str(identity), path, err) < 0)
+	if (name_index_find(o->older, was->uid, slice_str(identity), there, err) < 0)
 		return -1;
-	return *path == '\0' ? 0
-			     : adopted_link(o->dirs->folder, path, o->dirs->tmp, to,
-				   was->file_bytes, ret_fd, err);
+	return *there == '\0' ? 0 : adopted_link(o->dirs->folder, there, dir, to, was->file_bytes, ret_fd, err);
 }
 
 /* The file of another folder. One with keywords has letters that are that folder's alone: it is not found. */
 static int
-sink_share_file(struct sink *s, struct folder_at *at, const struct folder_rec *from, const struct msg *was,
-    const char *to, int *ret_fd, struct err *err)
+sink_share_file(struct sink *s, const struct folder_rec *from, const struct msg *was, int into, const char *to,
+    int *ret_fd, struct err *err)
 {
 	char name[MAILDIR_NAME_MAX], path[MAILDIR_NAME_MAX + 4];
 	AUTO(file_close) int dir = -1;
@@ -280,28 +294,30 @@ sink_share_file(struct sink *s, struct folder_at *at, const struct folder_rec *f
 		return 0;
 	maildir_file(name, was, from->uidvalidity, was->flags.system, 0);
 	(void)snprintf(path, sizeof path, "cur/%s", name);
-	return adopted_link(dir, path, at->open->dirs->tmp, to, was->file_bytes, ret_fd, err);
+	return adopted_link(dir, path, into, to, was->file_bytes, ret_fd, err);
 }
 
 static int
 maildir_adopt(struct sink *s, struct folder_at *at, const struct folder_rec *old,
     const struct msg *was, const struct msg *now, bool *ret_done, struct err *err)
 {
-	char identity[MAILDIR_IDENTITY_MAX];
+	char identity[MAILDIR_IDENTITY_MAX], name[MAILDIR_NAME_MAX];
 	AUTO(file_close) int fd = -1;
+	int dir;
 
 	*ret_done = false;
-	if (maildir_enter(s, at, err) < 0 || maildir_touch(s, at, err) < 0)
+	if (maildir_enter(s, at, err) < 0 || maildir_touch(s, at, err) < 0 || maildir_into(s, at, &dir, err) < 0)
 		return -1;
 	maildir_identity(identity, &now->date, at->uidvalidity, now->uid);
 	if ((strcmp(old->path, at->path) == 0
-		    ? sink_adopt_file(at, old->uidvalidity, was, identity, &fd, err)
-		    : sink_share_file(s, at, old, was, identity, &fd, err)) < 0)
+		    ? sink_adopt_file(at, old->uidvalidity, was, dir, identity, &fd, err)
+		    : sink_share_file(s, old, was, dir, identity, &fd, err)) < 0)
 		return maildir_wrap(at, err);
 	if (fd < 0)
 		return 0;
-	if (sink_join(s, at, now, identity, &fd, err) < 0) {
-		(void)unlinkat(at->open->dirs->tmp, identity, 0);
+	sink_name(name, at, now);
+	if (sink_join(s, at, now, identity, name, &fd, err) < 0) {
+		(void)unlinkat(dir, identity, 0);
 		return maildir_wrap(at, err);
 	}
 	*ret_done = true;
@@ -367,6 +383,7 @@ sink_seal_folder(struct sink *s, struct folder_at *at, struct batch *b)
 	maildir_batch_close_folder(s->batch, at->slot, &lines, from, &letters);
 	sidecar_mark(&at->open->sidecar, at->mark);
 	batch_mark(b, at->id, at->mark);
+	at->first = -1;
 	at->touched = false;
 	at->told = true;
 }

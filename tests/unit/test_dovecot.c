@@ -189,6 +189,32 @@ a_list_that_dovecot_wrote_is_left(void **state)
 	}
 }
 
+/* A first list has its name before it is durable. */
+static void
+a_list_that_a_power_cut_tore_is_written_again(void **state)
+{
+	(void)state;
+	store(1, 40);
+	finish();
+	size_t len = 0, at[] = { 0, 512, 600, 1024 };
+	char *list = temp_read(LIST, &len);
+	assert_true(len > 1200);
+	for (size_t i = 0; i < COUNT_OF(at); i++) {
+		char *torn = mem_resize(NULL, len, 1);
+
+		temp_write(LIST, list, at[i], "wb");
+		run_again();
+		assert_true(temp_holds(LIST, list));
+		memcpy(torn, list, len);
+		memset(torn + at[i], 0, len - at[i]);
+		temp_write(LIST, torn, len, "wb");
+		run_again();
+		assert_true(temp_holds(LIST, list));
+		free(torn);
+	}
+	free(list);
+}
+
 static void
 subscribe(const struct folder *list, size_t len)
 {
@@ -237,6 +263,7 @@ main(void)
 		WITH_TREE(our_list_grows_with_the_folder),
 		WITH_TREE(an_equal_list_is_not_written_again),
 		WITH_TREE(a_list_that_dovecot_wrote_is_left),
+		WITH_TREE(a_list_that_a_power_cut_tore_is_written_again),
 		WITH_TREE(subscriptions_name_levels_with_tabs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

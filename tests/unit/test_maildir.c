@@ -119,7 +119,7 @@ a_message_appears_when_the_batch_is_synced(void **state)
 	OK(tree_open(&err));
 	OK(tree_add(5, FLAG_SEEN, "", "a\r\nb\r\n", &err));
 	assert_int_equal(temp_count("u@h/cur"), 0);
-	assert_true(temp_holds("u@h/tmp/1000005.V9U5.imex", "a\nb\n"));
+	assert_true(temp_holds("u@h/tmp/cur/1000005.V9U5.imex,S=4,W=6:2,S", "a\nb\n"));
 	OK(tree_seal(TREE_COMMIT, &err));
 	assert_int_equal(temp_count("u@h/tmp"), 0);
 	assert_true(temp_holds("u@h/cur/1000005.V9U5.imex,S=4,W=6:2,S", "a\nb\n"));

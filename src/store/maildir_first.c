@@ -1,0 +1,105 @@
+/* See maildir_first.h. The directory that was cur/ is gone by the rename; whoever has it open sees an empty
+ * one, as before. */
+#include "store/maildir_first.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "store/handed.h"
+
+static int
+is_empty(const struct maildir_dirs *d, const char *part, bool *ret, struct err *err)
+{
+	struct maildir_walk w;
+
+	if (maildir_walk_begin(&w, d->folder, part, err) < 0)
+		return -1;
+	*ret = maildir_walk_next(&w) == NULL;
+	return maildir_walk_end(&w, err);
+}
+
+int
+maildir_first_open(const struct maildir_dirs *d, int *ret, struct err *err)
+{
+	bool cur, tmp;
+
+	*ret = -1;
+	if (is_empty(d, "cur", &cur, err) < 0 || is_empty(d, "tmp", &tmp, err) < 0)
+		return -1;
+	/* What comes again must meet what a kill has left of it. */
+	if (!tmp)
+		return maildir_first_recover(d, err);
+	if (!cur)
+		return 0;
+	return handed_make_dir(d->tmp, "cur", err) < 0 ? -1 : file_open_dir(d->tmp, "cur", ret, err);
+}
+
+static void
+swap(int *a, int *b)
+{
+	int was = *a;
+
+	*a = *b;
+	*b = was;
+}
+
+bool
+maildir_first_place(struct maildir_dirs *d, int *first)
+{
+	if (renameat(d->tmp, "cur", d->folder, "cur") < 0)
+		return false;
+	swap(&d->cur, first);
+	return true;
+}
+
+void
+maildir_first_undo(struct maildir_dirs *d, int *first)
+{
+	struct err ignored;
+
+	if (renameat(d->folder, "cur", d->tmp, "cur") < 0)
+		return;
+	swap(&d->cur, first);
+	(void)!handed_make_dir(d->folder, "cur", &ignored);
+}
+
+void
+maildir_first_drop(const struct maildir_dirs *d)
+{
+	(void)unlinkat(d->tmp, "cur", AT_REMOVEDIR); /* what is not ours stays in it */
+}
+
+static int
+recover_one(const struct maildir_dirs *d, const char *name, struct err *err)
+{
+	char from[MAILDIR_NAME_MAX + 8], to[MAILDIR_NAME_MAX];
+	struct maildir_entry e;
+
+	(void)snprintf(from, sizeof from, "cur/%s", name);
+	(void)snprintf(to, sizeof to, "%s", name);
+	if (maildir_parse(slice_str(name), &e))
+		to[e.identity_len] = '\0';
+	return file_rename(d->tmp, from, d->tmp, to, err);
+}
+
+int
+maildir_first_recover(const struct maildir_dirs *d, struct err *err)
+{
+	struct maildir_walk w;
+	const char *name;
+
+	if (maildir_walk_begin(&w, d->tmp, "cur", err) < 0)
+		return err->sys == ENOTDIR ? 0 : -1;
+	while ((name = maildir_walk_next(&w)) != NULL) {
+		if (recover_one(d, name, err) < 0) {
+			maildir_walk_drop(&w);
+			return -1;
+		}
+	}
+	maildir_first_drop(d);
+	return maildir_walk_end(&w, err);
+}

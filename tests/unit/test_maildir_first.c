@@ -1,0 +1,181 @@
+/* The first messages of a Maildir folder: written in tmp/cur, which becomes cur/ at once; what is as ever where
+ * that cannot be, and what a kill or a failure leaves. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "mailtree.h"
+
+#define OK(call) assert_int_equal(call, 0)
+#define FIRST "1000001.V9U1.imex,S=1,W=1:2,"
+#define SECOND "1000002.V9U2.imex,S=1,W=1:2,"
+
+static struct err err;
+
+static int
+first_test_begin(void **state)
+{
+	err = (struct err){ 0 };
+	if (temp_dir_make(state) < 0)
+		return -1;
+	tree_each_file = *state != NULL;
+	tree_init();
+	return 0;
+}
+
+static int
+first_test_end(void **state)
+{
+	tree_close();
+	return temp_dir_remove(state);
+}
+
+static void
+the_directory_of_the_first_batch_becomes_cur(void **state)
+{
+	struct stat was, is;
+
+	(void)state;
+	OK(tree_open(&err));
+	OK(tree_add(1, 0, "", "x", &err));
+	assert_true(temp_holds("u@h/tmp/cur/" FIRST, "x"));
+	assert_int_equal(temp_count("u@h/cur"), 0);
+	OK(stat(temp_path("u@h/tmp/cur"), &was));
+	OK(tree_seal(TREE_COMMIT, &err));
+	OK(stat(temp_path("u@h/cur"), &is));
+	assert_int_equal(was.st_ino, is.st_ino);
+	assert_int_equal(temp_count("u@h/tmp"), 0);
+	OK(tree_add(2, 0, "", "y", &err));
+	assert_true(temp_holds("u@h/tmp/1000002.V9U2.imex", "y"));
+	OK(tree_seal(TREE_COMMIT, &err));
+	assert_true(temp_holds("u@h/cur/" FIRST, "x"));
+	assert_true(temp_holds("u@h/cur/" SECOND, "y"));
+	assert_int_equal(temp_count("u@h/tmp"), 0);
+}
+
+/* Its file is there before its size is known. */
+static void
+a_large_message_gets_its_whole_name(void **state)
+{
+	static char big[200001];
+
+	(void)state;
+	memset(big, 'x', sizeof big - 1);
+	OK(tree_open(&err));
+	OK(tree_add(1, FLAG_SEEN, "", big, &err));
+	assert_true(temp_has("u@h/tmp/cur/1000001.V9U1.imex"));
+	OK(tree_seal(TREE_COMMIT, &err));
+	assert_true(temp_holds("u@h/cur/1000001.V9U1.imex,S=200000,W=200000:2,S", big));
+	assert_int_equal(temp_count("u@h/cur"), 1);
+}
+
+static void
+what_another_program_delivered_meanwhile_stays(void **state)
+{
+	(void)state;
+	OK(tree_open(&err));
+	OK(tree_add(1, 0, "", "x", &err));
+	temp_write("u@h/cur/1.foreign:2,", "theirs", 6, "wb");
+	OK(tree_add(2, 0, "", "y", &err));
+	OK(tree_seal(TREE_COMMIT, &err));
+	assert_true(temp_holds("u@h/cur/1.foreign:2,", "theirs"));
+	assert_true(temp_holds("u@h/cur/" FIRST, "x"));
+	assert_true(temp_holds("u@h/cur/" SECOND, "y"));
+	assert_int_equal(temp_count("u@h/cur"), 3);
+	assert_int_equal(temp_count("u@h/tmp"), 0);
+}
+
+static void
+a_folder_that_holds_something_is_filled_as_ever(void **state)
+{
+	(void)state;
+	OK(tree_open(&err));
+	temp_write("u@h/cur/1.foreign:2,", "theirs", 6, "wb");
+	OK(tree_add(1, 0, "", "x", &err));
+	assert_true(temp_holds("u@h/tmp/1000001.V9U1.imex", "x"));
+	OK(tree_seal(TREE_COMMIT, &err));
+	assert_int_equal(temp_count("u@h/cur"), 2);
+}
+
+static void
+flags_change_within_the_first_batch(void **state)
+{
+	struct flags now = { FLAG_SEEN, "" };
+	struct msg m = tree_msg(1, 0, "", "x");
+
+	(void)state;
+	OK(tree_open(&err));
+	OK(tree_put(&m, "x", &err));
+	OK(sink_maildir.amend(tree.sink, tree.at, &m, &now, &err));
+	OK(tree_seal(TREE_COMMIT, &err));
+	assert_true(temp_holds("u@h/cur/" FIRST "S", "x"));
+	assert_int_equal(temp_count("u@h/cur"), 1);
+}
+
+/* Before the rename, and after it. */
+static void
+what_a_kill_has_left_comes_again_once(void **state)
+{
+	static const enum tree_end ends[] = { TREE_DROP, TREE_SYNC_ONLY };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(ends); i++) {
+		OK(i == 0 ? tree_open(&err) : tree_again(true, &err));
+		OK(tree_add(1, 0, "", "x", &err));
+		OK(tree_add(2, 0, "", "y", &err));
+		OK(tree_seal(ends[i], &err));
+	}
+	OK(tree_again(true, &err));
+	assert_int_equal(tree.aside, 2);
+	OK(tree_add(1, 0, "", "x", &err));
+	OK(tree_add(2, 0, "", "y", &err));
+	OK(tree_seal(TREE_COMMIT, &err));
+	assert_true(temp_holds("u@h/cur/" FIRST, "x"));
+	assert_true(temp_holds("u@h/cur/" SECOND, "y"));
+	assert_int_equal(temp_count("u@h/cur"), 2);
+	assert_int_equal(temp_count("u@h/tmp"), 0);
+}
+
+/* The directory is made over again by a failing list, which comes last. */
+static void
+a_batch_that_fails_is_taken_back(void **state)
+{
+	struct folder list = { .name = slice_str("INBOX"), .delim = '/', .attrs = FOLDER_SUBSCRIBED };
+
+	(void)state;
+	OK(tree_open(&err));
+	OK(tree_add(1, 0, "", "x", &err));
+	OK(sink_maildir.finish_account(tree.sink, &list, 1, &err));
+	OK(unlink(temp_path("u@h/subscriptions.imex-new")));
+	assert_int_equal(tree_seal(TREE_COMMIT, &err), -1);
+	assert_true(temp_holds("u@h/tmp/cur/" FIRST, "x"));
+	assert_int_equal(temp_count("u@h/cur"), 0);
+	OK(tree_again(true, &err));
+	OK(tree_add(1, 0, "", "x", &err));
+	OK(tree_seal(TREE_COMMIT, &err));
+	assert_int_equal(temp_count("u@h/cur"), 1);
+	assert_int_equal(temp_count("u@h/tmp"), 0);
+}
+
+/* Each in both ways of making a batch durable. */
+static char each_file[] = "fsync";
+
+#define IN_WAY(name, f, way) { name, f, first_test_begin, first_test_end, way }
+#define WITH_DIR(f) IN_WAY(#f, f, NULL), IN_WAY(#f "_by_fsync", f, each_file)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_DIR(the_directory_of_the_first_batch_becomes_cur),
+		WITH_DIR(a_large_message_gets_its_whole_name),
+		WITH_DIR(what_another_program_delivered_meanwhile_stays),
+		WITH_DIR(a_folder_that_holds_something_is_filled_as_ever),
+		WITH_DIR(flags_change_within_the_first_batch),
+		WITH_DIR(what_a_kill_has_left_comes_again_once),
+		WITH_DIR(a_batch_that_fails_is_taken_back),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
