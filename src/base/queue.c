@@ -131,3 +131,15 @@ queue_len(struct queue *q)
 	pthread_mutex_unlock(&q->mutex);
 	return len;
 }
+
+bool
+queue_any(struct queue *q, bool (*is)(void *item, void *arg), void *arg)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&q->mutex);
+	for (size_t i = 0; i < q->len && !found; i++)
+		found = is(q->item[(q->first + i) % q->limit], arg);
+	pthread_mutex_unlock(&q->mutex);
+	return found;
+}

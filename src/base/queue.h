@@ -17,5 +17,7 @@ void *queue_get(
 bool queue_await(struct queue *q); /* until there is something to get; false: closed and empty */
 void queue_close(struct queue *q);
 size_t queue_len(struct queue *q);
+/* Is any of what waits in it one that `is` says yes to? `is` must not use the queue. */
+bool queue_any(struct queue *q, bool (*is)(void *item, void *arg), void *arg);
 
 #endif

@@ -1,8 +1,9 @@
 /* The keeper: one thread that serves a bounded queue in groups.
  *
  * A call is a request on the caller's stack that waits to be answered. Where nothing is being served and
- * nothing stands in the queue, the caller serves it itself: two switches between threads cost more than
- * most calls. A batch is a request of its own that nobody waits for, at most ACCOUNT_BATCHES of one account
+ * what stands in front of it, in the queue or as the group whose files are being synced, is about other
+ * accounts, the caller serves it itself: two switches between threads cost more than most calls, and an
+ * account that begins must not wait for the disk of those that end. A batch is a request of its own that nobody waits for, at most ACCOUNT_BATCHES of one account
  * and batches_max of all, so that descriptors and memory stay bounded while the disk syncs.
  *
  * A commit costs a sync, and many accounts commit at once: so the keeper takes all that is in the
@@ -28,301 +29,14 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/queue.h"
-#include "state/backend.h"
-#include "state/lock.h"
-#include "state/settle.h"
-
-enum { ACCOUNT_BATCHES = 3, QUEUE_LIMIT = SETTLE_MAX, GROUP_MAX = QUEUE_LIMIT };
-
-struct state {
-	const struct state_backend_ops *ops;
-	struct backend *backend;
-	struct job_lock *lock;
-	struct settle_system system;
-	char *dir;
-	struct queue *queue; /* NULL: reading only. Taken from by the keeper, under `serving` */
-	pthread_t keeper;
-	pthread_mutex_t serving; /* the backend, when not reading only */
-	pthread_mutex_t mutex; /* all below; when reading, the backend too */
-	pthread_cond_t batches_ended;
-	size_t batches_max, under_way;
-	int64_t *flying; /* the accounts of the batches under way; room for batches_max */
-	uint64_t put, ended; /* batches so far, numbered as the queue has them */
-	pthread_mutex_t order; /* a batch gets its number and its place in the queue together */
-	struct err failed; /* latched; ERR_NONE: none */
-	struct lease *lost; /* under which a batch was refused */
-	size_t n_lost;
-	bool unclean;
-	struct evlog *log;
-};
+#include "state/keeper_parts.h"
 
 /* ---- the keeper ---- */
-
-static struct evlog *
-state_log(struct state *t)
-{
-	pthread_mutex_lock(&t->mutex);
-	struct evlog *log = t->log;
-	pthread_mutex_unlock(&t->mutex);
-	return log;
-}
-
-/* The latched error, if any, without touching the handle. */
-static bool
-state_latched(struct state *t, struct err *err)
-{
-	pthread_mutex_lock(&t->mutex);
-	bool failed = t->failed.kind != ERR_NONE;
-	if (failed)
-		*err = t->failed;
-	pthread_mutex_unlock(&t->mutex);
-	return failed;
-}
-
-/* ---- groups ---- */
-
-/* What the keeper took from the queue at once; requests that were answered are gone from it. */
-struct group {
-	struct request *request[GROUP_MAX];
-	size_t len;
-};
-
-/* Must request i, which reads, wait for one of the writers, which stand in front of it? */
-static bool
-group_waits(struct state *t, const struct group *writers, const struct request *r)
-{
-	int64_t account = writers->len > 0 ? request_account(r, t->ops, t->backend) : 0;
-
-	for (size_t i = 0; i < writers->len; i++) {
-		if (request_concerns(writers->request[i], r, account))
-			return true;
-	}
-	return false;
-}
-
-/* Another process has the account: nothing more under that lease. Mutex held. */
-static void
-state_lose(struct state *t, const struct lease *l)
-{
-	t->lost = mem_resize(t->lost, t->n_lost + 1, sizeof(*t->lost));
-	t->lost[t->n_lost++] = *l;
-}
-
-/* Mutex held. */
-static bool
-state_has_lost(const struct state *t, const struct lease *l)
-{
-	for (size_t i = 0; i < t->n_lost; i++)
-		if (t->lost[i].account == l->account && t->lost[i].epoch == l->epoch)
-			return true;
-	return false;
-}
-
-static int
-state_taken(struct err *err)
-{
-	return err_set(err, ERR_TAKEN, "the account was taken over by another process");
-}
-
-/* From now on nothing is written for anybody, whatever name the disk refused. Mutex held. */
-static void
-state_latch(struct state *t, const struct err *why)
-{
-	if (t->failed.kind != ERR_NONE)
-		return;
-	t->failed = *why;
-	if (why->kind == ERR_CREATE)
-		(void)err_set(&t->failed, ERR_DISK, "%s", why->text);
-	t->failed.sys = 0;
-}
-
-/* A batch has ended, one way or the other: its place is free. Mutex held. */
-static void
-state_end_batch(struct state *t, const struct request *r)
-{
-	size_t i = 0;
-
-	if (r->rc < 0 && r->err.kind == ERR_TAKEN)
-		state_lose(t, &r->lease);
-	else if (r->rc < 0)
-		state_latch(t, &r->err);
-	while (t->flying[i] != r->lease.account)
-		i++;
-	t->flying[i] = t->flying[--t->under_way];
-	t->ended++;
-}
-
-/* All at once, so that those who wait for batches wake once a group. */
-static void
-group_end_batches(struct state *t, struct group *g)
-{
-	size_t batches = 0;
-
-	for (size_t i = 0; i < g->len; i++) {
-		if (g->request[i]->kind == REQUEST_BATCH) {
-			batch_free(&g->request[i]->batch);
-			batches++;
-		}
-	}
-	if (batches == 0)
-		return;
-	pthread_mutex_lock(&t->mutex);
-	for (size_t i = 0; i < g->len; i++)
-		if (g->request[i]->kind == REQUEST_BATCH)
-			state_end_batch(t, g->request[i]);
-	pthread_mutex_unlock(&t->mutex);
-	pthread_cond_broadcast(&t->batches_ended);
-}
-
-/* A request that was answered may be gone. Each asker that waits has a semaphore of its own: with one
- * condition for all, every answer would wake every worker. */
-static void
-group_answer(struct state *t, struct group *g)
-{
-	group_end_batches(t, g);
-	for (size_t i = 0; i < g->len; i++) {
-		if (g->request[i]->kind == REQUEST_BATCH)
-			free(g->request[i]);
-		else if (g->request[i]->answered != NULL)
-			sem_post(g->request[i]->answered);
-	}
-	g->len = 0;
-}
-
-/* Each for itself. */
-static void
-group_read(struct state *t, struct group *readers)
-{
-	for (size_t i = 0; i < readers->len; i++) {
-		struct request *r = readers->request[i];
-
-		r->rc = state_latched(t, &r->err) ? -1 : request_serve(r, t->ops, t->backend, &r->err);
-	}
-	if (readers->len > 0)
-		group_answer(t, readers);
-}
-
-/* Requests from `from` on fail with that error. */
-static void
-group_fail(struct group *g, size_t from, const struct err *err)
-{
-	for (size_t i = from; i < g->len; i++) {
-		g->request[i]->rc = -1;
-		g->request[i]->err = *err;
-	}
-}
-
-/* Make the files of all batches durable; the number of requests in front of the first that fails.
- * *ret_system: and with them all that was written to the file system of the job. */
-static size_t
-group_sync_files(struct state *t, struct group *g, bool *ret_system)
-{
-	struct pending *p[GROUP_MAX];
-	struct err err;
-	size_t n;
-
-	for (size_t i = 0; i < g->len; i++)
-		p[i] = g->request[i]->kind == REQUEST_BATCH ? g->request[i]->batch->pending : NULL;
-	n = settle_all(&t->system, p, g->len, ret_system, &err);
-	if (n < g->len) {
-		(void)err_wrap(&err, "make stored messages durable");
-		group_fail(g, n, &err);
-	}
-	return n;
-}
-
-static int
-group_sync_log(struct state *t, const struct group *g, size_t len, bool system, struct err *err)
-{
-	struct evlog *log = state_log(t);
-
-	for (size_t i = 0; i < len && log != NULL; i++) {
-		if (request_needs_log(g->request[i]))
-			return evlog_sync(log, system ? &t->system.device : NULL, err);
-	}
-	return 0;
-}
-
-/* Each in its turn; a batch that fails ends them in front of it. *ret_folders: records of folders were
- * written. -1: the whole transaction is lost. */
-static int
-group_serve(struct state *t, struct group *g, size_t len, bool *ret_folders, struct err *err)
-{
-	*ret_folders = false;
-	for (size_t i = 0; i < len; i++) {
-		struct request *r = g->request[i];
-		int64_t before = t->ops->changes(t->backend);
-
-		r->rc = request_serve(r, t->ops, t->backend, &r->err);
-		*ret_folders |=
-		    r->kind == REQUEST_FOLDER && t->ops->changes(t->backend) != before;
-		if (r->rc == 0)
-			continue;
-		if (len > 1 && t->ops->group_lost(t->backend)) {
-			*err = r->err;
-			return -1;
-		}
-		if (r->kind == REQUEST_BATCH && r->err.kind != ERR_TAKEN) {
-			group_fail(g, i, &r->err);
-			return 0;
-		}
-	}
-	return 0;
-}
-
-/* The first `len` in one transaction, which one alone makes for itself. -1: nothing of all that is
- * there. */
-static int
-group_apply(struct state *t, struct group *g, size_t len, struct err *err)
-{
-	bool many = len > 1, lasts = false, folders;
-	int rc;
-
-	for (size_t i = 0; i < len; i++)
-		lasts |= request_lasts(g->request[i]);
-	if (t->ops->durable(t->backend, lasts, err) < 0)
-		return -1;
-	if (many && t->ops->group_begin(t->backend, err) < 0)
-		return -1;
-	rc = group_serve(t, g, len, &folders, err);
-	if (many) {
-		struct err ended;
-
-		if (t->ops->group_end(t->backend, rc == 0, &ended) < 0 && rc == 0) {
-			*err = ended;
-			return -1;
-		}
-	}
-	return rc == 0 && folders && !lasts ? t->ops->settle(t->backend, err) : rc;
-}
-
-/* The barrier: files, then the log that speaks of them, then the rows. */
-static void
-group_write(struct state *t, struct group *writers)
-{
-	struct err err;
-
-	if (writers->len == 0)
-		return;
-	if (state_latched(t, &err)) {
-		group_fail(writers, 0, &err);
-	} else {
-		bool system;
-		size_t len = group_sync_files(t, writers, &system);
-
-		if (group_sync_log(t, writers, len, system, &err) < 0 ||
-		    (len > 0 && group_apply(t, writers, len, &err) < 0))
-			group_fail(writers, 0, &err);
-	}
-	group_answer(t, writers);
-}
 
 /* All that is in the queue; `serving` held. */
 static void
@@ -356,7 +70,35 @@ state_keep(void *arg)
 	return NULL;
 }
 
-/* Nothing may stand in front of it, nor must it wait: what comes meanwhile is one group. */
+struct passing {
+	const struct request *r;
+	int64_t account;
+};
+
+static bool
+is_in_the_way(void *item, void *arg)
+{
+	const struct passing *p = arg;
+
+	return !request_may_pass(p->r, item, p->account);
+}
+
+/* Must nothing that stands in front of it be served before? `serving` held. */
+static bool
+state_may_pass(struct state *t, const struct request *r)
+{
+	struct passing p = { .r = r };
+
+	if (t->settling == NULL && queue_len(t->queue) == 0)
+		return true;
+	p.account = request_account(r, t->ops, t->backend);
+	for (size_t i = 0; t->settling != NULL && i < t->settling->len; i++)
+		if (is_in_the_way(t->settling->request[i], &p))
+			return false;
+	return !queue_any(t->queue, is_in_the_way, &p);
+}
+
+/* Nor must it wait: what comes meanwhile is one group. */
 static bool
 serve_here(struct state *t, struct request *r)
 {
@@ -364,14 +106,14 @@ serve_here(struct state *t, struct request *r)
 
 	if (pthread_mutex_trylock(&t->serving) != 0)
 		return false;
-	bool alone = queue_len(t->queue) == 0;
+	bool passes = state_may_pass(t, r);
 
-	if (alone && request_reads(r))
+	if (passes && request_reads(r))
 		group_read(t, &g);
-	else if (alone)
+	else if (passes)
 		group_write(t, &g);
 	pthread_mutex_unlock(&t->serving);
-	return alone;
+	return passes;
 }
 
 static void
@@ -523,6 +265,22 @@ state_share(struct state *t, enum sharing s, struct err *err)
 	t->unclean |= s == SHARING;
 	pthread_mutex_unlock(&t->mutex);
 	return 0;
+}
+
+/* Mutex held. */
+static bool
+state_has_lost(const struct state *t, const struct lease *l)
+{
+	for (size_t i = 0; i < t->n_lost; i++)
+		if (t->lost[i].account == l->account && t->lost[i].epoch == l->epoch)
+			return true;
+	return false;
+}
+
+static int
+state_taken(struct err *err)
+{
+	return err_set(err, ERR_TAKEN, "the account was taken over by another process");
 }
 
 int

@@ -4,6 +4,8 @@
 #include "state/backend.h"
 #include "state/keeper.h"
 
+enum { NEW_ACCOUNT = -1 };
+
 int
 request_serve(
     struct request *r, const struct state_backend_ops *ops, struct backend *b, struct err *err)
@@ -179,6 +181,42 @@ request_concerns(const struct request *w, const struct request *r, int64_t accou
 	return account == 0 || w->lease.account == account;
 }
 
+/* Does it write of the account of its lease alone? */
+static bool
+writes_one_account(const struct request *w)
+{
+	switch (w->kind) {
+	case REQUEST_BATCH:
+	case REQUEST_ACCOUNT_END:
+	case REQUEST_ACCOUNT_WAIT:
+	case REQUEST_ACCOUNT_DAY:
+	case REQUEST_ACCOUNT_SIZE:
+	case REQUEST_FOLDER:
+	case REQUEST_FOLDER_RENAME:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool
+request_may_pass(const struct request *r, const struct request *w, int64_t account)
+{
+	switch (r->kind) {
+	case REQUEST_CLAIM:
+	case REQUEST_ACCOUNT_END:
+	case REQUEST_ACCOUNT_WAIT:
+	case REQUEST_ACCOUNT_DAY:
+	case REQUEST_ACCOUNT_SIZE:
+	case REQUEST_FOLDER:
+		return w->kind == REQUEST_BARRIER || request_reads(w) ||
+		    (account != 0 && writes_one_account(w) && w->lease.account != account);
+	default:
+		return request_reads(r) && (w->kind == REQUEST_BARRIER || request_reads(w) ||
+			   !request_concerns(w, r, account));
+	}
+}
+
 int64_t
 request_account(const struct request *r, const struct state_backend_ops *ops, struct backend *b)
 {
@@ -186,9 +224,20 @@ request_account(const struct request *r, const struct state_backend_ops *ops, st
 	struct err ignored;
 
 	switch (r->kind) {
+	case REQUEST_ACCOUNT:
 	case REQUEST_FOLDERS:
 	case REQUEST_WARNINGS:
 		return r->id;
+	case REQUEST_CLAIM:
+		if (ops->account_of(b, r->claim.io->dir, &account, &ignored) < 0)
+			return 0;
+		return account != 0 ? account : NEW_ACCOUNT;
+	case REQUEST_ACCOUNT_END:
+	case REQUEST_ACCOUNT_WAIT:
+	case REQUEST_ACCOUNT_DAY:
+	case REQUEST_ACCOUNT_SIZE:
+	case REQUEST_FOLDER:
+		return r->lease.account;
 	case REQUEST_PAGE:
 	case REQUEST_UIDS:
 	case REQUEST_MESSAGE:

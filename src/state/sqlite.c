@@ -584,6 +584,7 @@ const struct state_backend_ops state_sqlite = {
 	.folder = sqlite_folder,
 	.folder_rename = sqlite_folder_rename,
 	.folders = sqlite_folders,
+	.account_of = sqlite_account_of,
 	.folder_account = sqlite_folder_account,
 	.page = sqlite_page,
 	.uids = sqlite_uids,

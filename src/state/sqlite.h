@@ -128,6 +128,7 @@ int sqlite_folder_rename(struct backend *b, const struct lease *l, const struct 
     struct err *err);
 int sqlite_folders(struct backend *b, int64_t account, struct arena *a, struct folder_rec **ret,
     size_t *ret_len, struct err *err);
+int sqlite_account_of(struct backend *b, const char *dir, int64_t *ret, struct err *err);
 int sqlite_folder_account(struct backend *b, int64_t folder, int64_t *ret, struct err *err);
 int sqlite_server_get(
     struct backend *b, const char *host_port, struct server_facts *ret, struct err *err);

@@ -147,6 +147,12 @@ sqlite_account(struct backend *b, int64_t id, struct arena *a, struct account_re
 							     : sqlite_tally(b, id, ret_sum, err);
 }
 
+int
+sqlite_account_of(struct backend *b, const char *dir, int64_t *ret, struct err *err)
+{
+	return account_find(b, STMT_ACCOUNT_FIND, dir, ret, err);
+}
+
 static int
 account_find_or_add(struct backend *b, const char *key, int64_t *ret, struct err *err)
 {

@@ -343,6 +343,7 @@ asker_ends(void *arg)
 	struct asker *a = arg;
 
 	a->rc = state_account_end(a->job->state, &a->lease, ACCOUNT_DONE, "", 0, &a->err);
+	atomic_store(&a->answered, true);
 	return NULL;
 }
 
@@ -427,6 +428,44 @@ read_does_not_wait_for_the_files_of_other_accounts(void **state)
 		passed = read_passes(job, &other);
 	assert_true(passed);
 	arena_done(&other.arena);
+}
+
+static void
+an_account_that_begins_does_not_wait_for_the_files_of_others(void **state)
+{
+	pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+	struct job *job = *state, other;
+	char *note = NULL;
+
+	pthread_mutex_lock(&gate);
+	put_gate_alone(job, &gate);
+	other = another_account(job, "v@h");	/* all these would wait for ever */
+	OK(state_note_get(job->state, "no such note", &note, &job->err));
+	OK(state_account_end(job->state, &other.lease, ACCOUNT_DONE, "", 0, &job->err));
+	pthread_mutex_unlock(&gate);
+	OK(state_barrier(job->state, &job->err));
+	arena_done(&other.arena);
+}
+
+static void
+what_asks_for_the_same_account_waits_for_its_files(void **state)
+{
+	pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+	struct job *job = *state;
+	struct asker looks = { .job = job, .lease = job->lease }, ends = looks;
+
+	pthread_mutex_lock(&gate);
+	put_gate_alone(job, &gate);
+	assert_int_equal(pthread_create(&looks.thread, NULL, asker_looks, &looks), 0);
+	assert_int_equal(pthread_create(&ends.thread, NULL, asker_ends, &ends), 0);
+	usleep(50000);	/* it would have come by now */
+	assert_false(atomic_load(&looks.answered));
+	assert_false(atomic_load(&ends.answered));
+	pthread_mutex_unlock(&gate);
+	pthread_join(looks.thread, NULL);
+	pthread_join(ends.thread, NULL);
+	assert_int_equal(looks.rc, 0);
+	assert_int_equal(ends.rc, 0);
 }
 
 static void
@@ -780,6 +819,8 @@ main(void)
 		STATE_TEST(batch_that_is_refused_ends_its_group_in_front_of_it),
 		STATE_TEST(request_that_is_refused_fails_alone),
 		STATE_TEST(read_does_not_wait_for_the_files_of_other_accounts),
+		STATE_TEST(an_account_that_begins_does_not_wait_for_the_files_of_others),
+		STATE_TEST(what_asks_for_the_same_account_waits_for_its_files),
 		STATE_TEST(one_account_does_not_take_the_places_of_another),
 		STATE_TEST(at_most_three_batches_of_an_account_are_under_way),
 		STATE_TEST(threads_find_what_they_have_just_put),
