@@ -290,32 +290,21 @@ batch_apply_rename(struct maildir_batch *b, struct op *o, struct err *err)
 	return err_set_sys(err, ERR_DISK, "cannot rename '%s'", path);
 }
 
-/* A large message was begun before its whole name was known. */
-static int
-batch_name_first(struct maildir_batch *b, struct err *err)
+static void
+batch_place_first(struct maildir_batch *b)
 {
-	for (size_t i = 0; i < b->n_ops; i++) {
-		const struct op *o = &b->op[i];
-		const struct batch_folder *f = &b->folder[o->folder];
-
-		if (o->kind == OP_ADD && f->first >= 0 && strcmp(op_from(b, o), op_to(b, o)) != 0 &&
-		    file_rename(f->first, op_from(b, o), f->first, op_to(b, o), err) < 0)
-			return folder_wrap(f, err);
-	}
-	return 0;
-}
-
-static int
-batch_place_first(struct maildir_batch *b, struct err *err)
-{
-	if (batch_name_first(b, err) < 0)
-		return -1;
 	for (size_t i = 0; i < b->n_folders; i++) {
 		struct batch_folder *f = &b->folder[i];
 
 		f->first_placed = f->first >= 0 && maildir_first_place(f->dirs, &f->first);
 	}
-	return 0;
+}
+
+/* Is it written in tmp/cur, under its name? */
+static bool
+is_first(const struct maildir_batch *b, const struct op *o)
+{
+	return b->folder[o->folder].first >= 0 && strcmp(op_from(b, o), op_to(b, o)) == 0;
 }
 
 static int
@@ -324,10 +313,9 @@ batch_apply_add(struct maildir_batch *b, const struct op *o, struct err *err)
 	const struct batch_folder *f = &b->folder[o->folder];
 	const struct maildir_dirs *d = f->dirs;
 
-	if (f->first_placed)
-		return 0;
-	return f->first >= 0 ? file_rename(f->first, op_to(b, o), d->cur, op_to(b, o), err)
-			     : file_rename(d->tmp, op_from(b, o), d->cur, op_to(b, o), err);
+	if (is_first(b, o))
+		return f->first_placed ? 0 : file_rename(f->first, op_to(b, o), d->cur, op_to(b, o), err);
+	return file_rename(d->tmp, op_from(b, o), d->cur, op_to(b, o), err);
 }
 
 static void
@@ -336,10 +324,10 @@ batch_undo_add(struct maildir_batch *b, const struct op *o)
 	const struct batch_folder *f = &b->folder[o->folder];
 	const struct maildir_dirs *d = f->dirs;
 
-	if (f->first >= 0 && !f->first_placed)
-		(void)renameat(d->cur, op_to(b, o), f->first, op_to(b, o));
-	else if (f->first < 0)
+	if (!is_first(b, o))
 		(void)renameat(d->cur, op_to(b, o), d->tmp, op_from(b, o));
+	else if (!f->first_placed)
+		(void)renameat(d->cur, op_to(b, o), f->first, op_to(b, o));
 }
 
 static int
@@ -560,13 +548,15 @@ maildir_batch_place(struct pending *p, struct err *err)
 {
 	struct maildir_batch *b = batch_of(p);
 
-	if (batch_append(b, err) < 0 || batch_place_first(b, err) < 0 || batch_apply(b, err) < 0 ||
-	    batch_place_lists(b, err) < 0) {
-		maildir_batch_undo(p);
-		return -1;
+	if (batch_append(b, err) == 0) {
+		batch_place_first(b);
+		if (batch_apply(b, err) == 0 && batch_place_lists(b, err) == 0) {
+			batch_drop_first(b);
+			return 0;
+		}
 	}
-	batch_drop_first(b);
-	return 0;
+	maildir_batch_undo(p);
+	return -1;
 }
 
 static void

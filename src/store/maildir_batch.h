@@ -41,7 +41,8 @@ struct pending *maildir_batch_pending(struct maildir_batch *b);
 unsigned maildir_batch_folder(struct maildir_batch *b, struct maildir_dirs *dirs);
 /* Its directories were made just now. */
 void maildir_batch_made(struct maildir_batch *b, unsigned folder);
-/* Takes fd, of tmp/cur (maildir_first_open): the messages of this folder in the batch are written there. */
+/* Takes fd, of tmp/cur (maildir_first_open): messages of this folder that are added with two equal names are
+ * there. */
 void maildir_batch_first(struct maildir_batch *b, unsigned folder, int fd);
 /* Takes fd; tmp/from becomes cur/to. bytes: for the size of the batch. */
 void maildir_batch_add(struct maildir_batch *b, unsigned folder, int fd, const char *from,

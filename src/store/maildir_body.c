@@ -4,6 +4,7 @@
  * refuse the second time), two files (twice the disk). */
 #include "store/maildir_body.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -168,10 +169,11 @@ body_whole(struct body *b, uint64_t *ret_stored, struct err *err)
 }
 
 void
-body_rename(struct body *b, const char *name)
+body_move(struct body *b, int dir, const char *name)
 {
-	if (b->fd < 0)
-		(void)snprintf(b->name, sizeof b->name, "%s", name);
+	assert(b->fd < 0);
+	b->tmp = dir;
+	(void)snprintf(b->name, sizeof b->name, "%s", name);
 }
 
 int

@@ -30,8 +30,8 @@ void body_start(struct body *b, int tmp, const char *name, bool keep_crlf);
 int body_write(struct body *b, struct slice wire, struct err *err) WARN_UNUSED;
 /* Nothing more comes: *ret_stored is the size that the file will have. */
 int body_whole(struct body *b, uint64_t *ret_stored, struct err *err) WARN_UNUSED;
-/* Another name, if there is no file yet. */
-void body_rename(struct body *b, const char *name);
+/* It goes elsewhere; there must be no file yet (fd -1). */
+void body_move(struct body *b, int dir, const char *name);
 /* After body_whole: all is in the file, created by now; *ret_fd is the caller's. */
 int body_end(struct body *b, int *ret_fd, struct err *err) WARN_UNUSED;
 /* Takes the file away again; nothing started: nothing. */

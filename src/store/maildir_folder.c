@@ -169,16 +169,15 @@ is_first_use(const struct sink *s, const struct folder_at *it)
 }
 
 int
-maildir_into(struct sink *s, struct folder_at *at, int *ret, struct err *err)
+maildir_begin_first(struct sink *s, struct folder_at *at, struct err *err)
 {
-	const struct maildir_dirs *d = at->open->dirs;
-
-	if (!at->begun && is_first_use(s, at) && maildir_first_open(d, &at->first, err) < 0)
+	if (at->begun)
+		return 0;
+	if (is_first_use(s, at) && maildir_first_open(at->open->dirs, &at->first, err) < 0)
 		return maildir_wrap(at, err);
-	if (!at->begun && at->first >= 0)
+	if (at->first >= 0)
 		maildir_batch_first(s->batch, at->slot, at->first);
 	at->begun = true;
-	*ret = at->first >= 0 ? at->first : d->tmp;
 	return 0;
 }
 

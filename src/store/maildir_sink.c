@@ -117,13 +117,12 @@ static int
 maildir_begin(struct sink *s, struct folder_at *at, const struct msg *m, struct err *err)
 {
 	char name[MAILDIR_IDENTITY_MAX];
-	int dir;
 
 	assert(s->into == NULL);
-	if (maildir_enter(s, at, err) < 0 || maildir_touch(s, at, err) < 0 || maildir_into(s, at, &dir, err) < 0)
+	if (maildir_enter(s, at, err) < 0 || maildir_touch(s, at, err) < 0 || maildir_begin_first(s, at, err) < 0)
 		return -1;
 	maildir_identity(name, &m->date, at->uidvalidity, m->uid);
-	body_start(&s->body, dir, name, s->keep_crlf);
+	body_start(&s->body, at->open->dirs->tmp, name, s->keep_crlf);
 	s->into = at;
 	return 0;
 }
@@ -213,8 +212,8 @@ maildir_end(struct sink *s, struct msg *final, struct err *err)
 		return -1;
 	}
 	sink_name(name, at, final);
-	if (at->first >= 0)
-		body_rename(&s->body, name);
+	if (at->first >= 0 && s->body.fd < 0)
+		body_move(&s->body, at->first, name);
 	if (body_end(&s->body, &fd, err) < 0) {
 		body_abandon(&s->body);
 		return -1;
@@ -256,7 +255,7 @@ maildir_amend(struct sink *s, struct folder_at *at, const struct msg *was, const
 /* A file of another UIDVALIDITY, which may carry other flags than its row, as tmp/to. *ret_fd -1: it
  * cannot be had. */
 static int
-sink_adopt_file(struct folder_at *at, uint32_t uidvalidity, const struct msg *was, int dir, const char *to,
+sink_adopt_file(struct folder_at *at, uint32_t uidvalidity, const struct msg *was, const char *to,
     int *ret_fd, struct err *err)
 {
 	struct folder_open *o = at->open;
@@ -266,7 +265,7 @@ sink_adopt_file(struct folder_at *at, uint32_t uidvalidity, const struct msg *wa
 	maildir_file(
 	    name, was, uidvalidity, was->flags.system, folder_letters(at, &was->flags, false));
 	(void)snprintf(path, sizeof path, "cur/%s", name);
-	if (adopted_link(o->dirs->folder, path, dir, to, was->file_bytes, ret_fd, err) < 0)
+	if (adopted_link(o->dirs->folder, path, o->dirs->tmp, to, was->file_bytes, ret_fd, err) < 0)
 		return -1;
 	if (*ret_fd >= 0)
 		return 0;
@@ -277,13 +276,14 @@ sink_adopt_file(struct folder_at *at, uint32_t uidvalidity, const struct msg *wa
 	maildir_identity(identity, &was->date, uidvalidity, was->uid);
 	if (name_index_find(o->older, was->uid, slice_str(identity), there, err) < 0)
 		return -1;
-	return *there == '\0' ? 0 : adopted_link(o->dirs->folder, there, dir, to, was->file_bytes, ret_fd, err);
+	return *there == '\0' ? 0
+			      : adopted_link(o->dirs->folder, there, o->dirs->tmp, to, was->file_bytes, ret_fd, err);
 }
 
 /* The file of another folder. One with keywords has letters that are that folder's alone: it is not found. */
 static int
-sink_share_file(struct sink *s, const struct folder_rec *from, const struct msg *was, int into, const char *to,
-    int *ret_fd, struct err *err)
+sink_share_file(struct sink *s, struct folder_at *at, const struct folder_rec *from, const struct msg *was,
+    const char *to, int *ret_fd, struct err *err)
 {
 	char name[MAILDIR_NAME_MAX], path[MAILDIR_NAME_MAX + 4];
 	AUTO(file_close) int dir = -1;
@@ -294,7 +294,7 @@ sink_share_file(struct sink *s, const struct folder_rec *from, const struct msg 
 		return 0;
 	maildir_file(name, was, from->uidvalidity, was->flags.system, 0);
 	(void)snprintf(path, sizeof path, "cur/%s", name);
-	return adopted_link(dir, path, into, to, was->file_bytes, ret_fd, err);
+	return adopted_link(dir, path, at->open->dirs->tmp, to, was->file_bytes, ret_fd, err);
 }
 
 static int
@@ -303,21 +303,20 @@ maildir_adopt(struct sink *s, struct folder_at *at, const struct folder_rec *old
 {
 	char identity[MAILDIR_IDENTITY_MAX], name[MAILDIR_NAME_MAX];
 	AUTO(file_close) int fd = -1;
-	int dir;
 
 	*ret_done = false;
-	if (maildir_enter(s, at, err) < 0 || maildir_touch(s, at, err) < 0 || maildir_into(s, at, &dir, err) < 0)
+	if (maildir_enter(s, at, err) < 0 || maildir_touch(s, at, err) < 0)
 		return -1;
 	maildir_identity(identity, &now->date, at->uidvalidity, now->uid);
 	if ((strcmp(old->path, at->path) == 0
-		    ? sink_adopt_file(at, old->uidvalidity, was, dir, identity, &fd, err)
-		    : sink_share_file(s, old, was, dir, identity, &fd, err)) < 0)
+		    ? sink_adopt_file(at, old->uidvalidity, was, identity, &fd, err)
+		    : sink_share_file(s, at, old, was, identity, &fd, err)) < 0)
 		return maildir_wrap(at, err);
 	if (fd < 0)
 		return 0;
 	sink_name(name, at, now);
 	if (sink_join(s, at, now, identity, name, &fd, err) < 0) {
-		(void)unlinkat(dir, identity, 0);
+		(void)unlinkat(at->open->dirs->tmp, identity, 0);
 		return maildir_wrap(at, err);
 	}
 	*ret_done = true;

@@ -34,7 +34,7 @@ struct folder_at {
 	int first; /* tmp/cur while the batch is collected, borrowed of it; -1: none */
 	bool touched; /* takes part in the batch that is collected, as number `slot` */
 	bool made, finished;
-	bool begun; /* it was asked where its first message goes */
+	bool begun; /* it has had its first message, or is about to */
 	bool told; /* the mark is newer than the record's */
 	unsigned slot;
 };
@@ -64,8 +64,8 @@ int maildir_enter(struct sink *s, struct folder_at *at, struct err *err) WARN_UN
 int maildir_need_batch(struct sink *s, struct err *err) WARN_UNUSED;
 int maildir_touch(struct sink *s, struct folder_at *at, struct err *err) WARN_UNUSED;
 void maildir_at_free(struct folder_at *at);
-/* Where the next message of the folder, which is touched, is written: tmp/, or tmp/cur for the first ones. */
-int maildir_into(struct sink *s, struct folder_at *at, int *ret, struct err *err) WARN_UNUSED;
+/* Of the folder, which is touched: tmp/cur as at->first, if its next message is one of the first. */
+int maildir_begin_first(struct sink *s, struct folder_at *at, struct err *err) WARN_UNUSED;
 /* Close what is neither current nor has changes here or at the keeper. */
 void maildir_let_go(struct sink *s);
 /* The directories of a folder that lacks some; *ret_made when it did. */

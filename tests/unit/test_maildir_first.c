@@ -57,7 +57,7 @@ the_directory_of_the_first_batch_becomes_cur(void **state)
 
 /* Its file is there before its size is known. */
 static void
-a_large_message_gets_its_whole_name(void **state)
+a_large_message_is_moved_alone(void **state)
 {
 	static char big[200001];
 
@@ -65,10 +65,13 @@ a_large_message_gets_its_whole_name(void **state)
 	memset(big, 'x', sizeof big - 1);
 	OK(tree_open(&err));
 	OK(tree_add(1, FLAG_SEEN, "", big, &err));
-	assert_true(temp_has("u@h/tmp/cur/1000001.V9U1.imex"));
+	assert_true(temp_has("u@h/tmp/1000001.V9U1.imex"));
+	OK(tree_add(2, 0, "", "y", &err));
 	OK(tree_seal(TREE_COMMIT, &err));
 	assert_true(temp_holds("u@h/cur/1000001.V9U1.imex,S=200000,W=200000:2,S", big));
-	assert_int_equal(temp_count("u@h/cur"), 1);
+	assert_true(temp_holds("u@h/cur/" SECOND, "y"));
+	assert_int_equal(temp_count("u@h/cur"), 2);
+	assert_int_equal(temp_count("u@h/tmp"), 0);
 }
 
 static void
@@ -170,7 +173,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_DIR(the_directory_of_the_first_batch_becomes_cur),
-		WITH_DIR(a_large_message_gets_its_whole_name),
+		WITH_DIR(a_large_message_is_moved_alone),
 		WITH_DIR(what_another_program_delivered_meanwhile_stays),
 		WITH_DIR(a_folder_that_holds_something_is_filled_as_ever),
 		WITH_DIR(flags_change_within_the_first_batch),
