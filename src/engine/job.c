@@ -496,7 +496,8 @@ copy_claimed(struct run *r, struct runner *u, struct err *err)
 	if ((r->job->dest == NULL && make_mail_dir(r, err) < 0) || run_place(r, err) < 0)
 		return -1;
 	rc = runner_take_places(u, err);
-	if (rc == 0)
+	/* Among many that work at once a thread for it costs more than the moment that it saves. */
+	if (rc == 0 && (r->job->shares == NULL || r->job->dest != NULL))
 		runner_source_ahead(u, r->job->ahead);
 	if (rc == 0)
 		rc = connected_first(u, runner_make_lane(u, err), err);
