@@ -25,15 +25,15 @@ state_latched(struct state *t, struct err *err)
 }
 
 bool
-group_waits(struct state *t, const struct group *writers, const struct request *r)
+group_lets_pass(struct state *t, const struct group *g, const struct request *r)
 {
-	int64_t account = writers->len > 0 ? request_account(r, t->ops, t->backend) : 0;
+	int64_t account = g->len > 0 ? request_account(r, t->ops, t->backend) : 0;
 
-	for (size_t i = 0; i < writers->len; i++) {
-		if (request_concerns(writers->request[i], r, account))
-			return true;
+	for (size_t i = 0; i < g->len; i++) {
+		if (!request_may_pass(r, g->request[i], account))
+			return false;
 	}
-	return false;
+	return true;
 }
 
 /* Another process has the account: nothing more under that lease. Mutex held. */

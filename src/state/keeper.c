@@ -7,7 +7,7 @@
  * and batches_max of all, so that descriptors and memory stay bounded while the disk syncs.
  *
  * A commit costs a sync, and many accounts commit at once: so the keeper takes all that is in the
- * queue as one group. The files of its batches are synced first (settle.h), then the event log that
+ * queue as one group, once it has served what need not wait for the batches in it. The files of its batches are synced first (settle.h), then the event log that
  * speaks of them, then all is applied in the order of the queue within one transaction, and nobody is
  * answered before its commit. Each request has a savepoint: one that is refused fails alone, and so does
  * a batch under a lease that another process has taken over: no more is taken under that lease. Else what
@@ -16,8 +16,8 @@
  * could not be a prefix any more: every later call fails alike, and nobody waits for what will
  * not come. So does a commit that fails with a batch in it.
  *
- * Who reads after a put sees what was put: a read waits for the commit of the group when a writer
- * of its account (or of what it asks for) stands in front of it, and is served after that commit;
+ * Who reads after a put sees what was put: a read waits for the commit of the group when a batch
+ * of its account (or any, where it reads of all) stands in front of it, and is served after that commit;
  * every other read is answered before the first sync. What only says how far an account is goes
  * without a sync (request_lasts), and is durable with the next commit that has one. Reading within the
  * open transaction was rejected: what is seen must be committed. Ending a group in front of each
@@ -42,17 +42,17 @@
 static void
 state_round(struct state *t)
 {
-	struct group writers = { .len = 0 }, first = { .len = 0 }, after = { .len = 0 };
+	struct group writers = { .len = 0 }, quick = { .len = 0 }, first = { .len = 0 }, after = { .len = 0 };
 	struct request *r;
 
 	for (size_t n = 0; n < GROUP_MAX && (r = queue_get(t->queue, 0)) != NULL; n++) {
-		struct group *g = !request_reads(r)	   ? &writers
-				  : group_waits(t, &writers, r) ? &after
-								: &first;
+		bool waits = r->kind == REQUEST_BATCH || !group_lets_pass(t, &writers, r);
+		struct group *g = request_reads(r) ? (waits ? &after : &first) : waits ? &writers : &quick;
 
 		g->request[g->len++] = r;
 	}
 	group_read(t, &first);
+	group_write(t, &quick);
 	group_write(t, &writers);
 	group_read(t, &after);
 }
@@ -89,23 +89,19 @@ state_may_pass(struct state *t, const struct request *r)
 {
 	struct passing p = { .r = r };
 
-	if (t->settling == NULL && queue_len(t->queue) == 0)
-		return true;
-	p.account = request_account(r, t->ops, t->backend);
-	for (size_t i = 0; t->settling != NULL && i < t->settling->len; i++)
-		if (is_in_the_way(t->settling->request[i], &p))
-			return false;
-	return !queue_any(t->queue, is_in_the_way, &p);
+	if (queue_len(t->queue) > 0)
+		p.account = request_account(r, t->ops, t->backend);
+	return (t->settling == NULL || group_lets_pass(t, t->settling, r)) &&
+	       !queue_any(t->queue, is_in_the_way, &p);
 }
 
-/* Nor must it wait: what comes meanwhile is one group. */
+/* By who asks. False: it must wait for the keeper, and what comes meanwhile is one group. */
 static bool
 serve_here(struct state *t, struct request *r)
 {
 	struct group g = { .request = { r }, .len = 1 };
 
-	if (pthread_mutex_trylock(&t->serving) != 0)
-		return false;
+	pthread_mutex_lock(&t->serving);
 	bool passes = state_may_pass(t, r);
 
 	if (passes && request_reads(r))

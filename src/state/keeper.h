@@ -147,11 +147,9 @@ bool request_reads(const struct request *r);
 bool request_lasts(const struct request *r);
 /* Must the event log, which speaks of it, be durable first? */
 bool request_needs_log(const struct request *r);
-/* The account that r, which reads or may pass others, is about; 0: all, or unknown. */
+/* The account that r is about; 0: all, or unknown. */
 int64_t request_account(
     const struct request *r, const struct state_backend_ops *ops, struct backend *b);
-/* Might w change what r, which reads of that account, is to see? Account 0: of any. */
-bool request_concerns(const struct request *w, const struct request *r, int64_t account);
 /* Is it all one whether r, which is about that account, is served before w, which stands in front of it? */
 bool request_may_pass(const struct request *r, const struct request *w, int64_t account);
 

@@ -172,48 +172,20 @@ request_needs_log(const struct request *r)
 }
 
 bool
-request_concerns(const struct request *w, const struct request *r, int64_t account)
-{
-	if (r->kind == REQUEST_NOTE_GET || r->kind == REQUEST_NOTES)
-		return w->kind == REQUEST_NOTE_SET;
-	if (r->kind == REQUEST_SERVER_GET)
-		return w->kind == REQUEST_SERVER_SET;
-	return account == 0 || w->lease.account == account;
-}
-
-/* Does it write of the account of its lease alone? */
-static bool
-writes_one_account(const struct request *w)
-{
-	switch (w->kind) {
-	case REQUEST_BATCH:
-	case REQUEST_ACCOUNT_END:
-	case REQUEST_ACCOUNT_WAIT:
-	case REQUEST_ACCOUNT_DAY:
-	case REQUEST_ACCOUNT_SIZE:
-	case REQUEST_FOLDER:
-	case REQUEST_FOLDER_RENAME:
-		return true;
-	default:
-		return false;
-	}
-}
-
-bool
 request_may_pass(const struct request *r, const struct request *w, int64_t account)
 {
+	/* Who asked w waits still: nobody can tell which of the two came first. */
+	if (w->kind != REQUEST_BATCH)
+		return true;
 	switch (r->kind) {
-	case REQUEST_CLAIM:
-	case REQUEST_ACCOUNT_END:
-	case REQUEST_ACCOUNT_WAIT:
-	case REQUEST_ACCOUNT_DAY:
-	case REQUEST_ACCOUNT_SIZE:
-	case REQUEST_FOLDER:
-		return w->kind == REQUEST_BARRIER || request_reads(w) ||
-		    (account != 0 && writes_one_account(w) && w->lease.account != account);
+	case REQUEST_BATCH:
+		return false;
+	case REQUEST_NOTE_GET: /* batches have none of these */
+	case REQUEST_NOTES:
+	case REQUEST_SERVER_GET:
+		return true;
 	default:
-		return request_reads(r) && (w->kind == REQUEST_BARRIER || request_reads(w) ||
-			   !request_concerns(w, r, account));
+		return account != 0 && w->lease.account != account;
 	}
 }
 
@@ -227,6 +199,9 @@ request_account(const struct request *r, const struct state_backend_ops *ops, st
 	case REQUEST_ACCOUNT:
 	case REQUEST_FOLDERS:
 	case REQUEST_WARNINGS:
+		return r->id;
+	case REQUEST_TAKE:
+	case REQUEST_RELEASE:
 		return r->id;
 	case REQUEST_CLAIM:
 		if (ops->account_of(b, r->claim.io->dir, &account, &ignored) < 0)
