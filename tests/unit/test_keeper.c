@@ -468,6 +468,29 @@ what_asks_for_the_same_account_waits_for_its_files(void **state)
 	assert_int_equal(ends.rc, 0);
 }
 
+/* It stands in the queue in front of another account's batch, since it had to wait for one of its own. */
+static void
+who_waited_for_its_own_files_does_not_wait_for_those_of_others(void **state)
+{
+	pthread_mutex_t own = PTHREAD_MUTEX_INITIALIZER, others = PTHREAD_MUTEX_INITIALIZER;
+	struct job *job = *state, other = another_account(job, "v@h");
+	struct asker ends = { .job = job, .lease = job->lease };
+
+	state_set_workers(job->state, 2);
+	pthread_mutex_lock(&own);
+	pthread_mutex_lock(&others);
+	put_gate_alone(job, &own);
+	put_gate(&other, &others);
+	assert_int_equal(pthread_create(&ends.thread, NULL, asker_ends, &ends), 0);
+	usleep(20000);	/* so that it stands there; if not, it is answered all the same */
+	pthread_mutex_unlock(&own);
+	pthread_join(ends.thread, NULL);	/* would wait for ever */
+	assert_int_equal(ends.rc, 0);
+	pthread_mutex_unlock(&others);
+	OK(state_barrier(job->state, &job->err));
+	arena_done(&other.arena);
+}
+
 static void
 one_account_does_not_take_the_places_of_another(void **state)
 {
@@ -821,6 +844,7 @@ main(void)
 		STATE_TEST(read_does_not_wait_for_the_files_of_other_accounts),
 		STATE_TEST(an_account_that_begins_does_not_wait_for_the_files_of_others),
 		STATE_TEST(what_asks_for_the_same_account_waits_for_its_files),
+		STATE_TEST(who_waited_for_its_own_files_does_not_wait_for_those_of_others),
 		STATE_TEST(one_account_does_not_take_the_places_of_another),
 		STATE_TEST(at_most_three_batches_of_an_account_are_under_way),
 		STATE_TEST(threads_find_what_they_have_just_put),
