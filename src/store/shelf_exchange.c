@@ -1,6 +1,6 @@
 /* Exchange sets as a shelf. Of imex, with the sidecars beside them: the sidecar tells flags, dates,
- * UIDs and where the line of each message lies. Of others, or without sidecars: folders, dates and
- * read/unsent come from the lines of the owner.
+ * UIDs and where the line of each message lies. Of others, or without sidecars, and of a line that sidecars
+ * lost: folders, dates and read/unsent come from the lines of the owner.
  *
  * A message is put together in a spool when it is begun: from the source that --full-source attached,
  * else from its pieces (exchange/message.h). A message of which a part cannot be read is given as far
@@ -71,6 +71,17 @@ owner_address(const char *login)
 	return address;
 }
 
+/* Of an account of imex to which no address was given; NULL: it is not told whose the account is. */
+static char *
+account_owner(const struct shelf_place *at)
+{
+	AUTO(buf_done) struct buf owner;
+
+	buf_init(&owner, EXOWNER_MAX);
+	return at->host[0] != '\0' && exowner_name(NULL, at->login, at->host, &owner) ? mem_copy_str(owner.data)
+											: NULL;
+}
+
 static int
 open_parts(struct shelf *s, const struct shelf_place *at, struct cancel *stop, struct err *err)
 {
@@ -103,7 +114,7 @@ exshelf_open(
 
 	s->dir = -1;
 	s->ours = at->ours && at->account_dir != NULL;
-	s->owner = s->ours ? NULL : owner_address(at->login);
+	s->owner = s->ours ? account_owner(at) : owner_address(at->login);
 	arena_init(&s->arena, BODY_ARENA);
 	if (open_parts(s, at, stop, err) < 0) {
 		exshelf_close(&s);
@@ -161,9 +172,31 @@ exshelf_folders(struct shelf *s, struct arena *a, struct folder_list *ret, struc
 	folder_forget(s);
 	shelf_base_clear(&s->base);
 	if ((s->ours ? shelf_walk(&s->base, visit, s, err) : add_indexed(s, err)) < 0 ||
-	    shelf_base_sort(&s->base, err) < 0)
+	    shelf_base_sort(&s->base, err) < 0 || (s->ours && exshelf_untold(s, err) < 0))
 		return -1;
 	return shelf_base_list(&s->base, a, ret, err);
+}
+
+/* They are numbered behind the highest UID. */
+static int
+number_untold(struct shelf *s, uint32_t last, struct err *err)
+{
+	struct exset_folder *f = s->at;
+
+	if (f == NULL || f->len == 0)
+		return 0;
+	if (f->len >= UINT32_MAX - last)
+		return err_set(err, ERR_FOLDER, "no UIDs are left behind the highest");
+	for (size_t i = 0; i < f->len; i++)
+		f->line[i].uid = ++last;
+
+	const struct exfile *file = exread_file(s->lists.set[f->line[0].set], f->line[0].place.file);
+
+	shelf_note(&s->base, EV_FILE_DAMAGED, LEVEL_WARNING, 0,
+	    "no line of the sidecar tells of %zu messages, the first in %s line %" PRIu64
+	    "; they are taken with what the set tells: keywords and most flags are not known",
+	    f->len, file->name, f->line[0].place.line);
+	return 0;
 }
 
 static int
@@ -180,8 +213,11 @@ enter_ours(struct shelf *s, struct folder_head *ret, struct err *err)
 		return err_set(err, ERR_FOLDER, "the sidecar in '%s' is gone", f->path);
 	s->entry = sidecar_index_of(s->index, f->counts.uidvalidity, &s->n_entry);
 	last = s->n_entry > 0 ? s->entry[s->n_entry - 1].uid : 0;
+	if (number_untold(s, last, err) < 0)
+		return -1;
+	last += s->at != NULL ? (uint32_t)s->at->len : 0;
 	*ret = (struct folder_head){
-		.exists = (uint32_t)shelf_told_count(s->entry, s->n_entry),
+		.exists = (uint32_t)(shelf_told_count(s->entry, s->n_entry) + (s->at != NULL ? s->at->len : 0)),
 		.uidvalidity = f->counts.uidvalidity,
 		.uidnext = last < UINT32_MAX ? last + 1 : last,
 		.read_only = true };
@@ -194,15 +230,17 @@ exshelf_enter(struct shelf *s, const struct folder *f, struct folder_head *ret, 
 	folder_forget(s);
 	if (shelf_base_enter(&s->base, f, err) < 0)
 		return -1;
-	if (s->ours) {
+	for (size_t i = 0; i < s->n_folders && s->at == NULL; i++)
+		if (strcmp(s->folder[i].name, s->base.at_name) == 0)
+			s->at = &s->folder[i];
+	if (s->base.at->ours) {
 		if (enter_ours(s, ret, err) == 0)
 			return 0;
 		folder_forget(s);
 		return err_wrap(err, "'%s' in '%s'", s->base.at_name, s->base.path);
 	}
-	for (size_t i = 0; i < s->n_folders && s->at == NULL; i++)
-		if (strcmp(s->folder[i].name, s->base.at_name) == 0)
-			s->at = &s->folder[i];
+	if (s->ours && number_untold(s, 0, err) < 0)
+		return -1;
 	*ret = (struct folder_head){ .exists = s->at ? (uint32_t)s->at->len : 0,
 		.uidvalidity = s->uidvalidity,
 		.uidnext = s->at ? (uint32_t)s->at->len + 1 : 1,
@@ -215,18 +253,18 @@ exshelf_enter(struct shelf *s, const struct folder *f, struct folder_head *ret, 
 static int
 exshelf_list(struct shelf *s, uint32_t after, struct msg_page *ret, struct err *err)
 {
+	const size_t n = s->at != NULL ? s->at->len : 0;
+	const uint32_t first = n > 0 ? s->at->line[0].uid : 0;
+
 	msg_page_reset(ret);
-	if (s->ours) {
-		(void)shelf_told_list(&s->base, s->index, s->entry, s->n_entry, after, ret);
+	if (s->base.at->ours && !shelf_told_list(&s->base, s->index, s->entry, s->n_entry, after, ret))
 		return shelf_stopped(&s->base, err);
-	}
-	for (uint32_t uid = after + 1; s->at != NULL && uid <= s->at->len && ret->len < PAGE_MSGS;
-	     uid++) {
-		const struct exline_at *l = exshelf_line(s, uid);
+	for (size_t i = after >= first ? after - first + 1 : 0; i < n && shelf_page_room(ret); i++) {
+		const struct exline_at *l = &s->at->line[i];
 		struct exitem item;
 		struct msg *m = &ret->msg[ret->len++];
 
-		*m = (struct msg){ .uid = uid };
+		*m = (struct msg){ .uid = l->uid };
 		if (exread_again(s->lists.set[l->set], &l->place, &item, err) < 0)
 			return -1;
 		exshelf_meta(&item, m);

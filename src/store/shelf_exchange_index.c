@@ -13,9 +13,8 @@
 
 enum { NAME_MAX_OCTETS = 64 * 1024 };
 
-/* "Proyectos\Banyan" to modified UTF-7 with '/'; the names that Exchange knows have a use. */
-static const char *
-wire_name(struct slice folder, struct buf *out)
+const char *
+exshelf_wire_name(struct slice folder, struct buf *out)
 {
 	const char *use = NULL;
 	struct slice rest = folder;
@@ -40,33 +39,39 @@ wire_name(struct slice folder, struct buf *out)
 	return use;
 }
 
-static struct exset_folder *
-folder_of(struct shelf *s, GHashTable *known, struct slice name)
+struct exset_folder *
+exshelf_folder(struct shelf *s, GHashTable *known, const char *name, const char *special_use)
 {
-	struct buf wire;
 	gpointer number;
 
-	buf_init(&wire, NAME_MAX_OCTETS);
-	const char *use = wire_name(name, &wire);
-	const char *text = wire.data != NULL ? wire.data : "INBOX";
-
-	if (!g_hash_table_lookup_extended(known, text, NULL, &number)) {
+	if (!g_hash_table_lookup_extended(known, name, NULL, &number)) {
 		if (s->n_folders == s->folders_cap) {
 			s->folders_cap = s->folders_cap > 0 ? 2 * s->folders_cap : 32;
 			s->folder = mem_resize(s->folder, s->folders_cap, sizeof(*s->folder));
 		}
 		number = GUINT_TO_POINTER((guint)s->n_folders);
 		s->folder[s->n_folders++] =
-		    (struct exset_folder){ .name = mem_copy_str(text), .special_use = use };
-		(void)g_hash_table_insert(known, g_strdup(text), number);
+		    (struct exset_folder){ .name = mem_copy_str(name), .special_use = special_use };
+		(void)g_hash_table_insert(known, g_strdup(name), number);
 	}
-	buf_done(&wire);
 	return &s->folder[GPOINTER_TO_UINT(number)];
 }
 
-static int
-add_line(struct shelf *s, struct exset_folder *f, uint32_t set, const struct explace *place,
-    struct err *err)
+static struct exset_folder *
+folder_of(struct shelf *s, GHashTable *known, struct slice name)
+{
+	struct buf wire;
+
+	buf_init(&wire, NAME_MAX_OCTETS);
+	const char *use = exshelf_wire_name(name, &wire);
+	struct exset_folder *f = exshelf_folder(s, known, wire.data != NULL ? wire.data : "INBOX", use);
+
+	buf_done(&wire);
+	return f;
+}
+
+int
+exshelf_add_line(struct exset_folder *f, uint32_t set, const struct explace *place, struct err *err)
 {
 	if (f->len == SHELF_MESSAGES_MAX)
 		return err_set(err, ERR_FOLDER, "the folder has too many messages");
@@ -77,7 +82,6 @@ add_line(struct shelf *s, struct exset_folder *f, uint32_t set, const struct exp
 	f->line[f->len] =
 	    (struct exline_at){ .uid = (uint32_t)f->len + 1, .set = set, .place = *place };
 	f->len++;
-	(void)s;
 	return 0;
 }
 
@@ -97,7 +101,7 @@ index_owner(struct shelf *s, GHashTable *known, uint32_t set, size_t owner, stru
 		const uint64_t facts[2] = { item.place.file, item.place.at };
 
 		digest_add(d, facts, sizeof(facts));
-		if (add_line(s, folder_of(s, known, item.folder), set, &item.place, err) < 0)
+		if (exshelf_add_line(folder_of(s, known, item.folder), set, &item.place, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -172,14 +176,16 @@ exshelf_index_free(struct shelf *s)
 	}
 	free(s->folder);
 	s->folder = NULL;
-	s->n_folders = 0;
+	s->n_folders = s->folders_cap = 0;
 }
 
-/* UIDs are 1, 2, 3 ... */
+/* UIDs follow each other. */
 const struct exline_at *
 exshelf_line(const struct shelf *s, uint32_t uid)
 {
-	return s->at != NULL && uid > 0 && uid <= s->at->len ? &s->at->line[uid - 1] : NULL;
+	uint32_t first = s->at != NULL && s->at->len > 0 ? s->at->line[0].uid : 0;
+
+	return first > 0 && uid >= first && uid - first < s->at->len ? &s->at->line[uid - first] : NULL;
 }
 
 void

@@ -207,6 +207,16 @@ exread_owner(const struct exread *r, size_t i)
 	return i < r->n_owners ? &r->owner[i] : NULL;
 }
 
+bool
+exread_owner_in(const struct exread *r, size_t i, uint32_t file)
+{
+	for (uint32_t at = i < r->n_owners ? r->own[i].first : 0; at != 0; at = r->section[at - 1].next) {
+		if (r->section[at - 1].file == file)
+			return true;
+	}
+	return false;
+}
+
 /* r->lex reads file i. */
 static int
 read_switch(struct exread *r, uint32_t file, struct err *err)

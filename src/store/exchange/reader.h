@@ -81,6 +81,8 @@ struct exowner {
 };
 size_t exread_owners(const struct exread *r);
 const struct exowner *exread_owner(const struct exread *r, size_t i);
+/* Does a section of owner i lie in that file? */
+bool exread_owner_in(const struct exread *r, size_t i, uint32_t file);
 
 /* Where a data line begins. Worth keeping: 24 octets a message. */
 struct explace {
