@@ -63,11 +63,19 @@ status_watching(const struct report *r, const struct account_rec *a, pid_t pid)
 		   : NULL;
 }
 
-/* A run that was killed while it was held has left accounts that nobody lets go on. */
+/* Of a run that is over an account waits for the time before which it may not go on, which was told to a run to come.
+ * Once that is past, and of one that was killed while the run was held, nobody waits for anything. */
+static bool
+status_waits(const struct account_rec *a, const struct runner_said *said)
+{
+	return a->status == ACCOUNT_WAITING &&
+	       (said->pid > 0 || a->retry_at_ms > clock_wall_ms());
+}
+
 static const char *
 status_words(const struct account_rec *a, const struct tally *sum, const struct runner_said *said)
 {
-	bool left = said->pid == 0 && a->status == ACCOUNT_WAITING && a->retry_at_ms == 0;
+	bool left = a->status == ACCOUNT_WAITING && !status_waits(a, said);
 
 	return left ? "unfinished" : account_words(a, sum);
 }
@@ -91,7 +99,7 @@ status_text(const struct account_rec *a, const struct tally *sum, const char *de
 	if (held) {
 		out_str(o, ": ");
 		out_visible(o, said->held);
-	} else if (a->status == ACCOUNT_WAITING && a->retry_at_ms > 0) {
+	} else if (a->retry_at_ms > 0 && status_waits(a, said)) {
 		char at[ISO_MAX];
 
 		clock_iso(a->retry_at_ms, at);

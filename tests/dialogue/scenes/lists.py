@@ -572,6 +572,24 @@ def scene_status_of_a_run(t):
     t.equal(len(busy.logins), 1, "logins of a1")
 
 
+def scene_status_of_a_killed_run(t):
+    """What a server asked for holds until its time is past; then nobody waits."""
+    server = t.serve(house(people("a", 1)))
+    server.crossly("a1", "NO [THROTTLED] Suggested Backoff Time: 4000 milliseconds", 2)
+    job, run = extract(t, listed(t, server), "--retry-delay", "4s", server=server, start=True)
+    waits = r"(?m)^a1@\S+: waiting until 20\S+Z, "
+    t.must(t.until(lambda: re.search(waits, t.imex("status", job).text), 30), "it waits")
+    run.signal(signal.SIGKILL)
+    run.wait()
+    t.says(t.imex("status", job), waits)
+    t.must(t.until(lambda: re.search(r"(?m)^a1@\S+: unfinished, .*Suggested Backoff Time", t.imex("status", job).text), 30),
+           "then it is unfinished")
+    told = json.loads(t.imex("status", job, "--json").out)["accounts"][0]
+    t.equal((told["words"], told["retry_at"] is not None), ("unfinished", True), "status --json")
+    run = extract(t, listed(t, server), "--retry-delay", "100ms", job=job, server=server)[1]
+    t.exits(run, 0)
+
+
 # -- the history --------------------------------------------------------------------------
 
 
