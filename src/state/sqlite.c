@@ -87,27 +87,54 @@ db_look(struct backend *b, struct err *err)
 	return 0;
 }
 
-/* Reading needs imex.db-shm; where it cannot be made, and no log is to be read, the file alone
- * will do. */
+/* Which of the files is kept from this user, if one is. */
+static int
+db_shut(struct backend *b, struct err *err)
+{
+	static const char *const suffix[] = { "", "-wal", "-shm" };
+
+	for (size_t i = 0; i < COUNT_OF(suffix); i++) {
+		AUTO(mem_free_str) char *path = NULL;
+
+		if (asprintf(&path, "%s%s", b->path, suffix[i]) < 0)
+			mem_out();
+		if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) < 0 && errno == EACCES)
+			return err_set_sys(err, ERR_DISK,
+			    "read '%s', a part of the state: as the user who ran the job it can be read", path);
+	}
+	return db_fail(b, err);
+}
+
+/* Reading needs imex.db-shm; where it cannot be made the file alone will do, and with its log when that, too, is
+ * nobody's now: who has it open has made imex.db-shm. Locks are left out, since they would be asked of that file, and
+ * SQLite makes the index of the log in its own memory. That writes nothing. */
 static int
 db_connect_still(struct backend *b, struct err *err)
 {
 	AUTO(buf_done) struct buf uri;
 	struct stat log;
+	bool has_log = db_size(b, "-wal", &log) > 0;
 
 	buf_init(&uri, 64 * 1024);
-	if (db_size(b, "-wal", &log) > 0)
-		return db_fail(b, err);
+	if (has_log && db_size(b, "-shm", &log) >= 0)
+		return db_shut(b, err);
 	(void)buf_add_str(&uri, "file:");
 	for (const char *p = b->path; *p != '\0'; p++)
 		(void)(*p == '?' || *p == '#' || *p == '%' ? buf_printf(&uri, "%%%02x", *p)
 							   : buf_add_byte(&uri, *p));
-	(void)buf_add_str(&uri, "?immutable=1");
+	if (!has_log)
+		(void)buf_add_str(&uri, "?immutable=1");
 	(void)sqlite3_close_v2(b->db);
 	b->db = NULL;
 	int flags =
 	    SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-	return sqlite3_open_v2(uri.data, &b->db, flags, NULL) == SQLITE_OK ? 0 : db_fail(b, err);
+	if (sqlite3_open_v2(uri.data, &b->db, flags, has_log ? "unix-none" : NULL) != SQLITE_OK)
+		return db_fail(b, err);
+	(void)sqlite3_db_config(b->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	if (!has_log || sqlite3_exec(b->db, "PRAGMA locking_mode=EXCLUSIVE; SELECT 1 FROM sqlite_schema", NULL, NULL,
+			    NULL) == SQLITE_OK)
+		return 0;
+	return db_shut(b, err);
 }
 
 /* A path that begins as a URI would be read as one, and be another file. */

@@ -711,6 +711,79 @@ closed_job_can_be_read_where_nothing_can_be_written(void **state)
 	assert_int_equal(said, 0);
 }
 
+/* As a kill leaves it: the log is there, and not all of it in imex.db. */
+static int
+child_leaves_a_log(struct job *job)
+{
+	struct err err;
+
+	if (state_open(&job->state, job->dir, STATE_RUN, &err) < 0)
+		return 1;
+	return state_note_set(job->state, "told", "in the log", &err) < 0 ? 2 : 0;
+}
+
+static int
+child_reads_the_log_as_nobody(struct job *job)
+{
+	char *told = NULL;
+	struct state *t = NULL;
+	struct err err;
+
+	if (geteuid() == 0 && (setgid(65534) < 0 || setuid(65534) < 0))
+		return 1;
+	if (state_open(&t, job->dir, STATE_READ, &err) < 0)
+		return strstr(err.text, "imex.db-wal', a part of the state: as the user who ran the job") ? 3 : 2;
+	if (state_note_get(t, "told", &told, &err) < 0 || told == NULL || strcmp(told, "in the log") != 0)
+		return 4;
+	free(told);
+	state_close(&t);
+	return 0;
+}
+
+static off_t
+octets(const char *dir, const char *name)
+{
+	char path[400];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return stat(path, &st) == 0 ? st.st_size : -1;
+}
+
+static void
+killed_job_can_be_read_where_nothing_can_be_written(void **state)
+{
+	struct job *job = *state;
+	char wal[400], shm[400];
+
+	state_close(&job->state);
+	assert_int_equal(in_child(child_leaves_a_log, job), 0);
+	snprintf(wal, sizeof(wal), "%s/imex.db-wal", job->dir);
+	snprintf(shm, sizeof(shm), "%s/imex.db-shm", job->dir);
+	assert_int_equal(unlink(shm), 0);
+	const off_t db = octets(job->dir, "imex.db"), log = octets(job->dir, "imex.db-wal");
+	assert_true(log > 0);
+	/* Who may write the files, but make none beside them, leaves them as they are, too. */
+	for (int mode = 0444; mode <= 0666; mode += 0222) {
+		assert_int_equal(chmod(job->path, (mode_t)mode), 0);
+		assert_int_equal(chmod(wal, (mode_t)mode), 0);
+		assert_int_equal(chmod(job->dir, 0555), 0);
+		int said = in_child(child_reads_the_log_as_nobody, job);
+		assert_int_equal(chmod(job->dir, 0700), 0);
+		assert_int_equal(said, 0);
+		assert_int_equal(octets(job->dir, "imex.db"), db);
+		assert_int_equal(octets(job->dir, "imex.db-wal"), log);
+		assert_int_equal(octets(job->dir, "imex.db-shm"), -1);
+	}
+	if (geteuid() == 0) {
+		assert_int_equal(chmod(wal, 0600), 0);
+		assert_int_equal(chmod(job->dir, 0555), 0);
+		int said = in_child(child_reads_the_log_as_nobody, job);
+		assert_int_equal(chmod(job->dir, 0700), 0);
+		assert_int_equal(said, 3);
+	}
+}
+
 static void
 only_its_owner_may_read_a_state(void **state)
 {
@@ -853,6 +926,7 @@ main(void)
 		STATE_TEST(second_process_is_told_who_works_there),
 		STATE_TEST(reader_needs_a_job),
 		STATE_TEST(closed_job_can_be_read_where_nothing_can_be_written),
+		STATE_TEST(killed_job_can_be_read_where_nothing_can_be_written),
 		STATE_TEST(killed_job_is_read_or_refused_where_nothing_can_be_written),
 		STATE_TEST(only_its_owner_may_read_a_state),
 		STATE_TEST(kill_at_any_moment_leaves_whole_batches_in_order),
