@@ -219,9 +219,14 @@ files_lost(struct verify *v, uint64_t files, const struct err *why, struct err *
 	}
 	bool missing = why->kind == ERR_NO_INPUT;
 
+	if (files == 0) {
+		verify_differ(v, missing ? DIFF_FILE_MISSING : DIFF_FILE_UNREAD, false, 0, "no message is lost: %s",
+		    why->text);
+		return 0;
+	}
 	verify_differ(v, missing ? DIFF_FILE_MISSING : DIFF_FILE_UNREAD, false, 0, "%" PRIu64 " message%s: %s%s", files,
 	    files == 1 ? "" : "s", why->text,
-	    missing && files > 0 && !folder_mends(v->job->format, why)
+	    missing && !folder_mends(v->job->format, why)
 		? "; no run brings that again, so extract into another directory"
 		: "");
 	return 0;
@@ -325,6 +330,13 @@ verify_files(struct verify *v, struct tree *t, struct err *err)
 	return 0;
 }
 
+/* An empty folder has its directory once a run has come to its end. */
+static bool
+was_stored(const struct folder_rec *rec)
+{
+	return rec->listed + rec->expunged > 0 || (rec->proof.at_ms != 0 && !rec->vanished && !rec->excluded);
+}
+
 static int
 verify_tree(struct verify *v, const char *account_dir, struct err *err)
 {
@@ -341,7 +353,7 @@ verify_tree(struct verify *v, const char *account_dir, struct err *err)
 	}
 	for (size_t i = 0; rc == 0 && i < v->n_recs; i++) {
 		v->now = &v->rec[i];
-		if (v->now->listed + v->now->expunged == 0 || !verify_wants(v, v->now))
+		if (!was_stored(v->now) || !verify_wants(v, v->now))
 			continue;
 		v->counts->folders++;
 		verify_display(v, slice_str(v->now->name));
