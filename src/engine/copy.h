@@ -260,6 +260,9 @@ void lane_forget_renewed(struct lane *l);
 /* Messages of the folder, and of its older records, that only their sidecar tells of get their rows; before the
  * sink opens it. Durable on return. */
 int lane_rebuild(struct lane *l, struct err *err) WARN_UNUSED;
+/* The same of folders that no run opens any more, with records for them; at the end of the account, once after each time
+ * that a backup is put back. Durable on return. */
+int lane_rebuild_gone(struct lane *l, const char *account_dir, struct err *err) WARN_UNUSED;
 void lane_forget_rebuilt(struct lane *l);
 
 /* twins.c: messages that lie in several folders */

@@ -315,6 +315,8 @@ run_account(struct run *r, struct runner *u, struct err *err)
 		    "'%s'", r->exchange.smtp_address);
 	if (copy_extras(u, err) < 0 || run_lanes(r, u, err) < 0)
 		return -1;
+	if (lane_rebuild_gone(l, r->account_dir, err) < 0)
+		return -1;
 	/* What removes goes by what is durable. */
 	if ((r->job->mirror || deletes_extra(r->job)) && lane_flush(l, true, err) < 0)
 		return -1;

@@ -5,7 +5,8 @@
  * other. So nothing is fetched or stored twice, and what the source has lost meanwhile stays.
  *
  * That a state is a backup it tells itself, and for good (STATE_NOTE_RESTORED): a folder may be opened many runs
- * later. Rejected: to set aside what no row knows, as after a kill. Of an mbox that is cutting it off, and
+ * later. What the source has lost meanwhile, or what a selection leaves out, is never opened: at the end of the account its
+ * directories are looked through, once. Rejected: to set aside what no row knows, as after a kill. Of an mbox that is cutting it off, and
  * what lies in tmp/ is for other programs to sweep. */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,9 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "engine/copy.h"
+#include "mail/names.h"
+#include "store/maildir.h"
+#include "store/shelf_base.h"
 #include "store/sidecar_read.h"
 #include "store/tree.h"
 
@@ -192,4 +196,178 @@ lane_rebuild(struct lane *l, struct err *err)
 	    "the state is a backup that was put back: %llu messages that were stored since are taken up again",
 	    (unsigned long long)taken.messages);
 	return lane_flush(l, true, err);
+}
+
+/* ---- what is never opened ---- */
+
+struct gone {
+	struct lane *l;
+	const struct sidecar_index *told;
+	const char *path;
+	struct arena arena;
+};
+
+static const struct folder_rec *
+record_at(const struct lane *l, const char *path, uint32_t uidvalidity)
+{
+	for (size_t i = 0; i < l->n_known; i++) {
+		if (l->known[i].uidvalidity == uidvalidity && strcmp(l->known[i].path, path) == 0)
+			return &l->known[i];
+	}
+	return NULL;
+}
+
+/* A record of a folder that the source does not have. That of its name which is current stays so. */
+static int
+record_gone(struct gone *g, uint32_t uidvalidity, struct folder_rec *ret, bool *ret_made, struct err *err)
+{
+	const struct sidecar_folder *head = sidecar_index_folder(g->told);
+	const struct folder_rec *now = lane_known(g->l, head->name, NULL);
+	struct folder_rec rec = { .name = arena_copy(&g->arena, head->name),
+		.delim = head->delim,
+		.special_use = head->special_use,
+		.subscribed = head->subscribed,
+		.path = g->path,
+		.mark = "",
+		.uidvalidity = uidvalidity };
+
+	*ret_made = false;
+	/* That of this UIDVALIDITY has another directory. */
+	if (rec.name == NULL || lane_known(g->l, head->name, &uidvalidity) != NULL)
+		return 0;
+	if (state_folder(g->l->job->state, &g->l->lease, &rec, &g->arena, err) < 0)
+		return -1;
+	if (now != NULL && !now->vanished) {
+		struct folder_rec again = *now;
+
+		if (state_folder(g->l->job->state, &g->l->lease, &again, &g->arena, err) < 0)
+			return -1;
+	}
+	rec.vanished = true;
+	batch_folder(g->l->batch, &rec);
+	*ret = rec;
+	*ret_made = true;
+	return lane_flush(g->l, true, err);
+}
+
+static int
+take_gone(struct gone *g, struct sidecar_index *told, uint32_t uidvalidity, struct err *err)
+{
+	struct lane *l = g->l;
+	const struct folder_rec *known = record_at(l, g->path, uidvalidity);
+	struct took taken = { 0 };
+	uint32_t highest;
+	bool made = known != NULL;
+
+	if (sidecar_index_count(told, uidvalidity, &highest) == 0 ||
+	    (known != NULL && !known->vanished && !known->excluded))
+		return 0;
+	if (known != NULL)
+		l->rec = *known;
+	else if (record_gone(g, uidvalidity, &l->rec, &made, err) < 0)
+		return -1;
+	if (!made)
+		return 0;
+
+	AUTO(buf_done) struct buf display;
+
+	buf_init(&display, 64 * 1024);
+	folder_display(slice_str(l->rec.name), &display);
+
+	struct planned as = { .folder = { .name = slice_str(l->rec.name) }, .display = display.data };
+
+	l->plan = &as;
+	int rc = rebuild_rec(l, told, &taken, err);
+
+	if (rc == 0 && taken.messages > 0)
+		lane_event(l, EV_RECOVERED,
+		    "the state is a backup that was put back: %llu messages of this folder, which %s, are taken up again",
+		    (unsigned long long)taken.messages,
+		    l->rec.excluded ? "is left out now" : "the source does not have any more");
+	if (rc == 0)
+		rc = lane_flush(l, true, err);
+	l->plan = NULL;
+	return rc;
+}
+
+/* The older ones first, so that the current one is the record that was made last. */
+static int
+visit_told(struct gone *g, struct shelf_step *at, struct err *err)
+{
+	struct sidecar_index *told = NULL;
+	uint32_t older;
+	int rc = sidecar_index_read(&told, at->dir, NULL, g->l->job->stop, NULL, err);
+
+	if (rc < 0 || told == NULL)
+		return rc;
+	g->told = told;
+	g->path = at->path;
+	arena_reset(&g->arena);
+	if (sidecar_index_folder(told)->known) {
+		for (size_t i = 0; rc == 0 && sidecar_index_older(told, i, &older); i++)
+			rc = take_gone(g, told, older, err);
+		if (rc == 0)
+			rc = take_gone(g, told, sidecar_index_folder(told)->uidvalidity, err);
+	}
+	sidecar_index_free(&told);
+	return rc;
+}
+
+static int
+visit(struct shelf_base *b, struct shelf_step *at, struct err *err)
+{
+	struct gone *g = at->arg;
+	bool flat = g->l->job->format == FORMAT_MAILDIR;
+
+	if (shelf_dir_has(at->list, "folder.jsonl") == DIR_FILE && visit_told(g, at, err) < 0)
+		return -1;
+	for (size_t i = 0; i < at->list->len; i++) {
+		const char *child = shelf_dir_name(at->list, i);
+		bool folder = flat ? at->depth == 0 && child[0] == '.' && maildir_path_valid(child) : child[0] != '.';
+
+		if (folder && shelf_dir_kind(at->list, i) == DIR_DIR &&
+		    shelf_walk_into(b, at, child, slice_str(child), visit, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+rebuild_gone(struct lane *l, struct err *err)
+{
+	const struct shelf_place place = { .path = l->place->dir, .ours = true };
+	struct gone g = { .l = l };
+	struct shelf_base b;
+
+	if (shelf_base_open(&b, &place, l->job->stop, err) < 0)
+		return -1;
+	arena_init(&g.arena, LINE_ARENA);
+	/* A run that was killed may have left them in memory alone. */
+	int rc = file_sync_system(b.root, err);
+
+	if (rc == 0)
+		rc = lane_know_again(l, err);
+	lane_forget_rebuilt(l);
+	if (rc == 0)
+		rc = shelf_walk(&b, visit, &g, err);
+	lane_forget_rebuilt(l);
+	arena_done(&g.arena);
+	shelf_base_done(&b);
+	return rc;
+}
+
+int
+lane_rebuild_gone(struct lane *l, const char *account_dir, struct err *err)
+{
+	AUTO(mem_free_str) char *key = NULL, *done = NULL;
+
+	if (l->place == NULL || !l->place->restored || lane_intends(l) || l->job->format == FORMAT_EXCHANGE)
+		return 0;
+	if (asprintf(&key, STATE_NOTE_RESTORED "/gone/%s", account_dir) < 0)
+		mem_out();
+	if (state_note_get(l->job->state, key, &done, err) < 0)
+		return -1;
+	if (done != NULL)
+		return 0;
+	return rebuild_gone(l, err) < 0 ? -1 : state_note_set(l->job->state, key, "1", err);
 }

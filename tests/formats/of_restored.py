@@ -116,6 +116,49 @@ def test_a_folder_that_was_made_anew(t):
         want = before + type(before)([mail("later"), mail("another"), mail("third")])
         t.ok(counted(t, lab, job, format) == want, f"{format}: each message is in the files once")
         lab.verifies(job, what=f"{format}: verify")
+        report = lab.report(job)["accounts"][0]
+        t.equal(sorted((f["stored"], f["vanished"]) for f in report["folders"] if f["name"] == "Fresh"),
+                [(2, False), (2, True)], f"{format}: report")
+
+
+def test_folders_that_the_source_has_lost(t):
+    """One that the backup does not know, one that it does, and one that is left out now: their messages get rows."""
+    for format in ("maildir", "mbox", "eml"):
+        needs(t, format)
+        lab = Lab(t, foldernames.small())
+        for name in ("Known", "Left"):
+            lab.store.add(name).add(mail(f"{name} of before"))
+        job, backup = lab.extract(format), lab.path("backup.db")
+        run = lab.imex("job", job, "backup", backup)
+        t.must(run.code == 0, "the backup is made", run.describe())
+        for name in ("Known", "Left", "Fresh", "Fresh/Below"):
+            folder = lab.store[name] if name in lab.store.folders else lab.store.add(name)
+            folder.add(mail(f"{name} since"), ("\\Flagged",))
+        lab.store.add("None")
+        lab.extract(format, job=job)
+        before = counted(t, lab, job, format)
+        put_back(job, backup, False)
+        for name in ("Known", "Fresh", "Fresh/Below", "None"):
+            del lab.store.folders[name]
+        for again in range(2):
+            lab.extract(format, "--exclude", "Left", job=job)
+            t.ok(counted(t, lab, job, format) == before, f"{format}, {again}: each message is in the files once")
+            report = lab.report(job)["accounts"][0]
+            got = {f["name"]: (f["stored"], f["vanished"]) for f in report["folders"]}
+            t.equal({name: got.get(name) for name in ("Known", "Fresh", "Fresh/Below", "Left", "None")},
+                    {"Known": (2, True), "Fresh": (1, True), "Fresh/Below": (1, True), "Left": (2, False), "None": None},
+                    f"{format}, {again}: report")
+            lab.verifies(job, what=f"{format}, {again}: verify")
+        with open(os.path.join(job, "events.jsonl"), encoding="utf-8") as file:
+            told = [line for line in file if '"event":30050' in line and "of this folder" in line]
+        t.equal(len(told), 4, f"{format}: told once each")
+        # They are there again, and not stored again.
+        for name in ("Fresh", "Known"):
+            lab.store.add(name).add(mail("another"))
+        lab.extract(format, job=job)
+        want = before + type(before)([mail("another")] * 2)
+        t.ok(counted(t, lab, job, format) == want, f"{format}: when they are made anew")
+        lab.verifies(job, what=f"{format}: verify")
 
 
 def test_put_back_again(t):
