@@ -28,7 +28,8 @@ struct event {
 	uint32_t uid; /* 0: left out */
 	const char *command; /* without tag and secrets; NULL: left out */
 	bool file_only; /* the terminal is not told: the error that follows says it */
-	bool passing; /* a refusal of this time, and no fact about the server: its warning is an EV_ANSWER */
+	bool passing; /* of this time, and no fact about the server: the warning of a refusal is an EV_ANSWER, and of counts
+		       * that differ, when STATUS told them, an EV_STATUS_DIFFERS */
 	struct slice reply; /* raw, masked; data NULL: left out; over 8 KiB is cut and
 			     * marked with its length (reply_bytes) */
 	uint64_t reply_bytes; /* its length, when `reply` is cut already; else 0 or what reply has */

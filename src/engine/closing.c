@@ -290,7 +290,7 @@ finish_folder(struct lane *l, struct closing *c, bool at_hand, struct err *err)
 	    l->sink_ops->finish(l->sink, l->at, &l->rec, &feed, err) < 0)
 		return -1;
 	tell_losses(l);
-	lane_passed_folder(l, l->plan->display);
+	lane_passed_folder(l, l->plan);
 	/* The mark is the sink's to tell, with the seal. */
 	l->rec.mark = NULL;
 	batch_folder(l->batch, &l->rec);

@@ -356,7 +356,7 @@ void lane_insecure(struct lane *l, enum lane_end end, const char *text, struct b
 void lane_event(struct lane *l, enum event_no no, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* What was told of a server's answers and was not met again by this run falls: of a folder that was read to its
  * end, and of the list of folders when all is done. */
-void lane_passed_folder(struct lane *l, const char *display);
+void lane_passed_folder(struct lane *l, const struct planned *f);
 void lane_passed_list(struct lane *l, const struct plan *plan);
 void shared_told_free(struct shared *sh);
 void lane_good(struct lane *l, const struct msg *m, enum verdict old);

@@ -53,11 +53,13 @@ lane_event(struct lane *l, enum event_no no, const char *fmt, ...)
 	evlog_put(l->job->log, &e, "%s", text);
 }
 
-/* The warning that a note becomes: a refusal that is no fact about the server stands apart, since it may fall. */
+/* The warning that a note becomes: what falls by other looks stands apart. */
 static enum event_no
 kept_as(const struct note *n)
 {
-	return n->event.passing && n->event.no == EV_REFUSED ? EV_ANSWER : n->event.no;
+	if (n->event.passing && n->event.no == EV_REFUSED)
+		return EV_ANSWER;
+	return n->event.passing && n->event.no == EV_COUNT_DIFFERS ? EV_STATUS_DIFFERS : n->event.no;
 }
 
 static bool
@@ -174,9 +176,14 @@ fall(struct lane *l, const enum event_no *no, size_t n, const char *folder)
 }
 
 void
-lane_passed_folder(struct lane *l, const char *display)
+lane_passed_folder(struct lane *l, const struct planned *f)
 {
-	fall(l, folder_passing, COUNT_OF(folder_passing), display);
+	static const enum event_no status = EV_STATUS_DIFFERS;
+
+	fall(l, folder_passing, COUNT_OF(folder_passing), f->display);
+	/* STATUS need not have been asked again, or answered. */
+	if (f->folder.attrs & FOLDER_COUNTED)
+		fall(l, &status, 1, f->display);
 }
 
 void

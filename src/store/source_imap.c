@@ -428,9 +428,7 @@ source_imap_enter(struct source *s, const struct folder *f, const struct since *
 		uidset_clear(&s->fetched);
 	}
 	if (counted && f->counts.messages > s->s->exists + s->s->expunged)
-		source_note(s, EV_COUNT_DIFFERS, LEVEL_WARNING, 0, NULL, true,
-		    "STATUS counts more messages than the open folder shows: some were removed "
-		    "meanwhile, or are hidden");
+		source_note_status(s);
 	if (start_listing(s, since, err) < 0)
 		return -1;
 	*ret = s->head;

@@ -219,6 +219,8 @@ struct ladder source_ladder(const struct source *s);
 /* source_note.c */
 void source_note(struct source *s, enum event_no no, enum event_level level, uint32_t uid,
     const char *reply, bool standing, const char *text);
+/* STATUS counts more than the folder that is open. Its warning falls when STATUS has told again. */
+void source_note_status(struct source *s);
 /* Remember a refused form; told as a warning by source_recovered. */
 void source_refusal(struct source *s, uint32_t uid, const char *command, const char *reply);
 void source_recovered(struct source *s, enum form by);

@@ -20,6 +20,17 @@ source_note(struct source *s, enum event_no no, enum event_level level, uint32_t
 }
 
 void
+source_note_status(struct source *s)
+{
+	const struct event e = {
+		.no = EV_COUNT_DIFFERS, .level = LEVEL_WARNING, .folder = s->folder, .passing = true
+	};
+
+	notes_add(&s->notes, &e, true,
+	    "STATUS counts more messages than the open folder shows: some were removed meanwhile, or are hidden");
+}
+
+void
 source_refusal(struct source *s, uint32_t uid, const char *command, const char *reply)
 {
 	if (s->n_refusals == REFUSALS_MAX)

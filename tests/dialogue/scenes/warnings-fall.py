@@ -62,6 +62,24 @@ def scene_counts_and_garbage(t):
     quiet(t, server, job)
 
 
+def scene_status(t):
+    """What STATUS told falls when STATUS has told again, and not when it was not asked or said nothing."""
+    server = t.server(sample(["INBOX"], 3), caps=PLAIN)
+    store = server.store["INBOX"]
+    counts = f"* STATUS \"INBOX\" (MESSAGES 30 UIDNEXT 31 UIDVALIDITY {store.uidvalidity})\r\n$TAG OK done\r\n"
+    server.on("STATUS", counts)
+    job, told = warned(t, server)
+    t.equal(told, [(30087, "INBOX")], "told")
+    t.one_event(job, 30028, folder="INBOX", level="warning")
+    server.clear()
+    server.on("STATUS", "$TAG OK nothing to tell\r\n")
+    store.add(letter("INBOX", 40))
+    t.equal(warned(t, server, job)[1], told, "STATUS says nothing, it stands")
+    server.clear()
+    store.add(letter("INBOX", 41))
+    quiet(t, server, job)
+
+
 def scene_a_run_that_does_not_end(t):
     """The folders cannot be listed, or be opened: nothing falls that such a run has not seen to its end."""
     server = t.server(sample(["INBOX", "Sent"], 3), caps=PLAIN)
