@@ -472,6 +472,15 @@ shelf_uidvalidity(struct digest *d)
 	return 1;
 }
 
+uint32_t
+shelf_uidvalidity_made(uint32_t told, size_t made, struct digest *d)
+{
+	if (made == 0)
+		return told;
+	digest_add(d, &told, sizeof told);
+	return shelf_uidvalidity(d);
+}
+
 /* ---- walking ---- */
 
 void

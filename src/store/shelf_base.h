@@ -91,6 +91,10 @@ void shelf_level_dir(const struct shelf_base *b, struct slice level, struct buf 
 bool shelf_percent_decode(struct slice text, struct buf *out);
 /* 32 bits of a digest that is ended by it; never 0. */
 uint32_t shelf_uidvalidity(struct digest *d);
+/* Of a folder in which some messages have numbers that nobody has told: these may be others' the next time, when the
+ * server has given its own, or what they name has changed. `d` has what they name, and is ended by it; 0: there are
+ * none. Then it is what was told. */
+uint32_t shelf_uidvalidity_made(uint32_t told, size_t made, struct digest *d);
 
 /* ---- walking ---- */
 

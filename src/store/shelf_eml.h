@@ -17,7 +17,7 @@ struct shelf {
 	struct sidecar_index *index; /* NULL: imex did not write it */
 	const struct sidecar_entry *entry; /* of the UIDVALIDITY at hand */
 	size_t n_entry;
-	uint32_t uidvalidity, uidnext;
+	uint32_t uidvalidity, uidnext; /* uidvalidity: that goes with the UIDs (shelf_uidvalidity_made) */
 	struct dir_list names;
 	struct eml_item *item; /* UIDs above those of the entries, ascending */
 	size_t len;

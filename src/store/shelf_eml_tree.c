@@ -176,8 +176,9 @@ items_number(struct shelf *s, uint32_t last, struct err *err)
 	return 0;
 }
 
+/* Of what no sidecar tells, with its numbers. `told`: the UIDVALIDITY of what one does; 0: there is none. */
 static int
-inventory_digest(struct shelf *s, struct err *err)
+inventory_digest(struct shelf *s, uint32_t told, struct err *err)
 {
 	struct digest *d = digest_new();
 	int done = 0;
@@ -193,7 +194,9 @@ inventory_digest(struct shelf *s, struct err *err)
 		digest_add(d, facts, sizeof facts);
 		done = i % 4096 == 0 ? shelf_stopped(&s->base, err) : 0;
 	}
-	s->uidvalidity = shelf_uidvalidity(d);
+	if (told != 0 && s->len > 0)
+		digest_add(d, &s->item[0].uid, sizeof s->item[0].uid);
+	s->uidvalidity = told != 0 ? shelf_uidvalidity_made(told, s->len, d) : shelf_uidvalidity(d);
 	digest_free(d);
 	return done;
 }
@@ -207,8 +210,7 @@ load_ours(struct shelf *s, struct err *err)
 		return -1;
 	if (s->index == NULL)
 		return err_set(err, ERR_FOLDER, "the sidecar in '%s' is gone", f->path);
-	s->uidvalidity = f->counts.uidvalidity;
-	s->entry = sidecar_index_of(s->index, s->uidvalidity, &s->n_entry);
+	s->entry = sidecar_index_of(s->index, f->counts.uidvalidity, &s->n_entry);
 	s->len = 0;
 	if (!f->is_older)
 		items_make(s);
@@ -218,7 +220,9 @@ load_ours(struct shelf *s, struct err *err)
 		    "messages "
 		    "behind the highest UID",
 		    shelf_dir_name(&s->names, s->item[0].name), s->len - 1);
-	return items_number(s, s->n_entry > 0 ? s->entry[s->n_entry - 1].uid : 0, err);
+	if (items_number(s, s->n_entry > 0 ? s->entry[s->n_entry - 1].uid : 0, err) < 0)
+		return -1;
+	return inventory_digest(s, f->counts.uidvalidity, err);
 }
 
 int
@@ -239,5 +243,5 @@ eml_load(struct shelf *s, struct err *err)
 		s->len = 1;
 		s->item[0] = (struct eml_item){ .name = 0 };
 	}
-	return inventory_digest(s, err) < 0 ? -1 : items_number(s, 0, err);
+	return inventory_digest(s, 0, err) < 0 ? -1 : items_number(s, 0, err);
 }

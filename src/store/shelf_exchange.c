@@ -177,18 +177,28 @@ exshelf_folders(struct shelf *s, struct arena *a, struct folder_list *ret, struc
 	return shelf_base_list(&s->base, a, ret, err);
 }
 
-/* They are numbered behind the highest UID. */
+/* They are numbered behind the highest UID; *io_uidvalidity becomes that which goes with such numbers. */
 static int
-number_untold(struct shelf *s, uint32_t last, struct err *err)
+number_untold(struct shelf *s, uint32_t last, uint32_t *io_uidvalidity, struct err *err)
 {
 	struct exset_folder *f = s->at;
+	struct digest *d;
 
 	if (f == NULL || f->len == 0)
 		return 0;
 	if (f->len >= UINT32_MAX - last)
 		return err_set(err, ERR_FOLDER, "no UIDs are left behind the highest");
-	for (size_t i = 0; i < f->len; i++)
-		f->line[i].uid = ++last;
+	d = digest_new();
+	digest_start(d);
+	for (size_t i = 0; i < f->len; i++) {
+		struct exline_at *l = &f->line[i];
+		const uint64_t facts[4] = { l->set, l->place.file, l->place.at, last + 1 };
+
+		l->uid = ++last;
+		digest_add(d, facts, sizeof(facts));
+	}
+	*io_uidvalidity = shelf_uidvalidity_made(*io_uidvalidity, f->len, d);
+	digest_free(d);
 
 	const struct exfile *file = exread_file(s->lists.set[f->line[0].set], f->line[0].place.file);
 
@@ -203,7 +213,7 @@ static int
 enter_ours(struct shelf *s, struct folder_head *ret, struct err *err)
 {
 	const struct shelf_folder *f = s->base.at;
-	uint32_t last;
+	uint32_t last, uidvalidity = f->counts.uidvalidity;
 
 	if (shelf_dir_open(s->base.root, f->path, &s->dir, err) < 0 ||
 	    sidecar_index_read(
@@ -213,12 +223,12 @@ enter_ours(struct shelf *s, struct folder_head *ret, struct err *err)
 		return err_set(err, ERR_FOLDER, "the sidecar in '%s' is gone", f->path);
 	s->entry = sidecar_index_of(s->index, f->counts.uidvalidity, &s->n_entry);
 	last = s->n_entry > 0 ? s->entry[s->n_entry - 1].uid : 0;
-	if (number_untold(s, last, err) < 0)
+	if (number_untold(s, last, &uidvalidity, err) < 0)
 		return -1;
 	last += s->at != NULL ? (uint32_t)s->at->len : 0;
 	*ret = (struct folder_head){
 		.exists = (uint32_t)(shelf_told_count(s->entry, s->n_entry) + (s->at != NULL ? s->at->len : 0)),
-		.uidvalidity = f->counts.uidvalidity,
+		.uidvalidity = uidvalidity,
 		.uidnext = last < UINT32_MAX ? last + 1 : last,
 		.read_only = true };
 	return 0;
@@ -239,10 +249,13 @@ exshelf_enter(struct shelf *s, const struct folder *f, struct folder_head *ret, 
 		folder_forget(s);
 		return err_wrap(err, "'%s' in '%s'", s->base.at_name, s->base.path);
 	}
-	if (s->ours && number_untold(s, 0, err) < 0)
+
+	uint32_t uidvalidity = s->ours ? 0 : s->uidvalidity;
+
+	if (s->ours && number_untold(s, 0, &uidvalidity, err) < 0)
 		return -1;
 	*ret = (struct folder_head){ .exists = s->at ? (uint32_t)s->at->len : 0,
-		.uidvalidity = s->uidvalidity,
+		.uidvalidity = uidvalidity,
 		.uidnext = s->at ? (uint32_t)s->at->len + 1 : 1,
 		.read_only = true };
 	return 0;

@@ -34,7 +34,7 @@ struct shelf {
 	size_t n_folders, folders_cap;
 	bool indexed;
 	char lost[640];	/* first fault of the set that may hide messages; "" */
-	uint32_t uidvalidity;	/* of those without a sidecar */
+	uint32_t uidvalidity;	/* of all folders of a set that is not ours */
 	/* of the folder at hand */
 	struct exset_folder *at;
 	int dir;

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/digest.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "store/exchange/folders.h"
@@ -405,10 +404,8 @@ settle_folder(struct untold *u, const struct exset_folder *from, struct err *err
 static int
 add_new(struct shelf *s, struct err *err)
 {
-	struct digest *d = digest_new();
 	int rc = 0;
 
-	digest_start(d);
 	for (size_t i = 0; i < s->n_folders && rc == 0; i++) {
 		const struct exset_folder *f = &s->folder[i];
 		const struct shelf_folder one = { .name = slice_str(f->name),
@@ -417,19 +414,12 @@ add_new(struct shelf *s, struct err *err)
 			.special_use = f->special_use,
 			.attrs = FOLDER_SUBSCRIBED };
 
-		for (size_t k = 0; k < f->len; k++) {
-			const uint64_t facts[3] = { f->line[k].set, f->line[k].place.file, f->line[k].place.at };
-
-			digest_add(d, facts, sizeof(facts));
-		}
 		if (f->len > 0 && shelf_base_named(&s->base, one.name) == NULL) {
 			rc = shelf_base_add(&s->base, &one, err);
 			if (rc == 0)
 				rc = shelf_base_sort(&s->base, err);
 		}
 	}
-	s->uidvalidity = shelf_uidvalidity(d);
-	digest_free(d);
 	return rc;
 }
 

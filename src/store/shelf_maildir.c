@@ -91,7 +91,7 @@ maildir_enter(struct shelf *s, const struct folder *f, struct folder_head *ret, 
 		return err_wrap(err, "'%s' in '%s'", s->base.at_name, s->base.path);
 	}
 	*ret = (struct folder_head){ .exists = (uint32_t)s->len,
-		.uidvalidity = s->uidvalidity,
+		.uidvalidity = s->given,
 		.uidnext = s->uidnext,
 		.read_only = true };
 	return 0;

@@ -20,6 +20,7 @@ struct shelf {
 	int folder, part[2]; /* part: cur/ and new/; -1: not there */
 	struct sidecar_index *index; /* NULL: imex did not write it */
 	uint32_t uidvalidity, uidnext;
+	uint32_t given; /* the UIDVALIDITY that goes with the UIDs (shelf_uidvalidity_made) */
 	struct dir_list names[2]; /* of cur/ and new/ */
 	struct maildir_item *item;
 	size_t len, cap;

@@ -2,12 +2,14 @@
  *
  * File names tell what is there. A name of imex holds its UID. To what other programs delivered
  * into a folder of imex, dovecot-uidlist gives the UID when it goes on with imex's UIDVALIDITY
- * (Dovecot has served the folder); else it is numbered behind the highest, in order of names. Such
- * numbers can change when another program removes some of that mail, so they are good for one run.
+ * (Dovecot has served the folder); else it is numbered behind the highest, in order of names.
  *
  * A folder that imex did not write takes UIDs and UIDVALIDITY from dovecot-uidlist or
  * courierimapuiddb, and numbers from UIDNEXT on for what the list does not have; without a list it
- * is numbered 1, 2, 3 ... in order of names, and the UIDVALIDITY is a digest of names and sizes. */
+ * is numbered 1, 2, 3 ... in order of names, and the UIDVALIDITY is a digest of names and sizes.
+ *
+ * What was numbered here may get another number from the server, and its number be given to another message. So where
+ * there is such mail the UIDVALIDITY is made of it, too: whatever changes, messages are known again by their digests. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -283,18 +285,39 @@ list_note(struct shelf *s, const struct uidlist *u)
 		    u->damaged, u->first_damaged);
 }
 
+static void
+digest_item(const struct shelf *s, const struct maildir_item *m, struct digest *d)
+{
+	const char *name = maildir_item_name(s, m);
+	struct stat st = { 0 };
+
+	(void)fstatat(s->part[m->is_new], name, &st, AT_SYMLINK_NOFOLLOW);
+	uint64_t size = (uint64_t)st.st_size;
+	digest_add(d, name, maildir_base_len(name));
+	digest_add(d, "", 1);
+	digest_add(d, &size, sizeof size);
+}
+
 /* What has no number yet gets the next ones; false: there are not so many left. */
 static bool
 number_rest(struct shelf *s, uint32_t last)
 {
+	struct digest *d = digest_new();
 	size_t n = items_unnumbered(s);
+	bool enough = n == 0 || UINT32_MAX - 1 - last >= n;
 
-	if (n > 0 && UINT32_MAX - 1 - last < n)
-		return false;
-	for (size_t i = 0; i < n; i++)
+	digest_start(d);
+	for (size_t i = 0; enough && i < n; i++) {
 		s->item[i].uid = ++last;
-	s->uidnext = last < UINT32_MAX ? last + 1 : last;
-	return true;
+		digest_item(s, &s->item[i], d);
+		digest_add(d, &last, sizeof last);
+	}
+	if (enough) {
+		s->given = shelf_uidvalidity_made(s->uidvalidity, n, d);
+		s->uidnext = last < UINT32_MAX ? last + 1 : last;
+	}
+	digest_free(d);
+	return enough;
 }
 
 static void
@@ -366,19 +389,25 @@ inventory_digest(struct shelf *s, struct err *err)
 
 	digest_start(d);
 	for (size_t i = 0; done == 0 && i < s->len; i++) {
-		const char *name = maildir_item_name(s, &s->item[i]);
-		struct stat st = { 0 };
-
-		(void)fstatat(s->part[s->item[i].is_new], name, &st, AT_SYMLINK_NOFOLLOW);
-		uint64_t size = (uint64_t)st.st_size;
-		digest_add(d, name, maildir_base_len(name));
-		digest_add(d, "", 1);
-		digest_add(d, &size, sizeof size);
+		digest_item(s, &s->item[i], d);
 		done = i % 4096 == 0 ? shelf_stopped(&s->base, err) : 0;
 	}
 	s->uidvalidity = shelf_uidvalidity(d);
 	digest_free(d);
 	return done;
+}
+
+static void
+unlisted_note(struct shelf *s, const struct uidlist *u)
+{
+	size_t made = 0;
+
+	while (made < s->len && s->item[made].uid >= u->uidnext)
+		made++;
+	if (s->given != s->uidvalidity)
+		shelf_note(&s->base, EV_FILE_TOLD, LEVEL_INFO, 0,
+		    "'%s' has no UIDs of %zu message%s: its UIDVALIDITY is not used", u->file, made,
+		    made == 1 ? "" : "s");
 }
 
 static int
@@ -393,8 +422,10 @@ load_others(struct shelf *s, struct err *err)
 	list_note(s, &u);
 	if (u.known) {
 		s->uidvalidity = u.uidvalidity;
-		if (number_rest(s, u.uidnext - 1 > n.highest ? u.uidnext - 1 : n.highest))
+		if (number_rest(s, u.uidnext - 1 > n.highest ? u.uidnext - 1 : n.highest)) {
+			unlisted_note(s, &u);
 			return 0;
+		}
 		shelf_note(&s->base, EV_FILE_DAMAGED, LEVEL_WARNING, 0,
 		    "'%s' leaves no UIDs for the messages that it does not have; they are numbered "
 		    "anew",
@@ -404,7 +435,9 @@ load_others(struct shelf *s, struct err *err)
 	qsort_r(s->item, s->len, sizeof *s->item, item_cmp_name, s);
 	if (inventory_digest(s, err) < 0)
 		return -1;
+	/* It is made of all of them already. */
 	(void)number_rest(s, 0);
+	s->given = s->uidvalidity;
 	return 0;
 }
 

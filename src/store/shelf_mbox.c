@@ -92,7 +92,7 @@ mbox_enter(struct shelf *s, const struct folder *f, struct folder_head *ret, str
 	for (size_t k = 0; k < s->n_file; k++)
 		n += s->file[k].scan.len;
 	*ret = (struct folder_head){ .exists = (uint32_t)n,
-		.uidvalidity = s->uidvalidity,
+		.uidvalidity = s->given,
 		.uidnext = s->uidnext,
 		.read_only = true };
 	return 0;

@@ -29,6 +29,7 @@ struct shelf {
 	const struct sidecar_entry *entry; /* of the UIDVALIDITY at hand */
 	size_t n_entry;
 	uint32_t uidvalidity, uidnext;
+	uint32_t given; /* the UIDVALIDITY that goes with the UIDs (shelf_uidvalidity_made) */
 	struct mbox_file *file;
 	size_t n_file;
 	bool mixed_told;

@@ -5,9 +5,11 @@
  * scanning and numbered behind the highest UID. So are messages between others that no line tells of, since
  * a sidecar lost some.
  *
- * Other files are scanned as a whole. When their first message has X-IMAPbase, UIDs and UIDVALIDITY
+ * Other files are scanned as a whole. When their first message has X-IMAPbase, UIDs
  * are the server's that keeps them: X-UID as long as they ascend, behind that the next numbers.
- * Else 1, 2, 3 ... and the UIDVALIDITY is a digest of all octets, which are read anyway. */
+ * Else 1, 2, 3 ... The UIDVALIDITY is the server's if all have its numbers, else a digest of all octets, which are read
+ * anyway: numbers that were made up may be others' when the server has given its own. So it is of imex's files, with
+ * the octets of what was numbered here. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -258,11 +260,11 @@ gap_next(struct shelf *s, const struct mbox_file *f, uint64_t *io, uint64_t *ret
 
 /* The messages of one run of octets that no line covers, behind those of the file that were scanned. */
 static int
-gap_scan(struct shelf *s, struct mbox_file *f, uint64_t from, uint64_t end, struct err *err)
+gap_scan(struct shelf *s, struct mbox_file *f, uint64_t from, uint64_t end, struct digest *d, struct err *err)
 {
 	struct mbox_scan found = { .len = 0 }, *all = &f->scan;
 
-	if (mbox_scan(s->fd, from, end, NULL, s->base.stop, &found, err) < 0)
+	if (mbox_scan(s->fd, from, end, d, s->base.stop, &found, err) < 0)
 		return err_wrap(err, "'%s'", f->name);
 	for (size_t i = 0; i < found.len; i++) {
 		if (all->len == all->cap) {
@@ -278,7 +280,7 @@ gap_scan(struct shelf *s, struct mbox_file *f, uint64_t from, uint64_t end, stru
 
 /* Messages whose lines are lost. Their octets are imex's, and the From_ line has the date. */
 static int
-load_gaps(struct shelf *s, struct mbox_file *f, struct err *err)
+load_gaps(struct shelf *s, struct mbox_file *f, struct digest *d, struct err *err)
 {
 	uint64_t at = 0, end;
 	size_t before = f->scan.len;
@@ -286,7 +288,7 @@ load_gaps(struct shelf *s, struct mbox_file *f, struct err *err)
 	if (mbox_read_places(s, f, err) < 0)
 		return -1;
 	while (gap_next(s, f, &at, &end)) {
-		if (gap_scan(s, f, at, end, err) < 0)
+		if (gap_scan(s, f, at, end, d, err) < 0)
 			return -1;
 		at = end;
 	}
@@ -299,7 +301,7 @@ load_gaps(struct shelf *s, struct mbox_file *f, struct err *err)
 }
 
 static int
-load_tail(struct shelf *s, struct mbox_file *f, struct err *err)
+load_tail(struct shelf *s, struct mbox_file *f, struct digest *d, struct err *err)
 {
 	int sys = mbox_open_file(s, f->name);
 
@@ -313,18 +315,18 @@ load_tail(struct shelf *s, struct mbox_file *f, struct err *err)
 		    f->name);
 		return 0;
 	}
-	if (f->covered < s->fd_size && file_scan(s, f, NULL, err) < 0)
+	if (f->covered < s->fd_size && file_scan(s, f, d, err) < 0)
 		return -1;
 	if (f->scan.len > 0)
 		shelf_note(&s->base, EV_FOREIGN_CHANGE, LEVEL_WARNING, 0,
 		    "'%s': from octet %" PRIu64
 		    " on there are %zu messages that imex did not write",
 		    f->name, f->covered, f->scan.len);
-	return load_gaps(s, f, err);
+	return load_gaps(s, f, d, err);
 }
 
 static int
-load_tails(struct shelf *s, struct err *err)
+load_tails(struct shelf *s, struct digest *d, struct err *err)
 {
 	struct dir_list list = { 0 };
 	int done = shelf_dir_read(s->folder, &list, s->base.stop, err);
@@ -344,35 +346,54 @@ load_tails(struct shelf *s, struct err *err)
 	if (done == 0)
 		done = sidecar_index_places(s->index, s->base.stop, see_last, s, err);
 	for (size_t k = 0; done == 0 && k < s->n_file; k++)
-		done = load_tail(s, &s->file[k], err);
+		done = load_tail(s, &s->file[k], d, err);
 	return done;
 }
 
+/* What no line covers, behind the last UID that one has. */
 static int
-load_ours(struct shelf *s, struct err *err)
+number_scanned(struct shelf *s, struct digest *d, struct err *err)
 {
-	s->uidvalidity = s->base.at->counts.uidvalidity;
-	s->entry = sidecar_index_of(s->index, s->uidvalidity, &s->n_entry);
 	uint32_t last = s->n_entry > 0 ? s->entry[s->n_entry - 1].uid : 0;
-	if (!s->base.at->is_older && load_tails(s, err) < 0)
-		return -1;
+	size_t made = 0;
+
 	for (size_t k = 0; k < s->n_file; k++) {
 		for (size_t i = 0; i < s->file[k].scan.len; i++) {
 			if (last >= UINT32_MAX - 1)
 				return err_set(
 				    err, ERR_FOLDER, "no UIDs are left behind the highest");
 			s->file[k].scan.entry[i].uid = ++last;
+			digest_add(d, &last, sizeof last);
+			made++;
 		}
 	}
+	s->given = shelf_uidvalidity_made(s->uidvalidity, made, d);
 	s->uidnext = last < UINT32_MAX ? last + 1 : last;
 	return 0;
 }
 
+static int
+load_ours(struct shelf *s, struct err *err)
+{
+	struct digest *d = digest_new();
+	int done = 0;
+
+	digest_start(d);
+	s->uidvalidity = s->base.at->counts.uidvalidity;
+	s->entry = sidecar_index_of(s->index, s->uidvalidity, &s->n_entry);
+	if (!s->base.at->is_older)
+		done = load_tails(s, d, err);
+	if (done == 0)
+		done = number_scanned(s, d, err);
+	digest_free(d);
+	return done;
+}
+
 /* ---- of others ---- */
 
-/* False: the numbers of the file cannot be used. */
+/* False: the numbers of the file cannot be used. *ret_made: messages that got another. */
 static bool
-number_as_told(struct mbox_scan *scan, uint32_t *ret_last)
+number_as_told(struct mbox_scan *scan, uint32_t *ret_last, size_t *ret_made)
 {
 	uint32_t last = 0, highest = scan->base_last;
 	size_t kept = 0;
@@ -388,6 +409,7 @@ number_as_told(struct mbox_scan *scan, uint32_t *ret_last)
 	for (size_t i = kept; i < scan->len; i++)
 		scan->entry[i].uid = ++highest;
 	*ret_last = highest;
+	*ret_made = scan->len - kept;
 	return true;
 }
 
@@ -398,6 +420,7 @@ load_others(struct shelf *s, struct err *err)
 	struct mbox_scan *scan = &f->scan;
 	struct digest *d = digest_new();
 	uint32_t last = 0;
+	size_t made;
 
 	digest_start(d);
 	int done = file_scan(s, f, d, err);
@@ -405,12 +428,18 @@ load_others(struct shelf *s, struct err *err)
 	digest_free(d);
 	if (done < 0)
 		return -1;
-	if (number_as_told(scan, &last)) {
-		s->uidvalidity = scan->base_uidvalidity;
+	if (number_as_told(scan, &last, &made)) {
+		if (made == 0)
+			s->uidvalidity = scan->base_uidvalidity;
+		else
+			shelf_note(&s->base, EV_FILE_TOLD, LEVEL_INFO, 0,
+			    "'%s': %zu message%s no UID that goes on from those before: its UIDVALIDITY is not used",
+			    f->name, made, made == 1 ? " has" : "s have");
 	} else {
 		for (size_t i = 0; i < scan->len; i++)
 			scan->entry[i].uid = ++last;
 	}
+	s->given = s->uidvalidity;
 	s->uidnext = last < UINT32_MAX ? last + 1 : last;
 	return 0;
 }

@@ -109,6 +109,9 @@ files_folders(struct source *s, struct arena *a, struct folder_list *ret, struct
 {
 	if (s->ops->folders(s->shelf, a, ret, err) < 0)
 		return -1;
+	/* It may be another when the folder is opened (shelf_uidvalidity_made). */
+	for (size_t i = 0; i < ret->len; i++)
+		ret->folder[i].counts.uidvalidity = 0;
 	s->found = true;
 	return 0;
 }

@@ -294,11 +294,24 @@ dovecot_uidlist_and_keywords_of_others_are_taken(void **state)
 	    "3 V1234 N100 Gabc\n7 W3 S2 :10.a,S=2:2,S\n9 :20.b\n9 :30.c\nbad\n");
 	assert_int_equal(read_open(&shelf_maildir, "t", false), 0);
 	assert_int_equal(read_enter("INBOX"), 0);
-	assert_int_equal(rd.head.uidvalidity, 1234);
+	/* The last one's number is not the list's, and the next time may be another's. */
+	const uint32_t made = rd.head.uidvalidity;
+	assert_int_not_equal(made, 1234);
+	assert_true(noted("'dovecot-uidlist' has no UIDs of 1 message"));
 	assert_string_equal(read_flags(), "7:\\Seen home work; 9:; 100:");
 	assert_int_equal(rd.head.uidnext, 101);
 	assert_true(noted("'dovecot-uidlist': 2 lines cannot be used, the first is line 4"));
 	assert_true(noted("marked with the letter 'c', to which 'dovecot-keywords' gives no name"));
+	/* Another flag alone changes nothing of that. */
+	assert_int_equal(rename(temp_path("t/cur/20.b:2,c"), temp_path("t/cur/20.b:2,S")), 0);
+	assert_int_equal(read_open(&shelf_maildir, "t", false), 0);
+	assert_int_equal(read_enter("INBOX"), 0);
+	assert_int_equal(rd.head.uidvalidity, made);
+	put("t/dovecot-uidlist", "3 V1234 N101 Gabc\n7 :10.a,S=2\n9 :20.b\n100 :30.c\n");
+	assert_int_equal(read_open(&shelf_maildir, "t", false), 0);
+	assert_int_equal(read_enter("INBOX"), 0);
+	assert_int_equal(rd.head.uidvalidity, 1234);
+	assert_string_equal(read_flags(), "7:\\Seen home work; 9:\\Seen; 100:");
 }
 
 static void

@@ -266,7 +266,9 @@ uids_of_dovecot_and_uw_are_taken_and_the_pseudo_message_left_out(void **state)
 	    "Status: RO\n\nThis text is part of the internal format.\n\n" FROM
 	    "X-UID: 3\n\nx\n\n" FROM "X-UID: 20\n\ny\n\n" FROM "N: 1\n\nz\n\n");
 	enter_one("m", "m");
-	assert_int_equal(rd.head.uidvalidity, 1234);
+	/* The last one's number may be another's the next time. */
+	assert_int_not_equal(rd.head.uidvalidity, 1234);
+	assert_true(noted("1 message has no UID that goes on"));
 	assert_int_equal(rd.page->len, 3);
 	assert_non_null(read_msg(3));
 	assert_non_null(read_msg(20));
@@ -275,8 +277,13 @@ uids_of_dovecot_and_uw_are_taken_and_the_pseudo_message_left_out(void **state)
 	put("d", FROM "X-IMAPbase: 77 0000000009 kw\nX-UID: 4\n\nx\n\n" FROM
 		      "X-UID: 2\n\ny\n\n" FROM "X-UID: 9\n\nz\n\n");
 	enter_one("d", "d");
-	assert_int_equal(rd.head.uidvalidity, 77);
+	assert_int_not_equal(rd.head.uidvalidity, 77);
 	assert_string_equal(read_flags(), "4:; 10:; 11:");
+	put("d", FROM "X-IMAPbase: 77 0000000009 kw\nX-UID: 4\n\nx\n\n" FROM
+		      "X-UID: 6\n\ny\n\n" FROM "X-UID: 9\n\nz\n\n");
+	enter_one("d", "d");
+	assert_int_equal(rd.head.uidvalidity, 77);
+	assert_string_equal(read_flags(), "4:; 6:; 9:");
 }
 
 static void
