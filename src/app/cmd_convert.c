@@ -77,7 +77,8 @@ convert_place(struct convert *c, size_t i, struct err *err)
 	return job_copy(&c->run.job, err);
 }
 
-/* An account that fails does not stop the others; what fails for the whole run does. */
+/* An account that fails does not stop the others, nor does one of which something is lacking; what fails for the whole
+ * run does. */
 static int
 convert_work(void *arg, struct err *err)
 {
@@ -88,7 +89,7 @@ convert_work(void *arg, struct err *err)
 
 		if (convert_place(c, i, &why) == 0)
 			continue;
-		if (why.scope == SCOPE_RUN || c->found.len == 1) {
+		if (why.scope == SCOPE_RUN || (c->found.len == 1 && why.scope > SCOPE_FOLDER)) {
 			*err = why;
 			return -1;
 		}

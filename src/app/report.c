@@ -193,6 +193,8 @@ report_set_aside(const struct problem *p)
 	return at ? at + sizeof("kept as ") - 1 : NULL;
 }
 
+enum { EXIT_BAD = 2 };
+
 const char *
 account_words(const struct account_rec *a, const struct tally *sum)
 {
@@ -202,7 +204,8 @@ account_words(const struct account_rec *a, const struct tally *sum)
 	case ACCOUNT_RUNNING:
 		return "unfinished";
 	case ACCOUNT_FAILED:
-		return "failed";
+		/* What there was is copied, and is not all. */
+		return a->error_exit == EXIT_BAD ? "incomplete" : "failed";
 	case ACCOUNT_STOPPED:
 		return "interrupted";
 	case ACCOUNT_QUEUED:

@@ -285,6 +285,15 @@ list_copied(struct err *err)
 	return err_set(err, ERR_FOLDER, "%s; what was found is copied", why.text);
 }
 
+/* Of files that are not all of the account: what they lack a warning names (EV_FROM_UNFINISHED). */
+static int
+files_lack(struct err *err)
+{
+	return err_set(err, ERR_FOLDER,
+	    "what is in the files is copied, and is not all: finish the job that they come from, and run the same command "
+	    "again");
+}
+
 static bool
 deletes_extra(const struct job *j)
 {
@@ -331,7 +340,9 @@ run_account(struct run *r, struct runner *u, struct err *err)
 		lane_passed_list(l, &r->plan);
 	if (lane_flush(l, true, err) < 0)
 		return -1;
-	return plan_whole(&r->plan, err) < 0 ? list_copied(err) : 0;
+	if (plan_whole(&r->plan, err) < 0)
+		return list_copied(err);
+	return r->job->from_lacks != NULL ? files_lack(err) : 0;
 }
 
 /* Waiting costs no try. */

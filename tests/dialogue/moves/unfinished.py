@@ -15,12 +15,17 @@ def extracted(t, *args, refused=None, maker=None):
     return t.extract(server, *args)
 
 
-def taken(t, job, *lacks, code=1):
-    """By each of the three commands; `lacks`: what they name, none: the job is complete."""
+def taken(t, job, *lacks):
+    """By each of the three commands; `lacks`: what they name, none: the job is complete. What is not there yet is no
+    mail that was converted."""
     run = t.imex("verify", job)
     t.exits(run, 1 if lacks else 0)
     for other, run in (converted(t, job), imported(t, job)):
-        t.exits(run, code)
+        t.exits(run, 2 if lacks else 0)
+        if lacks:
+            t.says(run, "is not all: finish the job that they come from, and run the same command again")
+            t.says(t.imex("status", other), r": incomplete, .*is not all")
+            t.equal(other.report()["exit_code"], 2, "exit code of the report")
         told = [e["text"] for e in other.events(30085)]
         t.equal(len(told), 1 if lacks else 0, "events of it")
         for words in lacks:
@@ -43,7 +48,7 @@ def imported(t, job):
 def scene_complete(t):
     job, run = extracted(t)
     t.exits(run, 0)
-    taken(t, job, code=0)
+    taken(t, job)
 
 
 def scene_folder_not_proved(t):
@@ -70,7 +75,8 @@ def scene_once_it_is_complete(t):
     job, run = t.extract(server)
     t.exits(run, 2)
     other, run = converted(t, job)
-    t.exits(run, 1)
+    t.exits(run, 2)
+    t.says(run, "verified  every file that was stored was read back")
     job, run = t.extract(server, job=job)
     if run.code == 2:
         job, run = t.extract(server, job=job)
@@ -85,5 +91,5 @@ def scene_one_account_named_alone(t):
     place = os.path.join(job.path, "mail", os.listdir(os.path.join(job.path, "mail"))[0])
     other = Job(t)
     run = t.imex("convert", place, "--to", other, "--format", "mbox")
-    t.exits(run, 1)
+    t.exits(run, 2)
     t.equal(len(other.events(30085)), 1, "told")
