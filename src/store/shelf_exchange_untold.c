@@ -6,7 +6,8 @@
  * two accounts may share an address. Which folder a line belongs to, other lines of its folder tell; where there are
  * none, the names that the sink makes of the folders (exchange/folders.h) do, and else the name itself.
  *
- * A file in which no line is where a sidecar says was rewritten by another program: nothing can be said of its lines. */
+ * A file in which a line is not where a sidecar says was rewritten by another program: of it nothing is taken, for what
+ * is told of and cannot be found may be among the rest. */
 #include <fcntl.h>
 #include <glib.h>
 #include <inttypes.h>
@@ -51,7 +52,7 @@ struct untold {
 	GPtrArray *owners; /* addresses, without repeats */
 	GHashTable *by_line, *by_name; /* name in a line -> wire name; wire name -> number in s->folder */
 	struct exset_folder *found; /* by the name that lines have */
-	size_t n_found;
+	size_t n_found, at_found;
 };
 
 /* ---- what the sidecars tell ---- */
@@ -257,12 +258,14 @@ static int
 keep_line(struct untold *u, uint32_t set, const struct exitem *item, struct err *err)
 {
 	AUTO(mem_free_str) char *name = strndup(item->folder.len > 0 ? item->folder.data : "", item->folder.len);
-	size_t i = 0;
+	size_t i = u->at_found;
 
 	if (name == NULL)
 		mem_out();
-	while (i < u->n_found && strcmp(u->found[i].name, name) != 0)
-		i++;
+	if (i >= u->n_found || strcmp(u->found[i].name, name) != 0)
+		for (i = 0; i < u->n_found && strcmp(u->found[i].name, name) != 0; i++)
+			;
+	u->at_found = i;
 	if (i == u->n_found) {
 		if (u->n_found == FOLDERS_MAX)
 			return err_set(err, ERR_FOLDER, "lines name more than %d folders", FOLDERS_MAX);
