@@ -178,9 +178,7 @@ eml_move_aside(
 	char to[MAILDIR_IDENTITY_MAX];
 
 	eml_tmp_name(at, uid, to);
-	return handed_make_dir(s->root, FILES_TMP, err) < 0
-	    ? -1
-	    : file_rename(at->dir->fds->dir, name, s->root, to, err);
+	return files_tmp_take(at->dir->fds->dir, name, s->root, to, err);
 }
 
 static int
@@ -321,13 +319,14 @@ eml_remove(struct sink *s, struct folder_at *at, uint32_t uidvalidity, const str
 {
 	char name[EML_NAME_MAX], tmp[MAILDIR_IDENTITY_MAX];
 
+	(void)err;
 	eml_name(at->dir, uidvalidity, was->uid, name);
 	files_batch_remove(s->batch, at->dir->slot, name);
 	if (!msg_lost(was))
 		return 0;
 	(void)snprintf(tmp, sizeof tmp, FILES_TMP "/F%" PRId64 "V%" PRIu32 "U%" PRIu32, at->id, uidvalidity, was->uid);
 	files_batch_keep(s->batch, tmp);
-	return handed_make_dir(s->root, FILES_TMP, err);
+	return 0;
 }
 
 static const struct files_format eml_format = {

@@ -516,7 +516,7 @@ batch_set_aside(const struct files_batch *b, const struct op *o, struct err *err
 	op_name(b, o, "old", old);
 	if (faccessat(d->fds->dir, op_to(b, o), F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
-	if (file_rename(d->fds->dir, op_to(b, o), b->root, old, err) < 0)
+	if (files_tmp_take(d->fds->dir, op_to(b, o), b->root, old, err) < 0)
 		return dir_wrap(d, err);
 	return old_keep(b, o, old) == 0 ? 0 : err_set_sys(err, ERR_DISK, "cannot keep '%s'", old);
 }

@@ -20,6 +20,10 @@
 
 #define FILES_TMP ".imex-tmp"
 
+/* files_dir.c: a file gets the name `to` in FILES_TMP of `root`, which is made, and made again when another connection
+ * of the account, which closes, removes it meanwhile, since nothing is in it. */
+int files_tmp_take(int dir, const char *from, int root, const char *to, struct err *err) WARN_UNUSED;
+
 /* The descriptors of one directory, shared by the sink's thread and the batches that the keeper has. */
 struct files_fds {
 	atomic_uint refs;

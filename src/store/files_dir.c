@@ -167,6 +167,23 @@ files_dir_let_go(struct sink *s)
 /* ---- making and opening ---- */
 
 int
+files_tmp_take(int dir, const char *from, int root, const char *to, struct err *err)
+{
+	struct err why = { 0 };
+
+	for (int tries = 0; tries < 8; tries++) {
+		if (handed_make_dir(root, FILES_TMP, err) < 0)
+			return -1;
+		if (file_rename(dir, from, root, to, &why) == 0)
+			return 0;
+		if (why.sys != ENOENT || faccessat(dir, from, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+			break;
+	}
+	*err = why;
+	return -1;
+}
+
+int
 files_dir_make(struct sink *s, struct files_dir *d, struct err *err)
 {
 	AUTO(mem_free_str) char *part = mem_copy_str(d->path);

@@ -608,6 +608,28 @@ connections_share_the_private_directory(void **state)
 	assert_true(temp_holds(DIR_ "/2.eml", "two"));
 }
 
+/* One that closes removes the directory, in which nothing is just then. */
+static void
+a_connection_that_closes_does_not_keep_another_from_setting_aside(void **state)
+{
+	struct sink *other;
+
+	(void)state;
+	OK(tree_open(&err));
+	OK(tree_add(1, 0, "", "stored", &err));
+	OK(tree_seal(TREE_COMMIT, &err));
+	OK(sink_eml.open(&other, &tree.place, NULL, &err));
+	struct msg lost = *tree_row(1);
+	lost.verdict = VERDICT_FAILED;
+	assert_true(msg_lost(&lost));
+	OK(sink_eml.remove(tree.sink, tree.at, 9, &lost, &err));
+	sink_eml.close(&other);
+	assert_false(temp_has(TMP));
+	OK(tree_seal(TREE_COMMIT, &err));
+	assert_false(temp_has(DIR_ "/1.eml"));
+	assert_true(temp_holds(TMP "/F1V9U1.kept", "stored"));
+}
+
 /* ---- faults ---- */
 
 static void
@@ -814,6 +836,7 @@ main(void)
 		WITH_DIR(what_has_the_name_of_a_message_that_comes_again_is_kept),
 		WITH_DIR(a_file_of_a_batch_that_was_not_committed_is_replaced),
 		WITH_DIR(connections_share_the_private_directory),
+		WITH_DIR(a_connection_that_closes_does_not_keep_another_from_setting_aside),
 		WITH_DIR(a_full_disk_leaves_what_was_committed),
 		WITH_DIR(a_batch_that_fails_in_the_middle_is_taken_back),
 		WITH_DIR(marks_that_cannot_be_read_are_errors),
