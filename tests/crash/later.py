@@ -135,14 +135,19 @@ def grown_twice(t):
 # -- a state that was put back -------------------------------------------------------------
 
 def put_back(t):
-    """A backup is put back over an mbox that has gone on, and the run that finds it so is killed."""
+    """A backup is put back over an mbox that has gone on, and the run that finds it so is killed. A folder that the
+    backup does not know is not on the server any more."""
     lab = Lab(t, MBOX)
     folder = lab.server.store["INBOX"]
     job, backup = lab.undisturbed().job, os.path.join(lab.place, "backup.db")
     t.equal(lab.imex("job", job, "backup", backup).code, 0, "the backup is made")
     for word in (b"gone soon", b"stays"):
         folder.add(b"Subject: " + word + b"\r\n\r\nmail\r\n", (), imap_date(1200000000))
+    for number in range(3):
+        (lab.server.store["Fresh"] if number else lab.server.store.add("Fresh")).add(b"Subject: %d\r\n\r\n" % number, (),
+                                                                                    imap_date(1200000000))
     lab.extract(job)
+    del lab.server.store.folders["Fresh"]
     folder.remove(folder.uidnext - 2)
     folder.add(b"Subject: later\r\n\r\nmail\r\n", (), imap_date(1200000000))
     want = octets(os.path.join(inbox(job), "folder.mbox"))
@@ -165,6 +170,9 @@ def put_back(t):
             stored = trees.read(os.path.join(again, "mail"), "mbox")["INBOX"].messages
             t.equal(sorted(stored), list(range(1, folder.uidnext)), f"kill {at} of {like}: the sidecar tells of all")
             t.equal(lab.imex("verify", again).code, 0, f"kill {at} of {like}: exit code of verify")
+            report = json.loads(lab.imex("report", again, "--format", "json").out)["accounts"][0]["folders"]
+            t.equal([(f["stored"], f["vanished"]) for f in report if f["name"] == "Fresh"], [(3, True)],
+                    f"kill {at} of {like}: what the server has lost has its rows")
     t.ok(kills > 4, f"kills: {kills}")
 
 
