@@ -143,7 +143,12 @@ lane_open_target(struct lane *l, struct err *err)
 
 	l->sink_ops->head(l->at, &head);
 	l->plan->renewed |= head.was != 0;
-	if (head.was != 0)
+	if (head.was != 0 && head.was == head.uidvalidity)
+		lane_warn(l, EV_UIDVALIDITY, 0,
+		    "UIDNEXT of the folder on the destination is %u, and copies had that UID or higher ones, though "
+		    "UIDVALIDITY is still %u: it is not as it was, what is missing is looked for there, and sent again",
+		    head.uidnext, head.uidvalidity);
+	else if (head.was != 0)
 		lane_warn(l, EV_UIDVALIDITY, 0,
 		    "UIDVALIDITY of the folder on the destination was %u and is %u: each message "
 		    "is looked for there again, and sent where it is missing",

@@ -243,9 +243,9 @@ batch_intent_done(struct batch *b, int64_t folder, uint32_t uid)
 }
 
 void
-batch_unplaced(struct batch *b, int64_t folder)
+batch_unplaced(struct batch *b, int64_t folder, uint32_t from)
 {
-	(void)batch_op(b, OP_UNPLACED, folder, 0);
+	(void)batch_op(b, OP_UNPLACED, folder, from);
 }
 
 void

@@ -418,6 +418,7 @@ apply_unplaced(struct apply *a, const struct op *op, struct err *err)
 	AUTO(query_done) struct query proof = query_start(a->b, STMT_UNPROVED);
 
 	query_int(&q, op->folder);
+	query_int(&q, op->uid);
 	query_int(&proof, op->folder);
 	return query_run(&q, err) < 0 || query_run(&proof, err) < 0 ? -1 : 0;
 }

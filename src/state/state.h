@@ -201,8 +201,9 @@ void batch_debt(struct batch *b, int64_t folder, uint32_t uid);
 void batch_debt_paid(struct batch *b, int64_t folder, uint32_t uid);
 void batch_intent(struct batch *b, int64_t folder, const struct intent *i); /* replaces */
 void batch_intent_done(struct batch *b, int64_t folder, uint32_t uid);
-/* The folder that messages went to has been made anew: what rows say of copies there is void. */
-void batch_unplaced(struct batch *b, int64_t folder);
+/* The folder that messages went to has been made anew: what rows say of copies there with this UID or a higher one is
+ * void. */
+void batch_unplaced(struct batch *b, int64_t folder, uint32_t from);
 /* A number that was given to a message of a server without UIDs; before it is used for anything. */
 void batch_numbered(struct batch *b, int64_t folder, const struct numbered *n);
 /* An older row whose digest a new one has (UIDVALIDITY changed, state_superseded): drop the old

@@ -25,18 +25,20 @@ claim_rows(struct folder_at *at, struct err *err)
 	uint32_t after = 0;
 	int rc = 0;
 
-	if (!at->has_rows || at->renewed)
+	if (!at->has_rows || at->void_from == 1)
 		return 0;
 	page = msg_page_new();
 	while ((rc = at->rows.next(at->rows.arg, after, page, err)) == 0 && page->len > 0) {
 		for (size_t i = 0; i < page->len; i++)
-			if (page->msg[i].dest_uid != 0)
+			if (page->msg[i].dest_uid != 0 &&
+			    (at->void_from == 0 || page->msg[i].dest_uid < at->void_from))
 				uidset_add(&at->claimed, page->msg[i].dest_uid,
 				    page->msg[i].dest_uid);
 		after = page->msg[page->len - 1].uid;
 	}
 	msg_page_free(page);
 	uidset_sort(&at->claimed);
+	dest_top_rises(at, uidset_last(&at->claimed));
 	return rc;
 }
 

@@ -327,8 +327,9 @@ dest_seal(struct sink *s, struct batch *b, struct pending **ret, struct err *err
 	for (struct folder_at *at = s->folders; at != NULL; at = at->next) {
 		if (!at->marked)
 			continue;
-		if (at->renewed)
-			batch_unplaced(b, at->id);
+		if (at->void_from != 0 && !at->void_told)
+			batch_unplaced(b, at->id, at->void_from);
+		at->void_told = true;
 		batch_mark(b, at->id, at->mark.data);
 		at->marked = false;
 	}

@@ -206,22 +206,6 @@ find_uidnext(struct sink *s, struct folder_at *at, struct err *err)
 	return rc;
 }
 
-void
-dest_mark_read(const char *mark, struct dest_mark *ret)
-{
-	size_t len = strcspn(mark, " ");
-	const char *next = mark[len] != '\0' ? mark + len + 1 : mark + len;
-	size_t next_len = strcspn(next, " ");
-	uint64_t v = 0, born = 0;
-
-	*ret = (struct dest_mark){ .made = strcmp(mark, "made") == 0 || strcmp(next + next_len, " made") == 0 };
-	if (slice_u64((struct slice){ mark, len }, UINT32_MAX, &v) &&
-	    slice_u64((struct slice){ next, next_len }, UINT32_MAX, &born)) {
-		ret->uidvalidity = (uint32_t)v;
-		ret->born = (uint32_t)born;
-	}
-}
-
 /* In this run, by whatever name it is called. */
 static bool
 is_made_now(const struct sink *s, const char *name)
@@ -232,24 +216,38 @@ is_made_now(const struct sink *s, const char *name)
 	return false;
 }
 
+/* What was known of the folder, beside what it is now: void_from, was and top, and UIDNEXT if it was not told. */
+static int
+compare_mark(struct sink *s, struct folder_at *at, const struct folder_rec *rec, struct dest_mark *ret, struct err *err)
+{
+	dest_mark_read(rec->mark, ret);
+	at->was = ret->uidvalidity;
+	at->void_from = ret->uidvalidity != 0 && ret->uidvalidity != at->uidvalidity;
+	at->void_told = false;
+	at->top = ret->uidvalidity == at->uidvalidity ? dest_top(rec) : 0;
+	if (at->uidnext == 0)
+		return find_uidnext(s, at, err);
+	if (dest_find_anew(s, at, err) < 0)
+		return -1;
+	if (at->top >= at->uidnext)
+		at->top = at->void_from == 1 ? 0 : at->uidnext - 1;
+	return 0;
+}
+
 static int
 open_at(struct sink *s, struct folder_at *at, const struct folder_rec *rec, struct err *err)
 {
 	struct dest_mark was;
-	bool made;
 
-	if (dest_select(s, at, err) < 0 || (at->uidnext == 0 && find_uidnext(s, at, err) < 0))
+	if (dest_select(s, at, err) < 0 || compare_mark(s, at, rec, &was, err) < 0)
 		return -1;
-	dest_mark_read(rec->mark, &was);
 	at->born = at->uidnext;
-	if (was.uidvalidity == at->uidvalidity && was.born != 0)
+	if (was.uidvalidity == at->uidvalidity && at->void_from != 1 && was.born != 0 && was.born < at->uidnext)
 		at->born = was.born;
-	at->renewed = was.uidvalidity != 0 && was.uidvalidity != at->uidvalidity;
-	at->was = was.uidvalidity;
-	made = (was.made && !at->renewed) || is_made_now(s, at->name);
-	at->marked = was.uidvalidity != at->uidvalidity || was.born != at->born || was.made != made;
-	buf_reset(&at->mark);
-	buf_printf(&at->mark, "%u %u%s", at->uidvalidity, at->born, made ? " made" : "");
+	at->made = (was.made && at->void_from != 1) || is_made_now(s, at->name);
+	at->marked = at->void_from != 0 || was.uidvalidity != at->uidvalidity || was.born != at->born ||
+		     was.made != at->made || !was.top_known;
+	dest_mark_write(at);
 	at->looked = at->accepted = false;
 	at->n_cands = 0;
 	at->n_odd = 0;
@@ -341,7 +339,8 @@ imap_holds(struct sink *s, const struct folder_rec *rec)
 		const struct folder *f = &s->list.folder[i];
 
 		if (slice_eq(f->name, rec->path) && f->counts.uidvalidity != 0)
-			return mark.uidvalidity == f->counts.uidvalidity;
+			return mark.uidvalidity == f->counts.uidvalidity &&
+			       (f->counts.uidnext == 0 || f->counts.uidnext > dest_top(rec));
 	}
 	/* What cannot be told from here is seen when it is opened. */
 	return false;
@@ -370,7 +369,9 @@ imap_has_copies_of(const struct folder_at *at, const struct folder_rec *old)
 	struct dest_mark mark;
 
 	dest_mark_read(old->mark, &mark);
-	return mark.uidvalidity != 0 && mark.uidvalidity == at->uidvalidity && strcmp(old->path, at->name) == 0;
+	/* One record goes on from the mark of another: its top is below only if the folder was made anew since. */
+	return mark.uidvalidity != 0 && mark.uidvalidity == at->uidvalidity && strcmp(old->path, at->name) == 0 &&
+	       at->void_from == 0 && mark.top <= at->top;
 }
 
 static void
@@ -385,7 +386,7 @@ imap_head(const struct folder_at *at, struct dest_head *ret)
 {
 	*ret = (struct dest_head){ .uidvalidity = at->uidvalidity,
 		.uidnext = at->uidnext,
-		.was = at->renewed ? at->was : 0 };
+		.was = at->void_from != 0 ? at->was : 0 };
 }
 
 static void
@@ -430,6 +431,8 @@ tell_outcome(struct sink *s, struct flight *f, struct arena *a, struct outcome *
 	};
 	ret->msg.dest_own = f->own;
 	if (f->kind == OUTCOME_STORED) {
+		if (s->at != NULL)
+			dest_top_rises(s->at, f->msg.dest_uid);
 		dest_remarks(f, a, ret);
 		return;
 	}

@@ -1,6 +1,6 @@
 /* Insides of the IMAP sink, shared by its files: imap_sink.c (folders, the table), imap_connect.c (the session),
  * imap_names.c (what folders are called there), imap_extras.c (their access rights and annotations),
- * imap_message.c (a message comes in), imap_taken.c
+ * imap_anew.c (is it the folder that it was?), imap_message.c (a message comes in), imap_taken.c
  * (what the server takes), imap_groups.c and imap_send.c (APPENDs on their way), imap_read.c and imap_judge.c (what
  * became of them), imap_look.c (is it there already?), imap_careful.c (one message at a time,
  * repaired where the server insists), imap_aside.c (the quarantine), imap_remove.c
@@ -97,9 +97,12 @@ struct folder_at {
 	uint32_t uidvalidity, uidnext;
 	uint32_t exists, added_before;	/* at its last SELECT; `added` before that */
 	uint32_t born;			/* UIDNEXT when imex first opened it: later UIDs may be its own */
+	uint32_t top;			/* the highest UID that a copy in it has had, as far as is known */
+	bool made;			/* by imex */
 	bool marked;			/* the mark is to be told */
-	bool renewed;			/* another UIDVALIDITY than `was`: rows are void */
-	uint32_t was;
+	uint32_t was;			/* UIDVALIDITY of before; 0: none */
+	uint32_t void_from;		/* what rows say of copies with this UID or a higher one is void; 0: of none */
+	bool void_told;			/* the state knows */
 	uint32_t doubt_from;		/* later UIDs are kept for messages in doubt; 0: none are */
 	uint32_t begun_with, first;	/* EXISTS and UIDNEXT when it was opened */
 	uint32_t added;			/* messages that the server said it had stored since */
@@ -199,13 +202,6 @@ struct sink {
 int dest_failed(struct sink *s, struct err *err);
 void dest_note(struct sink *s, enum event_no no, uint32_t uid, const char *command,
     const char *reply, bool standing, const char *fmt, ...) PRINTF_LIKE(7, 8);
-/* What a record says of its folder there: "UIDVALIDITY BORN", and "made" behind it, or alone when the folder was not
- * opened since. */
-struct dest_mark {
-	uint32_t uidvalidity, born; /* 0: not known */
-	bool made; /* imex made the folder */
-};
-void dest_mark_read(const char *mark, struct dest_mark *ret);
 /* SELECT; what it tells goes into *at. */
 int dest_select(struct sink *s, struct folder_at *at, struct err *err) WARN_UNUSED;
 
@@ -249,6 +245,24 @@ int dest_raise_quota(struct sink *s, uint64_t limit, struct err *err) WARN_UNUSE
 unsigned dest_extras_offered(const struct sink *s);
 int dest_extras(struct sink *s, const struct folder *f, const struct extras *have,
     struct err *err) WARN_UNUSED;
+
+/* imap_anew.c */
+/* What a record says of its folder there: "UIDVALIDITY BORN TOP", and "made" behind it, or alone when the folder was not
+ * opened since. Records of before have no TOP. */
+struct dest_mark {
+	uint32_t uidvalidity, born; /* 0: not known */
+	uint32_t top; /* as folder_at has it */
+	bool top_known;
+	bool made; /* imex made the folder */
+};
+void dest_mark_read(const char *mark, struct dest_mark *ret);
+void dest_mark_write(struct folder_at *at); /* at->mark as it is now */
+/* Of a record: the highest UID that a copy has had in its folder, or one below it. */
+uint32_t dest_top(const struct folder_rec *rec);
+void dest_top_rises(struct folder_at *at, uint32_t uid); /* a copy has this UID */
+/* The selected folder has the UIDVALIDITY that it had: is it that folder? at->void_from, and at->uidnext where the server
+ * has stated it wrongly. */
+int dest_find_anew(struct sink *s, struct folder_at *at, struct err *err) WARN_UNUSED;
 
 /* imap_message.c: the sink's functions, see sink.h. */
 int dest_begin(struct sink *s, struct folder_at *at, const struct msg *m,

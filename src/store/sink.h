@@ -143,7 +143,9 @@ struct kept_copy {
 /* The folder that messages go to. */
 struct dest_head {
 	uint32_t uidvalidity, uidnext;	/* uidnext: none of imex's next ones is below it */
-	uint32_t was;	/* the UIDVALIDITY of the last run, when it is another now; else 0 */
+	/* UIDVALIDITY of the last run, when it is another now, or what rows say of copies is void, all or in part,
+	 * though it is the same; else 0 */
+	uint32_t was;
 };
 
 struct sink_ops {
@@ -233,8 +235,8 @@ struct sink_ops {
 	 * folder's (f NULL: of the server itself) is set. After prepare, while nothing is under way. */
 	unsigned (*extras_offered)(const struct sink *s);
 	int (*extras)(struct sink *s, const struct folder *f, const struct extras *have, struct err *err);
-	/* False: what rows say of copies in this folder is void (another UIDVALIDITY there), as far
-	 * as is known before it is opened. */
+	/* False: what rows say of copies in this folder is void (another UIDVALIDITY there, or the folder was made
+	 * anew), as far as is known before it is opened. */
 	bool (*holds)(struct sink *s, const struct folder_rec *rec);
 	/* Name there of a folder of the survey, had none been filled under another one; "": it has none. */
 	const char *(*plain_name)(const struct sink *s, struct slice name);
