@@ -1,5 +1,6 @@
 /* Each account that is not complete is copied again, with the source and the options that the
  * job keeps. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ enum { EXIT_BAD = 2 };
 struct retry {
 	struct retry_choice choice;	/* accounts to work on */
 	size_t done;		/* accounts that need nothing */
+	uint64_t kept;		/* messages of those that the source no longer has */
 	size_t unbegun;		/* queued, and never begun, in a run killed before their options were kept */
 };
 
@@ -31,20 +33,24 @@ retry_is_complete(const struct report *r, const struct account_rec *a)
 	return a->status == ACCOUNT_DONE && tally_not_good(sum) == 0 && sum->proved == sum->folders;
 }
 
+/* *ret_kept: messages that the source no longer has, of an account that needs nothing. */
 static int
 retry_needs(const struct report *r, const struct by_login *l, const char *source, bool *ret,
-    struct err *err)
+    uint64_t *ret_kept, struct err *err)
 {
 	struct arena a;
 	struct imap_url url;
 
 	*ret = true;
+	*ret_kept = 0;
 	arena_init(&a, 64 * 1024);
 	int rc = imap_url_parse(source, &a, &url, err);
 	if (rc == 0) {
 		const struct account_rec *found = by_login_find(l, &url);
 
 		*ret = found == NULL || !retry_is_complete(r, found);
+		if (!*ret)
+			*ret_kept = r->sum[found - r->account].expunged - r->sum[found - r->account].mirrored;
 	}
 	arena_done(&a);
 	return rc;
@@ -59,18 +65,33 @@ retry_choose(struct retry *t, const struct report *r, const struct by_login *l, 
 
 	c->entry = mem_resize(NULL, stored_len(s) + 1, sizeof(*c->entry));
 	for (size_t i = 0; i < stored_len(s); i++) {
+		uint64_t kept;
 		bool needed;
 
 		if (only && !origin_is(stored_source(s, i), only))
 			continue;
-		if (retry_needs(r, l, stored_source(s, i), &needed, err) < 0)
+		if (retry_needs(r, l, stored_source(s, i), &needed, &kept, err) < 0)
 			return -1;
+		t->kept += kept;
 		if (needed)
 			c->entry[c->len++] = i;
 		else
 			t->done++;
 	}
 	return 0;
+}
+
+static void
+retry_tell_nothing(const struct retry *t, const char *again, const char *dir)
+{
+	bool one = t->kept == 1;
+
+	printf("Nothing to retry: all %sis complete. For new mail: %s %s\n",
+	    t->kept > 0 ? "that the source has " : "", again, dir);
+	if (t->kept > 0)
+		printf("Of %" PRIu64 " message%s that it no longer has, the cop%s stored: no run can bring %s again; "
+		       "whether %s still there says imex verify %s\n",
+		    t->kept, one ? "" : "s", one ? "y was" : "ies were", one ? "it" : "them", one ? "it is" : "they are", dir);
 }
 
 static size_t
@@ -195,8 +216,7 @@ cmd_retry(struct options *o, struct err *err)
 	rc = retry_read(&t, o->word[0], o->account, err);
 
 	if (rc == 0 && t.choice.len == 0 && t.unbegun == 0 && !o->quiet)
-		printf("Nothing to retry: all is complete. For new mail: "
-		       "%s %s\n",
+		retry_tell_nothing(&t,
 		    dest ? "imex migrate SOURCE DEST --job" : "imex extract SOURCE --to", o->word[0]);
 	/* Where each account has a destination of its own, the list knows it. */
 	if (rc == 0 && t.choice.len == 1 && !o->users && (dest == NULL || *dest != '\0'))

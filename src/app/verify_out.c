@@ -138,6 +138,7 @@ verify_add(struct verify_counts *sum, const struct verify_counts *one)
 	sum->not_good += one->not_good;
 	sum->left_out += one->left_out;
 	sum->lost += one->lost;
+	sum->beyond += one->beyond;
 }
 
 static void
@@ -155,6 +156,7 @@ end_json(struct verify_out *v, const struct verify_counts *n, int code)
 	json_put_int(b, "left_out_folders", (int64_t)n->left_out);
 	json_put_int(b, "not_compared_accounts", (int64_t)v->not_compared);
 	json_put_int(b, "lost", (int64_t)n->lost);
+	json_put_int(b, "lost_for_good", (int64_t)n->beyond);
 	json_put_int(b, "noted_lost", (int64_t)v->noted);
 	json_put_int(b, "noted_back", (int64_t)v->back);
 	if (v->not_noted[0] != '\0')
@@ -198,6 +200,11 @@ end_lost(struct verify_out *v, const struct verify_counts *n)
 		out_visible(&v->out, v->dir);
 		out_str(&v->out, "\n");
 	}
+	if (n->beyond > 0)
+		out_printf(&v->out,
+		    "%" PRIu64 " cop%s lost of %s that the source no longer has: no run brings %s again, only another "
+		    "copy does (man imex-verify)\n",
+		    n->beyond, n->beyond == 1 ? "y is" : "ies are", n->beyond == 1 ? "a message" : "messages", n->beyond == 1 ? "it" : "them");
 }
 
 static void

@@ -257,6 +257,7 @@ struct verify_counts {
 	uint64_t not_good; /* messages whose verdict is not good: nothing to compare */
 	uint64_t left_out; /* of the folders, not compared with the source: the selection leaves them out */
 	uint64_t lost; /* copies that a run can fetch or send again, once they are noted */
+	uint64_t beyond; /* copies that are lost of messages that the source no longer has: none can */
 };
 /* Messages whose copy was found to be lost, to be noted in the state; safe from several threads. */
 struct lost_list;

@@ -111,6 +111,12 @@ items_of(const struct lost_list *l, int64_t folder)
 
 /* ---- a copy ---- */
 
+bool
+lost_beyond(const struct msg *row)
+{
+	return row->reason != NULL && strcmp(row->reason, LOST_REASON "; " LOST_BEYOND) == 0;
+}
+
 enum copy_is
 copy_is(const struct msg *row, const struct stored *s)
 {

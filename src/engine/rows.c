@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/copy.h"
+#include "engine/lost.h"
 
 struct msg_page *
 lane_rows(struct lane *l)
@@ -205,7 +206,7 @@ int
 lane_lost_expunged(struct lane *l, const struct msg *row, struct err *err)
 {
 	if (!l->job->mirror) {
-		lane_still_lost(l, row, "the source no longer has it");
+		lane_still_lost(l, row, LOST_BEYOND);
 		return 0;
 	}
 	/* Of the copy there may be a line of the sidecar. */

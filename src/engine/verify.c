@@ -85,8 +85,10 @@ lost(struct verify *v, const struct msg *m, enum copy_is is)
 {
 	if (m->verdict != VERDICT_STORED)
 		return "";
-	if (m->expunged || v->now->vanished)
+	if (m->expunged || v->now->vanished) {
+		v->counts->beyond++;
 		return "; the source no longer had it when it was last listed, so it cannot be fetched again";
+	}
 	if (v->job->format == FORMAT_EXCHANGE)
 		return "; a set is not changed, so extract into another directory";
 	if (!copy_mends(v->job->format, is))
@@ -157,6 +159,7 @@ compare_lost(struct verify *v, const struct msg *m, const struct stored *s)
 		return;
 	}
 	v->counts->lost += m->reason != NULL && strcmp(m->reason, LOST_REASON) == 0;
+	v->counts->beyond += lost_beyond(m);
 	verify_differ(v, s->found ? DIFF_FILE_BYTES : DIFF_FILE_MISSING, false, m->uid, "%s",
 	    m->reason != NULL ? m->reason : LOST_REASON);
 }
@@ -273,7 +276,8 @@ folder_rows(struct verify *v, bool gone, uint64_t *ret_lost, struct err *err)
 			const struct msg *m = &v->rows->msg[i];
 
 			*ret_lost += msg_lost(m);
-			v->counts->lost += msg_lost(m);
+			v->counts->lost += msg_lost(m) && !lost_beyond(m);
+			v->counts->beyond += msg_lost(m) && lost_beyond(m);
 			if (gone)
 				(void)lost(v, m, COPY_GONE);
 		}

@@ -92,7 +92,8 @@ static void
 row_without_copy(struct dest_verify *d, const struct msg *row)
 {
 	if (msg_lost(row)) {
-		d->v.counts->lost++;
+		d->v.counts->lost += !lost_beyond(row);
+		d->v.counts->beyond += lost_beyond(row);
 		verify_differ(&d->v, DIFF_DEST_MISSING, false, row->uid, "%s",
 		    row->reason != NULL ? row->reason : LOST_REASON);
 		return;
@@ -206,6 +207,21 @@ compare_page(struct dest_verify *d, struct err *err)
 	return rc < 0 || n == 0 ? rc : copy_bodies(d, err);
 }
 
+/* The record of it is the one that differences are told of then. */
+static void
+copy_lost(struct dest_verify *d, const struct copy *c)
+{
+	struct verify *v = &d->v;
+
+	dest_show(d, c->rec);
+	if (c->old) {
+		v->counts->beyond++;
+		return;
+	}
+	lost_found(v->out->lost, v->now->id, c->uid, c->dest_uid);
+	v->counts->lost++;
+}
+
 static int
 compare_listing(struct dest_verify *d, struct err *err)
 {
@@ -225,11 +241,7 @@ compare_listing(struct dest_verify *d, struct err *err)
 	for (size_t i = 0; i < d->n; i++) {
 		if (d->copy[i].seen)
 			continue;
-		dest_show(d, d->copy[i].rec);
-		if (!d->copy[i].old) {
-			lost_found(v->out->lost, v->now->id, d->copy[i].uid, d->copy[i].dest_uid);
-			v->counts->lost++;
-		}
+		copy_lost(d, &d->copy[i]);
 		verify_differ(v, DIFF_DEST_MISSING, false, d->copy[i].uid, "'%s' has no UID %u%s",
 		    d->shown.data, d->copy[i].dest_uid,
 		    d->copy[i].old ? "; the source no longer had it when it was last listed, so it cannot be sent again"
@@ -281,6 +293,33 @@ uidvalidity_differs(struct dest_verify *d, const size_t *rec, size_t n, uint32_t
 	return bad;
 }
 
+/* A folder that does not open: is it gone, as the listing says? Then all copies in it are lost. One that is refused
+ * may have them still. */
+static int
+folder_refused(struct dest_verify *d, size_t rec, const struct err *why, struct err *err)
+{
+	const struct folder *f;
+	uint64_t beyond = d->v.counts->beyond;
+	char no_more[160] = "";
+
+	if (!d->listed && source_imap.folders(d->target, &d->v.arena, &d->list, err) < 0)
+		return -1;
+	d->listed = true;
+	f = folder_list_find(&d->list, slice_str(d->path));
+	for (size_t i = 0; (f == NULL || f->attrs & FOLDER_NOSELECT) && i < d->n; i++)
+		copy_lost(d, &d->copy[i]);
+	beyond = d->v.counts->beyond - beyond;
+	if (beyond > 0)
+		snprintf(no_more, sizeof(no_more),
+		    "; of %" PRIu64 " of them the source no longer had the message when it was last listed, so %s cannot be "
+		    "sent again",
+		    beyond, beyond == 1 ? "it" : "they");
+	dest_show(d, rec);
+	verify_differ(&d->v, DIFF_DEST_FOLDER, false, 0, "'%s' with %zu cop%s: %s%s", d->shown.data, d->n,
+	    d->n == 1 ? "y" : "ies", why->text, no_more);
+	return 0;
+}
+
 static int
 dest_folder(struct dest_verify *d, const size_t *rec, size_t n, struct err *err)
 {
@@ -296,10 +335,7 @@ dest_folder(struct dest_verify *d, const size_t *rec, size_t n, struct err *err)
 		/* A folder that has nothing to hold need not be there. */
 		if (d->n == 0 && dest_uidvalidity(&d->v.rec[rec[0]]) == 0)
 			return 0;
-		dest_show(d, rec[0]);
-		verify_differ(&d->v, DIFF_DEST_FOLDER, false, 0, "'%s' with %zu copies: %s",
-		    d->shown.data, d->n, refused.text);
-		return 0;
+		return folder_refused(d, rec[0], &refused, err);
 	}
 	/* What is there now is other mail. */
 	if (uidvalidity_differs(d, rec, n, head.uidvalidity) > 0 && d->n == 0)
@@ -436,6 +472,9 @@ verify_account_dest(struct dest_verify *d, const struct account_rec *a, struct e
 		verify_source_missing(v, &plan);
 	free(d->done);
 	d->done = NULL;
+	folder_list_done(&d->list);
+	d->list = (struct folder_list){ 0 };
+	d->listed = false;
 	source_imap.close(&d->target);
 	if (d->with_source)
 		verify_source_close(v);
@@ -461,6 +500,7 @@ job_verify_dest(const struct job *job, bool with_source, bool deep,
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		rc = verify_account_dest(&d, &account[i], err);
 	free(d.copy);
+	folder_list_done(&d.list);
 	buf_done(&d.shown);
 	rewrite_free(d.rewrite);
 	verify_done(&d.v);

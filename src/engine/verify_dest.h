@@ -22,6 +22,8 @@ struct dest_verify {
 	struct copy *copy; /* of the path at hand, ascending by dest_uid */
 	size_t n, cap;
 	const char *path; /* on the wire */
+	struct folder_list list; /* of the target, once it was `listed` */
+	bool listed;
 	struct buf shown; /* for people */
 	uint64_t extras; /* messages there that are no copies */
 	bool deep, with_source;
