@@ -37,6 +37,20 @@ int run_renamed(struct run *r, struct lane *l, struct err *err) WARN_UNUSED;
 
 /* Insides. Is the folder of the record listed under its name? Another one may have that now, with numbers of its own. */
 bool renamed_is_listed(const struct run *r, const struct folder_rec *rec);
+
+/* renamed_move.c */
+/* Its name is all that is known of it: a selection has left it out since it is there. */
+bool renamed_is_bare(const struct folder_rec *rec);
+bool renamed_path_is_taken(const struct run *r, const struct folder_rec *rec, const char *path);
+/* Durable: the directories of the record are to have this path, once it has that name. */
+int renamed_note_move(struct run *r, const struct folder_rec *rec, const char *path, const char *name,
+    struct err *err) WARN_UNUSED;
+/* The directory follows the note; repeated after a kill. It stays when something is in its way. */
+int renamed_move(struct run *r, struct lane *l, struct folder_rec *rec, const char *path, struct err *err) WARN_UNUSED;
+/* What folders would be called on a server, by the rules. */
+void renamed_survey_dest(struct run *r, struct lane *l);
+/* What a run that was killed has begun. */
+int renamed_finish_moves(struct run *r, struct lane *l, struct err *err) WARN_UNUSED;
 /* Every record of the name has this path from now on, also in r->known. */
 int renamed_set_path(struct run *r, const struct folder_rec *rec, const char *path, struct err *err) WARN_UNUSED;
 
