@@ -23,7 +23,8 @@
  * name: if imex made it, and nothing lies below it but folders that imex made, none of which the source
  * still has under its old name, and no other account of the job has copies in it. These go along with
  * it, and so do their records; a folder waits for one above it. A new name that is taken, a refusal, names that
- * were swapped: the folder keeps its name, which is told. */
+ * were swapped: the folder keeps its name, which is told. The note of what was refused stays, and each run tries it once
+ * more, those above first, and none below one that has kept its name. */
 #ifndef ENGINE_RENAMED_H
 #define ENGINE_RENAMED_H
 
@@ -49,7 +50,7 @@ int renamed_note_move(struct run *r, const struct folder_rec *rec, const char *p
 int renamed_move(struct run *r, struct lane *l, struct folder_rec *rec, const char *path, struct err *err) WARN_UNUSED;
 /* What folders would be called on a server, by the rules. */
 void renamed_survey_dest(struct run *r, struct lane *l);
-/* What a run that was killed has begun. */
+/* What a run that was killed has begun, and what a server has refused before. */
 int renamed_finish_moves(struct run *r, struct lane *l, struct err *err) WARN_UNUSED;
 /* Every record of the name has this path from now on, also in r->known. */
 int renamed_set_path(struct run *r, const struct folder_rec *rec, const char *path, struct err *err) WARN_UNUSED;

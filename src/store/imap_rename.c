@@ -31,19 +31,21 @@ is_taken(const struct sink *s, const char *from, const char *to)
 	return false;
 }
 
-/* UIDVALIDITY under which the folder was filled; 0: unknown. */
-static uint32_t
-validity_of(const struct sink *s, const char *path)
+/* Is it the folder that was filled under that name, or was it made anew since? */
+static bool
+is_filled(const struct sink *s, const struct folder *f, const char *path)
 {
-	struct dest_mark mark = { 0 };
-	int64_t newest = 0;
+	const struct folder_rec *rec = NULL;
+	struct dest_mark mark;
 
 	for (size_t i = 0; i < s->n_known; i++)
-		if (s->known[i].id > newest && strcmp(s->known[i].path, path) == 0) {
-			newest = s->known[i].id;
-			dest_mark_read(s->known[i].mark, &mark);
-		}
-	return mark.uidvalidity;
+		if (strcmp(s->known[i].path, path) == 0 && (rec == NULL || s->known[i].id > rec->id))
+			rec = &s->known[i];
+	if (rec == NULL)
+		return false;
+	dest_mark_read(rec->mark, &mark);
+	return mark.uidvalidity != 0 && f->counts.uidvalidity == mark.uidvalidity &&
+	       (f->counts.uidnext == 0 || f->counts.uidnext > dest_top(rec));
 }
 
 /* Somebody may have made another folder with the old name since. */
@@ -51,12 +53,8 @@ static bool
 has_moved(const struct sink *s, const char *from, const char *to)
 {
 	const struct folder *old = listed(s, from), *new = listed(s, to);
-	uint32_t was = validity_of(s, from);
 
-	if (new == NULL)
-		return false;
-	return old == NULL ||
-	       (was != 0 && new->counts.uidvalidity == was && old->counts.uidvalidity != was);
+	return new != NULL && (old == NULL || (is_filled(s, new, from) && !is_filled(s, old, from)));
 }
 
 /* ---- commands ---- */
@@ -171,7 +169,7 @@ dest_move_folder(struct sink *s, const char *from, const char *to, bool *ret_don
 	if (*ret_done)
 		return old == NULL ? command(s, "UNSUBSCRIBE", slice_str(from), NULL, &ignored, err) : 0;
 	/* What has the old name now may be somebody else's. */
-	if (old == NULL || old->counts.uidvalidity != validity_of(s, from) || is_taken(s, from, to))
+	if (old == NULL || !is_filled(s, old, from) || is_taken(s, from, to))
 		return 0;
 	return rename_one(s, from, to, ret_done, err);
 }

@@ -125,6 +125,53 @@ def scene_refused(t):
             m.refused(re.escape(answer), level="warning")
 
 
+def scene_refused_and_tried_again(t):
+    """Once in each run, until the server does it; what lies below waits for what is above."""
+    m, mark = rename(t)
+    m.dest.on("RENAME", "$TAG NO [CANNOT] no\r\n")
+    m.warned(m.migrate())
+    for _ in range(2):
+        mark, before = m.dest.transcript.mark(), len(m.job.events(RENAMED))
+        m.warned(m.migrate())
+        t.equal(renames(m, mark), ['RENAME "Archive" "Old mail"'], "what was tried")
+        t.equal(len(m.job.events(RENAMED)), before + 1, "it is told once")
+        t.ok("keeps the name 'Archive'" in told(m)["Old mail"], "it is told", told(m))
+        t.never_sent(m.dest.transcript.since(mark), "APPEND", "CREATE")
+    m.dest.clear()
+    mark = m.dest.transcript.mark()
+    m.warned(m.migrate())
+    t.equal(renames(m, mark), ['RENAME "Archive" "Old mail"'], "what was renamed")
+    t.never_sent(m.dest.transcript.since(mark), "APPEND", "CREATE")
+    t.ok("is called 'Old mail' there now" in told(m)["Old mail"], "it is told", told(m))
+    m.arrived()
+    t.equal(sorted(m.dest.store.folders), sorted(m.source.store.folders), "folders there")
+    mark = m.dest.transcript.mark()
+    m.again()
+    t.equal(renames(m, mark), [], "nothing is left to be tried")
+
+
+def scene_refused_and_then_taken(t):
+    """Somebody has made a folder of that name since: it is not tried while that is there, and not when the source has
+    given the folder another name."""
+    m, mark = rename(t)
+    m.dest.on("RENAME", "$TAG NO [CANNOT] no\r\n")
+    m.warned(m.migrate())
+    m.dest.clear()
+    m.dest.store.add("Old mail", 2)
+    mark = m.dest.transcript.mark()
+    m.warned(m.migrate())
+    t.equal(renames(m, mark), [], "what was tried")
+    m.source.store.rename("Old mail", "Older mail")
+    m.before, mark = m.source.store.snapshot(), m.dest.transcript.mark()
+    m.warned(m.migrate())
+    t.equal(renames(m, mark), ['RENAME "Archive" "Older mail"'], "what was renamed")
+    t.equal(len(m.dest.store["Old mail"]), 2, "what somebody has made is as it was")
+    m.arrived()
+    mark = m.dest.transcript.mark()
+    m.again()
+    t.equal(renames(m, mark), [], "nothing is left to be tried")
+
+
 def scene_refused_and_done(t):
     """A server may refuse for what lies below, or after the deed: the listing says what was done."""
     for answer in ("NO [SERVERBUG] not all of it", "BAD what?"):
