@@ -276,14 +276,34 @@ def killed_at_the_start(t):
     t.ok(ground.tally.kills >= ground.tally.sites * 0.7, "it was killed", ground.tally)
 
 
-def renumbered(t, place):
-    """All is moved; then the source has another UIDVALIDITY, other flags, and mail that is new."""
+def moved(t, place):
     source = Server(many(), tls=None, user="alice")
     source.start()
     t.cleanup(source.stop)
     site = Site(t, source, place)
     done = site.run()
     t.must(done.code in (0, 1), "the first move works", done)
+    return site
+
+
+def made_anew(t, place):
+    """All is moved; then folders there are made again under the UIDVALIDITY that they had, but for one, in which UIDNEXT
+    has gone back alone."""
+    site = moved(t, place)
+    for folder in site.dest.store:
+        if folder.name == "Box 1":
+            folder.messages = folder.messages[:-4]
+            folder.uidnext = folder.messages[-1].uid + 1
+        else:
+            folder.messages = []
+            folder.renumber(folder.uidvalidity)
+    return site
+
+
+def renumbered(t, place):
+    """All is moved; then the source has another UIDVALIDITY, other flags, and mail that is new."""
+    site = moved(t, place)
+    source = site.source
     for folder in source.store:
         folder.renumber(folder.uidvalidity + 1000, 501)
         folder.flag(502, "\\Answered", "\\Deleted")
@@ -292,27 +312,29 @@ def renumbered(t, place):
     return site
 
 
-def killed_when_renumbered(t):
-    """What is recognised keeps its copy, wherever the run is killed that finds the new numbers."""
-    place, tally = t.tmpdir("renumbered"), Tally()
-    site = renumbered(t, os.path.join(place, "first"))
-    calls = [c for c in site.run(do="count", data=True).calls if c.op in SENDS]
-    site.close()
-    points = killing_places(calls, "renumbered")[::2]
+def killed_when_changed(change):
+    """What is recognised keeps its copy, and what is lost there is brought once, wherever the run is killed that finds out."""
+    def test(t):
+        place, tally = t.tmpdir(change.__name__), Tally()
+        site = change(t, os.path.join(place, "first"))
+        calls = [c for c in site.run(do="count", data=True).calls if c.op in SENDS]
+        site.close()
+        points = killing_places(calls, change.__name__)[::2]
 
-    def one_of(numbered):
-        number, (how, at) = numbered
-        site = renumbered(t, os.path.join(place, str(number)))
-        try:
-            done = site.run(do=how, at=at, only=SENDS, like="/")
-            site.judge(tally, f"{how} {done.struck or at}")
-        finally:
-            site.close()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for _ in pool.map(one_of, enumerate(points)):
-            pass
-    t.note(str(tally))
-    t.ok(tally.kills >= len(points) * 0.7 > 2, "it was killed", tally)
+        def one_of(numbered):
+            number, (how, at) = numbered
+            site = change(t, os.path.join(place, str(number)))
+            try:
+                done = site.run(do=how, at=at, only=SENDS, like="/")
+                site.judge(tally, f"{how} {done.struck or at}")
+            finally:
+                site.close()
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for _ in pool.map(one_of, enumerate(points)):
+                pass
+        t.note(str(tally))
+        t.ok(tally.kills >= len(points) * 0.7 > 2, "it was killed", tally)
+    return test
 
 
 def killed_at_random(make, caps, more=()):
@@ -382,7 +404,8 @@ def tests():
     found.append(("move: many messages, no UIDPLUS, killed where it sends or syncs",
                   killed_at_calls(many, without("UIDPLUS"))))
     found.append(("move: killed while the job is made", killed_at_the_start))
-    found.append(("move: UIDVALIDITY of the source changes, killed", killed_when_renumbered))
+    found.append(("move: UIDVALIDITY of the source changes, killed", killed_when_changed(renumbered)))
+    found.append(("move: folders of the destination are made anew, killed", killed_when_changed(made_anew)))
     found.append(("move: killed at random times", killed_at_random(many, CAPS)))
     for side in ("source", "destination"):
         for way in (cutter.UP, cutter.DOWN):
