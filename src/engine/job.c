@@ -469,7 +469,8 @@ run_place(struct run *r, struct err *err)
 			.rules = &d->rules,
 			.guess_prefix = r->job->from != NULL,
 			.spool_dir = d->spool_dir != NULL ? d->spool_dir : r->job->dir,
-			.quarantine = r->quarantine };
+			.quarantine = r->quarantine,
+			.labels_refused = &r->labels_refused };
 		r->place.dest = &r->dest;
 		return 0;
 	}

@@ -10,6 +10,7 @@ struct run {
 	struct sink_place place;
 	struct exchange_place exchange;
 	struct dest_place dest;
+	atomic_bool labels_refused; /* see dest_place */
 	const char *login, *host, *port; /* of the account */
 	const char *account_dir; /* its directory below mail/ */
 	struct shared shared;

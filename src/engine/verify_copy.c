@@ -113,6 +113,36 @@ compare_flags(struct dest_verify *d, const struct msg *row, const struct msg *no
 	buf_done(&is);
 }
 
+static bool
+is_folder(const struct dest_verify *d, struct slice label)
+{
+	for (size_t i = 0; i < d->v.n_recs; i++)
+		if (label_is_folder(label, slice_str(d->v.rec[i].name), d->v.rec[i].special_use))
+			return true;
+	return false;
+}
+
+/* Of Gmail, where both sides tell them: those that imex gives a copy. They may come and go without anybody's doing. */
+static void
+compare_labels(struct dest_verify *d, const struct msg *row, const struct msg *now)
+{
+	const char *at = row->flags.labels;
+	struct slice label;
+	struct buf left;
+
+	if (!row->dest_own || at == NULL || now->flags.labels == NULL)
+		return;
+	buf_init(&left, LEX_STRING_MAX);
+	while (label_next(&at, &label))
+		if (label_is_given(label) && !is_folder(d, label) && !label_in(now->flags.labels, label))
+			buf_printf(&left, "%s%.*s", left.len > 0 ? ", " : "", SLICE_ARG(label));
+	if (left.len > 0)
+		verify_differ(&d->v, DIFF_DEST_FLAGS, true, row->uid,
+		    "UID %u of '%s' lacks labels that the source had (%s); the server may not have kept them", now->uid,
+		    d->shown.data, left.data);
+	buf_done(&left);
+}
+
 /* Instants that all servers can keep (rules.md 2.7). */
 static bool
 date_safe(const struct date *d)
@@ -157,6 +187,7 @@ copy_listed(
 		d->v.counts->messages++;
 		d->v.counts->bytes += row.wire_bytes;
 		compare_flags(d, &row, now);
+		compare_labels(d, &row, now);
 		compare_date(d, &row, now);
 		*ret_look = d->deep || !now->size_known || now->size != row.wire_bytes;
 	}

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 
@@ -161,6 +162,49 @@ label_set_end(struct flag_set *f, const char **ret)
 {
 	*ret = flag_set_text(f, '\n');
 	return *ret != NULL;
+}
+
+bool
+label_next(const char **at, struct slice *ret)
+{
+	if (**at == '\0')
+		return false;
+	*ret = (struct slice){ *at, strcspn(*at, "\n") };
+	*at += ret->len + ((*at)[ret->len] == '\n');
+	return true;
+}
+
+bool
+label_in(const char *labels, struct slice label)
+{
+	struct slice one;
+
+	while (label_next(&labels, &one))
+		if (one.len == label.len && memcmp(one.data, label.data, label.len) == 0)
+			return true;
+	return false;
+}
+
+bool
+label_is_folder(struct slice label, struct slice name, const char *special_use)
+{
+	if (slice_eq_nocase(label, "\\Inbox"))
+		return slice_eq_nocase(name, "INBOX");
+	if (special_use != NULL && (slice_eq_nocase(label, special_use) ||
+					(slice_eq_nocase(label, "\\Draft") && strcasecmp(special_use, "\\Drafts") == 0)))
+		return true;
+	return label.len == name.len && memcmp(label.data, name.data, name.len) == 0;
+}
+
+bool
+label_is_given(struct slice label)
+{
+	static const char *const own[] = { "\\Important", "\\Sent", "\\Draft", "\\Drafts" };
+
+	for (size_t i = 0; i < COUNT_OF(own); i++)
+		if (slice_eq_nocase(label, own[i]))
+			return true;
+	return label.len > 0 && label.data[0] != '\\';
 }
 
 static const char *

@@ -37,6 +37,13 @@ bool flag_set_end(struct flag_set *f, struct flags *ret);
 /* One label after another is added, then their text is made; false: arena limit. */
 bool label_set_add(struct flag_set *f, struct slice name);
 bool label_set_end(struct flag_set *f, const char **ret);
+/* The next one of flags.labels; false: none is left. */
+bool label_next(const char **at, struct slice *ret);
+bool label_in(const char *labels, struct slice label);
+/* Is it what a folder with that name or use is called as a label? A message has it by being in that folder. */
+bool label_is_folder(struct slice label, struct slice name, const char *special_use);
+/* May a copy be given it? Of those of Gmail's own some would take the message out of its folders, and one is a flag. */
+bool label_is_given(struct slice label);
 /* Labels that are not told of one of them make no difference. */
 bool flags_equal(const struct flags *a, const struct flags *b);
 /* "\\Answered \\Seen $Forwarded" for people and for STORE; without \Recent. */

@@ -186,15 +186,15 @@ is_marked(const struct flight *f)
 	return (f->system & FLAG_DELETED) != 0 && (f->sent.system & FLAG_DELETED) == 0;
 }
 
-int
-dest_mend_flags(struct sink *s, struct group *g, struct flight *f, struct err *err)
+static int
+mend_flags(struct sink *s, struct group *g, struct flight *f, struct err *err)
 {
 	struct flags missing;
 	struct buf keywords;
 	bool taken;
 	int rc = 0;
 
-	if (!f->there || !f->flags_there)
+	if (!f->flags_there)
 		return 0;
 	/* Whoever expunges would remove it. */
 	if (is_marked(f) && (dest_store(s, f->msg.dest_uid, '-', slice_str("\\Deleted"), &taken, err) < 0 ||
@@ -208,6 +208,23 @@ dest_mend_flags(struct sink *s, struct group *g, struct flight *f, struct err *e
 			rc = dest_read_one(s, f, &g->arena, err);
 	}
 	buf_done(&keywords);
+	return rc;
+}
+
+int
+dest_mend_flags(struct sink *s, struct group *g, struct flight *f, struct err *err)
+{
+	struct buf left;
+	int rc;
+
+	if (!f->there)
+		return 0;
+	if (mend_flags(s, g, f, err) < 0)
+		return -1;
+	buf_init(&left, LEX_STRING_MAX);
+	rc = dest_set_labels(s, f->msg.dest_uid, f->msg.flags.labels, NULL, &left, err);
+	f->labels_left = rc == 0 && left.len > 0 ? arena_copy(&g->arena, buf_slice(&left)) : NULL;
+	buf_done(&left);
 	return rc;
 }
 
@@ -231,6 +248,8 @@ remark_flags(const struct flight *f, struct arena *a, struct outcome *o)
 	if (*f->left != '\0')
 		remark(o, EV_DEST_KEYWORDS,
 		    arena_printf(a, "the server has no place for: %s", f->left));
+	if (f->labels_left != NULL)
+		remark(o, EV_DEST_KEYWORDS, arena_printf(a, "the server did not keep the labels: %s", f->labels_left));
 	if (!f->flags_there)
 		return;
 	if (is_marked(f))

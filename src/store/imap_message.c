@@ -259,6 +259,20 @@ amend_some(struct sink *s, struct folder_at *at, const struct msg *was, char sig
 	return rc;
 }
 
+static int
+amend_labels(struct sink *s, const struct msg *was, const struct flags *now, struct err *err)
+{
+	struct buf left;
+	int rc;
+
+	buf_init(&left, LEX_STRING_MAX);
+	rc = dest_set_labels(s, was->dest_uid, now->labels, was->flags.labels, &left, err);
+	if (rc == 0 && left.len > 0)
+		dest_note(s, EV_DEST_KEYWORDS, was->uid, NULL, NULL, true, "the server did not keep the labels: %s", left.data);
+	buf_done(&left);
+	return rc;
+}
+
 /* Only what has changed on the source is changed: what people did on the server since stays. What the server refuses
  * is told. */
 int
@@ -279,6 +293,8 @@ dest_amend(struct sink *s, struct folder_at *at, const struct msg *was, const st
 	rc = amend_some(s, at, was, '+', &plus, err);
 	if (rc == 0)
 		rc = amend_some(s, at, was, '-', &minus, err);
+	if (rc == 0 && was->dest_own)
+		rc = amend_labels(s, was, now, err);
 	buf_done(&b1);
 	buf_done(&b2);
 	return rc;

@@ -1,7 +1,7 @@
 /* Insides of the IMAP sink, shared by its files: imap_sink.c (folders, the table), imap_connect.c (the session),
  * imap_names.c (what folders are called there), imap_extras.c (their access rights and annotations),
  * imap_anew.c (is it the folder that it was?), imap_message.c (a message comes in), imap_taken.c
- * (what the server takes), imap_groups.c and imap_send.c (APPENDs on their way), imap_read.c and imap_judge.c (what
+ * (what the server takes), imap_labels.c (labels of Gmail), imap_groups.c and imap_send.c (APPENDs on their way), imap_read.c and imap_judge.c (what
  * became of them), imap_look.c (is it there already?), imap_careful.c (one message at a time,
  * repaired where the server insists), imap_aside.c (the quarantine), imap_remove.c
  * (messages that leave the server).
@@ -51,6 +51,7 @@ struct flight {
 	const char *reason, *reply;
 	bool own;
 	const char *repaired;		/* what was changed for the server; NULL */
+	const char *labels_left;	/* labels that it did not keep; NULL */
 };
 
 enum group_state {
@@ -168,6 +169,8 @@ struct sink {
 	bool mute;			/* EXISTS is never told, or not before the next SELECT */
 	uint64_t limit;			/* octets of one message; 0: none told */
 	bool limit_by_folder;		/* each folder_at has its own */
+	bool labels_taken;		/* one of Gmail's */
+	unsigned label_nos;		/* NO to one */
 	uint8_t accepted_system;
 	char **accepted;		/* keywords */
 	size_t n_accepted;
@@ -350,7 +353,7 @@ int dest_read_one(struct sink *s, struct flight *f, struct arena *a, struct err 
 /* Sets ('+') or takes away ('-') flags of a message there. *ret_taken false: the server refused it. */
 int dest_store(struct sink *s, uint32_t uid, char sign, struct slice words, bool *ret_taken,
     struct err *err) WARN_UNUSED;
-/* Flags that are not shown are set once more. */
+/* Flags that are not shown are set once more, and labels of the source are set. */
 int dest_mend_flags(struct sink *s, struct group *g, struct flight *f, struct err *err) WARN_UNUSED;
 void dest_judge(struct sink *s, struct flight *f); /* its kind */
 void dest_odd(struct folder_at *at, const struct flight *f, enum odd_kind kind);
@@ -359,6 +362,12 @@ void dest_group_odd(struct sink *s, struct group *g);
 bool dest_date_plain(const struct date *d); /* every server can hold it (rules.md 2.7) */
 bool dest_harmless(const struct sink *s, int64_t delta); /* a difference of size */
 void dest_remarks(const struct flight *f, struct arena *a, struct outcome *o);
+
+/* imap_labels.c */
+/* Those that no folder stands for and that are not in `was` (NULL: none), where the server has labels; *left: which it
+ * did not keep, for people. Where it refuses them, that is noted once. */
+int dest_set_labels(struct sink *s, uint32_t uid, const char *labels, const char *was, struct buf *left,
+    struct err *err) WARN_UNUSED;
 
 /* imap_look.c */
 /* What the folder holds and no row names. Again: what has come since. */

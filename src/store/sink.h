@@ -9,6 +9,8 @@
 #ifndef STORE_SINK_H
 #define STORE_SINK_H
 
+#include <stdatomic.h>
+
 #include "base/cancel.h"
 #include "base/err.h"
 #include "base/slice.h"
@@ -76,6 +78,7 @@ struct dest_place {
 	const char *spool_dir;	/* large messages that must be whole before they are sent */
 	const char *quarantine;	/* DIR/quarantine/ACCOUNT, made when needed */
 	bool guess_prefix;	/* the names come from files, which keep no NAMESPACE */
+	atomic_bool *labels_refused;	/* shared by all sinks of the place: it refuses labels of Gmail */
 };
 
 struct sink;

@@ -169,6 +169,36 @@ recent_is_no_difference(void **state)
 	assert_true(flags_equal(&a, &b));
 }
 
+static bool
+stands_for(const char *label, const char *name, const char *use)
+{
+	return label_is_folder(slice_str(label), slice_str(name), use);
+}
+
+static void
+labels_are_told_from_those_that_folders_stand_for(void **state)
+{
+	const char *at = "A b\n\\Important\nc", *none = "";
+	struct slice one;
+
+	(void)state;
+	assert_true(label_next(&at, &one) && slice_eq(one, "A b"));
+	assert_true(label_next(&at, &one) && slice_eq(one, "\\Important"));
+	assert_true(label_next(&at, &one) && slice_eq(one, "c"));
+	assert_false(label_next(&at, &one));
+	assert_false(label_next(&none, &one));
+	assert_true(label_in("A b\nc", slice_str("c")));
+	assert_false(label_in("A b\nc", slice_str("A")));
+	assert_true(stands_for("\\Inbox", "inbox", NULL));
+	assert_true(stands_for("\\Sent", "[Gmail]/Gesendet", "\\Sent"));
+	assert_true(stands_for("\\Draft", "[Gmail]/Drafts", "\\Drafts"));
+	assert_true(stands_for("Work", "Work", NULL));
+	assert_false(stands_for("Work", "work", NULL));
+	assert_false(stands_for("\\Sent", "Sent", NULL));
+	assert_true(label_is_given(slice_str("Work")) && label_is_given(slice_str("\\Important")));
+	assert_false(label_is_given(slice_str("\\Trash")) || label_is_given(slice_str("\\Starred")) || label_is_given(slice_str("")));
+}
+
 static void
 maildir_letters_are_in_order(void **state)
 {
@@ -197,6 +227,7 @@ main(void)
 		FLAG_TEST(too_many_flags_end_at_the_limit_of_the_arena),
 		FLAG_TEST(labels_keep_their_blanks_and_are_sorted),
 		cmocka_unit_test(labels_that_are_not_told_are_no_difference),
+		cmocka_unit_test(labels_are_told_from_those_that_folders_stand_for),
 		cmocka_unit_test(recent_is_no_difference),
 		cmocka_unit_test(maildir_letters_are_in_order),
 	};
