@@ -13,8 +13,7 @@ enum {
 	OPENING_MAX = 4, /* further connections of an account at once */
 	TRIES_LIST_MAX = 2, /* connections in a row that brought nothing, where another account can have the time */
 	THROTTLE_FIRST_MS = 5 * 1000,
-	THROTTLE_MAX_MS = 15 * 60 * 1000,
-	HINT_MAX_MS = 60 * 60 * 1000
+	THROTTLE_MAX_MS = 15 * 60 * 1000
 };
 
 void
@@ -302,10 +301,7 @@ wait_before(const struct runner *u, const struct err *why)
 		for (unsigned i = 1; i < u->tries && ms < THROTTLE_MAX_MS; i++)
 			ms *= 2;
 	}
-	if (why->after_ms > ms)
-		ms = why->after_ms;
-	/* A hint of days is no hint: then the run ends, and a later one goes on. */
-	return ms < HINT_MAX_MS ? ms : HINT_MAX_MS;
+	return why->after_ms > ms ? why->after_ms : ms;
 }
 
 /* A message that is known to end connections is something, too: the others have their turn now. But a server may

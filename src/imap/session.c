@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "imap/number.h"
 
-enum { QUIET_MS = 120 * 1000 };
+enum { QUIET_MS = 120 * 1000, HINT_MAX_MS = 60 * 60 * 1000 };
 
 /* Text of the server without what it may echo: the response of AUTHENTICATE first, as it may
  * contain the password. */
@@ -170,19 +170,31 @@ book_vanished(struct sess *s, const struct uidset *gone)
 	}
 }
 
+/* How long to wait, as the text says it, and an hour at most: who comes then is told again. 0: it says nothing. */
 static int64_t
 wait_hint_ms(struct slice text)
 {
-	static const char words[] = "Suggested Backoff Time: ";
+	static const char words[] = "Suggested Backoff Time:";
 	const char *p = text.data ? strstr(text.data, words) : NULL;
 	uint64_t ms = 0;
 
 	if (p == NULL)
 		return 0;
 	p += sizeof(words) - 1;
-	if (!slice_u64((struct slice){ p, strspn(p, "0123456789") }, INT32_MAX, &ms))
-		return 0;
+	p += strspn(p, " ");
+
+	size_t digits = strspn(p, "0123456789");
+
+	if (digits > 0 && !slice_u64((struct slice){ p, digits }, HINT_MAX_MS, &ms))
+		ms = HINT_MAX_MS;
 	return (int64_t)ms;
+}
+
+static bool
+refuses_login(const struct resp *r)
+{
+	return r->code == CODE_AUTHENTICATIONFAILED || r->code == CODE_AUTHORIZATIONFAILED ||
+	       r->code == CODE_EXPIRED || r->code == CODE_PRIVACYREQUIRED;
 }
 
 int
@@ -191,8 +203,7 @@ sess_bye(struct sess *s, const struct resp *r, struct err *err)
 	int64_t wait = wait_hint_ms(r->text);
 
 	s->said_bye = true;
-	if (is_believed(s) && (r->code == CODE_AUTHENTICATIONFAILED || r->code == CODE_AUTHORIZATIONFAILED ||
-	    r->code == CODE_EXPIRED || r->code == CODE_PRIVACYREQUIRED))
+	if (is_believed(s) && refuses_login(r))
 		return err_set(err, ERR_LOGIN, "%s refused the login of '%s': %s", s->at->host,
 		    s->at->login, s->reply);
 	if (wait > 0 || r->code == CODE_THROTTLED || r->code == CODE_OVERQUOTA ||
@@ -338,11 +349,11 @@ book(struct sess *s, struct resp *r, struct asked *ret_asked, struct err *err)
 			book_vanished(s, &s->reader.set);
 		return 1;
 	case RESP_TAGGED:
-		/* Exchange Online tells a time, and no code (quirks row 10). */
-		if (r->state != STATE_OK && r->code == CODE_NONE && wait_hint_ms(r->text) > 0)
-			r->code = CODE_THROTTLED;
 		if (book_future(s, r, err) < 0 || book_status(s, r, err) < 0 || book_no_mailbox(s, r, err) < 0)
 			return -1;
+		/* Exchange Online tells a time, and no code or any (quirks row 10). */
+		if (r->state != STATE_OK && !refuses_login(r) && wait_hint_ms(r->text) > 0)
+			r->code = CODE_THROTTLED;
 		if (book_tagged(s, r, ret_asked)) {
 			s->bads += r->state == STATE_BAD;
 			sess_progress(s);

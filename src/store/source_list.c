@@ -354,7 +354,7 @@ source_page_answered(struct source *s, const struct resp *r, const struct asked 
 	for (size_t i = 0; i < 2; i++) {
 		if (!s->page_asked[i] || s->page_tag[i] != a->tag || s->page_ready[i])
 			continue;
-		if (r->state == STATE_BAD && !s->listing_works && s->page[i]->len == 0) {
+		if (r->state == STATE_BAD && !source_is_wait_code(r->code) && !s->listing_works && s->page[i]->len == 0) {
 			listing_refused(s, i, a);
 			return 0;
 		}
@@ -362,8 +362,7 @@ source_page_answered(struct source *s, const struct resp *r, const struct asked 
 	}
 	if (r->state == STATE_OK)
 		return 0;
-	if (r->code == CODE_UNAVAILABLE || r->code == CODE_LIMIT || r->code == CODE_THROTTLED ||
-	    r->code == CODE_OVERQUOTA)
+	if (source_is_wait_code(r->code))
 		return sess_refused(s->s, r, "listing", err);
 	/* What is missing is looked at message by message; the refusal itself is worth a line. */
 	notes_add(&s->notes, &e, true,

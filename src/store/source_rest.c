@@ -254,8 +254,7 @@ source_alone_answered(
 		source_doubt_answer(s, d, a->text, STATE_OK);
 		return 0;
 	}
-	if (r->code == CODE_UNAVAILABLE || r->code == CODE_LIMIT || r->code == CODE_THROTTLED ||
-	    r->code == CODE_OVERQUOTA)
+	if (source_is_wait_code(r->code))
 		return sess_refused(s->s, r, a->text, err);
 	source_doubt_answer(s, d, a->text, r->state);
 	d->reason = REFUSED_FAULT;

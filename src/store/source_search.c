@@ -49,8 +49,7 @@ source_search_answered(
 		s->search_known = *given || s->s->exists == 0;
 		return 0;
 	}
-	if (r->code == CODE_UNAVAILABLE || r->code == CODE_LIMIT || r->code == CODE_THROTTLED ||
-	    r->code == CODE_OVERQUOTA)
+	if (source_is_wait_code(r->code))
 		return sess_refused(s->s, r, "SEARCH", err);
 	/* NO may be the folder's matter. */
 	if (r->state == STATE_BAD || ++s->searches_refused > 1)

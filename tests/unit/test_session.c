@@ -519,7 +519,8 @@ session_knows_how_long_it_is_told_to_wait(void **state)
 	    "S:0002 NO Request is throttled. Suggested Backoff Time: 99999999999 milliseconds\r\n",
 	    LOGOUT("0003"))));
 	assert_int_equal(sess_run(s, &err, "NOOP"), 0);
-	fails(sess_refused(s, &s->last, "NOOP", &err), ERR_REFUSED_NO, "NOOP");
+	fails(sess_refused(s, &s->last, "NOOP", &err), ERR_THROTTLED, "NOOP");
+	assert_int_equal(err.after_ms, 3600000);
 	ended();
 	opened(open_plain(SCRIPT(OK_GREETING, LOGIN_OK, "C:0002 NOOP\r\n",
 	    "S:0002 BAD Suggested Backoff Time: 5 milliseconds\r\n", LOGOUT("0003"))));

@@ -213,3 +213,34 @@ def scene_one_account_waits_for_its_folders(t):
     t.exits(run, 0)
     t.complete(job, server)
     t.one_event(job, 30015)
+
+
+@quirk(10, 46)
+def scene_told_to_wait_in_other_words(t):
+    """BAD, or a time beside any code: it is waited for, and no form of asking is given up."""
+    for command, answer in (("UID SEARCH", "NO [INUSE] later"),
+                            (r"UID FETCH .*INTERNALDATE", "BAD [UNAVAILABLE] later"),
+                            (r"UID FETCH .*INTERNALDATE", "BAD Suggested Backoff Time: 10 milliseconds"),
+                            (BODIES, "NO [ALERT] slow down. Suggested Backoff Time: 10 milliseconds"),
+                            ("AUTHENTICATE", "NO [X-LATER] Suggested Backoff Time: 10 milliseconds")):
+        server = t.serve(house(people("a", 1)))
+        server.on(command, f"$TAG {answer}\r\n", times=1)
+        job, run = extract(t, server)
+        t.exits(run, 0)
+        whole(t, job, server)
+        t.one_event(job, 30201, account="a1")
+        t.equal(job.events(14002), [], "refusals")
+
+
+@quirk(10)
+def scene_a_hint_of_days(t):
+    """It is believed for an hour, of a list as of one account; so is one that fits no number."""
+    for ms in (36000000, 3600000000, 10 ** 30):
+        server = t.serve(house(people("a", 1)))
+        server.on("EXAMINE", f"$TAG BAD Suggested Backoff Time: {ms} milliseconds\r\n")
+        job = Job(t)
+        run = imexrun.start(t, "extract", "--users", listed(t, server), "--to", job, *PATIENT, *ONE, *t.options(server),
+                            password=None)
+        t.must(t.until(lambda: os.path.exists(job.path) and job.events(30201)), "it waits", run.describe())
+        t.one_event(job, 30201, text=re.compile("waiting 1:00:0"))
+        t.exits(run.signal().wait(), 75)
