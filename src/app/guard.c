@@ -116,6 +116,7 @@ guard_tell_login(struct post *p, struct guard *g, int64_t began_ms, int rc, cons
 {
 	const unsigned *host = guard_host(p, g);
 	bool refused = rc < 0 && why->kind == ERR_LOGIN;
+	struct refusal refusal;
 	unsigned now;
 
 	if (host == NULL)
@@ -125,15 +126,8 @@ guard_tell_login(struct post *p, struct guard *g, int64_t began_ms, int rc, cons
 		    "%s refused the logins of %d accounts in a row: its other accounts are not tried, as "
 		    "going on could lock its users out",
 		    hosts_name(p->w->hosts, *host), HOST_REFUSALS_MAX);
-	if (rc == 0 || (why->kind != ERR_THROTTLED && why->kind != ERR_BYE))
-		return;
-
-	struct refusal refusal = { .account = g->at,
-		.of_server = why->of_server,
-		.after_ms = why->after_ms,
-		.began_ms = began_ms };
-
-	(void)hosts_refused(p->w->hosts, *host, &refusal, &now);
+	if (rc < 0 && refusal_of(why, g->at, began_ms, &refusal))
+		(void)hosts_refused(p->w->hosts, *host, &refusal, &now);
 }
 
 static int

@@ -84,6 +84,8 @@ finding_of(const struct err *why)
 	case ERR_NOT_IMAP:
 	case ERR_TIMEOUT:
 		return FOUND_NO_CONNECTION;
+	case ERR_CUT:
+		return why->of_server ? FOUND_NO_CONNECTION : FOUND_TROUBLE;
 	case ERR_THROTTLED:
 		return FOUND_BUSY;
 	default:

@@ -12,6 +12,21 @@ max_of(unsigned a, unsigned b)
 	return a > b ? a : b;
 }
 
+bool
+refusal_of(const struct err *why, size_t account, int64_t began_ms, struct refusal *ret)
+{
+	bool silent = why->kind == ERR_CONNECT || (why->kind == ERR_CUT && why->of_server);
+
+	if (!silent && why->kind != ERR_THROTTLED && why->kind != ERR_BYE)
+		return false;
+	*ret = (struct refusal){ .account = account,
+		.of_server = why->of_server,
+		.silent = silent,
+		.after_ms = why->after_ms,
+		.began_ms = began_ms };
+	return true;
+}
+
 void
 ceiling_begin(struct ceiling *c, unsigned kept, int64_t now_ms)
 {
@@ -95,8 +110,10 @@ still_borne(struct ceiling *c, unsigned in, unsigned others, int64_t now_ms)
 bool
 ceiling_refused(struct ceiling *c, const struct refusal *r, unsigned in, unsigned others, int64_t now_ms)
 {
-	unsigned account = r->of_server ? 0 : (unsigned)r->account + 1; /* 0: none */
+	unsigned account = r->of_server && !r->silent ? 0 : (unsigned)r->account + 1; /* 0: none */
 
+	if (r->silent && in == 0)
+		return false;
 	/* Some may have gone since the server has counted. */
 	if (c->borne_ms > r->began_ms)
 		others = max_of(others, c->borne);

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/err.h"
+
 enum { CEILING_DOUBTS_MAX = 5, CEILING_RAISE_MS = 5 * 60 * 1000 };
 
 struct ceiling {
@@ -29,9 +31,14 @@ struct ceiling {
 struct refusal {
 	size_t account; /* a number of the caller's */
 	bool of_server; /* before anybody was named: it holds for all accounts */
+	bool silent; /* without a word: it may as well be the network, or a server that is being started */
 	int64_t after_ms; /* wait that was asked for; 0: none */
 	int64_t began_ms; /* monotonic, not after the connection was begun */
 };
+
+/* Has the server, or who is in front of it, refused the connection, whose opening ended by *why? Else *ret is not
+ * written: what ends a connection behind that says nothing of their number. */
+bool refusal_of(const struct err *why, size_t account, int64_t began_ms, struct refusal *ret);
 
 /* One that an earlier run has learnt: it was borne then, or one more than what was. */
 void ceiling_begin(struct ceiling *c, unsigned kept, int64_t now_ms);
@@ -42,7 +49,7 @@ void ceiling_out(struct ceiling *c, unsigned in, int64_t now_ms);
 /* Tried higher, by one: five minutes without a refusal, and so many logged in. True: raised. */
 bool ceiling_raise(struct ceiling *c, unsigned in, int64_t now_ms);
 /* One was refused while so many others were logged in, and so many not known to be gone. True: it concerns the number;
- * false: it teaches nothing. The ceiling may change in both cases. */
+ * false: it teaches nothing, as a silent one where nobody is logged in. The ceiling may change in both cases. */
 bool ceiling_refused(struct ceiling *c, const struct refusal *r, unsigned in, unsigned others, int64_t now_ms);
 
 #endif

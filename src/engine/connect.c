@@ -129,21 +129,14 @@ runner_learn_refusal(struct runner *u, enum lane_end end, const struct err *why)
 {
 	const struct shares *s = u->run->job->shares;
 	struct event e = { .no = EV_CEILING, .level = LEVEL_WARNING, .account = u->lane.account };
+	struct refusal refusal;
 	unsigned now;
 
 	if (!has_place(u, end))
 		return;
 	runner_out(u, end);
 	runner_tell_login(u, end, why->kind == ERR_LOGIN ? LOGIN_REFUSED : LOGIN_NONE);
-	if (why->kind != ERR_THROTTLED && why->kind != ERR_BYE)
-		return;
-
-	struct refusal refusal = { .account = s->item,
-		.of_server = why->of_server,
-		.after_ms = why->after_ms,
-		.began_ms = u->began_ms };
-
-	if (hosts_refused(s->hosts, s->host[end], &refusal, &now))
+	if (refusal_of(why, s->item, u->began_ms, &refusal) && hosts_refused(s->hosts, s->host[end], &refusal, &now))
 		evlog_put(u->run->job->log, &e,
 		    "%s: it bears %u connection%s, as it seems; no more are opened for now",
 		    hosts_name(s->hosts, s->host[end]), now, now == 1 ? "" : "s");

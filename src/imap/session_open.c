@@ -14,8 +14,7 @@ sess_greet(struct sess *s, struct err *err)
 
 	if (resp_read(&s->reader, &r, err) < 0) {
 		if (err->kind == ERR_CUT)
-			return err_set(err, ERR_NOT_IMAP,
-			    "%s port %s closed the connection without a greeting", s->at->host,
+			return err_set(err, ERR_CUT, "port %s closed the connection without a greeting",
 			    s->at->port);
 		return err_wrap(
 		    err, "waiting for the greeting of %s port %s", s->at->host, s->at->port);

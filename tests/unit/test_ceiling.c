@@ -98,6 +98,34 @@ a_trial_that_fails_leaves_what_an_earlier_run_has_seen(void **state)
 }
 
 static void
+what_ends_without_a_word_is_believed_beside_logins_alone(void **state)
+{
+	struct err cut = { 0 }, later = { 0 };
+	struct ceiling c = { 0 };
+	struct refusal r;
+
+	(void)state;
+	err_set(&cut, ERR_CUT, "no greeting");
+	assert_false(refusal_of(&cut, 7, T0, &r)); /* behind the greeting */
+	cut.of_server = true;
+	assert_true(refusal_of(&cut, 7, T0, &r));
+	assert_true(r.silent);
+	assert_false(ceiling_refused(&c, &r, 0, 5, T0 + 1));
+	assert_int_equal(c.now, 0);
+	ceiling_in(&c, 1, T0 + 2);
+	ceiling_in(&c, 2, T0 + 2);
+	assert_true(ceiling_refused(&c, &r, 2, 2, T0 + 3));
+	assert_int_equal(c.now, 2);
+	/* As many were logged in a moment ago: it is another account's matter. */
+	r = (struct refusal){ .account = 8, .of_server = true, .silent = true, .began_ms = T0 + 4 };
+	assert_false(ceiling_refused(&c, &r, 1, 1, T0 + 5));
+	assert_int_equal(c.now, 2);
+	err_set(&later, ERR_THROTTLED, "later");
+	assert_true(refusal_of(&later, 7, T0, &r));
+	assert_false(r.silent);
+}
+
+static void
 it_is_tried_higher_when_so_many_are_logged_in(void **state)
 {
 	struct ceiling c = { 0 };
@@ -152,6 +180,7 @@ main(void)
 		cmocka_unit_test(those_that_left_before_it_was_begun_teach_nothing),
 		cmocka_unit_test(one_that_is_refused_alone_says_nothing),
 		cmocka_unit_test(a_trial_that_fails_leaves_what_an_earlier_run_has_seen),
+		cmocka_unit_test(what_ends_without_a_word_is_believed_beside_logins_alone),
 		cmocka_unit_test(it_is_tried_higher_when_so_many_are_logged_in),
 		cmocka_unit_test(one_that_is_being_closed_is_not_borne),
 	};

@@ -65,6 +65,19 @@ def scene_a_server_that_bears_two(t):
         t.equal([a["status"] for a in job.report()["accounts"]], ["done"] * 8, "none has failed")
 
 
+@quirk(2, 24, 30)
+def scene_a_server_that_bears_two_and_says_nothing(t):
+    """It, or who is in front of it, closes the third connection without a greeting."""
+    server = t.serve(house(people("a", 8, count=20)))
+    server.bears, server.refusal = 2, b""
+    job, run = extract(t, listed(t, server), "--jobs", "8", "--retry-delay", "100ms", "--tries", "4", server=server)
+    t.exits(run, 0)
+    whole(t, job, server)
+    t.ok(job.events(30200), "the ceiling is told", job.events())
+    t.equal([e["text"] for e in job.events() if e["level"] == "error"], [], "errors")
+    t.within(server.refused, range(1, 25), "refused connections: no tight loop")
+
+
 THROTTLED = ("NO [THROTTLED] slow down",
              "* BYE Session invalidated - Suggested Backoff Time: 700 milliseconds\r\n")
 
