@@ -227,6 +227,7 @@ json_account(struct report *r, const struct account_rec *a, struct tally *sum, s
 
 	json_warnings(&ar, o);
 	json_close(&o->buf);
+	out_check(o);
 	tally_add(sum, &ar.sum);
 	report_account_done(&ar);
 	return rc;

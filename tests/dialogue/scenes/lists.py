@@ -559,6 +559,20 @@ def goes_on(t, server, path, job):
     t.same_tree(before, job, "a further run changes nothing")
 
 
+def scene_a_report_of_many_that_never_began(t):
+    """Their entries have neither folders nor warnings, and are more than is kept in memory of a report."""
+    server = t.script(lambda s: s.send(Stall))
+    path = table(t, "source,password\n" + "".join(
+        f"imap://a-name-that-is-as-long-as-an-address-of-a-department-{n}@127.0.0.1:{server.port}/,x\n"
+        for n in range(30000)))
+    job, run = extract(t, path, "--jobs", "1", server=server, start=True, timeout=60)
+    t.must(t.until(lambda: server.transcript.entries), "it has begun")
+    t.exits(run.signal().wait(), 75)
+    with open(os.path.join(job.path, "report.json"), encoding="utf-8") as file:
+        accounts = json.load(file)["accounts"]
+    t.equal((len(accounts), {a["status"] for a in accounts[1:]}), (30000, {"queued"}), "accounts of the report")
+
+
 def scene_status_of_a_run(t):
     """queued, running, waiting and done, while it goes on."""
     busy, server = t.serve(house(people("a", 1))), t.serve(house(people("b", 3)))
