@@ -94,18 +94,19 @@ void
 metrics_text(const struct view *v, const char *job, int64_t started_ms, int64_t now_ms, int code,
     struct buf *out)
 {
+	/* What an account has is counted anew when it is tried again: only what never falls is a counter. */
 	const struct {
 		const char *name, *type, *help;
 		uint64_t n;
 	} rows[] = {
 		{ "folders", "gauge", "Folders known so far.", v->folders_total },
-		{ "folders_done_total", "counter", "Folders that came to their end.", v->folders_done },
+		{ "folders_done", "gauge", "Folders that came to their end.", v->folders_done },
 		{ "messages", "gauge", "Messages known so far.", v->messages_total },
-		{ "messages_done_total", "counter", "Messages with a verdict.", v->messages_done },
+		{ "messages_done", "gauge", "Messages with a verdict.", v->messages_done },
 		{ "messages_stored_total", "counter", "Messages stored by this run.", v->messages_new },
 		{ "fetched_bytes_total", "counter", "Octets of messages received by this run.",
 		    v->bytes_done },
-		{ "problems_total", "counter", "Messages whose verdict is not good.", v->problems },
+		{ "problems", "gauge", "Messages whose verdict is not good.", v->problems },
 		{ "run_start_time_seconds", "gauge", "When the run began, since 1970.",
 		    (uint64_t)(started_ms / SEC) },
 		{ "updated_time_seconds", "gauge", "When this was written, since 1970.",

@@ -41,6 +41,8 @@ each_number_has_its_line(void **state)
 	has(&text, "imex_accounts{job=\"/srv/job\",state=\"waiting\"} 1\n");
 	has(&text, "imex_accounts{job=\"/srv/job\",state=\"done\"} 5\n");
 	has(&text, "imex_accounts{job=\"/srv/job\",state=\"failed\"} 2\n");
+	has(&text, "# TYPE imex_messages_done gauge\n"); /* falls when an account is tried again */
+	has(&text, "# TYPE imex_messages_stored_total counter\n");
 	has(&text, "imex_messages_stored_total{job=\"/srv/job\"} 450\n");
 	has(&text, "imex_fetched_bytes_total{job=\"/srv/job\"} 123456\n");
 	has(&text, "imex_run_start_time_seconds{job=\"/srv/job\"} 1700000000\n");

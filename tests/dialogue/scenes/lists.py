@@ -467,7 +467,7 @@ def scene_accounts_by_state(t):
     t.exits(run, 0)
     got = numbers(path)
     t.equal({state: got[state] for state in states}, dict(states, waiting=0, done=3), "at the end")
-    t.equal((got["messages"], got["messages_done_total"]), (9, 9), "messages")
+    t.equal((got["messages"], got["messages_done"]), (9, 9), "messages")
 
 
 def scene_counted_once(t):
@@ -480,7 +480,7 @@ def scene_counted_once(t):
         t.exits(run, 0)
         t.complete(job, server)
         got = numbers(path)
-        t.equal((got["messages"], got["messages_done_total"], got["messages_stored_total"]), (20, 20, 20), "messages")
+        t.equal((got["messages"], got["messages_done"], got["messages_stored_total"]), (20, 20, 20), "messages")
 
 
 # -- stopped ------------------------------------------------------------------------------
