@@ -91,6 +91,16 @@ is_its_own(struct ceiling *c, unsigned account, unsigned others, int64_t now_ms)
 	return others + 1 < c->borne || ++c->doubts < CEILING_DOUBTS_MAX;
 }
 
+/* Who lets nobody in is busy, or is being started: that says nothing of how many it bears, but where it is asked for one
+ * more than an earlier run has seen. */
+static bool
+is_of_all(const struct ceiling *c, const struct refusal *r, unsigned in, unsigned others, int64_t now_ms)
+{
+	bool seen = c->borne > 0 && is_lately(c, now_ms), trial = c->kept > 0 && others >= c->kept;
+
+	return in == 0 && (r->silent || (!seen && !trial));
+}
+
 /* What is known to be borne still: those that are in, what was borne lately and can have been there when this one was
  * refused, and what an earlier run has seen, as long as that is below what is refused now. */
 static unsigned
@@ -112,7 +122,7 @@ ceiling_refused(struct ceiling *c, const struct refusal *r, unsigned in, unsigne
 {
 	unsigned account = r->of_server && !r->silent ? 0 : (unsigned)r->account + 1; /* 0: none */
 
-	if (r->silent && in == 0)
+	if (is_of_all(c, r, in, others, now_ms))
 		return false;
 	/* Some may have gone since the server has counted. */
 	if (c->borne_ms > r->began_ms)

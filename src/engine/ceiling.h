@@ -49,7 +49,7 @@ void ceiling_out(struct ceiling *c, unsigned in, int64_t now_ms);
 /* Tried higher, by one: five minutes without a refusal, and so many logged in. True: raised. */
 bool ceiling_raise(struct ceiling *c, unsigned in, int64_t now_ms);
 /* One was refused while so many others were logged in, and so many not known to be gone. True: it concerns the number;
- * false: it teaches nothing, as a silent one where nobody is logged in. The ceiling may change in both cases. */
+ * false: it teaches nothing, as one of a server that lets nobody in. The ceiling may change in both cases. */
 bool ceiling_refused(struct ceiling *c, const struct refusal *r, unsigned in, unsigned others, int64_t now_ms);
 
 #endif

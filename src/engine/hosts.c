@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { POLL_MS = 100, ENDS_MAX = 2 * HOST_ENDS };
+enum { POLL_MS = 100, ENDS_MAX = 2 * HOST_ENDS, BRAKE_MIN_MS = 250, BRAKE_MAX_MS = 60 * 1000 };
 
 struct host {
 	char *name;
@@ -19,6 +19,7 @@ struct host {
 	unsigned out; /* that were refused, or are being closed */
 	struct ceiling ceiling;
 	int64_t held_until_ms;
+	int64_t brake_ms, braked_ms; /* last wait that nobody has asked for, and when it began */
 	unsigned told; /* account that was told to wait, with no login taken since */
 	unsigned logins_refused; /* in a row */
 	bool closed;
@@ -449,6 +450,23 @@ host_hold(struct host *t, const struct refusal *r, unsigned account)
 	t->learnt = true;
 }
 
+/* It greets nobody, and names no time: all wait, longer each time until one is let in. Those that were on their way
+ * when the last wait began say nothing new. */
+static void
+host_brake(struct host *t, int64_t began_ms)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	if (began_ms < t->braked_ms)
+		return;
+	t->brake_ms = t->brake_ms == 0 ? BRAKE_MIN_MS : 2 * t->brake_ms < BRAKE_MAX_MS ? 2 * t->brake_ms : BRAKE_MAX_MS;
+	t->braked_ms = now_ms;
+	if (now_ms + t->brake_ms <= t->held_until_ms)
+		return;
+	t->held_until_ms = now_ms + t->brake_ms;
+	t->learnt = true;
+}
+
 bool
 hosts_refused(struct hosts *h, unsigned id, const struct refusal *r, unsigned *ret_now)
 {
@@ -459,11 +477,14 @@ hosts_refused(struct hosts *h, unsigned id, const struct refusal *r, unsigned *r
 	(void)hosts_tell(h, &id, 1, 0, 0, LOGIN_NONE);
 
 	unsigned was = t->ceiling.now, others = all_open(t) - t->out;
-	bool lowers = ceiling_refused(&t->ceiling, r, all_in(t), others, clock_mono_ms());
+	/* Who names a time speaks of that, and not of how many there are. */
+	bool lowers = r->after_ms == 0 && ceiling_refused(&t->ceiling, r, all_in(t), others, clock_mono_ms());
 
 	t->learnt |= lowers || t->ceiling.now != was;
-	if (!lowers && r->after_ms > 0)
+	if (r->after_ms > 0)
 		host_hold(t, r, account);
+	else if (!lowers && r->of_server && !r->silent && all_in(t) == 0)
+		host_brake(t, r->began_ms);
 	if (t->learnt)
 		host_learnt(h, id);
 	*ret_now = t->ceiling.now;
@@ -482,7 +503,7 @@ hosts_login(struct hosts *h, unsigned id, enum login_end how)
 	t->in += how == LOGIN_TAKEN;
 	t->out += how != LOGIN_TAKEN;
 	if (how == LOGIN_TAKEN || how == LOGIN_OVER)
-		t->logins_refused = t->told = 0;
+		t->logins_refused = t->told = 0, t->brake_ms = 0;
 	if (how == LOGIN_REFUSED)
 		t->logins_refused++;
 	/* Where others count too, the state has the number: one of us finds it full. */

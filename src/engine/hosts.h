@@ -3,11 +3,12 @@
  * when it is gone; who needs places on two servers gets both or none, so that nobody waits with one
  * in hand. Any thread may call.
  *
- * A server that refuses a connection while others of ours are open has told its ceiling (ceiling.h): it becomes
- * the number that is seen to be borne, and is tried higher, one at a time, after five minutes without a refusal, or
+ * A server that refuses a connection while others of ours are logged in, and names no time to wait, has told its
+ * ceiling (ceiling.h): it becomes the number that is seen to be borne, and is tried higher, one at a time, after five minutes without a refusal, or
  * when more are logged in side by side. What one account is told at its login may be its own affair:
  * when it comes again with fewer open, or when as many were logged in a moment ago, it teaches nothing.
- * A server that asks to wait, in its greeting or two accounts in a row, gets no new connection before its time.
+ * A server that asks to wait, in its greeting or two accounts in a row, gets no new connection before its time. One
+ * that greets nobody and names no time is left alone a little longer each time, up to a minute.
  *
  * Where processes share a job all that is in the state: a place is written there first, and kept when the
  * sums then fit. So no two can have the last one, and at worst each tries again. */

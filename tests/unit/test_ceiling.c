@@ -90,10 +90,13 @@ a_trial_that_fails_leaves_what_an_earlier_run_has_seen(void **state)
 	/* Nobody is logged in yet. */
 	assert_true(refuse(&c, 0, 3, T0 + 1, T0 + 2));
 	assert_int_equal(c.now, 3);
+	/* It lets nobody in. */
+	assert_false(refuse(&c, 0, 2, T0 + 3, T0 + 4));
+	assert_int_equal(c.now, 3);
 	/* It bears less than then. */
-	assert_true(refuse(&c, 0, 2, T0 + 3, T0 + 4));
+	assert_true(refuse(&c, 1, 2, T0 + 3, T0 + 4));
 	assert_int_equal(c.now, 2);
-	assert_true(refuse(&c, 0, 1, T0 + 3, T0 + 4));
+	assert_true(refuse(&c, 1, 1, T0 + 3, T0 + 4));
 	assert_int_equal(c.now, 1);
 }
 

@@ -268,6 +268,56 @@ a_host_on_hold_gives_no_place(void **state)
 }
 
 static void
+who_names_a_time_tells_no_ceiling(void **state)
+{
+	struct fixture f;
+	struct refusal r = { .account = 1, .after_ms = 3600 * SEC };
+	unsigned now = 9;
+
+	(void)state;
+	begin(&f, 0);
+	log_in(&f, 2);
+	assert_true(hosts_try(f.hosts, &f.a, 1));
+	hosts_login(f.hosts, f.a, LOGIN_NONE);
+	assert_false(hosts_refused(f.hosts, f.a, &r, &now));
+	assert_int_equal(now, 0);
+	hosts_leave(f.hosts, &f.a, 1);
+	assert_true(hosts_try(f.hosts, &f.a, 1));
+	give_back(&f, f.a, LOGIN_NONE);
+	end(&f);
+}
+
+/* Three that are refused at once are one answer, and teach no ceiling. */
+static void
+a_host_that_greets_nobody_is_left_alone_for_a_while(void **state)
+{
+	struct fixture f;
+	struct refusal r = { .of_server = true, .began_ms = clock_mono_ms() };
+	unsigned now = 9;
+
+	(void)state;
+	begin(&f, 0);
+	for (int i = 0; i < 3; i++)
+		assert_true(hosts_try(f.hosts, &f.a, 1));
+	for (int i = 0; i < 3; i++) {
+		hosts_login(f.hosts, f.a, LOGIN_NONE);
+		assert_false(hosts_refused(f.hosts, f.a, &r, &now));
+		assert_int_equal(now, 0);
+		r.began_ms = 0;
+	}
+	for (int i = 0; i < 3; i++)
+		hosts_leave(f.hosts, &f.a, 1);
+	assert_false(hosts_try(f.hosts, &f.a, 1));
+	assert_true(hosts_try(f.hosts, &f.b, 1));
+
+	int64_t began_ms = clock_mono_ms();
+
+	assert_int_equal(hosts_enter(f.hosts, &f.a, 1, NULL, &(struct err){ 0 }), 0);
+	assert_true(clock_mono_ms() - began_ms < 2 * SEC);
+	end(&f);
+}
+
+static void
 one_account_that_is_told_to_wait_holds_no_host(void **state)
 {
 	struct fixture f;
@@ -662,6 +712,8 @@ main(void)
 		cmocka_unit_test(a_server_that_bears_less_now_is_believed_in_the_end),
 		cmocka_unit_test(more_that_log_in_raise_the_ceiling),
 		cmocka_unit_test(a_host_on_hold_gives_no_place),
+		cmocka_unit_test(who_names_a_time_tells_no_ceiling),
+		cmocka_unit_test(a_host_that_greets_nobody_is_left_alone_for_a_while),
 		cmocka_unit_test(one_account_that_is_told_to_wait_holds_no_host),
 		cmocka_unit_test(never_more_than_five_refused_logins),
 		cmocka_unit_test(groups_take_turns_and_the_largest_comes_first),

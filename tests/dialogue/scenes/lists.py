@@ -78,6 +78,22 @@ def scene_a_server_that_bears_two_and_says_nothing(t):
     t.within(server.refused, range(1, 25), "refused connections: no tight loop")
 
 
+@quirk(2, 46)
+def scene_a_server_that_lets_nobody_in_for_a_while(t):
+    """It tells all that come at once, with a time or without: afterwards it bears as many as ever."""
+    for refusal in ("* BYE [UNAVAILABLE] busy\r\n", "* BYE busy. Suggested Backoff Time: 300 milliseconds\r\n"):
+        server = t.serve(house(people("a", 8)))
+        server.bears, server.refusal = 0, refusal
+        job, run = extract(t, listed(t, server), "--jobs", "8", "--retry-delay", "100ms", "--tries", "1", server=server,
+                           start=True)
+        t.must(t.until(lambda: server.refused >= 5), "all that may come at once are refused")
+        server.bears = None
+        t.exits(run.wait(), 0)
+        whole(t, job, server)
+        t.equal(job.events(30200), [], "ceilings that are told")
+        t.equal(json.loads(t.imex("status", job, "--json").out)["servers"], [], "what the server is known to bear")
+
+
 THROTTLED = ("NO [THROTTLED] slow down",
              "* BYE Session invalidated - Suggested Backoff Time: 700 milliseconds\r\n")
 
