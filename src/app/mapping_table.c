@@ -68,9 +68,28 @@ print_row(const struct map_row *r, struct out *o)
 	}
 }
 
-static void
-print_limits(const struct map_result *r, struct out *o)
+/* Mail that is there may be the same, and takes no more room then. */
+enum fits { FITS_UNKNOWN, FITS, FITS_NOT };
+
+static enum fits
+fits_quota(const struct map_result *r, const struct options *opt)
 {
+	uint64_t there = 0, left = r->quota_limit > r->quota_used ? r->quota_limit - r->quota_used : 0;
+
+	if (r->quota_limit == 0 || opt->quota)
+		return FITS_UNKNOWN;
+	for (size_t i = 0; i < r->n; i++)
+		there += r->row[i].excluded ? 0 : r->row[i].there;
+	if (r->bytes > (there > 0 ? r->quota_limit : left))
+		return FITS_NOT;
+	return r->bytes_known && r->bytes <= left ? FITS : FITS_UNKNOWN;
+}
+
+static void
+print_limits(const struct map_result *r, const struct options *opt, struct out *o)
+{
+	static const char *const words[] = { [FITS_UNKNOWN] = "", [FITS] = ": it fits",
+		[FITS_NOT] = ": IT DOES NOT FIT" };
 	char used[HUMAN_MAX], limit[HUMAN_MAX];
 
 	if (r->append_limit > 0) {
@@ -81,7 +100,7 @@ print_limits(const struct map_result *r, struct out *o)
 		return;
 	human_bytes(r->quota_used, used);
 	human_bytes(r->quota_limit, limit);
-	out_printf(o, "Quota            %s of %s used\n", used, limit);
+	out_printf(o, "Quota            %s of %s used%s\n", used, limit, words[fits_quota(r, opt)]);
 }
 
 static const struct {
@@ -139,7 +158,7 @@ print_text(const struct map_result *r, const struct options *opt, struct out *o)
 	out_wrapped(o, r->useful, 17, 17);
 	out_str(o, "Missing          ");
 	out_wrapped(o, r->missing, 17, 17);
-	print_limits(r, o);
+	print_limits(r, opt, o);
 	print_extras(r, opt, o);
 	out_printf(o, "\n  %-28s %9s     %-28s\n", "Folder", "Messages", "goes to");
 	for (size_t i = 0; i < r->n; i++) {
@@ -185,6 +204,8 @@ print_json(const struct map_result *r, const struct options *opt, struct out *o)
 	json_put_int(b, "append_limit", (int64_t)r->append_limit);
 	json_put_int(b, "quota_used", (int64_t)r->quota_used);
 	json_put_int(b, "quota_limit", (int64_t)r->quota_limit);
+	if (fits_quota(r, opt) != FITS_UNKNOWN)
+		json_put_bool(b, "quota_fits", fits_quota(r, opt) == FITS);
 	put_extras(r, opt, b);
 	json_open_array(b, "folders");
 	for (size_t i = 0; i < r->n; i++) {
@@ -223,7 +244,7 @@ mapping_print(const struct map_result *r, const struct options *o, struct err *e
 		print_json(r, o, &out);
 	else
 		print_text(r, o, &out);
-	return out_close(&out, err);
+	return out_close(&out, err) < 0 ? -1 : fits_quota(r, o) == FITS_NOT;
 }
 
 int

@@ -177,6 +177,7 @@ struct map_result {
 	uint64_t append_limit; /* octets; 0: none told (RFC 7889) */
 	uint64_t quota_used, quota_limit; /* octets; limit 0: none told (RFC 9208) */
 	uint64_t messages, bytes; /* of what would go */
+	bool bytes_known; /* of all of it: else there may be more */
 	unsigned source_extras, dest_extras; /* enum extra that the servers have */
 	const char *unmatched; /* rules that stand for no folder, one sentence; "": none */
 };

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "engine/forecast.h"
 #include "engine/map.h"
 #include "engine/same.h"
 #include "engine/select.h"
@@ -45,7 +46,9 @@ static int
 look_at_source(struct map *m, struct err *err)
 {
 	const struct source_ops *ops = m->job->from != NULL ? &source_files : &source_imap;
-	const struct source_place place = { .server = &m->job->source, .shelf = m->job->from };
+	const struct source_place place = { .server = &m->job->source,
+		.shelf = m->job->from,
+		.sizes = !selection_picks(&m->job->selection) };
 	struct folder_list list = { 0 };
 	struct source *s = NULL;
 	int rc = ops->open(&s, &place, m->job->stop, err);
@@ -159,6 +162,7 @@ add_row(struct map *m, size_t i)
 		return;
 	m->ret->messages += row->messages;
 	m->ret->bytes += row->bytes;
+	m->ret->bytes_known &= row->messages == 0 || (f->counts.bytes_known && !selection_picks(&m->job->selection));
 }
 
 static void
@@ -228,7 +232,7 @@ job_map(const struct job *job, struct map_result *ret, struct err *err)
 	struct map m = { .job = job, .ret = ret };
 	int rc;
 
-	*ret = (struct map_result){ .n = 0 };
+	*ret = (struct map_result){ .bytes_known = true };
 	arena_init(&ret->arena, MAP_ARENA);
 	plan_init(&m.plan);
 	rc = look_at_source(&m, err);

@@ -335,6 +335,9 @@ say_what_is_there(struct sink *s, const struct folder *const *wanted, size_t n, 
 		    "the folders of the destination that mail goes to hold %" PRIu64
 		    " messages already; what is the same is not copied again",
 		    there);
+	/* Later it may be full of what is stored; what is new then is compared with the room there is, page by page. */
+	if (s->n_known > 0)
+		return 0;
 	if (dest_quota(s, &used, &limit, err) < 0)
 		return -1;
 	if (limit == 0 || (limit > used && limit - used >= (known ? bytes : QUOTA_LITTLE)))

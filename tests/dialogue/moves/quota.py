@@ -181,3 +181,35 @@ def scene_check_says_what_becomes_of_the_quota(t):
                      "--dest-insecure-plaintext", password=PASSWORD, env={"IMEX_DEST_PASSWORD": DEST_PASSWORD})
         t.exits(run, 0)
         t.says(run, "(?m)^Quota of account +" + says)
+
+
+def scene_check_says_whether_it_fits(t):
+    """Not where mail is there that may be the same, or a selection leaves something out."""
+    def check(m, *args):
+        return t.imex("check", m.source.url(), m.dest.url(), "--insecure-plaintext", "--dest-insecure-plaintext", *args,
+                      password=PASSWORD, env={"IMEX_DEST_PASSWORD": DEST_PASSWORD})
+    m = Move(t, source=small(8), caps=CAPS + " QUOTA")
+    for quota, says, code in (((0, 4 * 1024), ": IT DOES NOT FIT", 1), ((0, MIB), ": it fits", 0)):
+        m.dest.quota = quota
+        run = check(m)
+        t.exits(run, code)
+        t.says(run, rf"(?m)^Quota +0 B of \S+ \S+ used{says}$")
+    m.dest.quota = (0, 4 * 1024)
+    t.says(check(m, "--since", "2020-01-01"), r"(?m)^Quota +0 B of 4.1 kB used$")
+    for folder in m.source.store:
+        m.dest.store.get(folder.name) or m.dest.store.add(folder.name)
+        fill(m.dest.store[folder.name], 1)
+    m.dest.quota = (MIB, MIB + 1024)
+    run = check(m)
+    t.exits(run, 0)
+    t.says(run, r"(?m)^Quota +1.0 MB of 1.0 MB used$")
+
+
+def scene_a_quota_that_is_full_of_what_is_stored(t):
+    """A later run has nothing to warn of."""
+    m = Move(t, source=small(8), caps=CAPS + " QUOTA")
+    t.exits(m.migrate(), 1)
+    m.dest.quota = (MIB, MIB)
+    t.exits(m.migrate(), 1)
+    t.equal([e["text"] for e in m.job.events() if "may not fit" in e["text"]], [], "warnings of the quota")
+    m.arrived()
