@@ -327,7 +327,7 @@ try_way(struct placing *p, const struct way *w, struct err *err)
 	if (r.state != STATE_OK) {
 		snprintf(p->reply, sizeof(p->reply), "%s", s->s->reply);
 		p->fault = append_fault(&r);
-		dest_note(s, EV_REFUSED, p->f->msg.uid, "APPEND", p->reply, true,
+		dest_note(s, EV_REFUSED, p->f->msg.uid, "APPEND", p->reply, p->fault != APPEND_LATER,
 		    "APPEND of UID %u was refused", p->f->msg.uid);
 		if (p->fault == APPEND_LATER) {
 			sess_refused(s->s, &r, "APPEND", err);

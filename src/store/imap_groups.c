@@ -197,15 +197,16 @@ int
 dest_group_refused(struct sink *s, struct group *g, const struct resp *r, struct err *err)
 {
 	struct folder_at *at = s->at;
+	enum append_fault fault = append_fault(r);
 
 	if (r->state == STATE_BAD && g->now)
 		return bad_literal(s, err);
-	dest_note(s, EV_REFUSED, g->n == 1 ? g->flight[0].msg.uid : 0, "APPEND", s->s->reply, true,
+	dest_note(s, EV_REFUSED, g->n == 1 ? g->flight[0].msg.uid : 0, "APPEND", s->s->reply, fault != APPEND_LATER,
 	    g->n == 1 ? "APPEND was refused" : "APPEND of several messages was refused: they go one by one");
 	dest_group_done(g, OUTCOME_CAREFUL);
-	if (g->n > 1 && ++s->groups_refused >= 2)
+	if (g->n > 1 && fault != APPEND_LATER && ++s->groups_refused >= 2)
 		s->multi = false;
-	switch (append_fault(r)) {
+	switch (fault) {
 	case APPEND_QUOTA:
 		snprintf(at->full, sizeof(at->full), "%.*s", (int)sizeof(at->full) - 1, s->s->reply);
 		break;

@@ -72,6 +72,16 @@ def scene_a_destination_in_each_row(t):
     m.arrived()
 
 
+def scene_a_destination_that_asks_to_wait(t):
+    """For a group and for a message that goes alone: it is waited for, and is nothing to warn of afterwards."""
+    m = Lists(t)
+    for phase, skip in (("before", 1), ("after", 4)):
+        m.new.append(**{phase: "NO [THROTTLED] slow down. Suggested Backoff Time: 100 milliseconds"}, times=2, skip=skip)
+    m.migrate(m.rows(), "--tries", "1")
+    m.arrived()
+    t.ok(m.job.events(30201), "it is told that it waits")
+
+
 def scene_one_row_with_another_destination(t):
     """It fails, in a retry with that list too, and nothing is sent there; the others go on."""
     m = Lists(t)
