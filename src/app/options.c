@@ -8,6 +8,7 @@
 #include "app/values.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "imap/url.h"
 #include "mail/codepage.h"
 
 void
@@ -169,17 +170,6 @@ options_short(struct options *o, const char *letters, struct err *err)
 	return 0;
 }
 
-/* "imaps://anna:secret@host/", which other programs take: a name with a ':' is written with %3A
- * (RFC 5092), so this one would be kept and shown as a user. */
-static bool
-word_has_password(const char *word)
-{
-	const char *user = strstr(word, "://"), *at = strrchr(word, '@');
-
-	return strncasecmp(word, "imap", 4) == 0 && user != NULL && at != NULL && at > user &&
-	       memchr(user + 3, ':', (size_t)(at - user) - 3) != NULL;
-}
-
 static int
 options_word(struct options *o, const char *word, struct err *err)
 {
@@ -189,7 +179,7 @@ options_word(struct options *o, const char *word, struct err *err)
 		return err_set(err, ERR_USAGE,
 		    "imex %s: '%s' is one word too many; usage: imex %s %s", c->name, word, c->name,
 		    c->args);
-	if (word_has_password(word))
+	if (imap_url_tells_password(word))
 		return err_set(err, ERR_USAGE,
 		    "the user name in a URL has a ':'; a password has no place there, see "
 		    "--password-file; a ':' of the name itself is written %%3A");

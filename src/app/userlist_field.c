@@ -146,7 +146,11 @@ field_url(struct list_reader *r, size_t column, const char *text, struct user_en
 {
 	if (*text == '\0' && !r->column[column].required)
 		return;
-	if (strlen(text) > URL_MAX || !url_read(text, &r->list->arena, end))
+	if (imap_url_tells_password(text))
+		list_cell_bad(r, column,
+		    "the user name in the URL has a ':'; a password has a column of its own, and a ':' of the "
+		    "name itself is written %3A");
+	else if (strlen(text) > URL_MAX || !url_read(text, &r->list->arena, end))
 		list_cell_bad(r, column,
 		    "an IMAP URL as imaps://user@host/ or imap://user@host:port/ is expected, in "
 		    "which a percent sign of the login is written %25");

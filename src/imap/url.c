@@ -1,6 +1,7 @@
 #include "imap/url.h"
 
 #include <string.h>
+#include <strings.h>
 
 enum { URL_MAX = 4096 };
 
@@ -162,4 +163,13 @@ imap_place_parse(const char *text, bool tls, struct arena *a, const char **ret_h
 	if (strchr(behind != NULL ? behind : text, ':') != NULL)
 		*io_port = at.port;
 	return 0;
+}
+
+bool
+imap_url_tells_password(const char *text)
+{
+	const char *user = strstr(text, "://"), *at = strrchr(text, '@');
+
+	return strncasecmp(text, "imap", 4) == 0 && user != NULL && at != NULL && at > user &&
+	       memchr(user + 3, ':', (size_t)(at - user) - 3) != NULL;
 }

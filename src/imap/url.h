@@ -16,6 +16,9 @@ struct imap_url {
 
 int imap_url_parse(
     const char *text, struct arena *a, struct imap_url *ret, struct err *err) WARN_UNUSED;
+/* "imaps://anna:secret@host/", which other programs take: a name with a ':' is written with %3A (RFC 5092), so this one
+ * would be kept and shown as a user. */
+bool imap_url_tells_password(const char *text);
 /* HOST or HOST:PORT; *io_port remains where no port is named. */
 int imap_place_parse(const char *text, bool tls, struct arena *a, const char **ret_host,
     const char **io_port, struct err *err) WARN_UNUSED;

@@ -294,13 +294,15 @@ def scene_lists_with_faults(t):
     t.exits(run, 65)
     t.says(run, "users.csv:2: password is empty, and there is no --password-file")
     text = f"source,password,since,dest\nimap//x,aaa,,\n{url('a1')},s3cret,,\n{url('a1')},s4cret,,\n" \
-           f"{url('a2')},s5cret,yesterday-ish,\n"
+           f"{url('a2')},s5cret,yesterday-ish,\n" \
+           f"{url('a3:s6cret')},,,\n{url('a4')},s7cret,,{url('b4:s8cret')}\n"
     job, run = extract(t, table(t, text), server=server)
     t.exits(run, 65)
-    for line in (2, 4, 5):
+    for line in (2, 4, 5, 6, 7):
         t.says(run, f"users.csv:{line}: ")
-    t.says(run, "3 faults; nothing was contacted")
-    t.secret_free(job, run, "s3cret", "s4cret", "s5cret")
+    t.says(run, "users.csv:7: column 4, dest: the user name in the URL has a ':'; a password has a column of its own")
+    t.says(run, "5 faults; nothing was contacted")
+    t.secret_free(job, run, *(f"s{n}cret" for n in range(3, 9)))
     t.ok(not os.path.exists(job.path), "nothing was made")
     run = t.imex("extract", server.url_of("a1"), "--users", listed(t, server), "--to", job)
     t.exits(run, 64)
