@@ -397,6 +397,9 @@ ctl_run(struct ctl *c, struct err *err)
 static int
 ctl_all(struct ctl *c, struct err *err)
 {
+	if (c->o->dest && imap_url_tells_password(c->o->dest))
+		return err_set(err, ERR_USAGE,
+		    "--dest: the user name has a ':'; a password has no place in a URL, see --dest-password-file");
 	if (ctl_read(c, err) < 0 || ctl_options(c, err) < 0)
 		return -1;
 	if (c->o->dry_run && ctl_plan(c, err) < 0)

@@ -121,7 +121,7 @@ static void
 put_login(struct buf *out, const char *login)
 {
 	for (const char *at = login; *at; at++) {
-		if ((unsigned char)*at <= ' ' || strchr("%/\"\\\x7f", *at))
+		if ((unsigned char)*at <= ' ' || strchr("%/:\"\\\x7f", *at))
 			buf_printf(out, "%%%02X", (unsigned char)*at);
 		else
 			buf_add_byte(out, *at);

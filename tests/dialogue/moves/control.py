@@ -35,6 +35,9 @@ def scene_control_full(t):
     """Each account of the list goes to the one of its login."""
     m = Move(t, user="alice")
     dest = ["--dest", f"imap://%u@127.0.0.1:{m.dest.port}/", "--doubt-wait=2s"]
+    run = control(m, "FULL", people(m), "--dest", f"imap://%u:s3cret@127.0.0.1:{m.dest.port}/", "--dry-run", code=2)
+    t.one_line_error(run)
+    t.ok("s3cret" not in run.text, "a password in DEST is refused, and not shown")
     run = control(m, "FULL", people(m), *dest, "--dry-run", code=0)
     t.says(run, "To +imap://%u@127")
     t.equal(m.dest.transcript.commands() + m.source.transcript.commands(), [], "a dry run contacts nobody")
