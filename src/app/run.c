@@ -243,9 +243,12 @@ run_close(struct run *r)
 }
 
 static const char *
-run_advice(enum err_kind kind)
+run_advice(const struct err *err)
 {
-	switch (kind) {
+	/* Before the greeting: the port may be another one's. */
+	if (err->kind == ERR_CUT && err->of_server)
+		return "check host and port, or run the same command again later";
+	switch (err->kind) {
 	case ERR_NO_HOST:
 		return "check the host name in the URL";
 	case ERR_CONNECT:
@@ -277,7 +280,7 @@ run_complain(const struct err *err, const struct origin *g)
 void
 run_complain_of(const struct err *err, const char *password_from)
 {
-	const char *advice = strchr(err->text, ';') ? NULL : run_advice(err->kind);
+	const char *advice = strchr(err->text, ';') ? NULL : run_advice(err);
 	struct buf line;
 
 	buf_init(&line, 16 * 1024);

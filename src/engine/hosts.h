@@ -4,9 +4,9 @@
  * in hand. Any thread may call.
  *
  * A server that refuses a connection while others of ours are logged in, and names no time to wait, has told its
- * ceiling (ceiling.h): it becomes the number that is seen to be borne, and is tried higher, one at a time, after five minutes without a refusal, or
- * when more are logged in side by side. What one account is told at its login may be its own affair:
- * when it comes again with fewer open, or when as many were logged in a moment ago, it teaches nothing.
+ * ceiling (ceiling.h): it becomes the number that is seen to be borne, and is tried higher, one at a time, after five
+ * minutes without a refusal, or when more are logged in side by side. What one account is told at its login may be its
+ * own affair: when it comes again with fewer open, or when as many were logged in a moment ago, it teaches nothing.
  * A server that asks to wait, in its greeting or two accounts in a row, gets no new connection before its time. One
  * that greets nobody and names no time is left alone a little longer each time, up to a minute.
  *

@@ -10,6 +10,7 @@ def refused(t, *pieces):
     t.one_line_error(run)
     t.never_sent(server, "LOGIN", "AUTHENTICATE")
     t.secret_free(job, run, PASSWORD)
+    return run
 
 
 def scene_smtp(t):
@@ -29,7 +30,7 @@ def scene_a_tls_alert(t):
 
 
 def scene_closed_without_a_word(t):
-    refused(t, Cut)
+    t.says(refused(t, Cut), r"port \d+ closed the connection without a greeting; check host and port")
 
 
 def scene_a_line_without_end(t):
