@@ -96,18 +96,26 @@ pool_others(struct pool *p)
 
 /* With the lock, from here to the next headline. */
 
+/* It holds octets no more. */
 static void
-portion_free(struct pool *p, struct portion *o)
+portion_empty(struct pool *p, struct portion *o)
 {
 	p->held -= o->held;
+	o->held = 0;
 	if (o->spool != NULL && p->n_spare < SPARE_MAX) {
 		spool_reset(o->spool);
 		p->spare[p->n_spare++] = o->spool;
 		o->spool = NULL;
 	}
 	spool_free(&o->spool);
-	free(o);
 	pthread_cond_broadcast(&p->changed);
+}
+
+static void
+portion_free(struct pool *p, struct portion *o)
+{
+	portion_empty(p, o);
+	free(o);
 }
 
 static struct spool *
@@ -348,7 +356,7 @@ board_done(struct portion *o)
 }
 
 static void
-board_drop(struct board *b, struct portion *o)
+board_unlink(struct board *b, struct portion *o)
 {
 	struct portion **at = &b->first;
 
@@ -357,7 +365,24 @@ board_drop(struct board *b, struct portion *o)
 	*at = o->next;
 	if (b->end == &o->next)
 		b->end = at;
-	portion_free(b->pool, o);
+}
+
+/* Behind the others of its page, where one connection would put aside what did not come whole: asked for at
+ * once its answer would stand behind those to later portions, which would be stored before their turn. */
+static void
+board_postpone(struct board *b, struct portion *o)
+{
+	struct portion **at = &b->first;
+
+	board_unlink(b, o);
+	for (struct portion *other = b->first; other != NULL; other = other->next)
+		if (other->page == o->page)
+			at = &other->next;
+	o->next = *at;
+	*at = o;
+	if (b->end == at)
+		b->end = &o->next;
+	portion_empty(b->pool, o);
 }
 
 void
@@ -375,8 +400,10 @@ board_stored(struct board *b, struct portion *o)
 	if (left) {
 		o->state = PORTION_FREE;
 		o->alone = true;
+		board_postpone(b, o);
 	} else {
-		board_drop(b, o);
+		board_unlink(b, o);
+		portion_free(b->pool, o);
 	}
 	pthread_mutex_unlock(&b->pool->mutex);
 }

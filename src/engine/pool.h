@@ -5,7 +5,7 @@
  * and lays them on a board. It takes portions from there itself, and so do helpers: lanes with nothing of
  * their own to do. A helper brings octets and their digest, in a spool for each portion; the owner stores
  * them when their turn has come, so that a folder is written in the same order whoever read it. What a
- * helper does not get whole is left to the owner, who asks for it as if nobody had.
+ * helper does not get whole is left to the owner, who asks for it at the end of the page.
  *
  * Rejected: a sink for each lane. Sidecar, keywords, marks and intents are one writer's, and would need
  * locks in every format; here no sink knows of it. */
@@ -98,7 +98,8 @@ struct portion *board_take(struct board *b); /* the first that is free, ASKED no
 int board_wait(struct board *b, struct portion *p, enum portion_state *ret, struct err *err) WARN_UNUSED;
 bool board_unasked(struct board *b); /* is there one that the owner may have to ask for yet? */
 void board_done(struct portion *p); /* ASKED becomes DONE */
-/* All that was brought is stored: it goes, or, if something was left, is free again for the owner. */
+/* All that was brought is stored: it goes, or, if something was left, is free again for the owner, behind the
+ * others of its page. */
 void board_stored(struct board *b, struct portion *p);
 
 /* ---- helpers ---- */

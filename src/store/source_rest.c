@@ -445,6 +445,14 @@ doubt_step(struct source *s, struct doubt *d, struct offer *ret, struct err *err
 	return ask_alone(s, d, ret, err);
 }
 
+static int
+doubt_order(const void *a, const void *b)
+{
+	const struct doubt *x = a, *y = b;
+
+	return (x->uid > y->uid) - (x->uid < y->uid);
+}
+
 enum step
 source_rest_next(struct source *s, struct offer *ret, struct err *err)
 {
@@ -455,6 +463,9 @@ source_rest_next(struct source *s, struct offer *ret, struct err *err)
 		if (p == PUMP_ERR)
 			return STEP_ERR;
 	}
+	/* Whichever connection has put them aside. */
+	if (s->doubt_at == 0 && s->n_doubts > 0 && !s->alone_good)
+		qsort(s->doubt, s->n_doubts, sizeof(*s->doubt), doubt_order);
 	while (s->doubt_at < s->n_doubts) {
 		struct doubt *d = &s->doubt[s->doubt_at];
 

@@ -4,6 +4,7 @@ first one stores them all, and the result is what one connection makes of it."""
 import re
 
 import formats
+import sidecar
 from old import Old
 from people import *
 from scene import *
@@ -116,6 +117,19 @@ scene_eml = of_format("eml")
 scene_mbox = of_format("mbox")
 scene_exchange = of_format("exchange", "--smtp-address", "usuario@example.net", code=1)
 scene_exchange_with_the_source = of_format("exchange", "--smtp-address", "usuario@example.net", "--full-source", code=1)
+
+
+def scene_messages_that_do_not_come_whole(t):
+    """A message in each portion is empty at first, to whoever asks: it comes late, and the others in their order."""
+    late = range(3, 400, 11)
+    server = t.server(one_folder())
+    together(server, 4)
+    for uid in late:
+        server.fetch(uid=uid, item=r"BODY\.PEEK\[\]$", reply=b"NIL")
+    job, run = t.extract(server, "--connections", "4", "--format", "mbox", timeout=60)
+    t.exits(run, 1)
+    stored = [line["uid"] for line in sidecar.read(os.path.join(t.account_dir(job), "INBOX")).history]
+    t.equal(stored, [uid for uid in range(1, 401) if uid not in late] + list(late), "the order of the file")
 
 
 def scene_large_messages(t):
