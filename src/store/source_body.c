@@ -105,11 +105,11 @@ source_body_start(struct source *s, const struct resp *r, uint32_t uid, struct w
 }
 
 bool
-source_is_another(const struct source *s, const struct fetch_data *f, bool size_known, uint64_t size)
+source_is_another(const struct source *s, const struct fetch_data *f)
 {
 	uint32_t by_number = uidset_count(&s->map) == s->s->exists ? uidset_nth(&s->map, f->seq) : 0;
 
-	return f->uid != 0 && by_number != 0 && by_number != f->uid && size_known && f->octets != size;
+	return f->uid != 0 && by_number != 0 && by_number != f->uid;
 }
 
 static enum pumped
@@ -128,8 +128,10 @@ window_body(struct source *s, struct resp *r, struct err *err)
 	}
 
 	bool alone = form_parts((enum form)s->facts.works_form) == 1;
-	bool another = alone && source_is_another(s, &r->fetch, want->size_known, want->size);
-	bool is_short = another || (alone && want->size_known && r->fetch.octets < want->size &&
+	bool size_differs = alone && want->size_known && r->fetch.octets != want->size;
+	/* Which of the two is right nothing tells, not even the size: alone it has one number and one UID. */
+	bool another = source_is_another(s, &r->fetch) && (size_differs || !s->numbers_wrong);
+	bool is_short = another || (size_differs && r->fetch.octets < want->size &&
 				       !(s->facts.quirks & LEARNT_SIZES_WRONG));
 
 	if (!is_short &&

@@ -72,7 +72,7 @@ folder_forget(struct source *s)
 	    s->meta_known = false;
 	s->now = (struct reading){ 0 };
 	source_changes_forget(s);
-	s->held = false;
+	s->held = s->numbers_wrong = false;
 	s->at_uid = s->try_uid = s->tried = 0;
 	for (size_t i = 0; i < 2; i++) {
 		s->page_asked[i] = s->page_ready[i] = s->page_again[i] = false;

@@ -174,6 +174,7 @@ struct source {
 	struct reading now;
 	bool held; /* its body came while a page was waited for: next offers it first */
 	uint32_t at_uid; /* the message whose body is under way; 0: none */
+	bool numbers_wrong; /* here a message that was asked for alone came under the number of another one */
 
 	/* what was put aside */
 	struct doubt *doubt;
@@ -355,8 +356,8 @@ int source_alone_answered(
     struct source *s, const struct resp *r, const struct asked *a, struct err *err) WARN_UNUSED;
 enum pumped source_alone_body(struct source *s, struct resp *r, struct err *err) WARN_UNUSED;
 void source_meta_take(struct source *s, const struct fetch_data *f);
-/* Does the number of the answer speak of another message than its UID, and its octets are not as many as that one has? */
-bool source_is_another(const struct source *s, const struct fetch_data *f, bool size_known, uint64_t size);
+/* Does the number of the answer speak of another message than its UID? */
+bool source_is_another(const struct source *s, const struct fetch_data *f);
 void source_doubts_free(struct source *s);
 /* Read until everything asked is answered; a body is an error then. */
 int source_drain(struct source *s, struct err *err) WARN_UNUSED;

@@ -207,9 +207,9 @@ source_alone_body(struct source *s, struct resp *r, struct err *err)
 	bool notice = source_is_notice(s, r, s->alone_form, &io);
 
 	source_slice_origin(&r->fetch, s->alone_form, 0);
-	bool is_short = whole && !d->accept && !notice &&
-			((d->size_known && r->fetch.octets < d->size) ||
-			    source_is_another(s, &r->fetch, d->size_known, d->size));
+	bool another = source_is_another(s, &r->fetch);
+	bool is_short = whole && !d->accept && !notice && d->size_known &&
+			(r->fetch.octets < d->size || (another && r->fetch.octets != d->size));
 
 	s->now = (struct reading){ 0 };
 	if (is_short && r->fetch.octets > d->best_octets) {
@@ -217,6 +217,7 @@ source_alone_body(struct source *s, struct resp *r, struct err *err)
 		d->best_octets = r->fetch.octets;
 		d->reason = SHORT_FAULT;
 	}
+	s->numbers_wrong |= another && !is_short;
 	if (!is_short && source_body_start(s, r, uid, NULL, NULL, s->alone_form, &fault, &io))
 		return PUMP_BODY;
 	if (io.kind != ERR_NONE) {

@@ -203,3 +203,36 @@ def scene_two_bodies_for_one(t):
     job, run = t.extract(server)
     t.exits(run, 1)
     t.complete(job, server)
+
+
+def twins_in_size():
+    store = Store()
+    for number in range(1, 7):
+        store["INBOX"].add(b"Subject: %d\r\n\r\nof one size\r\n" % number)
+    return store
+
+
+def scene_number_and_uid_disagree(t):
+    """Once a body comes with the UID of the next message and the number of its own; all have the same size."""
+    server = t.server(twins_in_size())
+
+    @server.on(r"UID FETCH 2\S* \(BODY\.PEEK\[\]\)", times=1)
+    def _(call):
+        return [b"".join(call.normal()).replace(b"* 3 FETCH (UID 3 ", b"* 3 FETCH (UID 4 ")]
+    job, run = t.extract(server)
+    t.exits(run, 0, 1)
+    t.complete(job, server)
+
+
+def scene_numbers_are_always_wrong(t):
+    """The numbers of bodies are those of other messages, always: after the first one the UIDs alone count."""
+    server = t.server(twins_in_size())
+
+    @server.on(r"UID FETCH \S+ \(BODY\.PEEK\[\]\)")
+    def _(call):
+        return [re.sub(rb"(?m)^\* (\d+) FETCH", lambda m: b"* %d FETCH" % (int(m[1]) % 6 + 1), b"".join(call.normal()))]
+    job, run = t.extract(server)
+    t.exits(run, 0, 1)
+    t.complete(job, server)
+    t.exits(t.extract(server, job=job)[1], 0, 1)
+    t.complete(job, server)
