@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/by_login.h"
 #include "app/convert.h"
@@ -108,9 +109,17 @@ retry_unbegun(const struct report *r, const struct stored *s)
 	return n;
 }
 
-static int
-retry_read(struct retry *t, const char *dir, const char *only, struct err *err)
+static bool
+retry_has_nothing(const struct retry *t)
 {
+	return t->choice.len == 0 && t->unbegun == 0;
+}
+
+/* For programs that nothing is left to do is told as what was done is: by the report. */
+static int
+retry_read(struct retry *t, const struct options *o, struct err *err)
+{
+	const char *dir = o->word[0], *only = o->account;
 	struct state *state = NULL;
 	struct report r;
 	int rc;
@@ -125,6 +134,8 @@ retry_read(struct retry *t, const char *dir, const char *only, struct err *err)
 		rc = retry_choose(t, &r, &l, only, err);
 		t->unbegun = only ? 0 : retry_unbegun(&r, t->choice.stored);
 		by_login_done(&l);
+		if (rc == 0 && retry_has_nothing(t) && t->done > 0 && o->json)
+			rc = report_print(&r, REPORT_JSON, STDOUT_FILENO, err);
 		report_done(&r);
 	}
 	state_close(&state);
@@ -213,9 +224,9 @@ cmd_retry(struct options *o, struct err *err)
 		return import_files(o, source, dest, o->word[0], true, err);
 	if (source != NULL)
 		return convert_files(o, source, o->word[0], err);
-	rc = retry_read(&t, o->word[0], o->account, err);
+	rc = retry_read(&t, o, err);
 
-	if (rc == 0 && t.choice.len == 0 && t.unbegun == 0 && !o->quiet)
+	if (rc == 0 && retry_has_nothing(&t) && !o->quiet && !o->json)
 		retry_tell_nothing(&t,
 		    dest ? "imex migrate SOURCE DEST --job" : "imex extract SOURCE --to", o->word[0]);
 	/* Where each account has a destination of its own, the list knows it. */

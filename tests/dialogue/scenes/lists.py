@@ -553,6 +553,9 @@ def scene_retry_of_an_interrupted_list(t):
     run = t.imex("retry", job, *t.options(server))
     t.exits(run, 0)
     t.says(run, "Nothing to retry: all is complete")
+    run = t.imex("retry", job, "--json", *t.options(server))
+    t.exits(run, 0)
+    t.equal(json.loads(run.out), job.report(), "nothing to retry, for programs")
 
 
 def scene_killed(t):
