@@ -126,7 +126,8 @@ sess_enter(struct sess *s, struct err *err)
 	/* Some answer BAD only because nobody is logged in yet: they are asked again. */
 	if ((!s->caps.known || s->caps.text.len == 0) && sess_capability(s, err) < 0)
 		return -1;
-	s->level = s->caps_refused ? LEVEL_IMAP2BIS : caps_level(&s->caps);
+	/* What the greeting or the login told of itself counts, whatever became of the question. */
+	s->level = s->caps_refused && s->caps.text.len == 0 ? LEVEL_IMAP2BIS : caps_level(&s->caps);
 	s->numbered = !level_has_uids(s->level);
 	if (s->numbered && s->at->needs_uids)
 		return err_set(err, ERR_NOT_IMAP,

@@ -184,6 +184,16 @@ def scene_capability_tells_nothing(t):
         complete(t, server, 1)
 
 
+def scene_capability_told_and_refused(t):
+    """The question is BAD, and the login tells them: no server from before UIDs, of which INBOX alone could be had."""
+    server = t.server()
+    server.on(r"CAPABILITY", "$TAG BAD no\r\n")
+    server.on(r"LOGIN", "$TAG OK [CAPABILITY IMAP4rev1 UIDPLUS] in\r\n")
+    job, run = t.extract(server)
+    t.exits(run, 0)
+    t.complete(job, server)
+
+
 def scene_inbox_that_cannot_be_opened(t):
     """LIST calls INBOX \\Noselect, and STATUS counts its mail: it is copied, and told."""
     server = t.server(caps="NAMESPACE")
