@@ -222,6 +222,8 @@ const struct option_row option_table[] = {
 	    "keep the numbers of the run in FILE, in the text format of Prometheus" },
 	{ "syslog", 0, OPT_FLAG, CMD_WRITES | CMD_VERIFY | CMD_MIGRATE | CMD_IMPORT | CMD_UNDO | CMD_WORKER, KEPT_OF_JOB, AT(syslog), NULL, NULL, 0, 0,
 	    "events go to the system log too" },
+	{ "journal", 0, OPT_FLAG, CMD_WRITES | CMD_VERIFY | CMD_MIGRATE | CMD_IMPORT | CMD_UNDO | CMD_WORKER, KEPT_OF_JOB, AT(journal), NULL, NULL, 0, 0,
+	    "events go to the journal of systemd too, with fields" },
 	{ "verbose", 'v', OPT_COUNT, CMD_SHOWS, KEPT_NOT, AT(verbose), NULL, NULL, 0, 3,
 	    "tell more; -vv tells all" },
 	{ "quiet", 'q', OPT_FLAG, CMD_SHOWS, KEPT_NOT, AT(quiet), NULL, NULL, 0, 0,

@@ -122,7 +122,7 @@ struct options {
 	unsigned watch_idle;		/* accounts that stay connected */
 	int64_t watch_poll_ms;
 	struct when until;
-	bool no_confine, no_source_writes, list_all, no_subjects, deep, dry_run, quiet, json, syslog;
+	bool no_confine, no_source_writes, list_all, no_subjects, deep, dry_run, quiet, json, syslog, journal;
 	unsigned verbose;
 	const char *config;
 	bool help, version;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "base/journal.h"
 #include "base/mem.h"
 
 static void
@@ -80,8 +81,9 @@ run_least(const struct options *o)
 }
 
 static void
-run_syslog(enum event_level level, const char *line)
+run_system(void *arg, const struct event *e, const char *line)
 {
+	const struct run *r = arg;
 	static const int priority[] = {
 		[LEVEL_DEBUG] = LOG_DEBUG,
 		[LEVEL_INFO] = LOG_INFO,
@@ -89,7 +91,9 @@ run_syslog(enum event_level level, const char *line)
 		[LEVEL_ERROR] = LOG_ERR,
 	};
 
-	syslog(priority[level], "%s", line);
+	if (r->o->syslog)
+		syslog(priority[e->level], "%s", line);
+	journal_put(r->journal, e, line);
 }
 
 /* What ends a run is told once, by run_complain with what to do about it; a difference is printed by
@@ -131,21 +135,24 @@ run_reopen(void *arg)
 	evlog_put(r->log, &e, "%s; events go on into the old file", err.text);
 }
 
-static void
-run_log_use(struct run *r)
+static int
+run_log_use(struct run *r, struct err *err)
 {
+	if (r->o->journal && !r->journal && journal_open(&r->journal, JOURNAL_PATH, err) < 0)
+		return -1;
 	evlog_set_screen(
 	    r->log, screen_hide, screen_show, r->above ? r->above->screen : r->screen);
-	if (r->o->syslog) {
+	if (r->o->syslog)
 		openlog("imex", LOG_PID, LOG_USER);
-		evlog_set_system(r->log, run_syslog);
-	}
+	if (r->o->syslog || r->journal)
+		evlog_set_system(r->log, run_system, r);
 	evlog_set_filter(r->log, run_says, r->o);
 	r->job.log = r->log;
 	if (r->state)
 		state_set_log(r->state, r->log);
 	if (r->control)
 		control_set_reopen(r->control, run_reopen, r);
+	return 0;
 }
 
 int
@@ -153,8 +160,7 @@ run_log(struct run *r, const char *dir, struct err *err)
 {
 	if (evlog_open(&r->log, dir, stderr, run_least(r->o), err) < 0)
 		return -1;
-	run_log_use(r);
-	return 0;
+	return run_log_use(r, err);
 }
 
 int
@@ -162,8 +168,7 @@ run_log_beside(struct run *r, const char *dir, struct err *err)
 {
 	if (evlog_join(&r->log, dir, stderr, run_least(r->o), err) < 0)
 		return -1;
-	run_log_use(r);
-	return 0;
+	return run_log_use(r, err);
 }
 
 int
@@ -229,6 +234,7 @@ run_close(struct run *r)
 		state_close(&r->state);
 	if (!r->above || r->log != r->above->log)
 		evlog_close(&r->log);
+	journal_close(&r->journal);
 	if (!r->above || r->room != r->above->room)
 		room_close(&r->room);
 	cancel_free(r->stop);

@@ -18,6 +18,7 @@ struct run {
 	struct metrics *metrics;
 	struct control *control;
 	struct evlog *log;
+	struct journal *journal;	/* of --journal; NULL */
 	struct state *state;
 	struct room *room;	/* on the disk of the job directory */
 	struct job job;		/* filled but for dir, log and state */

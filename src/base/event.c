@@ -49,7 +49,8 @@ struct evlog {
 	enum event_level least;
 	void (*hide)(void *), (*show)(void *);
 	void *screen;
-	void (*system)(enum event_level level, const char *line);
+	void (*system)(void *arg, const struct event *e, const char *line);
+	void *system_arg;
 	bool (*say)(void *arg, const struct event *e);
 	void *say_arg;
 	struct buf line;
@@ -280,7 +281,7 @@ evlog_put(struct evlog *log, const struct event *e, const char *fmt, ...)
 		evlog_say(log, e, words);
 	if (log->system != NULL && e->level >= LEVEL_INFO) {
 		evlog_words(log, e, words);
-		log->system(e->level, log->line.data);
+		log->system(log->system_arg, e, log->line.data);
 	}
 	pthread_mutex_unlock(&log->mutex);
 }
@@ -497,12 +498,14 @@ evlog_set_filter(struct evlog *log, bool (*say)(void *arg, const struct event *e
 }
 
 void
-evlog_set_system(struct evlog *log, void (*put)(enum event_level level, const char *line))
+evlog_set_system(
+    struct evlog *log, void (*put)(void *arg, const struct event *e, const char *line), void *arg)
 {
 	if (log == NULL)
 		return;
 	pthread_mutex_lock(&log->mutex);
 	log->system = put;
+	log->system_arg = arg;
 	pthread_mutex_unlock(&log->mutex);
 }
 

@@ -67,7 +67,8 @@ void evlog_set_screen(struct evlog *log, void (*hide)(void *), void (*show)(void
 void evlog_set_filter(struct evlog *log, bool (*say)(void *arg, const struct event *e), void *arg);
 /* Words of each event from LEVEL_INFO up go to the system's log too, through `put`; it must not log
  * here. */
-void evlog_set_system(struct evlog *log, void (*put)(enum event_level level, const char *line));
+void evlog_set_system(
+    struct evlog *log, void (*put)(void *arg, const struct event *e, const char *line), void *arg);
 /* Text from a server for a terminal: control, bidi and non-UTF-8 octets made visible (\x1b,
  * \u{202e}). */
 void text_visible(struct slice text, struct buf *out);
