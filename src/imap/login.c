@@ -248,6 +248,10 @@ sess_login(struct sess *s, struct err *err)
 			continue;
 		return login_failed(s, mechanisms[i].command, err);
 	}
+	if (!s->tls_on && caps_has(&s->caps, CAP_STARTTLS))
+		return err_set(err, ERR_LOGIN,
+		    "%s lets nobody log in without TLS, which it offers: leave --%sinsecure-plaintext away", s->at->host,
+		    tls_option_of(&s->at->trust));
 	return err_set(err, ERR_LOGIN,
 	    "%s offers no way to log in that imex knows (capabilities: %s)", s->at->host,
 	    s->caps.text.data ? s->caps.text.data : "");

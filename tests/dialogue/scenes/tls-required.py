@@ -91,6 +91,15 @@ def scene_insecure_plaintext_leaves_starttls_alone(t):
     t.ok(told(job), "the report says that nothing is encrypted")
 
 
+def scene_insecure_plaintext_where_tls_is_a_must(t):
+    """Nobody logs in without TLS there, which the option keeps away: the message says which one it is."""
+    server = t.server(tls="starttls", greeting="* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] hm\r\n")
+    job, run = allowed(t, server)
+    t.exits(run, 77)
+    t.says(run, "lets nobody log in without TLS, which it offers: leave --insecure-plaintext away")
+    t.never_sent(server, "LOGIN|AUTHENTICATE")
+
+
 def scene_insecure_plaintext_is_said_once(t):
     """By several connections of one account, too."""
     server = t.server(tls=None)
