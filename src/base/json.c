@@ -4,6 +4,7 @@
 #include "base/json.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */
@@ -217,11 +218,20 @@ json_put_null(struct buf *b, const char *key)
 void
 json_put_octets(struct buf *b, const char *key, struct slice octets)
 {
+	char name[64];
+
 	json_put_text(b, key, octets);
 	if (utf8_valid(octets))
 		return;
-	json_lead(b, NULL);
-	buf_printf(b, "\"%s_b64\":\"", key);
+	snprintf(name, sizeof(name), "%s_b64", key);
+	json_put_b64(b, name, octets);
+}
+
+void
+json_put_b64(struct buf *b, const char *key, struct slice octets)
+{
+	json_lead(b, key);
+	buf_add_byte(b, '"');
 	base64_add(b, octets);
 	buf_add_byte(b, '"');
 }

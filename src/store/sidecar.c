@@ -268,6 +268,9 @@ sidecar_flags(struct buf *out, const struct flags *f)
 			json_put_text(out, NULL, grown_word(&names[i]));
 		json_close_array(out);
 	}
+	/* The words above cannot be told apart then. */
+	if (!utf8_valid(slice_str(f->keywords)))
+		json_put_b64(out, "keywords_b64", slice_str(f->keywords));
 }
 
 static void

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "store/grown.h"
 #include "store/shelf_dir.h"
 
 enum { OCTETS_MAX = 64 * 1024 };
@@ -55,7 +56,7 @@ json_true_of(const json_t *o, const char *key)
 	return json_is_true(json_object_get(o, key));
 }
 
-/* ---- base64 (RFC 4648), of names that are not UTF-8 ---- */
+/* ---- base64 (RFC 4648), of names and keywords that are not UTF-8 ---- */
 
 static int
 base64_digit(char c)
@@ -174,23 +175,51 @@ line_digest(const json_t *o, const char *key, uint8_t ret[SHA256_LEN])
 }
 
 static bool
-line_flags(const json_t *o, struct arena *a, struct flags *ret)
+flags_of_words(const json_t *list, struct flag_set *set)
 {
-	static const char *const keys[] = { "flags", "keywords" };
-	struct flag_set set;
 	const json_t *v;
 	size_t i;
 
-	flag_set_init(&set, a);
-	for (size_t k = 0; k < COUNT_OF(keys); k++) {
-		json_array_foreach(json_object_get(o, keys[k]), i, v)
-		{
-			struct slice word = { json_string_value(v), json_string_length(v) };
+	json_array_foreach(list, i, v)
+	{
+		struct slice word = { json_string_value(v), json_string_length(v) };
 
-			if (json_is_string(v) && !flag_set_add(&set, word))
-				return false;
-		}
+		if (json_is_string(v) && !flag_set_add(set, word))
+			return false;
 	}
+	return true;
+}
+
+static bool
+flags_of_octets(struct slice b64, struct flag_set *set)
+{
+	AUTO(buf_done) struct buf octets;
+	struct slice rest;
+
+	buf_init(&octets, OCTETS_MAX);
+	if (!base64_decode(b64, &octets))
+		return false;
+	rest = buf_slice(&octets);
+	while (rest.len > 0) {
+		struct slice word = grown_word(&rest);
+
+		if (word.len > 0 && !flag_set_add(set, word))
+			return false;
+	}
+	return true;
+}
+
+static bool
+line_flags(const json_t *o, struct arena *a, struct flags *ret)
+{
+	struct slice b64 = json_text_of(o, "keywords_b64");
+	struct flag_set set;
+
+	flag_set_init(&set, a);
+	if (!flags_of_words(json_object_get(o, "flags"), &set) ||
+	    !(b64.data != NULL ? flags_of_octets(b64, &set)
+			       : flags_of_words(json_object_get(o, "keywords"), &set)))
+		return false;
 	set.system &= FLAGS_STORED;
 	return flag_set_end(&set, ret);
 }

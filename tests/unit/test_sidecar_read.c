@@ -277,6 +277,20 @@ a_line_without_a_file_changes_flags_and_keywords_alone(void **state)
 }
 
 static void
+keywords_that_are_not_utf_8_are_read_from_their_octets(void **state)
+{
+	(void)state;
+	put("folder.jsonl",
+	    HEAD7 "{\"uid\":1,\"uidvalidity\":7,\"file\":\"1.eml\",\"wire\":10,\"stored\":10,\"flags\":[],\"keywords\":[\"\xef\xbf\xbd\","
+		  "\"b\"],\"keywords_b64\":\"5CBi\"}\n"
+		  "{\"uid\":2,\"uidvalidity\":7,\"file\":\"2.eml\",\"wire\":10,\"stored\":10,\"flags\":[],\"keywords\":[\"b\"]}\n");
+	index_now();
+	struct sidecar_line l = line_of(7, 1);
+	assert_string_equal(l.msg.flags.keywords, "b \xe4");
+	assert_string_equal(line_of(7, 2).msg.flags.keywords, "b");
+}
+
+static void
 lines_beyond_the_window_are_read_in_any_order(void **state)
 {
 	FILE *out = fopen(temp_path("folder.jsonl"), "wb");
@@ -390,6 +404,7 @@ main(void)
 		T(a_line_that_is_too_long_is_passed_over),
 		T(many_changes_of_one_message_take_the_place_of_one),
 		T(a_line_without_a_file_changes_flags_and_keywords_alone),
+		T(keywords_that_are_not_utf_8_are_read_from_their_octets),
 		T(lines_beyond_the_window_are_read_in_any_order),
 		T(a_file_name_that_leads_elsewhere_is_none),
 		T(a_raw_date_that_is_no_date_is_kept),

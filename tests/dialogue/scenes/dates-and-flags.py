@@ -1,5 +1,8 @@
 """Dates and flags as real servers give them."""
 
+import os
+
+import sidecar
 from scene import *
 
 
@@ -49,6 +52,27 @@ def scene_odd_flags(t):
     stored = {m.uid: m for m in t.mails(job, "") if m.identity}
     t.equal(sorted(stored), [1, 2, 3, 4, 5, 6], "all messages are stored")
     t.ok(all("S" in stored[uid].flags for uid in stored.keys() & {1, 2}), "the case of a flag does not count")
+
+
+@quirk(48)
+def scene_keywords_of_octets(t):
+    """Not UTF-8, and so no text of JSON: they are kept apart, and come back as they were, from every format."""
+    flags = (["\xe4"], ["\xf6", "plain"], ["plain"])
+    for form in ("maildir", "mbox", "eml", "exchange"):
+        store = Store()
+        for number, these in enumerate(flags):
+            store["INBOX"].add(letter("INBOX", number), these)
+        server = t.server(store)
+        job, run = t.extract(server, "--format", form, *(["--smtp-address", "a@example.org"] if form == "exchange" else []))
+        t.exits(run, 0, 1)
+        t.exits(t.imex("verify", job), 0)
+        t.exits(t.imex("verify", job, server.url(), *t.options(server)), 0)
+        again = os.path.join(t.tmpdir("again"), "job")
+        t.exits(t.imex("convert", job, "--to", again, "--format", "eml"), 0, 1)
+        t.exits(t.imex("verify", again), 0)
+        folder = sidecar.read(os.path.join(again, "mail", os.listdir(os.path.join(again, "mail"))[0], "INBOX"))
+        t.equal([line.get("keywords_b64") for line in folder.current().values()], ["5A==", "cGxhaW4g9g==", None],
+                f"keywords by way of {form}")
 
 
 @quirk(48)
