@@ -318,16 +318,19 @@ batch_apply_add(struct maildir_batch *b, const struct op *o, struct err *err)
 	return file_rename(d->tmp, op_from(b, o), d->cur, op_to(b, o), err);
 }
 
+/* To tmp/ under the name that one on its way has there, where the next run looks for it; cur/ stays as it is, since
+ * another program may have put something into it. */
 static void
 batch_undo_add(struct maildir_batch *b, const struct op *o)
 {
-	const struct batch_folder *f = &b->folder[o->folder];
-	const struct maildir_dirs *d = f->dirs;
+	const struct maildir_dirs *d = b->folder[o->folder].dirs;
+	char to[MAILDIR_NAME_MAX];
+	struct maildir_entry e;
 
-	if (!is_first(b, o))
-		(void)renameat(d->cur, op_to(b, o), d->tmp, op_from(b, o));
-	else if (!f->first_placed)
-		(void)renameat(d->cur, op_to(b, o), f->first, op_to(b, o));
+	(void)snprintf(to, sizeof to, "%s", op_from(b, o));
+	if (maildir_parse(slice_str(to), &e))
+		to[e.identity_len] = '\0';
+	(void)renameat(d->cur, op_to(b, o), d->tmp, to);
 }
 
 static int
@@ -453,11 +456,6 @@ maildir_batch_undo(struct pending *p)
 			batch_undo_add(b, o);
 		else if (o->kind == OP_RENAME)
 			(void)renameat(d->cur, op_to(b, o), d->cur, op_from(b, o));
-	}
-	for (size_t i = 0; i < b->n_folders; i++) {
-		if (b->folder[i].first_placed)
-			maildir_first_undo(b->folder[i].dirs, &b->folder[i].first);
-		b->folder[i].first_placed = false;
 	}
 	for (size_t i = b->appended; i-- > 0;) {
 		if (b->folder[i].lines.len > 0)

@@ -38,33 +38,16 @@ maildir_first_open(const struct maildir_dirs *d, int *ret, struct err *err)
 	return handed_make_dir(d->tmp, "cur", err) < 0 ? -1 : file_open_dir(d->tmp, "cur", ret, err);
 }
 
-static void
-swap(int *a, int *b)
-{
-	int was = *a;
-
-	*a = *b;
-	*b = was;
-}
-
 bool
 maildir_first_place(struct maildir_dirs *d, int *first)
 {
+	int was = d->cur;
+
 	if (renameat(d->tmp, "cur", d->folder, "cur") < 0)
 		return false;
-	swap(&d->cur, first);
+	d->cur = *first;
+	*first = was;
 	return true;
-}
-
-void
-maildir_first_undo(struct maildir_dirs *d, int *first)
-{
-	struct err ignored;
-
-	if (renameat(d->folder, "cur", d->tmp, "cur") < 0)
-		return;
-	swap(&d->cur, first);
-	(void)!handed_make_dir(d->folder, "cur", &ignored);
 }
 
 void

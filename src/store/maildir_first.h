@@ -11,8 +11,6 @@
 int maildir_first_open(const struct maildir_dirs *d, int *ret, struct err *err) WARN_UNUSED;
 /* tmp/cur, open as *first, becomes cur/; *first is what was cur/ then. False: refused. */
 bool maildir_first_place(struct maildir_dirs *d, int *first);
-/* The reverse. What fails is found by the next run. */
-void maildir_first_undo(struct maildir_dirs *d, int *first);
 /* After a refusal, when its messages were moved away: it is taken away. */
 void maildir_first_drop(const struct maildir_dirs *d);
 /* What a kill has left in tmp/cur moves to tmp/, under the names that messages on their way have there. */

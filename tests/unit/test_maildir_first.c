@@ -141,7 +141,7 @@ what_a_kill_has_left_comes_again_once(void **state)
 	assert_int_equal(temp_count("u@h/tmp"), 0);
 }
 
-/* The directory is made over again by a failing list, which comes last. */
+/* A failing list comes last. */
 static void
 a_batch_that_fails_is_taken_back(void **state)
 {
@@ -153,13 +153,44 @@ a_batch_that_fails_is_taken_back(void **state)
 	OK(sink_maildir.finish_account(tree.sink, &list, 1, &err));
 	OK(unlink(temp_path("u@h/subscriptions.imex-new")));
 	assert_int_equal(tree_seal(TREE_COMMIT, &err), -1);
-	assert_true(temp_holds("u@h/tmp/cur/" FIRST, "x"));
+	assert_true(temp_holds("u@h/tmp/1000001.V9U1.imex", "x"));
 	assert_int_equal(temp_count("u@h/cur"), 0);
 	OK(tree_again(true, &err));
 	OK(tree_add(1, 0, "", "x", &err));
 	OK(tree_seal(TREE_COMMIT, &err));
 	assert_int_equal(temp_count("u@h/cur"), 1);
 	assert_int_equal(temp_count("u@h/tmp"), 0);
+}
+
+static void
+what_was_delivered_before_a_failure_stays(void **state)
+{
+	static const bool in_the_way[] = { false, true };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(in_the_way); i++) {
+		struct batch *b = batch_new();
+		struct pending *p = NULL;
+
+		OK(i == 0 ? tree_open(&err) : tree_again(true, &err));
+		if (i > 0)
+			OK(unlink(temp_path("u@h/tmp/1000001.V9U1.imex")) | unlink(temp_path("u@h/cur/1.foreign:2,")));
+		OK(tree_add(1, 0, "", "x", &err));
+		if (in_the_way[i])
+			temp_write("u@h/cur/1.foreign:2,", "theirs", 6, "wb");
+		OK(sink_maildir.seal(tree.sink, b, &p, &err));
+		OK(p->place(p, &err));
+		assert_true(temp_holds("u@h/cur/" FIRST, "x"));
+		if (!in_the_way[i])
+			temp_write("u@h/cur/1.foreign:2,", "theirs", 6, "wb");
+		p->undo(p);
+		p->free(p);
+		batch_free(&b);
+		assert_true(temp_holds("u@h/cur/1.foreign:2,", "theirs"));
+		assert_int_equal(temp_count("u@h/cur"), 1);
+		assert_true(temp_holds("u@h/tmp/1000001.V9U1.imex", "x"));
+		assert_int_equal(temp_count("u@h/tmp"), 1);
+	}
 }
 
 /* Each in both ways of making a batch durable. */
@@ -179,6 +210,7 @@ main(void)
 		WITH_DIR(flags_change_within_the_first_batch),
 		WITH_DIR(what_a_kill_has_left_comes_again_once),
 		WITH_DIR(a_batch_that_fails_is_taken_back),
+		WITH_DIR(what_was_delivered_before_a_failure_stays),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
