@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -22,6 +23,16 @@ is_empty(const struct maildir_dirs *d, const char *part, bool *ret, struct err *
 	return maildir_walk_end(&w, err);
 }
 
+/* Would whoever reads cur/ see no difference? It may have been handed over to the user who serves the mail. */
+static bool
+is_like(int a, int b)
+{
+	struct stat x, y;
+
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_uid == y.st_uid && x.st_gid == y.st_gid &&
+	    x.st_mode == y.st_mode;
+}
+
 int
 maildir_first_open(const struct maildir_dirs *d, int *ret, struct err *err)
 {
@@ -35,7 +46,13 @@ maildir_first_open(const struct maildir_dirs *d, int *ret, struct err *err)
 		return maildir_first_recover(d, err);
 	if (!cur)
 		return 0;
-	return handed_make_dir(d->tmp, "cur", err) < 0 ? -1 : file_open_dir(d->tmp, "cur", ret, err);
+	if (handed_make_dir(d->tmp, "cur", err) < 0 || file_open_dir(d->tmp, "cur", ret, err) < 0)
+		return -1;
+	if (!is_like(d->cur, *ret)) {
+		file_close(ret);
+		maildir_first_drop(d);
+	}
+	return 0;
 }
 
 bool

@@ -7,7 +7,8 @@
 
 #include "store/maildir.h"
 
-/* *ret: tmp/cur, made now, or -1: messages go to tmp/ as ever. What a kill has left in tmp/cur moves to tmp/. */
+/* *ret: tmp/cur, made now, or -1: messages go to tmp/ as ever, since something is there, or cur/ has another owner or
+ * other rights than a directory made now. What a kill has left in tmp/cur moves to tmp/. */
 int maildir_first_open(const struct maildir_dirs *d, int *ret, struct err *err) WARN_UNUSED;
 /* tmp/cur, open as *first, becomes cur/; *first is what was cur/ then. False: refused. */
 bool maildir_first_place(struct maildir_dirs *d, int *first);

@@ -102,6 +102,25 @@ a_folder_that_holds_something_is_filled_as_ever(void **state)
 	assert_int_equal(temp_count("u@h/cur"), 2);
 }
 
+/* Whoever serves the tree has handed it over: tmp/cur would be another's. */
+static void
+a_directory_with_other_rights_stays(void **state)
+{
+	struct stat was, is;
+
+	(void)state;
+	OK(tree_open(&err));
+	OK(chmod(temp_path("u@h/cur"), 0775));
+	OK(stat(temp_path("u@h/cur"), &was));
+	OK(tree_add(1, 0, "", "x", &err));
+	OK(tree_seal(TREE_COMMIT, &err));
+	OK(stat(temp_path("u@h/cur"), &is));
+	assert_int_equal(is.st_mode & 07777, 0775);
+	assert_int_equal(was.st_ino, is.st_ino);
+	assert_int_equal(temp_count("u@h/cur"), 1);
+	assert_int_equal(temp_count("u@h/tmp"), 0);
+}
+
 static void
 flags_change_within_the_first_batch(void **state)
 {
@@ -207,6 +226,7 @@ main(void)
 		WITH_DIR(a_large_message_is_moved_alone),
 		WITH_DIR(what_another_program_delivered_meanwhile_stays),
 		WITH_DIR(a_folder_that_holds_something_is_filled_as_ever),
+		WITH_DIR(a_directory_with_other_rights_stays),
 		WITH_DIR(flags_change_within_the_first_batch),
 		WITH_DIR(what_a_kill_has_left_comes_again_once),
 		WITH_DIR(a_batch_that_fails_is_taken_back),
