@@ -46,13 +46,13 @@ maildir_first_open(const struct maildir_dirs *d, int *ret, struct err *err)
 		return maildir_first_recover(d, err);
 	if (!cur)
 		return 0;
-	if (handed_make_dir(d->tmp, "cur", err) < 0 || file_open_dir(d->tmp, "cur", ret, err) < 0)
-		return -1;
-	if (!is_like(d->cur, *ret)) {
+	int rc = handed_make_dir(d->tmp, "cur", err) < 0 ? -1 : file_open_dir(d->tmp, "cur", ret, err);
+
+	if (rc < 0 || !is_like(d->cur, *ret)) {
 		file_close(ret);
 		maildir_first_drop(d);
 	}
-	return 0;
+	return rc;
 }
 
 bool

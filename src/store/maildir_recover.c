@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "store/maildir_batch.h"
+#include "store/maildir_first.h"
 #include "store/row_feed.h"
 
 static int
@@ -55,7 +56,7 @@ maildir_recover_files(const struct maildir_dirs *d, struct err *err)
 		if (unlinkat(d->folder, half[i], 0) < 0 && errno != ENOENT)
 			return err_set_sys(err, ERR_DISK, "remove '%s'", half[i]);
 	}
-	return 0;
+	return maildir_first_recover(d, err);
 }
 
 int

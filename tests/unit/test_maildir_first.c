@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <sys/syscall.h>
+
 #include "mailtree.h"
 
 #define OK(call) assert_int_equal(call, 0)
@@ -13,6 +15,22 @@
 #define SECOND "1000002.V9U2.imex,S=1,W=1:2,"
 
 static struct err err;
+static int opens, opens_until_full; /* that one fails, as where descriptors are short; 0: none */
+
+int
+openat(int dir, const char *path, int flags, ...)
+{
+	va_list args;
+
+	va_start(args, flags);
+	int mode = va_arg(args, int);
+	va_end(args);
+	if (opens_until_full > 0 && --opens_until_full == 0) {
+		errno = EMFILE;
+		return -1;
+	}
+	return (int)syscall(SYS_openat, dir, path, flags, mode);
+}
 
 static int
 first_test_begin(void **state)
@@ -21,6 +39,7 @@ first_test_begin(void **state)
 	if (temp_dir_make(state) < 0)
 		return -1;
 	tree_each_file = *state != NULL;
+	opens = opens_until_full = 0;
 	tree_init();
 	return 0;
 }
@@ -160,6 +179,40 @@ what_a_kill_has_left_comes_again_once(void **state)
 	assert_int_equal(temp_count("u@h/tmp"), 0);
 }
 
+/* The next run commits what it knows of the folder before its first message comes. */
+static void
+what_a_kill_has_left_comes_again_behind_a_commit(void **state)
+{
+	(void)state;
+	OK(tree_open(&err));
+	OK(tree_add(1, 0, "", "x", &err));
+	OK(tree_seal(TREE_DROP, &err));
+	OK(tree_again(true, &err));
+	OK(tree_seal(TREE_COMMIT, &err));
+	OK(tree_add(1, 0, "", "x", &err));
+	OK(tree_seal(TREE_COMMIT, &err));
+	assert_true(temp_holds("u@h/cur/" FIRST, "x"));
+	assert_int_equal(temp_count("u@h/cur"), 1);
+	assert_int_equal(temp_count("u@h/tmp"), 0);
+}
+
+static void
+a_directory_that_cannot_be_opened_does_not_stay(void **state)
+{
+	struct msg m = tree_msg(1, 0, "", "x");
+	int rc;
+
+	(void)state;
+	OK(tree_open(&err));
+	do {
+		opens_until_full = ++opens;
+		rc = sink_maildir.begin(tree.sink, tree.at, &m, &err);
+		assert_int_equal(temp_has("u@h/tmp/cur"), rc == 0);
+	} while (rc < 0);
+	assert_true(opens > 2);
+	sink_maildir.abandon(tree.sink);
+}
+
 /* A failing list comes last. */
 static void
 a_batch_that_fails_is_taken_back(void **state)
@@ -229,6 +282,8 @@ main(void)
 		WITH_DIR(a_directory_with_other_rights_stays),
 		WITH_DIR(flags_change_within_the_first_batch),
 		WITH_DIR(what_a_kill_has_left_comes_again_once),
+		WITH_DIR(what_a_kill_has_left_comes_again_behind_a_commit),
+		WITH_DIR(a_directory_that_cannot_be_opened_does_not_stay),
 		WITH_DIR(a_batch_that_fails_is_taken_back),
 		WITH_DIR(what_was_delivered_before_a_failure_stays),
 	};
