@@ -235,7 +235,7 @@ def renamed(stage, one, other):
             t.equal(run(t, *words, env={"IMEX_DEST_PASSWORD": PASSWORD}, timeout=120).code, 1, "a further run")
             t.equal(proxy.commands("APPEND|CREATE|RENAME|(UN)?SUBSCRIBE"), [], "which has nothing to do")
             done = run(t, "verify", job, *PLAIN, env={"IMEX_DEST_PASSWORD": PASSWORD}, timeout=120)
-            t.within(done.code, (0, 1), "verified")
+            t.ok(done.code in (0, 1), "verified", done)
         with dest.client(f"named-{one}", PASSWORD) as there:
             names = [dest.folder("After"), dest.folder("After", "Below")]
             t.equal([len(there.messages(name)) for name in names], [5, 5], "messages under the new names")

@@ -35,3 +35,21 @@ def scene_empty_folders(t):
         t.exits(run, 2)
         t.says(run, "DIFFERENT  usuario Empty: file missing: no message is lost: ")
         t.says(run, "6 messages in 3 folders .*: 1 different, 0 more explained")
+
+
+def scene_empty_folder_with_another_number_each_time(t):
+    """As Courier has it: with no message on either side there is nothing that could differ."""
+    store = sample(["INBOX"], 2)
+    store.add("Empty")
+    server = t.server(store)
+    job, run = t.extract(server)
+    t.exits(run, 0)
+    store["Empty"].renumber(78, 1)
+    verify = ["verify", job, server.url(), *t.options(server)]
+    run = t.imex(*verify)
+    t.exits(run, 0)
+    t.says(run, "2 messages in 2 folders .*: equal")
+    store["Empty"].add(b"Subject: new\r\n\r\nx\r\n")
+    run = t.imex(*verify)
+    t.exits(run, 2)
+    t.says(run, "UIDVALIDITY differs: was .*, is 78")
