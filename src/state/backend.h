@@ -79,8 +79,9 @@ struct state_backend_ops {
 	    const struct folder_renaming *r, struct err *err);
 	int (*folders)(struct backend *b, int64_t account, struct arena *a, struct folder_rec **ret,
 	    size_t *ret_len, struct err *err);
+	/* The account of that directory; 0: none. */
+	int (*account_of)(struct backend *b, const char *dir, int64_t *ret, struct err *err);
 	/* The account it belongs to; 0: no such folder. */
-	int (*account_of)(struct backend *b, const char *dir, int64_t *ret, struct err *err); /* 0: none */
 	int (*folder_account)(struct backend *b, int64_t folder, int64_t *ret, struct err *err);
 	int (*page)(struct backend *b, int64_t folder, uint32_t after, struct msg_page *ret,
 	    struct err *err);

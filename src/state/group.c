@@ -25,10 +25,8 @@ state_latched(struct state *t, struct err *err)
 }
 
 bool
-group_lets_pass(struct state *t, const struct group *g, const struct request *r)
+group_lets_pass(const struct group *g, const struct request *r, int64_t account)
 {
-	int64_t account = g->len > 0 ? request_account(r, t->ops, t->backend) : 0;
-
 	for (size_t i = 0; i < g->len; i++) {
 		if (!request_may_pass(r, g->request[i], account))
 			return false;

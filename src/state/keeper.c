@@ -3,15 +3,16 @@
  * A call is a request on the caller's stack that waits to be answered. Where nothing is being served and
  * what stands in front of it, in the queue or as the group whose files are being synced, is about other
  * accounts, the caller serves it itself: two switches between threads cost more than most calls, and an
- * account that begins must not wait for the disk of those that end. A batch is a request of its own that nobody waits for, at most ACCOUNT_BATCHES of one account
- * and batches_max of all, so that descriptors and memory stay bounded while the disk syncs.
+ * account that begins must not wait for the disk of those that end. A batch is a request of its own that
+ * nobody waits for, at most ACCOUNT_BATCHES of one account and batches_max of all, so that descriptors and
+ * memory stay bounded while the disk syncs.
  *
  * A commit costs a sync, and many accounts commit at once: so the keeper takes all that is in the
- * queue as one group, once it has served what need not wait for the batches in it. The files of its batches are synced first (settle.h), then the event log that
- * speaks of them, then all is applied in the order of the queue within one transaction, and nobody is
- * answered before its commit. Each request has a savepoint: one that is refused fails alone, and so does
- * a batch under a lease that another process has taken over: no more is taken under that lease. Else what
- * is committed is always a prefix of what was put: a batch whose
+ * queue as one group, once it has served what need not wait for the batches in it. The files of its batches
+ * are synced first (settle.h), then the event log that speaks of them, then all is applied in the order of
+ * the queue within one transaction, and nobody is answered before its commit. Each request has a savepoint:
+ * one that is refused fails alone, and so does a batch under a lease that another process has taken over: no
+ * more is taken under that lease. Else what is committed is always a prefix of what was put: a batch whose
  * files or rows fail ends the group in front of it. It leaves the state latched, as later batches
  * could not be a prefix any more: every later call fails alike, and nobody waits for what will
  * not come. So does a commit that fails with a batch in it.
@@ -46,7 +47,8 @@ state_round(struct state *t)
 	struct request *r;
 
 	for (size_t n = 0; n < GROUP_MAX && (r = queue_get(t->queue, 0)) != NULL; n++) {
-		bool waits = r->kind == REQUEST_BATCH || !group_lets_pass(t, &writers, r);
+		int64_t account = writers.len > 0 ? request_account(r, t->ops, t->backend) : 0;
+		bool waits = r->kind == REQUEST_BATCH || !group_lets_pass(&writers, r, account);
 		struct group *g = request_reads(r) ? (waits ? &after : &first) : waits ? &writers : &quick;
 
 		g->request[g->len++] = r;
@@ -89,9 +91,9 @@ state_may_pass(struct state *t, const struct request *r)
 {
 	struct passing p = { .r = r };
 
-	if (queue_len(t->queue) > 0)
+	if (t->settling != NULL || queue_len(t->queue) > 0)
 		p.account = request_account(r, t->ops, t->backend);
-	return (t->settling == NULL || group_lets_pass(t, t->settling, r)) &&
+	return (t->settling == NULL || group_lets_pass(t->settling, r, p.account)) &&
 	       !queue_any(t->queue, is_in_the_way, &p);
 }
 

@@ -45,8 +45,8 @@ struct state {
 bool state_latched(struct state *t, struct err *err);
 
 /* ---- group.c; `serving` held ---- */
-/* May r be served before the group, which stands in front of it? */
-bool group_lets_pass(struct state *t, const struct group *g, const struct request *r);
+/* May r, which is about that account, be served before the group, which stands in front of it? */
+bool group_lets_pass(const struct group *g, const struct request *r, int64_t account);
 /* Each for itself. */
 void group_read(struct state *t, struct group *readers);
 /* While files are synced `serving` is let go, and the group is t->settling. */

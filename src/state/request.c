@@ -199,7 +199,6 @@ request_account(const struct request *r, const struct state_backend_ops *ops, st
 	case REQUEST_ACCOUNT:
 	case REQUEST_FOLDERS:
 	case REQUEST_WARNINGS:
-		return r->id;
 	case REQUEST_TAKE:
 	case REQUEST_RELEASE:
 		return r->id;
