@@ -139,6 +139,12 @@ file_rename(int from_dir, const char *from, int to_dir, const char *to, struct e
 	return 0;
 }
 
+bool
+file_there(int dir, const char *path)
+{
+	return faccessat(dir, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 int
 file_set_time(int fd, int64_t at, struct err *err)
 {

@@ -29,6 +29,8 @@ int file_open_append(int dir, const char *path, int *ret,
 int file_write(int fd, const void *data, size_t len, struct err *err) WARN_UNUSED;
 int file_rename(
     int from_dir, const char *from, int to_dir, const char *to, struct err *err) WARN_UNUSED;
+/* Something has that name, a symbolic link that leads nowhere, too. False also where that cannot be told. */
+bool file_there(int dir, const char *path);
 int file_sync(int fd, struct err *err) WARN_UNUSED; /* fsync */
 /* Both are files that can be read and hold the same octets. */
 bool file_same(int dir, const char *path, int other_dir, const char *other);

@@ -128,7 +128,7 @@ set_again(const struct job *job, json_t *note, json_t *one, const char *place, s
 	if (file_open_dir(AT_FDCWD, place, &dir, err) < 0 || set_drop_list(note, dir, err) < 0)
 		return -1;
 	exset_pri_name((unsigned)json_integer_value(json_object_get(one, "number")), name);
-	if (faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (file_there(dir, name))
 		return 0;
 	json_object_set_new(one, "time", json_integer((json_int_t)(clock_wall_ms() / SEC)));
 	return set_write(job, note, err);
@@ -253,10 +253,10 @@ count_files(int dir, unsigned number, bool *ret_pri)
 	unsigned part = 0;
 
 	exset_pri_name(number, name);
-	*ret_pri = faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	*ret_pri = file_there(dir, name);
 	do
 		exset_sec_name(number, ++part, name);
-	while (faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0);
+	while (file_there(dir, name));
 	return part - 1;
 }
 

@@ -302,7 +302,7 @@ eml_adopt(struct sink *s, struct folder_at *at, const struct folder_rec *old, co
 		    adopted_link(at->dir->fds->dir, from, s->root, tmp, was->file_bytes, &e->fd,
 			err) < 0)
 			return -1;
-		if (e->fd < 0 && faccessat(s->root, FILES_TMP, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		if (e->fd < 0 && file_there(s->root, FILES_TMP))
 			return 0;
 	}
 	if (e->fd < 0)

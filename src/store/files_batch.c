@@ -321,7 +321,7 @@ old_keep(const struct files_batch *b, const struct op *o, const char *old)
 static int
 old_clear(const struct files_batch *b, const struct op *o, const char *old, struct err *err)
 {
-	if (faccessat(b->root, old, F_OK, AT_SYMLINK_NOFOLLOW) < 0 ||
+	if (!file_there(b->root, old) ||
 	    file_same(b->root, old, b->dir[o->dir].fds->dir, op_to(b, o)) || old_keep(b, o, old) == 0)
 		return 0;
 	return err_set(err, ERR_DISK, "'%s' is in the way; move it away and run again", old);
@@ -470,7 +470,7 @@ files_batch_undo(struct pending *p)
 
 		if (o->kind != OP_ADD)
 			continue;
-		if (faccessat(b->root, op_from(b, o), F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		if (!file_there(b->root, op_from(b, o)))
 			(void)renameat(dir, op_to(b, o), b->root, op_from(b, o));
 		op_name(b, o, "old", old);
 		if (o->saved) {
@@ -514,7 +514,7 @@ batch_set_aside(const struct files_batch *b, const struct op *o, struct err *err
 	char old[2 * NAME_MAX_LEN];
 
 	op_name(b, o, "old", old);
-	if (faccessat(d->fds->dir, op_to(b, o), F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+	if (!file_there(d->fds->dir, op_to(b, o)))
 		return 0;
 	if (files_tmp_take(d->fds->dir, op_to(b, o), b->root, old, err) < 0)
 		return dir_wrap(d, err);

@@ -176,7 +176,7 @@ files_tmp_take(int dir, const char *from, int root, const char *to, struct err *
 			return -1;
 		if (file_rename(dir, from, root, to, &why) == 0)
 			return 0;
-		if (why.sys != ENOENT || faccessat(dir, from, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		if (why.sys != ENOENT || !file_there(dir, from))
 			break;
 	}
 	*err = why;

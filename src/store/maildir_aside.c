@@ -31,11 +31,11 @@ static int
 find_there(struct maildir_dirs *d, const char *name, char ret[NAME_INDEX_PATH_MAX], struct err *err)
 {
 	(void)snprintf(ret, NAME_INDEX_PATH_MAX, "cur/%s", name);
-	if (faccessat(d->folder, ret, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (file_there(d->folder, ret))
 		return 0;
 	if (maildir_find(d, name, ret, err) < 0)
 		return -1;
-	if (*ret != '\0' && faccessat(d->folder, ret, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+	if (*ret != '\0' && !file_there(d->folder, ret))
 		*ret = '\0';
 	return 0;
 }

@@ -280,7 +280,7 @@ batch_apply_rename(struct maildir_batch *b, struct op *o, struct err *err)
 	if (strcmp(from, to) != 0 && errno != ENOENT)
 		return err_set_sys(err, ERR_DISK, "cannot rename '%s'", from);
 	o->kind = OP_NONE; /* nothing of this batch to undo */
-	if (faccessat(f->dirs->cur, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (file_there(f->dirs->cur, to))
 		return 0;
 	if (maildir_find(f->dirs, to, path, err) < 0)
 		return -1;
@@ -356,12 +356,6 @@ batch_drop_first(const struct maildir_batch *b)
 			maildir_first_drop(b->folder[i].dirs);
 }
 
-static bool
-is_there(int dir, const char *name)
-{
-	return faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 /* Lists that replace none: nobody can miss an older one, so they need no sync of their own. */
 static int
 batch_place_lists(struct maildir_batch *b, struct err *err)
@@ -370,13 +364,13 @@ batch_place_lists(struct maildir_batch *b, struct err *err)
 		struct batch_folder *f = &b->folder[i];
 		int dir = f->dirs->folder;
 
-		if (f->uidlist < 0 || is_there(dir, UIDLIST_FILE))
+		if (f->uidlist < 0 || file_there(dir, UIDLIST_FILE))
 			continue;
 		if (file_rename(dir, UIDLIST_NEW, dir, UIDLIST_FILE, err) < 0)
 			return folder_wrap(f, err);
 		f->uidlist_placed = true;
 	}
-	if (b->subscriptions < 0 || is_there(b->root, SUBSCRIPTIONS_FILE))
+	if (b->subscriptions < 0 || file_there(b->root, SUBSCRIPTIONS_FILE))
 		return 0;
 	b->subscriptions_placed = true;
 	return file_rename(b->root, SUBSCRIPTIONS_NEW, b->root, SUBSCRIPTIONS_FILE, err);

@@ -51,11 +51,11 @@ maildir_folder_dirs(int root, const char *path, bool *ret_made, struct err *err)
 	if (file_open_dir(root, *path != '\0' ? path : ".", &dir, err) < 0)
 		return -1;
 	for (size_t i = 0; i < COUNT_OF(part); i++) {
-		*ret_made |= faccessat(dir, part[i], F_OK, AT_SYMLINK_NOFOLLOW) < 0;
+		*ret_made |= !file_there(dir, part[i]);
 		if (handed_make_dir(dir, part[i], err) < 0)
 			return -1;
 	}
-	if (*path == '\0' || faccessat(dir, "maildirfolder", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (*path == '\0' || file_there(dir, "maildirfolder"))
 		return 0;
 	*ret_made = true;
 	return handed_create(dir, "maildirfolder", &mark, err);

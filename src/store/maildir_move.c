@@ -5,24 +5,18 @@
 #include "base/file.h"
 #include "store/maildir.h"
 
-static bool
-is_there(int root, const char *path)
-{
-	return faccessat(root, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 int
 maildir_move_folder(int root, const char *from, const char *to, bool *ret_done, struct err *err)
 {
 	*ret_done = false;
 	if (*from == '\0' || *to == '\0' || !maildir_path_valid(from) || !maildir_path_valid(to))
 		return 0;
-	if (is_there(root, from)) {
-		if (is_there(root, to))
+	if (file_there(root, from)) {
+		if (file_there(root, to))
 			return 0;
 		if (file_rename(root, from, root, to, err) < 0)
 			return -1;
-	} else if (!is_there(root, to)) {
+	} else if (!file_there(root, to)) {
 		return 0;
 	}
 	*ret_done = true;
