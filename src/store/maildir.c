@@ -81,6 +81,16 @@ maildir_identity(
 }
 
 void
+maildir_identity_in(char ret[MAILDIR_NAME_MAX], const char *name)
+{
+	struct maildir_entry e;
+
+	(void)snprintf(ret, MAILDIR_NAME_MAX, "%s", name);
+	if (maildir_parse(slice_str(name), &e))
+		ret[e.identity_len] = '\0';
+}
+
+void
 maildir_base(char ret[MAILDIR_NAME_MAX], const struct msg *m, uint32_t uidvalidity)
 {
 	(void)snprintf(ret, MAILDIR_NAME_MAX,

@@ -28,6 +28,8 @@ struct maildir_entry {
 bool maildir_parse(struct slice name, struct maildir_entry *ret);
 void maildir_identity(char ret[MAILDIR_IDENTITY_MAX], const struct date *d, uint32_t uidvalidity,
     uint32_t uid);
+/* That of a name of ours; another name stays whole. */
+void maildir_identity_in(char ret[MAILDIR_NAME_MAX], const char *name);
 /* From date, uid, file_bytes and wire_bytes of m. */
 void maildir_base(char ret[MAILDIR_NAME_MAX], const struct msg *m, uint32_t uidvalidity);
 /* The whole name; bit n of `letters` is the keyword letter 'a' + n. */

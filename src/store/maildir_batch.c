@@ -38,7 +38,7 @@ struct batch_folder {
 	struct keywords_change letters;
 	int uidlist;
 	int first; /* tmp/cur, and what was cur/ once that is placed; -1: none */
-	bool first_placed, uidlist_placed;
+	bool first_placed, uidlist_placed; /* by batch_place_lists, in place of none */
 };
 
 struct maildir_batch {
@@ -325,11 +325,8 @@ batch_undo_add(struct maildir_batch *b, const struct op *o)
 {
 	const struct maildir_dirs *d = b->folder[o->folder].dirs;
 	char to[MAILDIR_NAME_MAX];
-	struct maildir_entry e;
 
-	(void)snprintf(to, sizeof to, "%s", op_from(b, o));
-	if (maildir_parse(slice_str(to), &e))
-		to[e.identity_len] = '\0';
+	maildir_identity_in(to, op_from(b, o));
 	(void)renameat(d->cur, op_to(b, o), d->tmp, to);
 }
 
@@ -356,23 +353,26 @@ batch_drop_first(const struct maildir_batch *b)
 			maildir_first_drop(b->folder[i].dirs);
 }
 
-/* Lists that replace none: nobody can miss an older one, so they need no sync of their own. */
+/* Those that replace none, with the messages: nobody can miss an older one, so they need no sync of their own.
+ * `rest`: then the others. *ret_any: there were some. */
 static int
-batch_place_lists(struct maildir_batch *b, struct err *err)
+batch_place_lists(struct maildir_batch *b, bool rest, bool *ret_any, struct err *err)
 {
 	for (size_t i = 0; i < b->n_folders; i++) {
 		struct batch_folder *f = &b->folder[i];
 		int dir = f->dirs->folder;
 
-		if (f->uidlist < 0 || file_there(dir, UIDLIST_FILE))
+		if (f->uidlist < 0 || f->uidlist_placed || (!rest && file_there(dir, UIDLIST_FILE)))
 			continue;
+		*ret_any = true;
 		if (file_rename(dir, UIDLIST_NEW, dir, UIDLIST_FILE, err) < 0)
 			return folder_wrap(f, err);
-		f->uidlist_placed = true;
+		f->uidlist_placed = !rest;
 	}
-	if (b->subscriptions < 0 || file_there(b->root, SUBSCRIPTIONS_FILE))
+	if (b->subscriptions < 0 || b->subscriptions_placed || (!rest && file_there(b->root, SUBSCRIPTIONS_FILE)))
 		return 0;
-	b->subscriptions_placed = true;
+	*ret_any = true;
+	b->subscriptions_placed = !rest;
 	return file_rename(b->root, SUBSCRIPTIONS_NEW, b->root, SUBSCRIPTIONS_FILE, err);
 }
 
@@ -518,19 +518,7 @@ maildir_batch_tidy(struct pending *p, bool *ret_more, struct err *err)
 		if ((o->keep ? maildir_aside_lost(b->folder[o->folder].dirs, op_from(b, o), err) : batch_remove(b, o, err)) < 0)
 			return -1;
 	}
-	for (size_t i = 0; i < b->n_folders; i++) {
-		int folder = b->folder[i].dirs->folder;
-
-		if (b->folder[i].uidlist < 0 || b->folder[i].uidlist_placed)
-			continue;
-		*ret_more = true;
-		if (file_rename(folder, UIDLIST_NEW, folder, UIDLIST_FILE, err) < 0)
-			return -1;
-	}
-	if (b->subscriptions < 0 || b->subscriptions_placed)
-		return 0;
-	*ret_more = true;
-	return file_rename(b->root, SUBSCRIPTIONS_NEW, b->root, SUBSCRIPTIONS_FILE, err);
+	return batch_place_lists(b, true, ret_more, err);
 }
 
 /* ---- as the keeper sees it ---- */
@@ -539,10 +527,11 @@ static int
 maildir_batch_place(struct pending *p, struct err *err)
 {
 	struct maildir_batch *b = batch_of(p);
+	bool any;
 
 	if (batch_append(b, err) == 0) {
 		batch_place_first(b);
-		if (batch_apply(b, err) == 0 && batch_place_lists(b, err) == 0) {
+		if (batch_apply(b, err) == 0 && batch_place_lists(b, false, &any, err) == 0) {
 			batch_drop_first(b);
 			return 0;
 		}

@@ -2,15 +2,14 @@
  * one, as before. */
 #include "store/maildir_first.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/mem.h"
 #include "store/handed.h"
+#include "store/maildir_recover.h"
 
 static int
 is_empty(const struct maildir_dirs *d, const char *part, bool *ret, struct err *err)
@@ -43,7 +42,7 @@ maildir_first_open(const struct maildir_dirs *d, int *ret, struct err *err)
 		return -1;
 	/* What comes again must meet what a kill has left of it. */
 	if (!tmp)
-		return maildir_first_recover(d, err);
+		return maildir_recover_first(d, err);
 	if (!cur)
 		return 0;
 	int rc = handed_make_dir(d->tmp, "cur", err) < 0 ? -1 : file_open_dir(d->tmp, "cur", ret, err);
@@ -71,35 +70,4 @@ void
 maildir_first_drop(const struct maildir_dirs *d)
 {
 	(void)unlinkat(d->tmp, "cur", AT_REMOVEDIR); /* what is not ours stays in it */
-}
-
-static int
-recover_one(const struct maildir_dirs *d, const char *name, struct err *err)
-{
-	char from[MAILDIR_NAME_MAX + 8], to[MAILDIR_NAME_MAX];
-	struct maildir_entry e;
-
-	(void)snprintf(from, sizeof from, "cur/%s", name);
-	(void)snprintf(to, sizeof to, "%s", name);
-	if (maildir_parse(slice_str(name), &e))
-		to[e.identity_len] = '\0';
-	return file_rename(d->tmp, from, d->tmp, to, err);
-}
-
-int
-maildir_first_recover(const struct maildir_dirs *d, struct err *err)
-{
-	struct maildir_walk w;
-	const char *name;
-
-	if (maildir_walk_begin(&w, d->tmp, "cur", err) < 0)
-		return err->sys == ENOTDIR ? 0 : -1;
-	while ((name = maildir_walk_next(&w)) != NULL) {
-		if (recover_one(d, name, err) < 0) {
-			maildir_walk_drop(&w);
-			return -1;
-		}
-	}
-	maildir_first_drop(d);
-	return maildir_walk_end(&w, err);
 }

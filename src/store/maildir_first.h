@@ -14,7 +14,5 @@ int maildir_first_open(const struct maildir_dirs *d, int *ret, struct err *err) 
 bool maildir_first_place(struct maildir_dirs *d, int *first);
 /* After a refusal, when its messages were moved away: it is taken away. */
 void maildir_first_drop(const struct maildir_dirs *d);
-/* What a kill has left in tmp/cur moves to tmp/, under the names that messages on their way have there. */
-int maildir_first_recover(const struct maildir_dirs *d, struct err *err) WARN_UNUSED;
 
 #endif

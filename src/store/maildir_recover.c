@@ -14,18 +14,18 @@
 #include "store/row_feed.h"
 
 static int
-recover_name(struct maildir_dirs *d, const char *sub, const char *name,
-    const struct maildir_entry *e, struct err *err)
+recover_name(const struct maildir_dirs *d, const char *sub, const char *name, struct err *err)
 {
-	char from[MAILDIR_NAME_MAX + 8], to[MAILDIR_IDENTITY_MAX];
+	char from[MAILDIR_NAME_MAX + 8], to[MAILDIR_NAME_MAX];
 
 	(void)snprintf(from, sizeof from, "%s/%s", sub, name);
-	(void)snprintf(to, sizeof to, "%.*s", (int)e->identity_len, name);
+	maildir_identity_in(to, name);
 	return file_rename(d->folder, from, d->tmp, to, err);
 }
 
+/* have NULL: all that is there. */
 static int
-recover_dir(struct maildir_dirs *d, const char *sub, uint32_t uidvalidity,
+recover_dir(const struct maildir_dirs *d, const char *sub, uint32_t uidvalidity,
     const struct uidmap *have, uint64_t *ret_aside, struct err *err)
 {
 	struct maildir_walk w;
@@ -35,16 +35,28 @@ recover_dir(struct maildir_dirs *d, const char *sub, uint32_t uidvalidity,
 	if (maildir_walk_begin(&w, d->folder, sub, err) < 0)
 		return -1;
 	while ((name = maildir_walk_next(&w)) != NULL) {
-		if (!maildir_parse(slice_str(name), &e) || e.uidvalidity != uidvalidity ||
-		    uidmap_has(have, e.uid))
+		if (have != NULL &&
+		    (!maildir_parse(slice_str(name), &e) || e.uidvalidity != uidvalidity || uidmap_has(have, e.uid)))
 			continue;
-		if (recover_name(d, sub, name, &e, err) < 0) {
+		if (recover_name(d, sub, name, err) < 0) {
 			maildir_walk_drop(&w);
 			return -1;
 		}
 		++*ret_aside;
 	}
 	return maildir_walk_end(&w, err);
+}
+
+int
+maildir_recover_first(const struct maildir_dirs *d, struct err *err)
+{
+	uint64_t aside = 0;
+	int rc = recover_dir(d, "tmp/cur", 0, NULL, &aside, err);
+
+	if (rc < 0)
+		return err->sys == ENOTDIR ? 0 : -1;
+	maildir_first_drop(d);
+	return 0;
 }
 
 int
@@ -56,7 +68,7 @@ maildir_recover_files(const struct maildir_dirs *d, struct err *err)
 		if (unlinkat(d->folder, half[i], 0) < 0 && errno != ENOENT)
 			return err_set_sys(err, ERR_DISK, "remove '%s'", half[i]);
 	}
-	return maildir_first_recover(d, err);
+	return maildir_recover_first(d, err);
 }
 
 int
