@@ -66,6 +66,30 @@ tree_init(void)
 	return &tree;
 }
 
+/* Around a test: a directory of its own, no tree in it yet. With a state of the test each file is synced. */
+static inline int
+tree_begin(void **state)
+{
+	if (temp_dir_make(state) < 0)
+		return -1;
+	tree_each_file = *state != NULL;
+	tree_init();
+	return 0;
+}
+
+static inline void
+tree_close(void)
+{
+	TREE_SINK.close(&tree.sink);
+}
+
+static inline int
+tree_end(void **state)
+{
+	tree_close();
+	return temp_dir_remove(state);
+}
+
 static inline int
 tree_open(struct err *err)
 {
@@ -76,12 +100,6 @@ tree_open(struct err *err)
 	if (TREE_SINK.open(&tree.sink, &tree.place, NULL, err) < 0)
 		return -1;
 	return TREE_SINK.folder(tree.sink, &tree.rec, &tree_feed, &tree.aside, &tree.at, err);
-}
-
-static inline void
-tree_close(void)
-{
-	TREE_SINK.close(&tree.sink);
 }
 
 /* The next run; unclean: the last was killed. */

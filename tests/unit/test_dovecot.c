@@ -17,17 +17,7 @@ static int
 dovecot_test_begin(void **state)
 {
 	err = (struct err){ 0 };
-	if (temp_dir_make(state) < 0)
-		return -1;
-	tree_init();
-	return tree_open(&err);
-}
-
-static int
-dovecot_test_end(void **state)
-{
-	tree_close();
-	return temp_dir_remove(state);
+	return tree_begin(state) < 0 ? -1 : tree_open(&err);
 }
 
 static void
@@ -250,7 +240,7 @@ subscriptions_name_levels_with_tabs(void **state)
 	assert_true(temp_holds("u@h/subscriptions", "V\t2\n\nINBOX\n"));
 }
 
-#define WITH_TREE(f) cmocka_unit_test_setup_teardown(f, dovecot_test_begin, dovecot_test_end)
+#define WITH_TREE(f) cmocka_unit_test_setup_teardown(f, dovecot_test_begin, tree_end)
 
 int
 main(void)

@@ -43,18 +43,7 @@ eml_test_begin(void **state)
 {
 	err = (struct err){ 0 };
 	no_links = false;
-	if (temp_dir_make(state) < 0)
-		return -1;
-	tree_each_file = *state != NULL;
-	tree_init();
-	return 0;
-}
-
-static int
-eml_test_end(void **state)
-{
-	tree_close();
-	return temp_dir_remove(state);
+	return tree_begin(state);
 }
 
 /* Files of a directory, those with a dot in front too. */
@@ -806,7 +795,7 @@ static char each_file[] = "fsync";
 
 #define IN_WAY(name, f, way)                                                                       \
 	{                                                                                          \
-		name, f, eml_test_begin, eml_test_end, way                                         \
+		name, f, eml_test_begin, tree_end, way                                         \
 	}
 #define WITH_DIR(f) IN_WAY(#f, f, NULL), IN_WAY(#f "_by_fsync", f, each_file)
 

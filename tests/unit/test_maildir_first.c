@@ -36,19 +36,8 @@ static int
 first_test_begin(void **state)
 {
 	err = (struct err){ 0 };
-	if (temp_dir_make(state) < 0)
-		return -1;
-	tree_each_file = *state != NULL;
 	opens = opens_until_full = 0;
-	tree_init();
-	return 0;
-}
-
-static int
-first_test_end(void **state)
-{
-	tree_close();
-	return temp_dir_remove(state);
+	return tree_begin(state);
 }
 
 static void
@@ -268,7 +257,7 @@ what_was_delivered_before_a_failure_stays(void **state)
 /* Each in both ways of making a batch durable. */
 static char each_file[] = "fsync";
 
-#define IN_WAY(name, f, way) { name, f, first_test_begin, first_test_end, way }
+#define IN_WAY(name, f, way) { name, f, first_test_begin, tree_end, way }
 #define WITH_DIR(f) IN_WAY(#f, f, NULL), IN_WAY(#f "_by_fsync", f, each_file)
 
 int

@@ -19,18 +19,14 @@ tree_test_begin(void **state)
 {
 	err = (struct err){ 0 };
 	t = NULL;
-	if (temp_dir_make(state) < 0)
-		return -1;
-	tree_init();
-	return tree_open(&err);
+	return tree_begin(state) < 0 ? -1 : tree_open(&err);
 }
 
 static int
 tree_test_end(void **state)
 {
 	tree_maildir.close(&t);
-	tree_close();
-	return temp_dir_remove(state);
+	return tree_end(state);
 }
 
 static void

@@ -28,18 +28,7 @@ static int
 mbox_test_begin(void **state)
 {
 	err = (struct err){ 0 };
-	if (temp_dir_make(state) < 0)
-		return -1;
-	tree_each_file = *state != NULL;
-	tree_init();
-	return 0;
-}
-
-static int
-mbox_test_end(void **state)
-{
-	tree_close();
-	return temp_dir_remove(state);
+	return tree_begin(state);
 }
 
 /* ---- reading back ---- */
@@ -1013,7 +1002,7 @@ static char each_file[] = "fsync";
 
 #define IN_WAY(name, f, way)                                                                       \
 	{                                                                                          \
-		name, f, mbox_test_begin, mbox_test_end, way                                       \
+		name, f, mbox_test_begin, tree_end, way                                       \
 	}
 #define WITH_DIR(f) IN_WAY(#f, f, NULL), IN_WAY(#f "_by_fsync", f, each_file)
 
