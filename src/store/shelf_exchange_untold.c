@@ -404,26 +404,30 @@ settle_folder(struct untold *u, const struct exset_folder *from, struct err *err
 	return 0;
 }
 
+/* Which are new is found before the first is added: names are found among those that are sorted. */
 static int
 add_new(struct shelf *s, struct err *err)
 {
+	const char delim = s->base.len > 0 ? s->base.folder[0].delim : '/';
+	const struct exset_folder **made = mem_resize(NULL, s->n_folders + 1, sizeof(*made));
+	size_t n = 0;
 	int rc = 0;
 
-	for (size_t i = 0; i < s->n_folders && rc == 0; i++) {
-		const struct exset_folder *f = &s->folder[i];
-		const struct shelf_folder one = { .name = slice_str(f->name),
+	for (size_t i = 0; i < s->n_folders; i++) {
+		if (s->folder[i].len > 0 && shelf_base_named(&s->base, slice_str(s->folder[i].name)) == NULL)
+			made[n++] = &s->folder[i];
+	}
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		const struct shelf_folder one = { .name = slice_str(made[i]->name),
 			.path = "",
-			.delim = s->base.len > 0 ? s->base.folder[0].delim : '/',
-			.special_use = f->special_use,
+			.delim = delim,
+			.special_use = made[i]->special_use,
 			.attrs = FOLDER_SUBSCRIBED };
 
-		if (f->len > 0 && shelf_base_named(&s->base, one.name) == NULL) {
-			rc = shelf_base_add(&s->base, &one, err);
-			if (rc == 0)
-				rc = shelf_base_sort(&s->base, err);
-		}
+		rc = shelf_base_add(&s->base, &one, err);
 	}
-	return rc;
+	free(made);
+	return rc == 0 && n > 0 ? shelf_base_sort(&s->base, err) : rc;
 }
 
 static int

@@ -287,6 +287,7 @@ static void
 sidecar_gmail(struct buf *out, const struct msg *m, const struct flags *now)
 {
 	const char *labels = now->labels != NULL ? now->labels : m->flags.labels;
+	struct slice label;
 
 	if (m->gm_msgid == 0 && labels == NULL)
 		return;
@@ -294,12 +295,8 @@ sidecar_gmail(struct buf *out, const struct msg *m, const struct flags *now)
 	sidecar_id(out, "msgid", m->gm_msgid);
 	sidecar_id(out, "thrid", m->gm_thrid);
 	json_open_array(out, "labels");
-	while (labels != NULL && *labels != '\0') {
-		size_t n = strcspn(labels, "\n");
-
-		json_put_text(out, NULL, (struct slice){ labels, n });
-		labels += n + (labels[n] == '\n');
-	}
+	while (labels != NULL && label_next(&labels, &label))
+		json_put_text(out, NULL, label);
 	json_close_array(out);
 	json_close(out);
 }
