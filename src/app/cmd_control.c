@@ -20,8 +20,6 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-enum { EXIT_BAD = 2 };
-
 struct ctl {
 	struct options *o;
 	struct wizard w;

@@ -17,8 +17,6 @@
 #include "app/stored.h"
 #include "base/mem.h"
 
-enum { EXIT_BAD = 2 };
-
 struct retry {
 	struct retry_choice choice;	/* accounts to work on */
 	size_t done;		/* accounts that need nothing */

@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { EXIT_WARNED = 1, EXIT_BAD = 2, ALIKE_MIN = 10, THROTTLES_MAX = 100, ELSEWHERE_MS = 1000 };
+enum { ALIKE_MIN = 10, THROTTLES_MAX = 100, ELSEWHERE_MS = 1000 };
 
 /* ---- trying again ---- */
 

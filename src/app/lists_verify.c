@@ -12,7 +12,7 @@
 #include "app/stored.h"
 #include "app/verify_out.h"
 
-enum { EXIT_BAD = 2, EXIT_INTERRUPTED = 75 };
+enum { EXIT_INTERRUPTED = 75 };
 
 struct lists_verify {
 	struct options *o;

@@ -21,8 +21,6 @@
 #include "base/mem.h"
 #include "engine/set.h"
 
-enum { EXIT_BAD = 2 };
-
 /* ---- one line an account ---- */
 
 static void

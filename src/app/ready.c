@@ -8,8 +8,6 @@
 #include "base/clock.h"
 #include "base/json.h"
 
-enum { EXIT_BAD = 2 };
-
 /* When it was last known that nothing is missing. A watch that finds nothing new has no run to tell it by. What is
  * still to come was written by a clock that was put back since, and is taken only where there is nothing else. */
 static int64_t

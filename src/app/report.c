@@ -193,8 +193,6 @@ report_set_aside(const struct problem *p)
 	return at ? at + sizeof("kept as ") - 1 : NULL;
 }
 
-enum { EXIT_BAD = 2 };
-
 const char *
 account_words(const struct account_rec *a, const struct tally *sum)
 {
