@@ -374,12 +374,10 @@ verify_source_folder(struct verify *v, const struct planned *f, bool deep, struc
 			verify_differ(v, DIFF_FOLDER_MISSING, false, 0, "%s", refused.text);
 		return 0;
 	}
-	if (head.uidvalidity != v->now->uidvalidity && v->left_out)
-		return 0;
-	/* Courier gives a folder that has never had a message another one each second. */
-	if (head.uidvalidity != v->now->uidvalidity && head.exists == 0 && v->now->listed == 0)
-		return 0;
 	if (head.uidvalidity != v->now->uidvalidity) {
+		/* Courier gives a folder that has never had a message another one each second. */
+		if (v->left_out || (head.exists == 0 && v->now->listed == 0))
+			return 0;
 		verify_differ(v, DIFF_UIDVALIDITY, false, 0,
 		    "was %u, is %u: UIDs cannot be compared; run %s again", v->now->uidvalidity,
 		    head.uidvalidity, v->job->dest ? "the job" : "extract");
