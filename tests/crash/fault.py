@@ -76,9 +76,11 @@ def faulty(number, fs, second=False, many=1, only=(), make=Lab, most=None):
             if done.code == lab.code:
                 survived += 1
                 # A link is asked for in case the name is there; a directory for unfinished files
-                # that stays is empty, and is used by the next run.
+                # that stays is empty, and is used by the next run; where the first batch of a folder
+                # cannot become its cur/ at once, its messages go there one by one.
                 may = HARMLESS.search(done.struck.path) or done.struck.path == "job" or \
-                    done.struck.op in (shim.MKDIR, shim.RMDIR, shim.LINK)
+                    done.struck.op in (shim.MKDIR, shim.RMDIR, shim.LINK) or \
+                    (done.struck.op == shim.RENAME and done.struck.path.endswith("/tmp/cur"))
                 t.ok(may and not said(done), f"{what}: nothing was said", done)
                 if done.struck.op != shim.RMDIR:
                     lab.same(copy, job, f"{what}, which did no harm")
