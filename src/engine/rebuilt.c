@@ -16,8 +16,8 @@
 #include "base/mem.h"
 #include "engine/copy.h"
 #include "mail/names.h"
-#include "store/maildir.h"
-#include "store/shelf_base.h"
+#include "store/maildir/maildir.h"
+#include "store/shelf/shelf_base.h"
 #include "store/sidecar_read.h"
 #include "store/tree.h"
 

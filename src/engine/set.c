@@ -20,7 +20,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "store/exchange/set.h"
-#include "store/files_sink.h"
+#include "store/files/files_sink.h"
 
 static const char key[] = "exchange";
 

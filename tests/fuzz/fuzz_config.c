@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/command.h"
-#include "app/config.h"
+#include "app/cli/command.h"
+#include "app/cli/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

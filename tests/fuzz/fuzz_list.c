@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/textfile.h"
-#include "app/userlist.h"
-#include "app/wizard.h"
+#include "app/cli/textfile.h"
+#include "app/users/userlist.h"
+#include "app/users/wizard.h"
 #include "imap/url.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

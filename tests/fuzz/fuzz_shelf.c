@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/mbox_from.h"
+#include "store/mbox/mbox_from.h"
 #include "store/shelf.h"
 #include "store/sidecar.h"
 

@@ -34,12 +34,17 @@ TRACES = ["clau" + "de", "anthro" + "pic", "open" + "ai", "chat" + "gpt", "co" +
 
 
 def levels():
-    """The level of each folder of src/, as ARCHITECTURE.md lists them."""
+    """The level of each folder of src/ and of its parts ("app/cli"), as ARCHITECTURE.md lists them."""
     try:
         text = read("ARCHITECTURE.md")
     except OSError:
         return LEVELS
-    return {**LEVELS, **{n: int(v) for n, v in re.findall(r"^[ |`]*(\w+)/`?[ |]+(\d)\b", text, re.M)}}
+    return {**LEVELS, **{n: float(v) for n, v in re.findall(r"^[ |`]*(\w+(?:/\w+)?)/`?[ |]+(\d(?:\.\d)?)\b", text, re.M)}}
+
+
+def folder_of(path):
+    """Of a path below src/: "app/cli" of app/cli/out.h, "base" of base/buf.h."""
+    return os.path.dirname(path)
 
 
 def files():
@@ -98,9 +103,9 @@ def none(t, faults, what):
 def test_a_folder_includes_only_its_own_and_lower_headers(t):
     faults, level = [], levels()
     for name in c_files():
-        own = name.split("/")[1]
+        own = folder_of(name[len("src/"):])
         for number, path in includes(name):
-            folder = path.split("/")[0]
+            folder = folder_of(path)
             if folder in level and folder != own and level[folder] >= level.get(own, -1):
                 faults.append(f"{name}:{number}: {own} (level {level.get(own)}) includes "
                               f"{path} (level {level[folder]})")
@@ -121,7 +126,7 @@ def test_includes_name_the_folder_and_exist(t):
 
 
 def test_every_folder_of_src_has_a_level(t):
-    folders = {n.split("/")[1] for n in files() if n.startswith("src/") and n.count("/") > 1}
+    folders = {folder_of(n[len("src/"):]) for n in files() if n.startswith("src/") and n.endswith((".c", ".h"))}
     t.equal(sorted(folders - set(levels())), [], "folders without a level")
 
 

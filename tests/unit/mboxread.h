@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/mbox_out.h"
+#include "store/mbox/mbox_out.h"
 
 struct octets {
 	char *data; /* malloc'ed, with a NUL behind it */

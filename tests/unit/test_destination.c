@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/destination.h"
-#include "app/destined.h"
-#include "app/placed.h"
+#include "app/job/destination.h"
+#include "app/job/destined.h"
+#include "app/job/placed.h"
 #include "base/clock.h"
 #include "tempdir.h"
 

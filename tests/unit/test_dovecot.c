@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "mailtree.h"
-#include "store/dovecot.h"
+#include "store/maildir/dovecot.h"
 
 #define OK(call) assert_int_equal(call, 0)
 #define LIST "u@h/dovecot-uidlist"

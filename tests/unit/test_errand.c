@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "app/errand.h"
+#include "app/users/errand.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "tempdir.h"

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "app/hours.h"
+#include "app/cli/hours.h"
 #include "base/clock.h"
 #include "base/mem.h"
 

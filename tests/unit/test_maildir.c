@@ -12,7 +12,7 @@
 #include "base/queue.h"
 #include "mailtree.h"
 #include "state/settle.h"
-#include "store/maildir.h"
+#include "store/maildir/maildir.h"
 
 #define OK(call) assert_int_equal(call, 0)
 

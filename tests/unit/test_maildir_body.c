@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "store/maildir_body.h"
+#include "store/maildir/maildir_body.h"
 #include "tempdir.h"
 
 struct wire {

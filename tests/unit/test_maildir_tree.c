@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "mailtree.h"
-#include "store/name_index.h"
+#include "store/maildir/name_index.h"
 #include "store/tree.h"
 
 #define OK(call) assert_int_equal(call, 0)

@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "mboxread.h"
-#include "store/mbox_out.h"
+#include "store/mbox/mbox_out.h"
 #include "tempdir.h"
 
 #define OK(call) assert_int_equal(call, 0)

@@ -8,9 +8,9 @@
 
 #include <string.h>
 
-#include "app/cells.h"
-#include "app/meter.h"
-#include "app/out.h"
+#include "app/cli/cells.h"
+#include "app/cli/out.h"
+#include "app/report/meter.h"
 
 static const char mixed[] = "Archive/\xc3\x9c" "bersicht \xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e e\xcc\x81";
 

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "app/metrics.h"
+#include "app/report/metrics.h"
 #include "base/file.h"
 #include "tempdir.h"
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "app/netrc.h"
+#include "app/cli/netrc.h"
 
 static void
 finds(const char *text, const char *host, const char *user, const char *password)

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app/config.h"
-#include "app/option_value.h"
-#include "app/usage.h"
+#include "app/cli/config.h"
+#include "app/cli/option_value.h"
+#include "app/cli/usage.h"
 
 static struct err err;
 

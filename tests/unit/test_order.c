@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "app/order.h"
+#include "app/run/order.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "tempdir.h"

@@ -14,9 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "app/errand.h"
-#include "app/jobdir.h"
-#include "app/password.h"
+#include "app/job/jobdir.h"
+#include "app/users/errand.h"
+#include "app/users/password.h"
 
 static struct err err;
 

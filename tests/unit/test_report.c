@@ -13,10 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "app/history.h"
-#include "app/cells.h"
-#include "app/report.h"
-#include "app/stored.h"
+#include "app/cli/cells.h"
+#include "app/job/history.h"
+#include "app/job/stored.h"
+#include "app/report/report.h"
 #include "base/mem.h"
 
 static const char nasty[] = "=cmd|' /C calc'!A0<script>\x1b[2J\"&\xff";

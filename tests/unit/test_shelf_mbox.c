@@ -7,8 +7,8 @@
 #include <sys/resource.h>
 
 #include "shelf_help.h"
-#include "store/mbox_from.h"
-#include "store/mbox_scan.h"
+#include "store/mbox/mbox_from.h"
+#include "store/mbox/mbox_scan.h"
 #include "store/tree.h"
 
 #define FROM "From a@b Mon Jan  1 00:00:10 2024\n"

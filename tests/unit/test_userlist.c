@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "app/textfile.h"
-#include "app/userlist.h"
+#include "app/cli/textfile.h"
+#include "app/users/userlist.h"
 #include "base/clock.h"
 #define LIST_NAME "users.csv"
 #include "userlist_help.h"

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/textfile.h"
-#include "app/userlist.h"
+#include "app/cli/textfile.h"
+#include "app/users/userlist.h"
 #include "imap/url.h"
 #define LIST_NAME "u.csv"
 #include "userlist_help.h"

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "app/lists.h"
-#include "app/userlist.h"
+#include "app/crowd/lists.h"
+#include "app/users/userlist.h"
 #define LIST_NAME "u.csv"
 #include "userlist_help.h"
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "app/values.h"
+#include "app/cli/values.h"
 #include "base/mem.h"
 
 static void

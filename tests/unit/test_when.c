@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "app/when.h"
+#include "app/cli/when.h"
 #include "base/clock.h"
 
 static void

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/wizard.h"
+#include "app/users/wizard.h"
 
 #define GOOD "Mode,IMAP\r\nFile,out\r\nAccounts,users.csv\r\n"
 

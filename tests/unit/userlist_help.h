@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/userlist.h"
+#include "app/users/userlist.h"
 
 static struct err err;
 static struct userlist list;
