@@ -1,9 +1,7 @@
-/* See files_batch.h. Operations hold offsets into one text of names, so that a batch of 4,096
- * messages is three allocations. Names below .imex-tmp are paths from the account's root: another
+/* See files_batch.h. Names below .imex-tmp are paths from the account's root: another
  * connection's sink removes that directory when it is empty, and makes it again. */
 #include "store/files/files_batch.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -17,6 +15,7 @@
 #include "base/mem.h"
 #include "mail/tree_name.h"
 #include "store/grown.h"
+#include "store/op_list.h"
 
 enum {
 	FILES_MAX = 128,
@@ -28,19 +27,6 @@ enum {
 	DIR_FDS = 4, /* directory, sidecar, the format's file here and there */
 	NAME_MAX_LEN = 96,
 	NAMES_MAX = 2 * (OPS_MAX + 1) * NAME_MAX_LEN
-};
-
-enum op_kind { OP_ADD, OP_REMOVE };
-
-struct op {
-	enum op_kind kind;
-	unsigned dir;
-	int fd;
-	uint32_t from, to; /* offsets of names */
-	bool saved;	   /* a file of this name was there; it is `from`.old now */
-	bool older;	   /* and is an older copy */
-	bool again;	   /* files_batch_again */
-	bool keep;	   /* files_batch_keep */
 };
 
 struct batch_dir {
@@ -55,15 +41,12 @@ struct files_batch {
 	int root;
 	struct batch_dir *dir;
 	size_t n_dirs, dir_cap;
-	struct op *op;
-	size_t n_ops, op_cap, n_files;
+	struct op_list ops;
 	struct also {
 		int fd;
 		char *name;
 	} *also;
 	size_t n_also, also_cap;
-	struct buf names;
-	uint64_t bytes;
 	size_t appended, applied; /* directories and operations done, for undo */
 };
 
@@ -120,8 +103,7 @@ files_batch_free(struct files_batch **ref)
 
 	if (b == NULL)
 		return;
-	for (size_t i = 0; i < b->n_ops; i++)
-		file_close(&b->op[i].fd);
+	op_list_done(&b->ops);
 	for (size_t i = 0; i < b->n_dirs; i++) {
 		buf_done(&b->dir[i].lines);
 		files_fds_unref(&b->dir[i].fds);
@@ -131,9 +113,7 @@ files_batch_free(struct files_batch **ref)
 		free(b->also[i].name);
 	}
 	file_close(&b->root);
-	buf_done(&b->names);
 	free(b->dir);
-	free(b->op);
 	free(b->also);
 	free(b);
 	*ref = NULL;
@@ -159,73 +139,31 @@ files_batch_dir(struct files_batch *b, struct files_fds *fds, bool made)
 	return (unsigned)b->n_dirs++;
 }
 
-static uint32_t
-batch_name(struct files_batch *b, const char *name)
-{
-	uint32_t at = (uint32_t)b->names.len;
-	bool fits = buf_add(&b->names, name, strlen(name) + 1);
-
-	assert(fits); /* else full() was not asked */
-	return at;
-}
-
-static const char *
-op_from(const struct files_batch *b, const struct op *o)
-{
-	return b->names.data + o->from;
-}
-
-static const char *
-op_to(const struct files_batch *b, const struct op *o)
-{
-	return b->names.data + o->to;
-}
-
-static void
-batch_op(struct files_batch *b, enum op_kind kind, unsigned dir, int fd, const char *from,
-    const char *to)
-{
-	if (b->n_ops == b->op_cap) {
-		b->op_cap = b->op_cap > 0 ? 2 * b->op_cap : 64;
-		b->op = mem_resize(b->op, b->op_cap, sizeof *b->op);
-	}
-	uint32_t at_from = batch_name(b, from);
-	b->op[b->n_ops++] = (struct op){
-		.kind = kind, .dir = dir, .fd = fd, .from = at_from, .to = batch_name(b, to)
-	};
-	b->dir[dir].ops = true;
-}
-
 void
 files_batch_add(struct files_batch *b, unsigned dir, int fd, const char *from, const char *to,
     uint64_t bytes)
 {
-	batch_op(b, OP_ADD, dir, fd, from, to);
-	b->n_files++;
-	b->bytes += bytes;
+	op_list_add(&b->ops, dir, fd, from, to, bytes);
+	b->dir[dir].ops = true;
 }
 
 void
 files_batch_again(struct files_batch *b)
 {
-	assert(b->n_ops > 0 && b->op[b->n_ops - 1].kind == OP_ADD);
-	b->op[b->n_ops - 1].again = true;
+	op_list_again(&b->ops);
 }
 
 void
 files_batch_remove(struct files_batch *b, unsigned dir, const char *name)
 {
-	batch_op(b, OP_REMOVE, dir, -1, "", name);
+	(void)op_list_put(&b->ops, OP_REMOVE, dir, -1, NULL, name);
+	b->dir[dir].ops = true;
 }
 
 void
 files_batch_keep(struct files_batch *b, const char *from)
 {
-	struct op *o = &b->op[b->n_ops - 1];
-
-	assert(b->n_ops > 0 && o->kind == OP_REMOVE);
-	o->from = batch_name(b, from);
-	o->keep = true;
+	op_list_keep(&b->ops, from);
 }
 
 void
@@ -248,7 +186,7 @@ files_batch_from(struct files_batch *b, unsigned dir, uint64_t from)
 void
 files_batch_bytes(struct files_batch *b, uint64_t bytes)
 {
-	b->bytes += bytes;
+	b->ops.bytes += bytes;
 }
 
 void
@@ -264,9 +202,9 @@ bool
 files_batch_full(const struct files_batch *b, int max_files)
 {
 	size_t files = b->pending.by_system ? FILES_SYNCFS_MAX : FILES_MAX;
-	size_t held = b->n_files + b->n_dirs * DIR_FDS + b->n_also;
+	size_t held = b->ops.n_files + b->n_dirs * DIR_FDS + b->n_also;
 
-	return b->n_files >= files || b->n_ops >= OPS_MAX / 2 || b->bytes >= BYTES_MAX ||
+	return b->ops.n_files >= files || b->ops.len >= OPS_MAX / 2 || b->ops.bytes >= BYTES_MAX ||
 	    b->n_dirs >= DIRS_MAX || (max_files > 0 && held >= (size_t)max_files);
 }
 
@@ -299,7 +237,7 @@ static void
 op_name(const struct files_batch *b, const struct op *o, const char *what,
     char ret[2 * NAME_MAX_LEN])
 {
-	(void)snprintf(ret, 2 * NAME_MAX_LEN, "%s.%s", op_from(b, o), what);
+	(void)snprintf(ret, 2 * NAME_MAX_LEN, "%s.%s", op_from(&b->ops, o), what);
 }
 
 /* What was saved under the name of `old` gets one that nobody uses. */
@@ -322,7 +260,7 @@ static int
 old_clear(const struct files_batch *b, const struct op *o, const char *old, struct err *err)
 {
 	if (!file_there(b->root, old) ||
-	    file_same(b->root, old, b->dir[o->dir].fds->dir, op_to(b, o)) || old_keep(b, o, old) == 0)
+	    file_same(b->root, old, b->dir[o->dir].fds->dir, op_to(&b->ops, o)) || old_keep(b, o, old) == 0)
 		return 0;
 	return err_set(err, ERR_DISK, "'%s' is in the way; move it away and run again", old);
 }
@@ -334,12 +272,12 @@ op_move_away(const struct files_batch *b, struct op *o, const char *old, struct 
 	int dir = b->dir[o->dir].fds->dir;
 	struct stat st;
 
-	if (fstatat(dir, op_to(b, o), &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : err_set_sys(err, ERR_DISK, "look at '%s'", op_to(b, o));
+	if (fstatat(dir, op_to(&b->ops, o), &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : err_set_sys(err, ERR_DISK, "look at '%s'", op_to(&b->ops, o));
 	if (S_ISDIR(st.st_mode))
 		return err_set(
-		    err, ERR_DISK, "'%s' is a directory; move it away and run again", op_to(b, o));
-	if (file_rename(dir, op_to(b, o), b->root, old, err) < 0)
+		    err, ERR_DISK, "'%s' is a directory; move it away and run again", op_to(&b->ops, o));
+	if (file_rename(dir, op_to(&b->ops, o), b->root, old, err) < 0)
 		return -1;
 	o->saved = true;
 	return 0;
@@ -356,7 +294,7 @@ op_save(const struct files_batch *b, struct op *o, struct err *err)
 	if (o->again && old_clear(b, o, old, err) < 0)
 		return -1;
 	for (int tries = 0; tries < 2; tries++) {
-		if (linkat(dir, op_to(b, o), b->root, old, 0) == 0) {
+		if (linkat(dir, op_to(&b->ops, o), b->root, old, 0) == 0) {
 			o->saved = true;
 			return 0;
 		}
@@ -372,15 +310,15 @@ op_save(const struct files_batch *b, struct op *o, struct err *err)
 static int
 batch_apply(struct files_batch *b, struct err *err)
 {
-	for (; b->applied < b->n_ops; b->applied++) {
-		struct op *o = &b->op[b->applied];
+	for (; b->applied < b->ops.len; b->applied++) {
+		struct op *o = &b->ops.op[b->applied];
 		const struct batch_dir *d = &b->dir[o->dir];
 
 		if (o->kind != OP_ADD)
 			continue;
 		if (op_save(b, o, err) < 0)
 			return dir_wrap(d, err);
-		if (file_rename(b->root, op_from(b, o), d->fds->dir, op_to(b, o), err) < 0) {
+		if (file_rename(b->root, op_from(&b->ops, o), d->fds->dir, op_to(&b->ops, o), err) < 0) {
 			b->applied += o->saved; /* give the name back */
 			return dir_wrap(d, err);
 		}
@@ -440,10 +378,10 @@ files_batch_sync(struct pending *p, struct err *err)
 
 	if (b->pending.by_system)
 		return file_sync_system(b->root, err);
-	for (size_t i = 0; i < b->n_ops; i++) {
-		if (b->op[i].fd >= 0 && file_sync(b->op[i].fd, err) < 0) {
-			(void)err_wrap(err, "'%s'", op_to(b, &b->op[i]));
-			return dir_wrap(&b->dir[b->op[i].dir], err);
+	for (size_t i = 0; i < b->ops.len; i++) {
+		if (b->ops.op[i].fd >= 0 && file_sync(b->ops.op[i].fd, err) < 0) {
+			(void)err_wrap(err, "'%s'", op_to(&b->ops, &b->ops.op[i]));
+			return dir_wrap(&b->dir[b->ops.op[i].dir], err);
 		}
 	}
 	for (size_t i = 0; i < b->n_also; i++) {
@@ -454,7 +392,7 @@ files_batch_sync(struct pending *p, struct err *err)
 		if (dir_sync(&b->dir[i], b->root, err) < 0)
 			return -1;
 	}
-	return b->n_files > 0 ? sync_tmp(b, err) : 0;
+	return b->ops.n_files > 0 ? sync_tmp(b, err) : 0;
 }
 
 /* Back to what the last commit left, as far as it goes; the next run finds what is not undone. */
@@ -464,17 +402,17 @@ files_batch_undo(struct pending *p)
 	struct files_batch *b = batch_of(p);
 
 	for (size_t i = b->applied; i-- > 0;) {
-		const struct op *o = &b->op[i];
+		const struct op *o = &b->ops.op[i];
 		int dir = b->dir[o->dir].fds->dir;
 		char old[2 * NAME_MAX_LEN];
 
 		if (o->kind != OP_ADD)
 			continue;
-		if (!file_there(b->root, op_from(b, o)))
-			(void)renameat(dir, op_to(b, o), b->root, op_from(b, o));
+		if (!file_there(b->root, op_from(&b->ops, o)))
+			(void)renameat(dir, op_to(&b->ops, o), b->root, op_from(&b->ops, o));
 		op_name(b, o, "old", old);
 		if (o->saved) {
-			(void)renameat(b->root, old, dir, op_to(b, o));
+			(void)renameat(b->root, old, dir, op_to(&b->ops, o));
 			(void)unlinkat(b->root, old, 0); /* still there when both are one file */
 		}
 	}
@@ -496,11 +434,11 @@ files_batch_undo(struct pending *p)
 static struct op *
 batch_stores_again(const struct files_batch *b, const struct op *gone)
 {
-	for (size_t i = 0; b->n_files > 0 && i < b->n_ops; i++) {
-		struct op *o = &b->op[i];
+	for (size_t i = 0; b->ops.n_files > 0 && i < b->ops.len; i++) {
+		struct op *o = &b->ops.op[i];
 
 		if (o->kind == OP_ADD && o->dir == gone->dir &&
-		    strcmp(op_to(b, o), op_to(b, gone)) == 0)
+		    strcmp(op_to(&b->ops, o), op_to(&b->ops, gone)) == 0)
 			return o;
 	}
 	return NULL;
@@ -514,9 +452,9 @@ batch_set_aside(const struct files_batch *b, const struct op *o, struct err *err
 	char old[2 * NAME_MAX_LEN];
 
 	op_name(b, o, "old", old);
-	if (!file_there(d->fds->dir, op_to(b, o)))
+	if (!file_there(d->fds->dir, op_to(&b->ops, o)))
 		return 0;
-	if (files_tmp_take(d->fds->dir, op_to(b, o), b->root, old, err) < 0)
+	if (files_tmp_take(d->fds->dir, op_to(&b->ops, o), b->root, old, err) < 0)
 		return dir_wrap(d, err);
 	return old_keep(b, o, old) == 0 ? 0 : err_set_sys(err, ERR_DISK, "cannot keep '%s'", old);
 }
@@ -532,9 +470,9 @@ batch_remove(struct files_batch *b, const struct op *o, struct err *err)
 		again->older = true;
 		return 0;
 	}
-	if (unlinkat(b->dir[o->dir].fds->dir, op_to(b, o), 0) == 0 || errno == ENOENT)
+	if (unlinkat(b->dir[o->dir].fds->dir, op_to(&b->ops, o), 0) == 0 || errno == ENOENT)
 		return 0;
-	(void)err_set_sys(err, ERR_DISK, "cannot remove '%s'", op_to(b, o));
+	(void)err_set_sys(err, ERR_DISK, "cannot remove '%s'", op_to(&b->ops, o));
 	return dir_wrap(&b->dir[o->dir], err);
 }
 
@@ -547,9 +485,9 @@ op_is_same(const struct files_batch *b, const struct op *o, const char *old)
 	int dir = b->dir[o->dir].fds->dir;
 
 	return fstatat(b->root, old, &was, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    fstatat(dir, op_to(b, o), &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    fstatat(dir, op_to(&b->ops, o), &now, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    was.st_size == now.st_size && was.st_mtime == now.st_mtime &&
-	    file_same(b->root, old, dir, op_to(b, o));
+	    file_same(b->root, old, dir, op_to(&b->ops, o));
 }
 
 /* Best effort: what stays is in a private directory and in nobody's way. */
@@ -570,18 +508,18 @@ files_batch_tidy(struct pending *p, bool *ret_more, struct err *err)
 {
 	struct files_batch *b = batch_of(p);
 
-	for (size_t i = 0; i < b->n_ops; i++) {
-		if (b->op[i].kind != OP_REMOVE)
+	for (size_t i = 0; i < b->ops.len; i++) {
+		if (b->ops.op[i].kind != OP_REMOVE)
 			continue;
 		*ret_more = true;
-		if (batch_remove(b, &b->op[i], err) < 0)
+		if (batch_remove(b, &b->ops.op[i], err) < 0)
 			return -1;
 	}
-	for (size_t i = 0; i < b->n_ops; i++) {
-		if (!b->op[i].saved)
+	for (size_t i = 0; i < b->ops.len; i++) {
+		if (!b->ops.op[i].saved)
 			continue;
 		*ret_more = true;
-		op_drop_old(b, &b->op[i]);
+		op_drop_old(b, &b->ops.op[i]);
 	}
 	return 0;
 }
@@ -624,7 +562,7 @@ files_batch_new(struct files_batch **ret, int root, bool by_system, struct err *
 	b->root = fd;
 	b->pending.by_system = by_system && fstat(fd, &st) == 0;
 	b->pending.device = st.st_dev;
-	buf_init(&b->names, NAMES_MAX);
+	op_list_init(&b->ops, NAMES_MAX);
 	*ret = b;
 	return 0;
 }

@@ -1,9 +1,7 @@
-/* See maildir_batch.h. Operations hold offsets into one text of names, so that a batch of 4,096
- * messages is three allocations. Removing comes after the sync, for an older copy may go only when
+/* See maildir_batch.h. Removing comes after the sync, for an older copy may go only when
  * the newer one cannot be lost. */
 #include "store/maildir/maildir_batch.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -18,17 +16,7 @@
 #include "store/maildir/maildir_aside.h"
 #include "store/maildir/maildir_first.h"
 #include "store/maildir/name_index.h"
-
-enum op_kind { OP_NONE, OP_ADD, OP_RENAME, OP_REMOVE };
-
-struct op {
-	enum op_kind kind;
-	unsigned folder;
-	bool again; /* maildir_batch_again */
-	bool keep; /* maildir_batch_keep */
-	int fd;
-	uint32_t from, to; /* offsets of names */
-};
+#include "store/op_list.h"
 
 struct batch_folder {
 	struct maildir_dirs *dirs;
@@ -47,10 +35,7 @@ struct maildir_batch {
 	bool subscriptions_placed;
 	struct batch_folder *folder;
 	size_t n_folders, folder_cap;
-	struct op *op;
-	size_t n_ops, op_cap, n_files;
-	struct buf names;
-	uint64_t bytes;
+	struct op_list ops;
 	size_t appended, applied; /* folders and operations done, for undo */
 };
 
@@ -71,8 +56,7 @@ maildir_batch_free(struct maildir_batch **ref)
 
 	if (b == NULL)
 		return;
-	for (size_t i = 0; i < b->n_ops; i++)
-		file_close(&b->op[i].fd);
+	op_list_done(&b->ops);
 	for (size_t i = 0; i < b->n_folders; i++) {
 		struct batch_folder *f = &b->folder[i];
 
@@ -84,9 +68,7 @@ maildir_batch_free(struct maildir_batch **ref)
 	}
 	file_close(&b->subscriptions);
 	file_close(&b->root);
-	buf_done(&b->names);
 	free(b->folder);
-	free(b->op);
 	free(b);
 	*ref = NULL;
 }
@@ -124,76 +106,38 @@ maildir_batch_first(struct maildir_batch *b, unsigned folder, int fd)
 	b->folder[folder].first = fd;
 }
 
-static uint32_t
-batch_name(struct maildir_batch *b, const char *name)
-{
-	uint32_t at = (uint32_t)b->names.len;
-	bool fits = buf_add(&b->names, name, strlen(name) + 1);
-
-	assert(fits); /* else full() was not asked */
-	return at;
-}
-
-static const char *
-op_from(const struct maildir_batch *b, const struct op *o)
-{
-	return b->names.data + o->from;
-}
-
-static const char *
-op_to(const struct maildir_batch *b, const struct op *o)
-{
-	return b->names.data + o->to;
-}
-
-static void
-batch_op(struct maildir_batch *b, enum op_kind kind, unsigned folder, int fd, const char *from,
-    const char *to)
-{
-	if (b->n_ops == b->op_cap) {
-		b->op_cap = b->op_cap > 0 ? 2 * b->op_cap : 64;
-		b->op = mem_resize(b->op, b->op_cap, sizeof *b->op);
-	}
-	uint32_t at_from = batch_name(b, from);
-	b->op[b->n_ops++] = (struct op){
-		.kind = kind, .folder = folder, .fd = fd, .from = at_from, .to = batch_name(b, to)
-	};
-	b->folder[folder].ops = true;
-}
-
 void
 maildir_batch_add(struct maildir_batch *b, unsigned folder, int fd, const char *from,
     const char *to, uint64_t bytes)
 {
-	batch_op(b, OP_ADD, folder, fd, from, to);
-	b->n_files++;
-	b->bytes += bytes;
+	op_list_add(&b->ops, folder, fd, from, to, bytes);
+	b->folder[folder].ops = true;
 }
 
 void
 maildir_batch_again(struct maildir_batch *b)
 {
-	assert(b->n_ops > 0 && b->op[b->n_ops - 1].kind == OP_ADD);
-	b->op[b->n_ops - 1].again = true;
+	op_list_again(&b->ops);
 }
 
 void
 maildir_batch_rename(struct maildir_batch *b, unsigned folder, const char *from, const char *to)
 {
-	batch_op(b, OP_RENAME, folder, -1, from, to);
+	(void)op_list_put(&b->ops, OP_RENAME, folder, -1, from, to);
+	b->folder[folder].ops = true;
 }
 
 void
 maildir_batch_remove(struct maildir_batch *b, unsigned folder, const char *name)
 {
-	batch_op(b, OP_REMOVE, folder, -1, name, "");
+	(void)op_list_put(&b->ops, OP_REMOVE, folder, -1, name, NULL);
+	b->folder[folder].ops = true;
 }
 
 void
 maildir_batch_keep(struct maildir_batch *b)
 {
-	assert(b->n_ops > 0 && b->op[b->n_ops - 1].kind == OP_REMOVE);
-	b->op[b->n_ops - 1].keep = true;
+	op_list_keep(&b->ops, NULL);
 }
 
 void
@@ -227,9 +171,9 @@ bool
 maildir_batch_full(const struct maildir_batch *b, int max_files)
 {
 	size_t files = b->pending.by_system ? BATCH_FILES_SYNCFS : BATCH_FILES;
-	size_t held = b->n_files + b->n_folders * BATCH_FOLDER_FDS;
+	size_t held = b->ops.n_files + b->n_folders * BATCH_FOLDER_FDS;
 
-	return b->n_files >= files || b->n_ops >= BATCH_OPS / 4 || b->bytes >= BATCH_BYTES ||
+	return b->ops.n_files >= files || b->ops.len >= BATCH_OPS / 4 || b->ops.bytes >= BATCH_BYTES ||
 	    b->n_folders >= BATCH_FOLDERS || (max_files > 0 && held >= (size_t)max_files);
 }
 
@@ -271,8 +215,8 @@ batch_append(struct maildir_batch *b, struct err *err)
 static int
 batch_apply_rename(struct maildir_batch *b, struct op *o, struct err *err)
 {
-	const struct batch_folder *f = &b->folder[o->folder];
-	const char *from = op_from(b, o), *to = op_to(b, o);
+	const struct batch_folder *f = &b->folder[o->dir];
+	const char *from = op_from(&b->ops, o), *to = op_to(&b->ops, o);
 	char path[NAME_INDEX_PATH_MAX];
 
 	if (strcmp(from, to) != 0 && renameat(f->dirs->cur, from, f->dirs->cur, to) == 0)
@@ -304,18 +248,18 @@ batch_place_first(struct maildir_batch *b)
 static bool
 is_first(const struct maildir_batch *b, const struct op *o)
 {
-	return b->folder[o->folder].first >= 0 && strcmp(op_from(b, o), op_to(b, o)) == 0;
+	return b->folder[o->dir].first >= 0 && strcmp(op_from(&b->ops, o), op_to(&b->ops, o)) == 0;
 }
 
 static int
 batch_apply_add(struct maildir_batch *b, const struct op *o, struct err *err)
 {
-	const struct batch_folder *f = &b->folder[o->folder];
+	const struct batch_folder *f = &b->folder[o->dir];
 	const struct maildir_dirs *d = f->dirs;
 
 	if (is_first(b, o))
-		return f->first_placed ? 0 : file_rename(f->first, op_to(b, o), d->cur, op_to(b, o), err);
-	return file_rename(d->tmp, op_from(b, o), d->cur, op_to(b, o), err);
+		return f->first_placed ? 0 : file_rename(f->first, op_to(&b->ops, o), d->cur, op_to(&b->ops, o), err);
+	return file_rename(d->tmp, op_from(&b->ops, o), d->cur, op_to(&b->ops, o), err);
 }
 
 /* To tmp/ under the name that one on its way has there, where the next run looks for it; cur/ stays as it is, since
@@ -323,21 +267,21 @@ batch_apply_add(struct maildir_batch *b, const struct op *o, struct err *err)
 static void
 batch_undo_add(struct maildir_batch *b, const struct op *o)
 {
-	const struct maildir_dirs *d = b->folder[o->folder].dirs;
+	const struct maildir_dirs *d = b->folder[o->dir].dirs;
 	char to[MAILDIR_NAME_MAX];
 
-	maildir_identity_in(to, op_from(b, o));
-	(void)renameat(d->cur, op_to(b, o), d->tmp, to);
+	maildir_identity_in(to, op_from(&b->ops, o));
+	(void)renameat(d->cur, op_to(&b->ops, o), d->tmp, to);
 }
 
 static int
 batch_apply(struct maildir_batch *b, struct err *err)
 {
-	for (; b->applied < b->n_ops; b->applied++) {
-		struct op *o = &b->op[b->applied];
-		const struct batch_folder *f = &b->folder[o->folder];
+	for (; b->applied < b->ops.len; b->applied++) {
+		struct op *o = &b->ops.op[b->applied];
+		const struct batch_folder *f = &b->folder[o->dir];
 
-		if ((o->again && maildir_aside(f->dirs, op_from(b, o), op_to(b, o), err) < 0) ||
+		if ((o->again && maildir_aside(f->dirs, op_from(&b->ops, o), op_to(&b->ops, o), err) < 0) ||
 		    (o->kind == OP_ADD && batch_apply_add(b, o, err) < 0) ||
 		    (o->kind == OP_RENAME && batch_apply_rename(b, o, err) < 0))
 			return folder_wrap(f, err);
@@ -421,9 +365,9 @@ maildir_batch_sync(struct pending *p, struct err *err)
 
 	if (b->pending.by_system)
 		return file_sync_system(b->root, err);
-	for (size_t i = 0; i < b->n_ops; i++) {
-		if (b->op[i].fd >= 0 && file_sync(b->op[i].fd, err) < 0)
-			return err_wrap(err, "'cur/%s'", op_to(b, &b->op[i]));
+	for (size_t i = 0; i < b->ops.len; i++) {
+		if (b->ops.op[i].fd >= 0 && file_sync(b->ops.op[i].fd, err) < 0)
+			return err_wrap(err, "'cur/%s'", op_to(&b->ops, &b->ops.op[i]));
 	}
 	for (size_t i = 0; i < b->n_folders; i++) {
 		if (folder_sync(&b->folder[i], b->root, err) < 0)
@@ -443,13 +387,13 @@ maildir_batch_undo(struct pending *p)
 
 	batch_undo_lists(b);
 	for (size_t i = b->applied; i-- > 0;) {
-		const struct op *o = &b->op[i];
-		const struct maildir_dirs *d = b->folder[o->folder].dirs;
+		const struct op *o = &b->ops.op[i];
+		const struct maildir_dirs *d = b->folder[o->dir].dirs;
 
 		if (o->kind == OP_ADD)
 			batch_undo_add(b, o);
 		else if (o->kind == OP_RENAME)
-			(void)renameat(d->cur, op_to(b, o), d->cur, op_from(b, o));
+			(void)renameat(d->cur, op_to(&b->ops, o), d->cur, op_from(&b->ops, o));
 	}
 	for (size_t i = b->appended; i-- > 0;) {
 		if (b->folder[i].lines.len > 0)
@@ -469,11 +413,11 @@ maildir_batch_stores(
 	if (!maildir_parse(slice_str(name), &e))
 		return false;
 	bool again = false;
-	for (size_t i = 0; i < b->n_ops; i++) {
-		const struct op *o = &b->op[i];
-		const char *to = op_to(b, o);
+	for (size_t i = 0; i < b->ops.len; i++) {
+		const struct op *o = &b->ops.op[i];
+		const char *to = op_to(&b->ops, o);
 
-		if (o->kind != OP_ADD || o->folder != folder ||
+		if (o->kind != OP_ADD || o->dir != folder ||
 		    strncmp(to, name, e.identity_len + 1) != 0)
 			continue;
 		again = true;
@@ -485,19 +429,19 @@ maildir_batch_stores(
 static int
 batch_remove(struct maildir_batch *b, const struct op *o, struct err *err)
 {
-	const struct batch_folder *f = &b->folder[o->folder];
+	const struct batch_folder *f = &b->folder[o->dir];
 	char path[NAME_INDEX_PATH_MAX];
 	bool same_name;
 	/* Only the older name may go. */
-	bool again = maildir_batch_stores(b, o->folder, op_from(b, o), &same_name);
+	bool again = maildir_batch_stores(b, o->dir, op_from(&b->ops, o), &same_name);
 
-	if (same_name || unlinkat(f->dirs->cur, op_from(b, o), 0) == 0)
+	if (same_name || unlinkat(f->dirs->cur, op_from(&b->ops, o), 0) == 0)
 		return 0;
 	if (errno != ENOENT)
-		return err_set_sys(err, ERR_DISK, "cannot remove '%s'", op_from(b, o));
+		return err_set_sys(err, ERR_DISK, "cannot remove '%s'", op_from(&b->ops, o));
 	if (again)
 		return 0;
-	if (maildir_find(f->dirs, op_from(b, o), path, err) < 0)
+	if (maildir_find(f->dirs, op_from(&b->ops, o), path, err) < 0)
 		return -1;
 	if (*path == '\0' || unlinkat(f->dirs->folder, path, 0) == 0 || errno == ENOENT)
 		return 0;
@@ -509,13 +453,13 @@ maildir_batch_tidy(struct pending *p, bool *ret_more, struct err *err)
 {
 	struct maildir_batch *b = batch_of(p);
 
-	for (size_t i = 0; i < b->n_ops; i++) {
-		const struct op *o = &b->op[i];
+	for (size_t i = 0; i < b->ops.len; i++) {
+		const struct op *o = &b->ops.op[i];
 
 		if (o->kind != OP_REMOVE)
 			continue;
 		*ret_more = true;
-		if ((o->keep ? maildir_aside_lost(b->folder[o->folder].dirs, op_from(b, o), err) : batch_remove(b, o, err)) < 0)
+		if ((o->keep ? maildir_aside_lost(b->folder[o->dir].dirs, op_from(&b->ops, o), err) : batch_remove(b, o, err)) < 0)
 			return -1;
 	}
 	return batch_place_lists(b, true, ret_more, err);
@@ -566,7 +510,7 @@ maildir_batch_new(struct maildir_batch **ret, int root, bool by_system, struct e
 	b->subscriptions = -1;
 	b->pending.by_system = by_system && fstat(fd, &st) == 0;
 	b->pending.device = st.st_dev;
-	buf_init(&b->names, NAMES_MAX);
+	op_list_init(&b->ops, NAMES_MAX);
 	*ret = b;
 	return 0;
 }
