@@ -136,6 +136,16 @@ int sqlite_server_set(
     struct backend *b, const char *host_port, const struct server_facts *f, struct err *err);
 int sqlite_outcome(struct backend *b, int *ret, struct err *err);
 
+/* ---- sqlite_notes.c ---- */
+int sqlite_note_set(struct backend *b, const struct job_note *note, size_t n, struct err *err) WARN_UNUSED;
+int sqlite_notes(struct backend *b, const char *prefix, struct arena *a, struct job_note **ret, size_t *ret_len,
+    struct err *err) WARN_UNUSED;
+int sqlite_note_get(struct backend *b, const char *key, char **ret, struct err *err) WARN_UNUSED;
+int sqlite_run_begin(struct backend *b, const struct run_rec *r, int64_t *ret, struct err *err) WARN_UNUSED;
+int sqlite_runs(struct backend *b, struct arena *a, struct run_rec **ret, size_t *ret_len, struct err *err)
+    WARN_UNUSED;
+int sqlite_run_end(struct backend *b, int64_t run, int exit_code, struct err *err) WARN_UNUSED;
+
 /* ---- sqlite_peers.c ---- */
 int sqlite_join(struct backend *b, bool beside, struct err *err) WARN_UNUSED;
 bool sqlite_has_peers(struct backend *b); /* does another process work on the job? */
