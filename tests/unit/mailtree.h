@@ -4,8 +4,11 @@
 #ifndef TESTS_UNIT_MAILTREE_H
 #define TESTS_UNIT_MAILTREE_H
 
+#include <pthread.h>
+
 #include "base/digest.h"
 #include "base/mem.h"
+#include "base/queue.h"
 #include "state/batch.h"
 #include "state/settle.h"
 #include "store/sink.h"
@@ -197,6 +200,55 @@ tree_row(uint32_t uid)
 			return &tree.row[i];
 	}
 	return NULL;
+}
+
+/* Makes durable what is handed over. */
+static inline void *
+tree_settler(void *arg)
+{
+	struct queue *q = arg;
+	struct err why = { 0 };
+	struct pending *p;
+
+	while ((p = queue_get(q, -1)) != NULL) {
+		if (settle_one(p, &why) < 0)
+			fprintf(stderr, "# %s\n", why.text);
+		p->free(p);
+	}
+	return NULL;
+}
+
+/* UIDs 1 to 400 by `store`, into this folder and one in directory `b` in turn, so that each is let go and come back to
+ * while a thread makes its last batch durable. */
+static inline void
+tree_store_while_settled(const char *b, void (*store)(uint32_t uid))
+{
+	struct folder_rec rec = { .id = 2, .name = "B", .path = b, .mark = "", .uidvalidity = 9 };
+	struct folder_at *at[2];
+	struct queue *q = queue_new(2);
+	struct err err = { 0 };
+	pthread_t thread;
+
+	assert_int_equal(tree_open(&err), 0);
+	at[0] = tree.at;
+	assert_int_equal(TREE_SINK.folder(tree.sink, &rec, NULL, &tree.aside, &at[1], &err), 0);
+	assert_int_equal(pthread_create(&thread, NULL, tree_settler, q), 0);
+	for (uint32_t uid = 1; uid <= 400; uid++) {
+		tree.at = at[uid / 10 % 2];
+		store(uid);
+		if (uid % 10 == 5) {
+			struct batch *batch = batch_new();
+			struct pending *p;
+
+			assert_int_equal(TREE_SINK.seal(tree.sink, batch, &p, &err), 0);
+			assert_true(queue_put(q, p));
+			batch_free(&batch);
+		}
+	}
+	queue_close(q);
+	pthread_join(thread, NULL);
+	queue_free(q);
+	assert_int_equal(tree_seal(TREE_SYNC_ONLY, &err), 0);
 }
 
 #endif

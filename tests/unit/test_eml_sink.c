@@ -5,17 +5,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "base/queue.h"
 #define TREE_SINK sink_eml
 #define TREE_PATH "A/B"
 #include "mailtree.h"
-#include "state/settle.h"
 
 #define OK(call) assert_int_equal(call, 0)
 #define DIR_ "u@h/A/B"
@@ -740,52 +737,17 @@ a_private_directory_that_is_a_file_is_said(void **state)
 	assert_true(temp_holds(TMP, "a file"));
 }
 
-static void *
-keeper(void *arg)
+static void
+store_one(uint32_t uid)
 {
-	struct queue *q = arg;
-	struct err why = { 0 };
-	struct pending *p;
-
-	while ((p = queue_get(q, -1)) != NULL) {
-		if (settle_one(p, &why) < 0)
-			fprintf(stderr, "# %s\n", why.text);
-		p->free(p);
-	}
-	return NULL;
+	OK(tree_add(uid, 0, "", "x\r\n", &err));
 }
 
 static void
 batches_are_synced_while_the_next_is_written(void **state)
 {
-	struct folder_rec rec = {
-		.id = 2, .name = "B", .path = "B", .mark = "", .uidvalidity = 9
-	};
-	struct folder_at *at[2];
-	struct queue *q = queue_new(2);
-	pthread_t thread;
-
 	(void)state;
-	OK(tree_open(&err));
-	at[0] = tree.at;
-	OK(sink_eml.folder(tree.sink, &rec, NULL, &tree.aside, &at[1], &err));
-	OK(pthread_create(&thread, NULL, keeper, q));
-	for (uint32_t uid = 1; uid <= 400; uid++) {
-		tree.at = at[uid / 10 % 2];
-		OK(tree_add(uid, 0, "", "x\r\n", &err));
-		if (uid % 10 == 5) {
-			struct batch *b = batch_new();
-			struct pending *p;
-
-			OK(sink_eml.seal(tree.sink, b, &p, &err));
-			assert_true(queue_put(q, p));
-			batch_free(&b);
-		}
-	}
-	queue_close(q);
-	pthread_join(thread, NULL);
-	queue_free(q);
-	OK(tree_seal(TREE_SYNC_ONLY, &err));
+	tree_store_while_settled("B", store_one);
 	assert_int_equal(files_in(DIR_) + files_in("u@h/B"), 402);
 	assert_int_equal(files_in(TMP), 0);
 }

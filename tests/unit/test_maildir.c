@@ -5,13 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "base/queue.h"
 #include "mailtree.h"
-#include "state/settle.h"
 #include "store/maildir/maildir.h"
 
 #define OK(call) assert_int_equal(call, 0)
@@ -650,58 +647,21 @@ the_newest_mark_is_told_again_with_an_empty_batch(void **state)
 	batch_free(&b);
 }
 
-static void *
-keeper(void *arg)
+static void
+store_one(uint32_t uid)
 {
-	struct queue *q = arg;
-	struct err why = { 0 };
-	struct pending *p;
+	struct flags now = { FLAG_SEEN, "seen" };
 
-	while ((p = queue_get(q, -1)) != NULL) {
-		if (settle_one(p, &why) < 0)
-			fprintf(stderr, "# %s\n", why.text);
-		p->free(p);
-	}
-	return NULL;
+	OK(tree_add(uid, 0, uid % 9 == 0 ? "kw" : "", "x\r\n", &err));
+	if (uid % 3 == 0)
+		OK(sink_maildir.amend(tree.sink, tree.at, &tree.held[tree.n_held - 1], &now, &err));
 }
 
-/* Two folders in turn, so that each is let go and come back to while its last batch is under way.
- */
 static void
 batches_are_synced_while_the_next_is_written(void **state)
 {
-	struct folder_rec rec = {
-		.id = 2, .name = "B", .path = ".B", .mark = "", .uidvalidity = 9
-	};
-	struct folder_at *at[2];
-	struct queue *q = queue_new(2);
-	struct flags now = { FLAG_SEEN, "seen" };
-	pthread_t thread;
-
 	(void)state;
-	OK(tree_open(&err));
-	at[0] = tree.at;
-	OK(sink_maildir.folder(tree.sink, &rec, NULL, &tree.aside, &at[1], &err));
-	OK(pthread_create(&thread, NULL, keeper, q));
-	for (uint32_t uid = 1; uid <= 400; uid++) {
-		tree.at = at[uid / 10 % 2];
-		OK(tree_add(uid, 0, uid % 9 == 0 ? "kw" : "", "x\r\n", &err));
-		if (uid % 3 == 0)
-			OK(sink_maildir.amend(
-			    tree.sink, tree.at, &tree.held[tree.n_held - 1], &now, &err));
-		if (uid % 10 == 5) {
-			struct batch *b = batch_new();
-			struct pending *p;
-
-			OK(sink_maildir.seal(tree.sink, b, &p, &err));
-			assert_true(queue_put(q, p));
-			batch_free(&b);
-		}
-	}
-	queue_close(q);
-	pthread_join(thread, NULL);
-	queue_free(q);
-	OK(tree_seal(TREE_SYNC_ONLY, &err));
+	tree_store_while_settled(".B", store_one);
 	assert_int_equal(temp_count("u@h/cur") + temp_count("u@h/.B/cur"), 400);
 	assert_int_equal(temp_count("u@h/tmp") + temp_count("u@h/.B/tmp"), 0);
 	assert_false(temp_has("u@h/folder.jsonl.2"));

@@ -6,17 +6,14 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <jansson.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "base/queue.h"
 #define TREE_SINK sink_mbox
 #define TREE_PATH "A/B"
 #include "mailtree.h"
 #include "mboxread.h"
-#include "state/settle.h"
 
 #define OK(call) assert_int_equal(call, 0)
 #define BOX "u@h/A/B/folder.mbox"
@@ -947,52 +944,17 @@ names_of_folders_are_paths(void **state)
 
 /* ---- the keeper ---- */
 
-static void *
-keeper(void *arg)
+static void
+store_one(uint32_t uid)
 {
-	struct queue *q = arg;
-	struct err why = { 0 };
-	struct pending *p;
-
-	while ((p = queue_get(q, -1)) != NULL) {
-		if (settle_one(p, &why) < 0)
-			fprintf(stderr, "# %s\n", why.text);
-		p->free(p);
-	}
-	return NULL;
+	OK(tree_add(uid, 0, "", uid % 5 == 0 ? "x\ny" : "x\r\n", &err));
 }
 
 static void
 batches_are_synced_while_the_next_is_written(void **state)
 {
-	struct folder_rec rec = {
-		.id = 2, .name = "B", .path = "B", .mark = "", .uidvalidity = 9
-	};
-	struct folder_at *at[2];
-	struct queue *q = queue_new(2);
-	pthread_t thread;
-
 	(void)state;
-	OK(tree_open(&err));
-	at[0] = tree.at;
-	OK(sink_mbox.folder(tree.sink, &rec, NULL, &tree.aside, &at[1], &err));
-	OK(pthread_create(&thread, NULL, keeper, q));
-	for (uint32_t uid = 1; uid <= 400; uid++) {
-		tree.at = at[uid / 10 % 2];
-		OK(tree_add(uid, 0, "", uid % 5 == 0 ? "x\ny" : "x\r\n", &err));
-		if (uid % 10 == 5) {
-			struct batch *b = batch_new();
-			struct pending *p;
-
-			OK(sink_mbox.seal(tree.sink, b, &p, &err));
-			assert_true(queue_put(q, p));
-			batch_free(&b);
-		}
-	}
-	queue_close(q);
-	pthread_join(thread, NULL);
-	queue_free(q);
-	OK(tree_seal(TREE_SYNC_ONLY, &err));
+	tree_store_while_settled("B", store_one);
 	assert_int_equal(messages_in(BOX) + messages_in("u@h/B/folder.mbox"), 400);
 	assert_int_equal(temp_count("u@h/B"), 2);
 }
