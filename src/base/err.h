@@ -54,8 +54,8 @@ int err_wrap(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void err_widen(struct err *err, enum err_scope scope);
 /* sysexits code of the kind (table err.def). */
 int err_exit_code(enum err_kind kind);
-/* Those that are no error's: done with warnings; something is lacking. */
-enum { EXIT_WARNED = 1, EXIT_BAD = 2 };
+/* Those that are no error's: done with warnings; something is lacking. And those of errors that are told without one. */
+enum { EXIT_WARNED = 1, EXIT_BAD = 2, EXIT_USAGE = 64, EXIT_NO_INPUT = 66, EXIT_INTERRUPTED = 75 };
 const char *err_words(enum err_kind kind);
 
 #endif

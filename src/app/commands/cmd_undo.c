@@ -17,7 +17,7 @@
 #include "app/run/run.h"
 #include "base/json.h"
 
-enum { EXIT_UNDONE = 0, EXIT_REFUSED = 1, EXIT_LEFT = 2, EXIT_INTERRUPTED = 75 };
+enum { EXIT_UNDONE = 0, EXIT_REFUSED = 1, EXIT_LEFT = 2 };
 
 struct undo {
 	struct run run;

@@ -19,8 +19,6 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-enum { EXIT_INTERRUPTED = 75 };
-
 enum account_finding {
 	FOUND_UNTRIED,
 	FOUND_OK,

@@ -12,8 +12,6 @@
 #include "app/run/confined.h"
 #include "app/users/errand.h"
 
-enum { EXIT_INTERRUPTED = 75 };
-
 struct lists_verify {
 	struct options *o;
 	const char *dir;

@@ -5,8 +5,6 @@
 
 #include "app/cli/out.h"
 
-enum { EXIT_INTERRUPTED = 75 };
-
 static int
 end_reports(const struct migration *m, struct err *err)
 {

@@ -10,7 +10,7 @@
 
 #include "base/mem.h"
 
-enum { EXIT_INTERRUPTED = 75, STOP_THREAD = SIGUSR1 };
+enum { STOP_THREAD = SIGUSR1 };
 
 struct control {
 	struct cancel *stop;

@@ -7,8 +7,6 @@
 #include "app/cli/values.h"
 #include "base/buf.h"
 
-enum { EXIT_NONE = 66, EXIT_USAGE = 64 };
-
 void
 order_name_text(const struct order_name *n, bool port, char ret[ORDER_NAME_MAX])
 {
@@ -61,7 +59,7 @@ name_unknown(const struct order_names *l, const char *text, struct order_answer 
 	nearest_init(&near, text);
 	for (size_t i = 0; i < l->n; i++)
 		nearest_try(&near, l->name[i].login);
-	a->code = EXIT_NONE;
+	a->code = EXIT_NO_INPUT;
 	snprintf(a->text, sizeof(a->text),
 	    "this run has no account '%.200s'; did you mean '%.200s'?", text,
 	    near.best ? near.best : "");

@@ -9,8 +9,6 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-enum { EXIT_NONE = 66, EXIT_USAGE = 64 };
-
 static const char words_stop[] = "stopped by imex job stop";
 static const char words_skip[] = "passed over, by imex job skip";
 
@@ -136,7 +134,7 @@ order_drop(struct orders *o, const char *text, const char *words, struct order_a
 	ended = o->ended[at];
 	sits = !ended && drop_one(o, at, words);
 	pthread_mutex_unlock(&o->mutex);
-	a->code = ended ? EXIT_NONE : 0;
+	a->code = ended ? EXIT_NO_INPUT : 0;
 	snprintf(a->text, sizeof(a->text), ended  ? "'%.400s' has come to its end already"
 					   : sits ? "'%.400s' is being stopped"
 						  : "'%.400s' will be passed over when its turn comes",
@@ -221,7 +219,7 @@ order_show(struct orders *o, const char *text, struct order_answer *a)
 	show_accounts(o, &b);
 	json_close(&b);
 	/* Names may be long. */
-	a->code = b.full ? EXIT_NONE : 0;
+	a->code = b.full ? EXIT_NO_INPUT : 0;
 	snprintf(a->text, sizeof(a->text), "%s", b.full ? "too much is set to be told" : b.data);
 }
 
