@@ -14,6 +14,12 @@
 
 enum { QUIET_MS = 120 * 1000, HINT_MAX_MS = 60 * 60 * 1000 };
 
+const struct secret *
+sess_secret(const struct sess *s)
+{
+	return s->fresh != NULL ? s->fresh : s->at->secret;
+}
+
 /* Text of the server without what it may echo: the response of AUTHENTICATE first, as it may
  * contain the password. */
 static size_t
@@ -25,7 +31,7 @@ sess_mask(const struct sess *s, struct slice text, char *ret, size_t max)
 	buf_init(&once, max - 1);
 	buf_init(&out, max - 1);
 	secret_mask(s->sasl, text, &once);
-	secret_mask(s->at->secret, buf_slice(&once), &out);
+	secret_mask(sess_secret(s), buf_slice(&once), &out);
 	len = out.len;
 	memcpy(ret, out.data, len + 1);
 	buf_done(&once);

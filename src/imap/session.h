@@ -41,6 +41,7 @@ struct sess {
 	bool caps_refused; /* CAPABILITY was BAD */
 	enum level level;
 	struct notes notes;
+	struct secret *fresh; /* in place of the endpoint's; NULL: that one */
 	struct secret *sasl; /* what wrapped the password in AUTHENTICATE: masked as well */
 	char *greeting, *product;
 	uint64_t quirks; /* bits of enum quirk, from greeting, ID and host */
@@ -89,6 +90,8 @@ struct sess {
 
 /* The last tagged response for an event, with reply_octets; NULs and all. Until the next one. */
 struct slice sess_reply(const struct sess *s);
+/* What it logs in with. */
+const struct secret *sess_secret(const struct sess *s);
 /* Connect, greet, secure, log in, learn capabilities. After -1 *ret is a closed session whose notes
  * may be read, or NULL; sess_close ends it. */
 int sess_open(

@@ -250,6 +250,7 @@ sess_close(struct sess **sp)
 		free(s->asked[i].text);
 	free(s->asked[SESS_COMMANDS_MAX - 1].text);
 	secret_free(s->sasl);
+	secret_free(s->fresh);
 	reader_done(&s->reader);
 	caps_done(&s->caps);
 	notes_done(&s->notes);

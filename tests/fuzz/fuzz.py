@@ -18,7 +18,7 @@ import tap                                                          # noqa: E402
 NAME, PROGRAM, WIRE = sys.argv[1:4]
 SECONDS = int(os.environ.get("FUZZ_S", "5"))
 LIMITS = ["-timeout=20", "-rss_limit_mb=1500", "-max_len=65536"]
-if NAME in ("resp", "session"):
+if NAME in ("login", "resp", "session"):
     LIMITS.append(f"-dict={HERE}/imap.dict")
 
 
