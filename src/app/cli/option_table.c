@@ -7,6 +7,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+/* In the order of enum auth. */
+#define AUTH_WAYS \
+	"auto|plain|login|cram-md5|digest-md5|scram-sha-1|scram-sha-256|scram|xoauth2|oauthbearer|oauth"
 #define AT(field) offsetof(struct options, field)
 #define RUNS (CMD_EXTRACT | CMD_RETRY | CMD_CONTROL | CMD_MIGRATE)
 
@@ -84,6 +87,10 @@ const struct option_row option_table[] = {
 	{ "password-command", 0, OPT_TEXT, CMD_ONLINE | CMD_WORKER, KEPT_OF_ACCOUNT, AT(way.command),
 	    "COMMAND", NULL, 0, 0,
 	    "the password is the first line that COMMAND prints" },
+	{ "auth", 0, OPT_CHOICE, CMD_ONLINE, KEPT_OF_ACCOUNT, AT(auth), "WAY", AUTH_WAYS, 0, 0,
+	    "log in by plain, login, cram-md5, digest-md5, scram, or oauth: the password is a token" },
+	{ "auth-user", 0, OPT_TEXT, CMD_ONLINE, KEPT_OF_ACCOUNT, AT(auth_user), "NAME", NULL, 0, 0,
+	    "log in as NAME, with its password, for the user of SOURCE" },
 	{ "tls-ca", 0, OPT_FILE, CMD_ONLINE, KEPT_OF_ACCOUNT, AT(tls_ca), "FILE", NULL, 0, 0,
 	    "trust the certificates in FILE instead of the system's" },
 	{ "tls-pin", 0, OPT_PIN, CMD_ONLINE, KEPT_OF_ACCOUNT, AT(tls_pin), "sha256:SUM", NULL, 0, 0,
@@ -175,6 +182,10 @@ const struct option_row option_table[] = {
 	{ "dest-password-command", 0, OPT_TEXT, CMD_DEST | CMD_WORKER, KEPT_OF_ACCOUNT, AT(dest_way.command),
 	    "COMMAND", NULL, 0, 0,
 	    "the destination's password is the first line that COMMAND prints" },
+	{ "dest-auth", 0, OPT_CHOICE, CMD_DEST, KEPT_OF_ACCOUNT, AT(dest_auth), "WAY", AUTH_WAYS, 0, 0,
+	    "as --auth, for the destination" },
+	{ "dest-auth-user", 0, OPT_TEXT, CMD_DEST, KEPT_OF_ACCOUNT, AT(dest_auth_user), "NAME", NULL, 0, 0,
+	    "as --auth-user, for the destination" },
 	{ "dest-tls-ca", 0, OPT_FILE, CMD_DEST, KEPT_OF_ACCOUNT, AT(dest_tls_ca), "FILE", NULL, 0, 0,
 	    "as --tls-ca, for the destination" },
 	{ "dest-tls-pin", 0, OPT_PIN, CMD_DEST, KEPT_OF_ACCOUNT, AT(dest_tls_pin), "sha256:SUM", NULL, 0, 0,

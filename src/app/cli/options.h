@@ -85,6 +85,8 @@ struct options {
 	struct password_way {
 		const char *file, *command;
 	} way, dest_way;		/* of the source; of the destination */
+	int auth, dest_auth;		/* enum auth */
+	const char *auth_user, *dest_auth_user;	/* who logs in for the account; NULL: the account */
 	struct text_list maps;		/* A=B */
 	const char *prefix, *under, *spool, *account;
 	const char *dest_tls_ca, *dest_tls_pin;

@@ -64,7 +64,8 @@ destination_open(struct destination *d, struct options *o, const char *dest, str
 	d->account = account_name(&d->url, &d->arena);
 	if (d->account == NULL)
 		return err_set(err, ERR_USAGE, "DEST is too long");
-	if (read_rules(d, o, err) < 0 ||
+	d->again = mem_new(sizeof(*d->again));
+	if (read_rules(d, o, err) < 0 || password_again_begin(d->again, o, PASSWORD_DEST, err) < 0 ||
 	    password_get(o, PASSWORD_DEST, &d->url, &d->password, &d->password_from, err) < 0)
 		return -1;
 	d->dest.server = (struct endpoint){
@@ -80,7 +81,10 @@ destination_open(struct destination *d, struct options *o, const char *dest, str
 		    .pin = o->dest_tls_pin,
 		    .insecure = o->dest_insecure_tls,
 		    .dest = true },
+		.auth = (enum auth)o->dest_auth,
+		.admin = o->dest_auth_user,
 		.secret = d->password,
+		.again = { password_again, d->again },
 		.needs_uids = true,
 		.timeout_ms = o->timeout_ms,
 	};
@@ -104,6 +108,8 @@ destination_done(struct destination *d)
 {
 	secret_free(d->password);
 	d->password = NULL;
+	free(d->again);
+	d->again = NULL;
 	arena_done(&d->arena);
 }
 

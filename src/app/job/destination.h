@@ -12,6 +12,7 @@ struct destination {
 	struct arena arena;
 	struct imap_url url;
 	struct secret *password;
+	struct password_again *again;
 	const char *password_from;	/* for people */
 	const char *account;		/* user@host, and :port when it is not the usual one */
 	struct dest dest;		/* borrows from the above and the options */

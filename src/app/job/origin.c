@@ -1,10 +1,12 @@
 #include "app/job/origin.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "app/job/birth.h"
 #include "app/users/password.h"
 #include "base/clock.h"
+#include "base/mem.h"
 
 static bool
 origin_usual_port(const struct imap_url *u)
@@ -28,6 +30,9 @@ origin_open(struct origin *g, struct options *o, const char *source, struct err 
 		: arena_printf(&g->arena, "%s@%s:%s", g->url.user, g->url.host, g->url.port);
 	if (!g->account)
 		return err_set(err, ERR_USAGE, "SOURCE is too long");
+	g->again = mem_new(sizeof(*g->again));
+	if (password_again_begin(g->again, o, PASSWORD_SOURCE, err) < 0)
+		return -1;
 	return password_get(o, PASSWORD_SOURCE, &g->url, &g->password, &g->password_from, err);
 }
 
@@ -45,6 +50,8 @@ origin_done(struct origin *g)
 {
 	secret_free(g->password);
 	g->password = NULL;
+	free(g->again);
+	g->again = NULL;
 	arena_done(&g->arena);
 }
 
@@ -104,7 +111,10 @@ origin_job(const struct origin *g, const struct options *o, struct job *ret)
 		.by = options_route(o),
 		.tls = origin_tls(g, o),
 		.trust = { .ca_file = o->tls_ca, .pin = o->tls_pin, .insecure = o->insecure_tls },
+		.auth = (enum auth)o->auth,
+		.admin = o->auth_user,
 		.secret = g->password,
+		.again = { password_again, g->again },
 		.timeout_ms = o->timeout_ms,
 	};
 	origin_options(o, ret);

@@ -4,6 +4,7 @@
 #define APP_JOB_ORIGIN_H
 
 #include "app/cli/options.h"
+#include "app/users/password.h"
 #include "engine/job.h"
 #include "imap/url.h"
 
@@ -12,6 +13,7 @@ struct origin {
 	struct imap_url url;
 	const char *host, *port;	/* where its server is: those of the URL, or of --source-host */
 	struct secret *password;
+	struct password_again *again;
 	const char *password_from;	/* for people: "--password-file" */
 	const char *account;		/* user@host, and :port when it is not the usual one */
 };

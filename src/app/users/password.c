@@ -16,6 +16,7 @@
 #include "base/event.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "imap/endpoint.h"
 
 struct secret *
 password_first_line(struct buf *text)
@@ -61,7 +62,7 @@ password_warn_mode(const char *path)
 
 /* *ret NULL when it has no entry. */
 static int
-password_netrc(struct options *o, const struct imap_url *url, struct secret **ret, struct err *err)
+password_netrc(struct options *o, const struct imap_url *url, const char *user, struct secret **ret, struct err *err)
 {
 	const char *home = getenv("HOME");
 	const char *path = home && *home ? arena_printf(&o->arena, "%s/.netrc", home) : NULL;
@@ -75,7 +76,7 @@ password_netrc(struct options *o, const struct imap_url *url, struct secret **re
 	buf_init(&text, 1024 * 1024);
 	rc = file_read(AT_FDCWD, path, &text, &why);
 	if (rc == 0) {
-		*ret = netrc_find(buf_slice(&text), url->host, url->user);
+		*ret = netrc_find(buf_slice(&text), url->host, user);
 		secret_wipe(text.data, text.len);
 		if (*ret)
 			password_warn_mode(path);
@@ -153,7 +154,7 @@ prompt_read(int tty, struct cancel *stop, char *line, size_t max, size_t *ret_le
 
 /* *ret NULL when there is no terminal, or nothing was typed. */
 static int
-password_prompt(const struct imap_url *url, struct cancel *stop, struct secret **ret, struct err *err)
+password_prompt(const struct imap_url *url, const char *user, struct cancel *stop, struct secret **ret, struct err *err)
 {
 	int tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
 	char line[1024];
@@ -165,7 +166,7 @@ password_prompt(const struct imap_url *url, struct cancel *stop, struct secret *
 	if (tty < 0)
 		return 0;
 	buf_init(&who, 4096);
-	text_visible(slice_str(url->user), &who);
+	text_visible(slice_str(user), &who);
 	dprintf(tty, "Password of %s on %s: ", who.data ? who.data : "", url->host);
 	buf_done(&who);
 	rc = prompt_read(tty, stop, line, sizeof(line), &len, err);
@@ -186,13 +187,22 @@ static const struct {
 	{ "IMEX_DEST_PASSWORD", "--dest-password-file", "--dest-password-command" },
 };
 
+/* Whose password is asked for. */
+static const char *
+password_user(const struct options *o, enum password_of which, const struct imap_url *url)
+{
+	const char *user = which == PASSWORD_DEST ? o->dest_auth_user : o->auth_user;
+
+	return user != NULL ? user : url->user;
+}
+
 int
 password_get(struct options *o, enum password_of which, const struct imap_url *url,
     struct secret **ret, const char **ret_from, struct err *err)
 {
 	const struct password_way *way = which == PASSWORD_DEST ? &o->dest_way : &o->way;
 	const struct secret *listed = which == PASSWORD_DEST ? o->dest_password : o->password;
-	const char *env = getenv(ends[which].env);
+	const char *env = getenv(ends[which].env), *user = password_user(o, which, url);
 
 	if (listed) {
 		*ret_from = o->password_from;
@@ -212,12 +222,12 @@ password_get(struct options *o, enum password_of which, const struct imap_url *u
 		*ret = secret_new(slice_str(env));
 		return 0;
 	}
-	if (password_netrc(o, url, ret, err) < 0)
+	if (password_netrc(o, url, user, ret, err) < 0)
 		return -1;
 	*ret_from = "~/.netrc";
 	if (*ret)
 		return 0;
-	if (!o->unattended && password_prompt(url, o->stop, ret, err) < 0)
+	if (!o->unattended && password_prompt(url, user, o->stop, ret, err) < 0)
 		return -1;
 	*ret_from = "the prompt";
 	if (*ret)
@@ -225,7 +235,7 @@ password_get(struct options *o, enum password_of which, const struct imap_url *u
 	return err_set(err, ERR_CONFIG,
 	    "no password for %s on %s: give %s FILE, %s COMMAND, "
 	    "the variable %s or an entry in ~/.netrc, or run imex on a terminal",
-	    url->user, url->host, ends[which].file, ends[which].command, ends[which].env);
+	    user, url->host, ends[which].file, ends[which].command, ends[which].env);
 }
 
 bool
@@ -238,8 +248,41 @@ password_elsewhere(struct options *o, enum password_of which, const struct imap_
 
 	if (way->file || way->command || (env && *env))
 		return true;
-	if (password_netrc(o, url, &found, &ignored) < 0 || !found)
+	if (password_netrc(o, url, password_user(o, which, url), &found, &ignored) < 0 || !found)
 		return false;
 	secret_free(found);
 	return true;
+}
+
+/* ---- tokens ---- */
+
+int
+password_again_begin(struct password_again *p, const struct options *o, enum password_of which, struct err *err)
+{
+	const struct password_way *way = which == PASSWORD_DEST ? &o->dest_way : &o->way;
+	bool listed = (which == PASSWORD_DEST ? o->dest_password : o->password) != NULL;
+	int auth = which == PASSWORD_DEST ? o->dest_auth : o->auth;
+
+	p->which = which;
+	p->file = p->command = NULL;
+	atomic_init(&p->used, false);
+	if (!auth_is_token((enum auth)auth) || listed)
+		return 0;
+	p->file = way->file;
+	p->command = way->file == NULL ? way->command : NULL;
+	return p->command != NULL ? errands_allow(p->command, err) : 0;
+}
+
+int
+password_again(void *arg, struct cancel *stop, struct secret **ret, struct err *err)
+{
+	struct password_again *p = arg;
+	const char *from = p->file != NULL ? ends[p->which].file : ends[p->which].command;
+
+	*ret = NULL;
+	if ((p->file == NULL && p->command == NULL) || !atomic_exchange(&p->used, true))
+		return 0;
+	if ((p->file != NULL ? password_file(p->file, ret, err) : errand_run(p->command, stop, ret, err)) < 0)
+		return err_wrap(err, "%s", from);
+	return 0;
 }

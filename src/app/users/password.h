@@ -3,6 +3,8 @@
 #ifndef APP_USERS_PASSWORD_H
 #define APP_USERS_PASSWORD_H
 
+#include <stdatomic.h>
+
 #include "app/cli/options.h"
 #include "base/secret.h"
 #include "imap/url.h"
@@ -16,6 +18,18 @@ enum password_of { PASSWORD_SOURCE, PASSWORD_DEST };
  * ERR_INTERRUPTED at the prompt. */
 int password_get(struct options *o, enum password_of which, const struct imap_url *url,
     struct secret **ret, const char **ret_from, struct err *err) WARN_UNUSED;
+/* An access token that a file or a command gives is asked for again at each login but the first, as it lives for an
+ * hour. */
+struct password_again {
+	enum password_of which;
+	const char *file, *command; /* borrowed; both NULL: there is nothing to ask again */
+	atomic_bool used;
+};
+/* Before password_get, and before errands_seal; 0 also where no token is used. */
+int password_again_begin(struct password_again *p, const struct options *o, enum password_of which, struct err *err)
+    WARN_UNUSED;
+/* As token_again.get (imap/endpoint.h); arg: a struct password_again. */
+int password_again(void *arg, struct cancel *stop, struct secret **ret, struct err *err) WARN_UNUSED;
 /* Would one of the ways give a password, other than the list and a prompt? Runs no command. */
 bool password_elsewhere(struct options *o, enum password_of which, const struct imap_url *url);
 /* One line on standard error when a file with passwords can be read by others. */
