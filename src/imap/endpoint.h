@@ -51,6 +51,7 @@ struct endpoint {
 	const char *admin; /* who logs in for `login`, with the secret of its own; NULL: nobody */
 	const struct secret *secret;
 	struct token_again again; /* get NULL: `secret` is all there is */
+	bool compress; /* where it is offered (RFC 4978) */
 	bool needs_uids; /* a destination: one without UIDs is refused (ERR_NOT_IMAP) */
 	bool see_it_closed; /* at the end wait until the server has closed, too: so long it counts there */
 	int64_t timeout_ms; /* no byte for so long: ERR_TIMEOUT; also for connect */

@@ -47,7 +47,7 @@ struct sess {
 	uint64_t quirks; /* bits of enum quirk, from greeting, ID and host */
 	uint64_t seen; /* bits of enum quirk: what this session came across; may be set from what earlier ones did */
 	struct tls_facts tls;
-	bool tls_on, preauth, said_bye;
+	bool tls_on, compressed, preauth, said_bye;
 	bool id_told;
 	bool see_it_closed; /* as that of its endpoint: another one is opened at once */
 	struct ns_entry *ns; /* from NAMESPACE; in ns_arena */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "imap/session_parts.h"
+#include "net/deflate.h"
 
 static int
 sess_greet(struct sess *s, struct err *err)
@@ -194,10 +195,31 @@ sess_tell_id(struct sess *s, int kind, struct err *err)
 	return sess_send(s, kind, NULL, err, "ID (\"name\" \"imex\" \"version\" \"" IMEX_VERSION "\")");
 }
 
+/* Nothing may be under way beside it: what comes behind the OK is compressed. */
+static int
+sess_compress(struct sess *s, struct err *err)
+{
+	struct event e = { .no = EV_REFUSED, .level = LEVEL_INFO, .command = "COMPRESS DEFLATE" };
+
+	if (!s->at->compress || !caps_has(&s->caps, CAP_COMPRESS))
+		return 0;
+	if (sess_run(s, err, "COMPRESS DEFLATE") < 0)
+		return -1;
+	if (s->last.state != STATE_OK) {
+		e.reply = sess_reply(s);
+		e.reply_bytes = s->reply_octets;
+		notes_add(&s->notes, &e, false, "the server refused COMPRESS DEFLATE; the session goes on without it");
+		return 0;
+	}
+	deflate_start(s->in);
+	s->compressed = true;
+	return 0;
+}
+
 int
 sess_begin(struct sess *s, struct err *err)
 {
-	return sess_enter(s, err) < 0 ? opening_failed(s, err) : 0;
+	return sess_enter(s, err) < 0 || sess_compress(s, err) < 0 ? opening_failed(s, err) : 0;
 }
 
 int

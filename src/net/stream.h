@@ -1,4 +1,4 @@
-/* One buffered byte stream to a peer: plain socket, TLS on a socket, or memory (tests). Used by one
+/* One buffered byte stream to a peer: plain socket, TLS on a socket, either of them compressed, or memory (tests). Used by one
  * thread. Every call that can wait ends at the stream's idle timeout (no byte moved), at the end of its
  * patience (nothing that was asked for), or when the job is cancelled. Reading: the buffer is lent, never copied out; a slice from stream_peek is
  * valid until the next call that reads. Writing: stream_write collects, and sends only when
@@ -36,7 +36,7 @@ enum { STREAM_NOTHING = -2 };
 
 /* What carries the bytes. Both return > 0 bytes moved, 0 end of stream, -1 *err filled; they wait
  * only when no byte can be moved. STREAM_NOTHING where `wait` allows it. close frees the carrier and what it wraps, and accepts NULL. One
- * implementation each in socket.c, tls.c, memory.c. */
+ * implementation each in socket.c, tls.c, deflate.c, memory.c. */
 struct stream_ops {
 	const char *name;
 	bool written_before; /* what it says was made before what it hears (tests) */

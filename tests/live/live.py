@@ -418,6 +418,25 @@ def test_several_connections_read_one_folder(t, stage):
     t.within(run(t, "verify", job, stage.url, "--insecure-plaintext").code, (0, 1), "and verified")
 
 
+def test_compressed(t, stage):
+    """The same files come in fewer octets; a server that offers no compression is read as ever."""
+    whole_of, job = {}, {}
+    for way in ("plain", "compress"):
+        job[way] = stage.dir(f"by-{way}")
+        args = ["--compress"] if way == "compress" else []
+        t.equal(stage.extract(t, job[way], "--folder", stage.server.folder("Many"), *args).code, 1, f"{way}: complete")
+        whole_of[way] = stage.proxy.down
+        # Behind its answer nothing is to be read any more.
+        asked = len(stage.proxy.commands("COMPRESS DEFLATE"))
+        offered = way == "compress" and stage.server.name != "courier"
+        t.equal(asked, stage.proxy.connections if offered else 0, f"{way}: asked for once a connection")
+    t.equal(whole(job["plain"]), whole(job["compress"]), "the same files with the same octets and dates")
+    if stage.server.name != "courier":
+        t.ok(whole_of["compress"] < whole_of["plain"] / 2, f"octets that came: {whole_of}")
+    t.within(run(t, "verify", job["compress"], stage.url, "--insecure-plaintext", "--deep", "--compress").code, (0, 1),
+             "and verified over a compressed connection")
+
+
 def test_tls_from_the_first_byte_and_starttls(t, stage):
     server = stage.server
     one, trust = ["--folder", server.folder("Dates")], ["--tls-ca", server.ca_file]

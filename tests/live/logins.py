@@ -239,7 +239,7 @@ def test_into_a_server(t, stage):
         file.write("cyrus\n")
     os.chmod(stage.dir("cyrus-password"), 0o600)
     done = run(t, "migrate", stage.dovecot.url(USER), stage.cyrus.url(OTHER), "--job", job, "--insecure-plaintext",
-               "--dest-insecure-plaintext", "--auth", "scram", "--dest-auth", "digest-md5", "--dest-auth-user", "cyrus",
+               "--dest-insecure-plaintext", "--auth", "scram", "--dest-auth", "digest-md5", "--dest-auth-user", "cyrus", "--compress", "--dest-compress",
                "--dest-password-file", stage.dir("cyrus-password"))
     t.equal(done.code, 1, "complete, and the plain text is a warning")
     with stage.cyrus.client(OTHER, PASSWORD) as client:

@@ -92,6 +92,7 @@ struct options {
 	const char *dest_tls_ca, *dest_tls_pin;
 	bool acl, metadata, quota;
 	bool dest_insecure_plaintext, dest_insecure_tls, yes;
+	bool compress, dest_compress;
 	int64_t doubt_wait_ms;
 	bool delete_extra, mirror;
 	/* Of a row of a list of users: wins over all ways, borrowed, not an option. */

@@ -81,6 +81,7 @@ destination_open(struct destination *d, struct options *o, const char *dest, str
 		    .pin = o->dest_tls_pin,
 		    .insecure = o->dest_insecure_tls,
 		    .dest = true },
+		.compress = o->dest_compress,
 		.auth = (enum auth)o->dest_auth,
 		.admin = o->dest_auth_user,
 		.secret = d->password,

@@ -111,6 +111,7 @@ origin_job(const struct origin *g, const struct options *o, struct job *ret)
 		.by = options_route(o),
 		.tls = origin_tls(g, o),
 		.trust = { .ca_file = o->tls_ca, .pin = o->tls_pin, .insecure = o->insecure_tls },
+		.compress = o->compress,
 		.auth = (enum auth)o->auth,
 		.admin = o->auth_user,
 		.secret = g->password,
