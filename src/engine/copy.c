@@ -278,7 +278,7 @@ open_folder(struct lane *l, struct err *err)
 {
 	const struct folder *f = &l->plan->folder;
 	const struct folder_rec *known = lane_known(l, f->name, NULL);
-	const struct row_feed feed = { .next = lane_feed_rows, .arg = l };
+	const struct row_feed feed = { .next = lane_feed_rows, .arg = l, .placed = lane_placed_before };
 	uint64_t aside = 0;
 
 	if (lane_pay_old(l, known, err) < 0)
@@ -328,6 +328,7 @@ open_folder(struct lane *l, struct err *err)
 	uidset_clear(&l->owed);
 	l->excluded = 0;
 	lane_forget_renewed(l);
+	lane_forget_former(l);
 	if (lane_load_numbers(l, l->rec.id, err) < 0)
 		return -1;
 	return lane_intends(l) ? lane_open_target(l, err) : 0;

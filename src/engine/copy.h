@@ -128,6 +128,7 @@ struct lane {
 	uint64_t twins; /* messages that are stored in another folder already (twins.c) */
 	bool twins_ready; /* what came before is committed */
 	struct renewed *renewed; /* messages of the folder that are known by other UIDs; NULL: none */
+	struct former *former; /* copies that rows of older records name; NULL: not asked for so far */
 	struct numbering numbering; /* of a source without UIDs: what the state has for the folder */
 	/* a sink with SINK_INTENT (placing.c) */
 	struct uidset intended; /* messages of the folder that have an intent and no outcome */
@@ -255,6 +256,11 @@ int lane_recognise(struct lane *l, struct err *err) WARN_UNUSED;
 /* *ret_done: it was one of them, and is stored now. */
 int lane_adopt(struct lane *l, const struct msg *m, bool *ret_done, struct err *err) WARN_UNUSED;
 void lane_forget_renewed(struct lane *l);
+
+/* former.c: a row_feed's `placed` */
+int lane_placed_before(void *arg, uint32_t uid, uint32_t copy, struct arena *a, struct msg *ret, bool *ret_there,
+    struct err *err) WARN_UNUSED;
+void lane_forget_former(struct lane *l);
 
 /* rebuilt.c: a state that is a backup */
 /* Messages of the folder, and of its older records, that only their sidecar tells of get their rows; before the

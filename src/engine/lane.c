@@ -43,6 +43,7 @@ lane_done(struct lane *l)
 	digest_free(l->digest);
 	head_free(l->header);
 	lane_forget_renewed(l);
+	lane_forget_former(l);
 	lane_forget_rebuilt(l);
 	msg_page_free(l->rows);
 	for (size_t i = 0; i < CLOSING_MAX; i++)

@@ -103,6 +103,10 @@ struct folder_notes {
 struct row_feed {
 	int (*next)(void *arg, uint32_t after, struct msg_page *ret, struct err *err);
 	void *arg;
+	/* The row by which the message `uid` had the copy that is found now, when that row does not say so any more:
+	 * UIDVALIDITY has changed, there or on the source, or it is of a message that was gone. NULL: not told. */
+	int (*placed)(void *arg, uint32_t uid, uint32_t copy, struct arena *a, struct msg *ret, bool *ret_there,
+	    struct err *err);
 };
 
 /* What became of a message that a sink with SINK_INTENT was given: its end is not yet the end. */

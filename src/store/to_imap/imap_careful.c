@@ -47,9 +47,10 @@ learn_delta(struct sink *s, int64_t delta)
 		s->delta[s->n_deltas++] = delta;
 }
 
-/* It is there: what it looks like decides what is worth a warning. */
+/* It is there: what it looks like decides what is worth a warning. `was`: the row by which an earlier run has known
+ * that copy, NULL: none. Then flags follow as they do where a row holds; what people made of it stays. */
 static int
-found(struct placing *p, uint32_t uid, struct err *err)
+found(struct placing *p, uint32_t uid, const struct msg *was, struct err *err)
 {
 	struct flight *f = p->f;
 
@@ -61,12 +62,29 @@ found(struct placing *p, uint32_t uid, struct err *err)
 		return -1;
 	if (f->there)
 		learn_delta(p->s, (int64_t)f->size - (int64_t)f->octets);
+	if (!f->own)
+		f->date_there = false;
+	if (f->own && was == NULL)
+		return dest_mend_flags(p->s, p->g, f, err);
+	f->flags_there = false;
 	/* What somebody else has put there keeps the flags that it has. */
-	if (!f->own) {
-		f->flags_there = f->date_there = false;
-		return 0;
-	}
-	return dest_mend_flags(p->s, p->g, f, err);
+	return was != NULL && f->there ? dest_amend(p->s, p->at, was, &f->msg.flags, err) : 0;
+}
+
+/* It was looked for, and found. */
+static int
+matched(struct placing *p, uint32_t uid, struct err *err)
+{
+	const struct row_feed *rows = &p->at->rows;
+	bool there = false;
+	struct msg was;
+
+	if (rows->placed != NULL &&
+	    rows->placed(rows->arg, p->f->msg.uid, uid, &p->g->arena, &was, &there, err) < 0)
+		return -1;
+	was.dest_uid = uid;
+	was.dest_own = uid >= p->at->born;
+	return found(p, uid, there ? &was : NULL, err);
 }
 
 static int
@@ -435,13 +453,13 @@ settle_odd(struct placing *p, const struct odd *o, struct err *err)
 		if (look_late(p, &uid, err) < 0)
 			return -1;
 		if (uid != 0)
-			return found(p, uid, err);
+			return found(p, uid, NULL, err);
 		return o->kind == ODD_WHERE ? send_ways(p, err) : vanished(p, err);
 	}
 	if (dest_identity(p->s, o->dest_uid, &there, &got, err) < 0)
 		return -1;
 	if (got && memcmp(there.whole, p->id.whole, SHA256_LEN) == 0)
-		return found(p, o->dest_uid, err);
+		return found(p, o->dest_uid, NULL, err);
 	return another(p, o->size, spool_len(p->s->body), o->dest_uid, err);
 }
 
@@ -466,11 +484,11 @@ dest_place(struct sink *s, struct folder_at *at, struct err *err)
 	if (!dest_flags(at, &p.f->msg.flags, &p.g->arena, &p.f->sent, &p.f->left))
 		return err_set(err, ERR_MESSAGE, "UID %u: its keywords do not fit", s->now.uid);
 	if (s->care == CARE_NONE)
-		return uid != 0 ? found(&p, uid, err) : may_be_there(&p, err);
+		return uid != 0 ? matched(&p, uid, err) : may_be_there(&p, err);
 	if (dest_match(s, at, &p.id, &uid, err) < 0)
 		return -1;
 	if (uid != 0)
-		return found(&p, uid, err);
+		return matched(&p, uid, err);
 	if (at->unread != 0)
 		return may_be_there(&p, err);
 	if (s->care != CARE_SEND)
