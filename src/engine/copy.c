@@ -304,7 +304,8 @@ open_folder(struct lane *l, struct err *err)
 	if (l->rec.mark[0] == '\0')
 		take_mark_before(l);
 	l->rec.excluded = l->rec.vanished = false;
-	if (lane_rebuild(l, err) < 0 || l->sink_ops->folder(l->sink, &l->rec, &feed, &aside, &l->at, err) < 0)
+	if (lane_rebuild(l, err) < 0 || lane_note_gone(l, err) < 0 ||
+	    l->sink_ops->folder(l->sink, &l->rec, &feed, &aside, &l->at, err) < 0)
 		return -1;
 	lane_rec_begin_again(l);
 	if (aside > 0)

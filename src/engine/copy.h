@@ -262,6 +262,11 @@ int lane_placed_before(void *arg, uint32_t uid, uint32_t copy, struct arena *a, 
     struct err *err) WARN_UNUSED;
 void lane_forget_former(struct lane *l);
 
+/* gone.c: nothing is left of the directory of a folder that has copies */
+bool lane_copies_gone(const struct lane *l, const struct folder_rec *r);
+/* Then they are lost, and the folder is begun anew; before the sink opens it. Durable on return. */
+int lane_note_gone(struct lane *l, struct err *err) WARN_UNUSED;
+
 /* rebuilt.c: a state that is a backup */
 /* Messages of the folder, and of its older records, that only their sidecar tells of get their rows; before the
  * sink opens it. Durable on return. */

@@ -141,7 +141,7 @@ copy_mends(enum format format, enum copy_is is)
 bool
 folder_mends(enum format format, const struct err *why)
 {
-	return format == FORMAT_MAILDIR && why->kind == ERR_NO_INPUT && why->sys == ENOENT;
+	return format != FORMAT_EXCHANGE && why->kind == ERR_NO_INPUT && why->sys == ENOENT;
 }
 
 /* ---- noting ---- */

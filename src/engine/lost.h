@@ -27,8 +27,8 @@ enum copy_is copy_is(const struct msg *row, const struct stored *s);
 /* Can a run store it again where it was? An Exchange set is not changed, and in an mbox a message that only the
  * sidecar lost would lie twice. */
 bool copy_mends(enum format format, enum copy_is is);
-/* A folder of a tree cannot be entered: is that since its directories are gone, and can a run make it anew? Where a
- * sidecar is all that tells what there was, one that is lost is not begun again. */
+/* A folder of a tree cannot be entered: is that since its directory is gone, and can a run make it anew? Where the
+ * sidecar alone is, it is not begun again: it told what there was. */
 bool folder_mends(enum format format, const struct err *why);
 
 #endif

@@ -229,7 +229,7 @@ lane_unchanged(const struct lane *l, const struct folder *f, const struct folder
 	       c->uidvalidity == r->uidvalidity && c->uidnext != 0 && c->uidnext == r->uidnext &&
 	       c->messages == r->messages && c->highestmodseq != 0 &&
 	       c->highestmodseq == r->highestmodseq && (c->messages == 0 || lane_search_settled(l)) &&
-	       (l->sink_ops->holds == NULL || l->sink_ops->holds(l->sink, r));
+	       (l->sink_ops->holds == NULL || l->sink_ops->holds(l->sink, r)) && !lane_copies_gone(l, r);
 }
 
 int

@@ -34,7 +34,7 @@ lane_since(const struct lane *l, const struct folder *f, const struct folder_rec
 	    known->excluded || !known->proof.proved || !lane_all_good(known) ||
 	    known->verdicts[VERDICT_EXCLUDED] + known->verdicts[VERDICT_PHANTOM] > 0 ||
 	    known->highestmodseq == 0 || known->listed < SINCE_MIN ||
-	    c->uidvalidity != known->uidvalidity || c->highestmodseq < known->highestmodseq)
+	    c->uidvalidity != known->uidvalidity || c->highestmodseq < known->highestmodseq || lane_copies_gone(l, known))
 		return false;
 	*ret = (struct since){ .uidvalidity = known->uidvalidity,
 		.uidnext = known->uidnext,

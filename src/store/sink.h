@@ -245,6 +245,8 @@ struct sink_ops {
 	/* False: what rows say of copies in this folder is void (another UIDVALIDITY there, or the folder was made
 	 * anew), as far as is known before it is opened. */
 	bool (*holds)(struct sink *s, const struct folder_rec *rec);
+	/* Files: nothing is left of a folder's directory. Opened, it is begun anew, whatever the mark. NULL: not told. */
+	bool (*bare)(const struct sink *s, const char *path);
 	/* Name there of a folder of the survey, had none been filled under another one; "": it has none. */
 	const char *(*plain_name)(const struct sink *s, struct slice name);
 	/* Mark of a record that is new, after prepare. */

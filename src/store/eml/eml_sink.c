@@ -331,6 +331,7 @@ eml_remove(struct sink *s, struct folder_at *at, uint32_t uidvalidity, const str
 
 static const struct files_format eml_format = {
 	.name = "eml",
+	.begins_anew = true,
 	.open = eml_format_open,
 	.close = eml_format_close,
 	.enter = eml_enter,

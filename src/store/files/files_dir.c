@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "store/bare.h"
 #include "store/files/files_sink.h"
 #include "store/handed.h"
 
@@ -183,12 +184,23 @@ files_tmp_take(int dir, const char *from, int root, const char *to, struct err *
 	return -1;
 }
 
+bool
+files_bare(const struct sink *s, const char *path)
+{
+	return s->format->begins_anew && dir_is_bare(s->root, path);
+}
+
 int
 files_dir_make(struct sink *s, struct files_dir *d, struct err *err)
 {
 	AUTO(mem_free_str) char *part = mem_copy_str(d->path);
 
 	d->made |= faccessat(s->root, part, F_OK, 0) < 0;
+	if (!d->begun && *d->mark != '\0' && files_bare(s, d->path)) {
+		free(d->mark);
+		d->mark = mem_copy_str("");
+		d->made = true;
+	}
 	for (char *at = part;;) {
 		at = strchr(at, '/');
 		if (at != NULL)

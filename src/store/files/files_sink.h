@@ -82,6 +82,8 @@ struct sink {
 /* How a format stores messages. Calls on the sink's thread only. NULL is allowed where it says so. */
 struct files_format {
 	const char *name;
+	/* A directory of which nothing is left is begun anew: no other file tells what lay in it. */
+	bool begins_anew;
 	/* The account, once its directory is there: s->own. close takes what open left half done.
 	 * NULL: nothing. */
 	int (*open)(struct sink *s, struct err *err);
@@ -152,6 +154,7 @@ int files_finish(struct sink *s, struct folder_at *at, const struct folder_rec *
     const struct row_feed *rows, struct err *err) WARN_UNUSED;
 int files_finish_account(struct sink *s, const struct folder *list, size_t len, struct err *err)
     WARN_UNUSED;
+bool files_bare(const struct sink *s, const char *path);
 void files_close(struct sink **s);
 
 /* They, for the initialiser of a sink_ops. */
@@ -159,7 +162,7 @@ void files_close(struct sink **s);
 	.survey = files_survey, .name_folder = files_name_folder, .folder = files_folder,          \
 	.notes = files_notes, .expect = files_expect, .begin = files_begin, .write = files_write,  \
 	.end = files_end, .abandon = files_abandon, .amend = files_amend, .remove = files_remove, .adopt = files_adopt,  \
-	.full = files_full, .seal = files_seal, .finish = files_finish,                            \
+	.bare = files_bare, .full = files_full, .seal = files_seal, .finish = files_finish,                            \
 	.finish_account = files_finish_account, .close = files_close
 
 /* ---- for formats ---- */

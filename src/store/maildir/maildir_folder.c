@@ -3,6 +3,7 @@
  * A folder holds descriptors and 4 KiB of its sidecar only while it is the current one, or has
  * changes that are not sealed, or batches at the keeper; else it is a path and a mark, so that ten
  * thousand folders are no burden. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "store/bare.h"
 #include "store/handed.h"
 #include "store/maildir/maildir_first.h"
 #include "store/maildir/maildir_recover.h"
@@ -155,11 +157,12 @@ maildir_touch(struct sink *s, struct folder_at *at, struct err *err)
 	return 0;
 }
 
-/* Nothing was stored in it, and no other record has that directory. */
+/* Nothing was stored in it, and no other record has that directory. What is fetched again since its directory was
+ * removed sets aside what lies in its place, by name, and must see it there. */
 static bool
 is_first_use(const struct sink *s, const struct folder_at *it)
 {
-	if (*it->mark != '\0')
+	if (*it->mark != '\0' || it->has_rows)
 		return false;
 	for (const struct folder_at *at = s->folders; at != NULL; at = at->next) {
 		if (at != it && strcmp(at->path, it->path) == 0)
@@ -218,6 +221,7 @@ folder_at_new(const struct folder_rec *rec, struct folder_at **ret, struct err *
 	at->head = head;
 	at->head_key = key;
 	at->uidvalidity = rec->uidvalidity;
+	at->has_rows = rec->listed + rec->expunged > 0;
 	memcpy(at->mark, rec->mark, strlen(rec->mark) + 1);
 	*ret = at;
 	return 0;
@@ -234,6 +238,18 @@ mark_as_it_is(struct sink *s, struct folder_at *at, struct err *err)
 		   : sidecar_mark_now(dir, at->mark, err);
 }
 
+bool
+maildir_bare(const struct sink *s, const char *path)
+{
+	AUTO(file_close) int dir = -1;
+	struct err why = { 0 };
+
+	if (file_open_dir(s->root, *path != '\0' ? path : ".", &dir, &why) < 0)
+		return why.sys == ENOENT;
+	/* That of INBOX is made when the sink is opened. */
+	return !file_there(dir, "folder.jsonl") && !file_there(dir, "folder.jsonl.2") && dir_is_bare(dir, "cur");
+}
+
 /* Everything for a folder that is seen for the first time by this sink. */
 static int
 sink_begin_folder(struct sink *s, struct folder_at *at, const struct row_feed *rows,
@@ -242,6 +258,8 @@ sink_begin_folder(struct sink *s, struct folder_at *at, const struct row_feed *r
 	enum grown_found found;
 	char mark[SIDECAR_MARK_MAX];
 
+	if (maildir_bare(s, at->path))
+		at->mark[0] = '\0';
 	if (maildir_folder_dirs(s->root, at->path, &at->made, err) < 0)
 		return maildir_wrap(at, err);
 	at->made |= s->unclean;

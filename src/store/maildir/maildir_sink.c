@@ -466,6 +466,7 @@ const struct sink_ops sink_maildir = {
 	.amend = maildir_amend,
 	.remove = maildir_remove,
 	.adopt = maildir_adopt,
+	.bare = maildir_bare,
 	.full = maildir_full,
 	.seal = maildir_seal,
 	.finish = maildir_finish,

@@ -33,6 +33,7 @@ struct folder_at {
 	struct folder_open *open;
 	int first; /* tmp/cur while the batch is collected, borrowed of it; -1: none */
 	bool touched; /* takes part in the batch that is collected, as number `slot` */
+	bool has_rows; /* the state knew messages of it when it was opened */
 	bool made, finished;
 	bool begun; /* it has had its first message, or is about to */
 	bool told; /* the mark is newer than the record's */
@@ -55,7 +56,8 @@ struct sink {
 };
 
 /* maildir_folder.c */
-/* As sink.h says: found or made, with what a kill has left put right, and the current one then. */
+/* As sink.h says: nothing is left of it; found or made, with what a kill has left put right, and the current one then. */
+bool maildir_bare(const struct sink *s, const char *path);
 int maildir_folder(struct sink *s, const struct folder_rec *rec, const struct row_feed *rows,
     uint64_t *ret_aside, struct folder_at **ret, struct err *err) WARN_UNUSED;
 /* It is the one that is worked on: open; others are closed that have no changes. */

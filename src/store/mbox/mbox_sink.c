@@ -396,6 +396,7 @@ mbox_mark(const struct sink *s, const struct files_dir *d, struct buf *out)
 
 static const struct files_format mbox_format = {
 	.name = "mbox",
+	.begins_anew = true,
 	.open = mbox_format_open,
 	.close = mbox_format_close,
 	.enter = mbox_enter,

@@ -2,13 +2,17 @@
  * a message lies and how to make its wire form; here it is looked at by UID, hashed and compared,
  * and what no row asked for is told. Metadata come from pages of the listing, since rows are looked
  * at in the order of UIDs. */
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/mem.h"
+#include "store/bare.h"
 #include "store/shelf.h"
 #include "store/shelf/tree_shelf.h"
 #include "store/uidmap.h"
@@ -17,6 +21,7 @@ struct tree {
 	const struct shelf_ops *ops;
 	struct shelf *shelf;
 	char *path, *account_dir;
+	bool of_a_set; /* Exchange: in the directories of folders are sidecars alone */
 	struct arena arena;
 	struct folder_list folders;
 	struct digest *digest;
@@ -56,6 +61,7 @@ tree_shelf_open(struct tree **ret, const char *account_dir, const char *path, en
 
 	*ret = NULL;
 	t->ops = ops;
+	t->of_a_set = format == FORMAT_EXCHANGE;
 	arena_init(&t->arena, 256 * 1024 * 1024);
 	t->digest = digest_new();
 	t->page = msg_page_new();
@@ -114,6 +120,17 @@ tree_untold(struct tree *t, const struct folder_rec *rec)
 	return NULL;
 }
 
+/* The whole directory, not its sidecar alone. */
+static bool
+tree_is_gone(const struct tree *t, const struct folder_rec *rec)
+{
+	AUTO(file_close) int root = -1;
+	struct err ignored;
+
+	return !t->of_a_set && *rec->path != '\0' && file_open_dir(AT_FDCWD, t->account_dir, &root, &ignored) == 0 &&
+	       dir_is_bare(root, rec->path);
+}
+
 int
 tree_shelf_enter(struct tree *t, const struct folder_rec *rec, struct err *err)
 {
@@ -125,6 +142,10 @@ tree_shelf_enter(struct tree *t, const struct folder_rec *rec, struct err *err)
 	t->stray_begun = t->strays_listed = false;
 	t->stray_after = 0;
 	t->stray_at = 0;
+	if (f == NULL && tree_is_gone(t, rec)) {
+		errno = ENOENT;
+		return err_set_sys(err, ERR_NO_INPUT, "nothing is left of the directory '%s'", rec->path);
+	}
 	if (f == NULL && (f = tree_untold(t, rec)) != NULL && t->ops->enter(t->shelf, f, &head, err) < 0)
 		return -1;
 	if (f == NULL || !(f->attrs & FOLDER_COUNTED))
