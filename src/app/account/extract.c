@@ -286,16 +286,18 @@ extract_summary(const struct extract *x, struct report *r, struct err *err)
 
 /* `*ret` NULL: nothing. */
 static int
-extract_from_lacks(const struct shelf_place *from, struct arena *a, const char **ret, struct err *err)
+extract_from_lacks(const struct into *into, struct arena *a, const char **ret, struct err *err)
 {
 	AUTO(buf_done) struct buf text;
 	struct unfinished u;
 
 	buf_init(&text, ERR_TEXT_MAX);
-	int rc = unfinished_open(&u, from, err);
+	int rc = unfinished_open(&u, into->from, err);
 
 	if (rc == 0)
-		rc = unfinished_place(&u, from, &text, err);
+		rc = unfinished_place(&u, into->from, &text, err);
+	if (rc == 0 && into->all != NULL && into->from->dir != NULL)
+		rc = unfinished_others(&u, into->all, &text, err);
 	unfinished_close(&u);
 	*ret = text.len > 0 ? arena_copy(a, buf_slice(&text)) : NULL;
 	return rc;
@@ -339,7 +341,7 @@ extract_open(struct extract *x, struct options *o, struct err *err)
 	if (into->from) {
 		origin_options(o, &x->run.job);
 		x->run.job.from = into->from;
-		if (extract_from_lacks(into->from, &o->arena, &x->run.job.from_lacks, err) < 0)
+		if (extract_from_lacks(into, &o->arena, &x->run.job.from_lacks, err) < 0)
 			return -1;
 	}
 	x->run.job.dest = &x->dest.dest;

@@ -31,6 +31,7 @@ struct into {
 	const char *dest;		/* URL of the server that mail goes to; %u: the login */
 	bool own_dest;			/* other accounts of the job go elsewhere: a list says where */
 	const struct shelf_place *from;	/* files; NULL: the server of `source` */
+	const struct shelf_found *all;	/* `from` is taken since it is the only one of these; NULL: it was named */
 	bool retry;			/* what was refused goes once more */
 };
 

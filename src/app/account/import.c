@@ -65,6 +65,7 @@ import_files(struct options *o, const char *path, const char *dest, const char *
 
 	if (shelf_find(path, &found, err) < 0)
 		return -1;
+	into.all = o->account == NULL ? &found : NULL;
 	rc = import_choose(o, &found, &into.from, err);
 	if (rc == 0)
 		rc = extract_account(o, dir, path, &into, NULL, err);

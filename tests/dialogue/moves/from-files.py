@@ -1,5 +1,8 @@
 """imex import: what imex extracted goes into a server, as if it came from the source."""
 
+import shutil
+
+from people import *
 from scene import *
 from into import *
 
@@ -62,3 +65,18 @@ def scene_folders_that_all_lie_below_inbox(t):
     m.load(root)
     t.exits(m.last, 1)
     t.equal({f.name: len(f) for f in m.dest.store if len(f)}, {"INBOX": 2, "Sent": 3, "Sent/2003": 1}, "the folders")
+
+
+def scene_the_only_account_that_is_left(t):
+    """That of another one was removed: what is there is copied, and it is not said to be all."""
+    for form in ("maildir", "exchange"):
+        m, many = Move(t, source=Store()), t.serve(house(people("a", 2)))
+        t.exits(t.imex("extract", "--users", listed(t, many), "--to", m.job, "--format", form, *ONE, *t.options(many),
+                       password=None), 0, 1)
+        for name in m.job.account_dirs():
+            if name.startswith("a2@"):
+                shutil.rmtree(os.path.join(m.job.mail, name))
+        files, m.job = m.job, Job(t)
+        t.exits(m.load(files), 2)
+        t.says(m.last, r"a2@\S+: its directory is gone, and 3 messages with it")
+        t.equal(len(m.dest.store["INBOX"]), 3, "what is there is copied")
