@@ -129,7 +129,7 @@ passwords_may_come_from_elsewhere(void **state)
 {
 	(void)state;
 	parse("source,dest,password,password_command,dest_password_file,dest_password\n"
-	      "imaps://a@h/,imaps://a@g/,p,,,q\nimaps://b@h/,imaps://b@g/,,true,f,\n"
+	      "imaps://a@h/,imaps://a@g/,p,,,q\nimaps://b@h/,imaps://b@g/,,true,/dev/null,\n"
 	      "imaps://c@h/,imaps://c@g/,,,,\nimaps://d@h/,,p,,,\n");
 	assert_int_equal(lacking(PASSWORD_SOURCE), 1);
 	assert_non_null(strstr(faults.text.data,

@@ -68,24 +68,28 @@ option_nearest(const char *name, unsigned commands)
 	return n.best;
 }
 
+enum option_from
+option_level(const struct options *o, const void *field)
+{
+	enum option_from level = FROM_DEFAULT;
+
+	/* Several options may set one field. */
+	for (size_t i = 0; i < option_count; i++)
+		if ((const char *)o + option_table[i].offset == (const char *)field && o->from[i] > level)
+			level = (enum option_from)o->from[i];
+	return level;
+}
+
 bool
 option_given(const struct options *o, const void *field)
 {
-	for (size_t i = 0; i < option_count; i++)
-		if ((const char *)o + option_table[i].offset == (const char *)field &&
-		    o->from[i] != FROM_DEFAULT)
-			return true;
-	return false;
+	return option_level(o, field) != FROM_DEFAULT;
 }
 
 bool
 option_said(const struct options *o, const void *field)
 {
-	for (size_t i = 0; i < option_count; i++)
-		if ((const char *)o + option_table[i].offset == (const char *)field &&
-		    o->from[i] == FROM_COMMAND)
-			return true;
-	return false;
+	return option_level(o, field) == FROM_COMMAND;
 }
 
 int

@@ -183,6 +183,7 @@ int options_try(struct options *scratch, const struct option_row *row, const cha
 /* Row of that name that the command has; NULL: none. */
 const struct option_row *option_find(const char *name, unsigned command);
 const char *option_nearest(const char *name, unsigned commands);
+enum option_from option_level(const struct options *o, const void *field);	/* the highest that has set it */
 bool option_given(const struct options *o, const void *field);	/* from any level but the default */
 bool option_said(const struct options *o, const void *field);	/* on the command line */
 

@@ -40,13 +40,18 @@ lists_faults(struct options *o, bool with_dest, const char *dest, struct userlis
 		*err = why;
 		return -1;
 	}
-	if (o->command->bit != CMD_IMPORT) /* whose source is files */
+
+	bool source = o->command->bit != CMD_IMPORT; /* whose source is files */
+
+	if (source)
 		userlist_passwords(u, o->users, o, PASSWORD_SOURCE, f);
 	if (with_dest) {
 		lists_dests(u, o->users, dest, f);
 		userlist_passwords(u, o->users, o, PASSWORD_DEST, f);
 	}
-	return faults_end(f, err);
+	if (faults_end(f, err) < 0 || (source && userlist_way_of_all(u, o, PASSWORD_SOURCE, err) < 0))
+		return -1;
+	return with_dest ? userlist_way_of_all(u, o, PASSWORD_DEST, err) : 0;
 }
 
 int

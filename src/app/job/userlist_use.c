@@ -83,14 +83,19 @@ userlist_choose(
 
 /* ---- passwords ---- */
 
+static const struct user_setting *
+row_setting(const struct user_row *row, const char *name)
+{
+	for (size_t i = 0; i < row->n_settings; i++)
+		if (strcmp(row->setting[i].row->name, name) == 0)
+			return &row->setting[i];
+	return NULL;
+}
+
 static bool
 row_has_way(const struct user_row *row, const char *file, const char *command)
 {
-	for (size_t i = 0; i < row->n_settings; i++)
-		if (strcmp(row->setting[i].row->name, file) == 0 ||
-		    strcmp(row->setting[i].row->name, command) == 0)
-			return true;
-	return false;
+	return row_setting(row, file) != NULL || row_setting(row, command) != NULL;
 }
 
 static bool
@@ -112,6 +117,48 @@ row_lacks_dest(const struct user_row *row, struct options *o)
 	       !password_elsewhere(o, PASSWORD_DEST, &url);
 }
 
+/* What a look tells is told now, with the line, and not when the account begins, after hours perhaps. */
+static void
+row_way_check(const struct user_row *row, const char *option, int (*check)(const char *text, struct err *err),
+    const char *name, struct faults *f)
+{
+	const struct user_setting *s = row_setting(row, option);
+	struct err why = { 0 };
+
+	if (s != NULL && check(s->text, &why) < 0)
+		faults_add(f, name, row->line, "column %zu, %s: %s", s->column + 1, option, why.text);
+}
+
+static void
+row_ways_check(const struct user_row *row, bool dest, const char *name, struct faults *f)
+{
+	const char *const file = dest ? "dest-password-file" : "password-file";
+
+	if (dest ? row->dest_password != NULL : row->password != NULL)
+		return;
+	row_way_check(row, file, password_check_file, name, f);
+	if (row_setting(row, file) == NULL)
+		row_way_check(
+		    row, dest ? "dest-password-command" : "password-command", password_check_command, name, f);
+}
+
+int
+userlist_way_of_all(const struct userlist *u, const struct options *o, enum password_of which, struct err *err)
+{
+	bool dest = which == PASSWORD_DEST, needed = false;
+	const struct password_way *way = dest ? &o->dest_way : &o->way;
+	struct err why;
+
+	for (size_t i = 0; i < u->len; i++)
+		needed |= (dest ? u->row[i].dest_password : u->row[i].password) == NULL &&
+			  !row_has_way(&u->row[i], dest ? "dest-password-file" : "password-file",
+			      dest ? "dest-password-command" : "password-command");
+	if (!needed || !way->file || option_level(o, &way->file) < option_level(o, &way->command) ||
+	    password_check_file(way->file, &why) == 0)
+		return 0;
+	return err_set(err, why.kind, "--%spassword-file '%s': %s", dest ? "dest-" : "", way->file, why.text);
+}
+
 void
 userlist_passwords(const struct userlist *u, const char *name, struct options *o,
     enum password_of which, struct faults *f)
@@ -121,6 +168,7 @@ userlist_passwords(const struct userlist *u, const char *name, struct options *o
 	for (size_t i = 0; i < u->len; i++) {
 		const struct user_row *row = &u->row[i];
 
+		row_ways_check(row, dest, name, f);
 		if (dest ? !row_lacks_dest(row, o) : !row_lacks_source(row, o))
 			continue;
 		faults_add(f, name, row->line,

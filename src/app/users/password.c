@@ -49,6 +49,36 @@ password_file(const char *path, struct secret **ret, struct err *err)
 	return rc;
 }
 
+int
+password_check_file(const char *path, struct err *err)
+{
+	struct secret *found = NULL;
+	struct err why = { 0 };
+	struct stat st;
+
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return 0;
+	if (password_file(path, &found, &why) == 0) {
+		secret_free(found);
+		return 0;
+	}
+	return err_set(err, why.kind, "%s", why.sys != 0 ? strerror(why.sys) : "its first line is empty; it should be the password");
+}
+
+int
+password_check_command(const char *command, struct err *err)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+-";
+	size_t len = strspn(command, plain);
+	char path[4096];
+
+	if (command[0] != '/' || strcspn(command, " \t") != len || len >= sizeof(path))
+		return 0;
+	memcpy(path, command, len);
+	path[len] = '\0';
+	return access(path, X_OK) == 0 ? 0 : err_set(err, ERR_CONFIG, "%s", strerror(errno));
+}
+
 /* ---- ~/.netrc ---- */
 
 void
@@ -196,6 +226,13 @@ password_user(const struct options *o, enum password_of which, const struct imap
 	return user != NULL ? user : url->user;
 }
 
+/* A command of the row is not passed over for a file of all. */
+static bool
+password_by_file(const struct options *o, const struct password_way *way)
+{
+	return way->file != NULL && option_level(o, &way->file) >= option_level(o, &way->command);
+}
+
 int
 password_get(struct options *o, enum password_of which, const struct imap_url *url,
     struct secret **ret, const char **ret_from, struct err *err)
@@ -209,7 +246,7 @@ password_get(struct options *o, enum password_of which, const struct imap_url *u
 		*ret = secret_new(secret_value(listed));
 		return 0;
 	}
-	if (way->file) {
+	if (password_by_file(o, way)) {
 		*ret_from = ends[which].file;
 		return password_file(way->file, ret, err) < 0 ? err_wrap(err, "%s", *ret_from) : 0;
 	}
@@ -268,8 +305,10 @@ password_again_begin(struct password_again *p, const struct options *o, enum pas
 	atomic_init(&p->used, false);
 	if (!auth_is_token((enum auth)auth) || listed)
 		return 0;
-	p->file = way->file;
-	p->command = way->file == NULL ? way->command : NULL;
+	if (password_by_file(o, way))
+		p->file = way->file;
+	else
+		p->command = way->command;
 	return p->command != NULL ? errands_allow(p->command, err) : 0;
 }
 

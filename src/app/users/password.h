@@ -1,5 +1,6 @@
 /* Where a password comes from, in this order: the list of users, --password-file,
- * --password-command, IMEX_PASSWORD, ~/.netrc, a prompt on the terminal. Never the command line. */
+ * --password-command, IMEX_PASSWORD, ~/.netrc, a prompt on the terminal. Never the command line. A command that was given
+ * at a higher level than the file (list, command line, job, configuration) comes before it. */
 #ifndef APP_USERS_PASSWORD_H
 #define APP_USERS_PASSWORD_H
 
@@ -32,6 +33,11 @@ int password_again_begin(struct password_again *p, const struct options *o, enum
 int password_again(void *arg, struct cancel *stop, struct secret **ret, struct err *err) WARN_UNUSED;
 /* Would one of the ways give a password, other than the list and a prompt? Runs no command. */
 bool password_elsewhere(struct options *o, enum password_of which, const struct imap_url *url);
+/* Would --password-file PATH give one? A file is read, what is none is left for when it is needed. Neither fault shows
+ * the text: in a list it may be a password that stands in another column. */
+int password_check_file(const char *path, struct err *err) WARN_UNUSED;
+/* Is the program there, if the command begins with its path? Runs nothing. */
+int password_check_command(const char *command, struct err *err) WARN_UNUSED;
 /* One line on standard error when a file with passwords can be read by others. */
 void password_warn_mode(const char *path);
 /* The first line that /bin/sh -c COMMAND prints, at most PASSWORD_MAX bytes; its stderr is ours. When `hangup` ends,

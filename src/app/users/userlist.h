@@ -83,9 +83,13 @@ void userlist_done(struct userlist *u);	/* passwords are wiped */
 int userlist_choose(struct userlist *u, const struct text_list *only, unsigned limit,
     struct err *err) WARN_UNUSED;
 /* A row without a password, for which no other way of `o` or of its own settings gives one, is a
- * fault: nobody types thousands of them. For PASSWORD_DEST rows without dest are passed over. */
+ * fault: nobody types thousands of them; and so is one whose own file or program for it is not there. For PASSWORD_DEST
+ * rows without dest are passed over. */
 void userlist_passwords(const struct userlist *u, const char *name, struct options *o,
     enum password_of which, struct faults *f);
+/* Does a row need the --password-file of all, or that of the destination, and it gives no password? */
+int userlist_way_of_all(
+    const struct userlist *u, const struct options *o, enum password_of which, struct err *err) WARN_UNUSED;
 /* A row that leaves no message, by itself or with the options of all, is a fault. */
 void userlist_between(const struct userlist *u, const char *name, const struct options *o, struct faults *f);
 /* A row that takes DEST of all, with the login for %u, and would end up in the account of another row,
