@@ -89,6 +89,14 @@ source_drain(struct source *s, struct err *err)
 
 enum look { LOOK_ERR = -1, LOOK_THERE, LOOK_REFUSED, LOOK_PHANTOM, LOOK_GONE };
 
+/* SEARCH names it again. Of an index that is older than the folder FETCH never had anything; what it listed once was
+ * there, and is not given: that is no phantom. */
+static enum look
+still_there(const struct source *s, uint32_t uid)
+{
+	return uidset_has(&s->fetched, uid) ? LOOK_REFUSED : LOOK_PHANTOM;
+}
+
 /* Second listing of one message. REFUSED: the server does not answer for it, or not so that it
  * could be understood: nothing follows from that, and the body is asked for all the same. */
 static enum look
@@ -125,7 +133,7 @@ look_at(struct source *s, uint32_t uid, struct err *err)
 		return LOOK_REFUSED;
 	/* Without UIDs its number tells: EXPUNGE would have taken it away. */
 	if (s->s->numbered)
-		return number_there(s->s, uid) ? LOOK_PHANTOM : LOOK_GONE;
+		return number_there(s->s, uid) ? still_there(s, uid) : LOOK_GONE;
 	if (s->facts.quirks & LEARNT_NO_SEARCH)
 		return LOOK_GONE;
 	s->look_found = false;
@@ -134,7 +142,7 @@ look_at(struct source *s, uint32_t uid, struct err *err)
 		return LOOK_ERR;
 	if (s->look_state != STATE_OK)
 		return LOOK_REFUSED;
-	return s->look_found ? LOOK_PHANTOM : LOOK_GONE;
+	return s->look_found ? still_there(s, uid) : LOOK_GONE;
 }
 
 static void

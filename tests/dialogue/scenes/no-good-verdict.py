@@ -1,5 +1,6 @@
 """A message that cannot be had is named with its reason, and costs no other message."""
 
+from hooks import lacking
 from scene import *
 
 ANY_BODY = r"BODY(\.PEEK)?\[|RFC822(?!\.SIZE)"
@@ -301,3 +302,27 @@ def scene_server_counts_more(t):
     t.exits(run, 2)
     t.complete(job, server)
     t.equal(job.folder("INBOX").get("proved"), False, "INBOX is not proved")
+
+
+def never_again(server, items):
+    """The first listing has all; then UID 4 is left out of every answer to FETCH, and SEARCH goes on naming it."""
+    server.fetch(uid=4, folder="INBOX", item=items, reply=NO_MESSAGE)
+    listings = []
+
+    @server.on(r"(UID )?FETCH .*(RFC822\.SIZE|FAST)")
+    def _(call):
+        listings.append(call.text)
+        return call.normal() if len(listings) == 1 else lacking(call, b"(UID 4 ")
+
+
+def scene_listed_once_and_never_again(t):
+    """FETCH has listed it with size and flags: that is no phantom, and nothing is complete without it."""
+    server = t.server(sample(("INBOX",)))
+    never_again(server, r"(?!RFC822\.SIZE|FLAGS|INTERNALDATE|UID)")
+    job, run = t.extract(server)
+    t.exits(run, 2)
+    t.counts(job, "INBOX", listed=6, stored=5, phantom=0)
+    t.equal([p["uid"] for p in job.folder("INBOX")["problems"]], [4], "what has no good verdict")
+    server.clear()
+    t.within(t.extract(server, job=job)[1].code, (0, 1), "exit code when it is given again")
+    t.complete(job, server)
