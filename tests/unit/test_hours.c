@@ -117,6 +117,52 @@ hours_begin_at_the_next_of_two(void **state)
 	assert_true(hours_next_ms(&h, night + 110 * 60 * SEC) == night + (25 * 60 + 30) * 60 * SEC);
 }
 
+/* By looking at each minute. */
+static int64_t
+first_open(const struct hours *h, int64_t wall_ms)
+{
+	int64_t at_ms = wall_ms - wall_ms % (60 * SEC);
+
+	do
+		at_ms += 60 * SEC;
+	while (!hours_open(h, at_ms));
+	return at_ms;
+}
+
+static void
+compare_around(int64_t change_s, const char *text)
+{
+	struct hours h;
+
+	assert_true(hours_parse(text, &h));
+	for (int64_t ms = (change_s - 26 * 3600) * SEC; ms < (change_s + 26 * 3600) * SEC; ms += 1200 * SEC)
+		if (!hours_open(&h, ms) && hours_next_ms(&h, ms) != first_open(&h, ms))
+			fail_msg("%s at %lld: next %lld, but %lld is the first minute", text, (long long)(ms / SEC),
+			    (long long)(hours_next_ms(&h, ms) / SEC), (long long)(first_open(&h, ms) / SEC));
+}
+
+static void
+hours_begin_at_the_first_minute_of_days_with_other_clocks(void **state)
+{
+	static const struct {
+		const char *zone;
+		int64_t change_s;
+	} days[] = { { "Europe/Berlin", 1774746000 }, { "Europe/Berlin", 1792890000 }, /* an hour is left out, comes twice */
+		{ "America/New_York", 1772953200 }, { "America/New_York", 1793512800 },
+		{ "Australia/Lord_Howe", 1775314800 }, { "Australia/Lord_Howe", 1791041400 }, /* half an hour */
+		{ "Africa/Cairo", 1776981600 }, /* midnight is left out */
+		{ "Pacific/Apia", 1325239200 } }; /* a whole day was */
+	static const char *const hours[] = { "02-03", "02:30-05", "02:15-02:45", "01:30-02:30", "03-04", "20-06", "00-24", "23:30-02:10",
+		"00:10-00:50", "00-01", "01-02", "01:45-02", "02-24" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(days); i++) {
+		zone(days[i].zone);
+		for (size_t k = 0; k < COUNT_OF(hours); k++)
+			compare_around(days[i].change_s, hours[k]);
+	}
+}
+
 int
 main(void)
 {
@@ -126,6 +172,7 @@ main(void)
 		cmocka_unit_test(hours_begin_again_today_or_tomorrow),
 		cmocka_unit_test(hours_are_those_of_the_zone),
 		cmocka_unit_test(hours_begin_at_the_next_of_two),
+		cmocka_unit_test(hours_begin_at_the_first_minute_of_days_with_other_clocks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

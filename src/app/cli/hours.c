@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 
-enum { DAY_MINUTES = 24 * 60 };
+enum { DAY_MINUTES = 24 * 60, DAYS_MAX = 3 /* one may be left out */ };
 
 /* HH or HH:MM; where it ends, NULL: it is none. */
 static const char *
@@ -64,35 +64,18 @@ hours_open(const struct hours *h, int64_t wall_ms)
 	return now >= h->from || now < h->to;
 }
 
-/* When the hours begin on that day, by summer time or not (dst 1, 0) or as mktime has it (-1). -1: they do not. */
-static int64_t
-begin_ms(const struct hours *h, struct tm day, int dst)
-{
-	day.tm_hour = h->from / 60;
-	day.tm_min = h->from % 60;
-	day.tm_sec = 0;
-	day.tm_isdst = dst;
-
-	int64_t ms = (int64_t)mktime(&day) * SEC;
-
-	return dst >= 0 && 60 * day.tm_hour + day.tm_min != h->from ? -1 : ms;
-}
-
-/* mktime knows the days on which clocks are changed. When they are put back a time comes twice. */
+/* Each minute is looked at: on days on which clocks are changed a time of the day comes twice, or not at all, and hours
+ * that lie in what is left out do not come on that day. It is a matter of a millisecond, once in a while. */
 int64_t
 hours_next_ms(const struct hours *h, int64_t wall_ms)
 {
-	int64_t next_ms = wall_ms;
-	struct tm tm;
+	const int64_t minute_ms = 60 * SEC;
+	int64_t at_ms = wall_ms - wall_ms % minute_ms;
 
-	for (int day = 0; day < 2 && local_time(wall_ms, &tm); day++) {
-		tm.tm_mday += day;
-		for (int dst = -1; dst <= 1; dst++) {
-			int64_t ms = begin_ms(h, tm, dst);
-
-			if (ms > wall_ms && (next_ms == wall_ms || ms < next_ms))
-				next_ms = ms;
-		}
+	for (int minutes = 0; minutes < DAYS_MAX * DAY_MINUTES; minutes++) {
+		at_ms += minute_ms;
+		if (hours_open(h, at_ms))
+			return at_ms;
 	}
-	return next_ms;
+	return wall_ms;
 }
