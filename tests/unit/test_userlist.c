@@ -253,6 +253,8 @@ em_35_lists_of_all_code_pages_find_their_users(void **state)
 		{ SHORT "\x93\xfa\x96{,p,m@x,h\r\n", 932, "\xe6\x97\xa5\xe6\x9c\xac" },
 		{ SHORT "m\x9fller,p,m@x,h\r\n", 10000, "m\xc3\xbcller" },
 		{ SHORT "m\xc3\xbcller,p,m@x,h\n", 65001, "m\xc3\xbcller" },
+		/* Rows of both kinds are read in one if somebody says so. */
+		{ SHORT "m\xfcller,p,m@x,h\nm\xc3\xa4r,p,m@x,h\n", 1252, "m\xc3\xbcller" },
 	};
 
 	(void)state;
@@ -290,6 +292,18 @@ what_is_no_text_says_so(void **state)
 	text_is_refused(slice_str("a\n\xfc"), 65001, 65, "users.csv:2: not UTF-8");
 	text_is_refused(slice_str("\xef\xbb\xbf\xfc"), 0, 65, "users.csv:1: not UTF-8");
 	text_is_refused(slice_str("\xfc"), 64999, 64, "no code page 64999");
+}
+
+static void
+lines_in_utf_8_and_in_a_code_page_are_no_text(void **state)
+{
+	static const char says[] = "users.csv:3: not UTF-8, as line 2 is; ";
+
+	(void)state;
+	text_is_refused(slice_str("login\nm\xc3\xbcller\nm\xe4r"), 0, 65, says);
+	text_is_refused(slice_str("login\r\nm\xc3\xbcller\r\nm\xe4r\r\nm\xe4r\r\n"), 0, 65, says);
+	text_is_refused(slice_str("login\rm\xc3\xbcller\rm\xe4r\r"), 0, 65, says);
+	text_is_refused(slice_str("login\n\xe4\nx\n\xc3\xbc\n"), 0, 65, "users.csv:2: not UTF-8, as line 4 is; ");
 }
 
 static void
@@ -479,6 +493,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    em_35_lists_of_all_code_pages_find_their_users, list_begin, list_end),
 		cmocka_unit_test_setup_teardown(what_is_no_text_says_so, list_begin, list_end),
+		cmocka_unit_test_setup_teardown(
+		    lines_in_utf_8_and_in_a_code_page_are_no_text, list_begin, list_end),
 		cmocka_unit_test_setup_teardown(urls_of_rows_name_the_same_account, list_begin, list_end),
 		cmocka_unit_test_setup_teardown(no_password_stays_in_memory, list_begin, list_end),
 		cmocka_unit_test_setup_teardown(fifty_thousand_rows_load_quickly, list_begin, list_end),

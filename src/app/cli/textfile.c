@@ -204,6 +204,50 @@ utf8_prefix(struct slice text)
 	return at;
 }
 
+static bool
+is_ascii(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.data[i] >= 0x80)
+			return false;
+	return true;
+}
+
+/* The first line with letters that is UTF-8, and the first that is not; 0: there is none. */
+static void
+lines_that_differ(struct slice text, unsigned *ret_utf8, unsigned *ret_other)
+{
+	const char *end = text.data + text.len;
+	int eol = memchr(text.data, '\n', text.len) != NULL ? '\n' : '\r';
+	unsigned number = 1;
+
+	*ret_utf8 = *ret_other = 0;
+	for (const char *at = text.data; at < end && (*ret_utf8 == 0 || *ret_other == 0); number++) {
+		const char *stop = memchr(at, eol, (size_t)(end - at));
+		const struct slice line = { at, (size_t)((stop != NULL ? stop : end) - at) };
+		unsigned *ret = utf8_valid(line) ? ret_utf8 : ret_other;
+
+		if (*ret == 0 && !is_ascii(line))
+			*ret = number;
+		at = stop != NULL ? stop + 1 : end;
+	}
+}
+
+/* Rows that were put together from two files: whichever it is read in, names and passwords of the others are wrong. What
+ * is Windows-1252 is UTF-8 by accident so seldom that it may be asked for. */
+static int
+textfile_one_kind(const struct textfile *t, const char *name, struct err *err)
+{
+	unsigned utf8, other;
+
+	lines_that_differ((struct slice){ t->data, t->len }, &utf8, &other);
+	if (utf8 == 0 || other == 0)
+		return 0;
+	return err_set(err, ERR_MALFORMED,
+	    "%s:%u: not UTF-8, as line %u is; save all of it as UTF-8, or give --codepage 1252 to have both read in that",
+	    name, other, utf8);
+}
+
 static int
 textfile_utf8(struct textfile *t, const char *name, unsigned codepage, struct err *err)
 {
@@ -232,6 +276,8 @@ textfile_utf8(struct textfile *t, const char *name, unsigned codepage, struct er
 	}
 	if (codepage == 0 && utf8_valid(text))
 		return 0;
+	if (codepage == 0 && textfile_one_kind(t, name, err) < 0)
+		return -1;
 	return textfile_decode(t, codepage ? codepage : CP_WINDOWS_1252, err);
 }
 

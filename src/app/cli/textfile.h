@@ -13,9 +13,9 @@ struct textfile {
 	size_t len, size;
 };
 
-/* codepage 0: UTF-8 if it is valid, else Windows-1252; another: the text is in that one, unless it
+/* codepage 0: UTF-8 if it is valid, else Windows-1252 if no line is UTF-8 with letters beyond ASCII; another: the text is in that one, unless it
  * begins with the mark of UTF-8 or UTF-16. ERR_NO_INPUT, ERR_DISK; ERR_MALFORMED: over `max` octets
- * (at most TEXTFILE_MAX), NUL, or not UTF-8 or UTF-16 where the mark or 65001 says so; ERR_USAGE: no
+ * (at most TEXTFILE_MAX), NUL, lines of two kinds, or not UTF-8 or UTF-16 where the mark or 65001 says so; ERR_USAGE: no
  * such code page.
  * Pipes may be read too. */
 int textfile_read(struct textfile *ret, const char *path, size_t max, unsigned codepage,
