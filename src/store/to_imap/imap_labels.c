@@ -3,12 +3,14 @@
  * copy. What is left has no folder: labels that the source does not show to IMAP, and those of its own (mail/flags.h).
  * They are set when a copy that imex has put there is read back, and read back themselves. None is ever taken away: that
  * would remove the message from a folder. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "mail/flags.h"
 #include "store/to_imap/imap_sink.h"
 
-enum { LABEL_NOS_MAX = 3 }; /* NO may speak of one name; after so many, and none that was taken, it does not */
+enum { LABEL_NOS_MAX = 3 }; /* NO may speak of one message, or one name; after so many it does not */
 
 static bool
 is_folder(const struct sink *s, struct slice label)
@@ -25,6 +27,46 @@ is_wanted(const struct sink *s, const char *was, struct slice label)
 	return label_is_given(label) && !label_in(was, label) && !is_folder(s, label);
 }
 
+/* Its place in the list, where it has one by now; NULL: there is no room. */
+static struct label_refused *
+refused_place(struct sink *s, struct slice label)
+{
+	for (size_t i = 0; i < LABELS_REFUSED_MAX; i++)
+		if (s->label_refused[i].name == NULL || slice_eq(label, s->label_refused[i].name))
+			return &s->label_refused[i];
+	return NULL;
+}
+
+/* NO to this name again and again, whatever the message: it is not asked any more. */
+static bool
+is_refused(struct sink *s, struct slice label)
+{
+	const struct label_refused *r = refused_place(s, label);
+
+	return r != NULL && r->name != NULL && r->nos >= LABEL_NOS_MAX;
+}
+
+static void
+count_no(struct sink *s, struct slice label, bool taken)
+{
+	struct label_refused *r = refused_place(s, label);
+
+	if (r == NULL || (taken && r->name == NULL))
+		return;
+	if (r->name == NULL) {
+		r->name = mem_new(label.len + 1);
+		memcpy(r->name, label.data, label.len);
+	}
+	r->nos = taken ? 0 : r->nos + 1;
+}
+
+void
+dest_labels_done(struct sink *s)
+{
+	for (size_t i = 0; i < LABELS_REFUSED_MAX; i++)
+		free(s->label_refused[i].name);
+}
+
 static int
 store(struct sink *s, uint32_t uid, struct slice label, bool *ret_taken, struct err *err)
 {
@@ -35,7 +77,7 @@ store(struct sink *s, uint32_t uid, struct slice label, bool *ret_taken, struct 
 
 	*ret_taken = false;
 	/* No label of Gmail needs a literal. */
-	if (label.len > CMD_QUOTED_MAX || !sess_name_is_plain(label))
+	if (label.len > CMD_QUOTED_MAX || !sess_name_is_plain(label) || is_refused(s, label))
 		return 0;
 	buf_init(&text, LEX_STRING_MAX);
 	if (label.data[0] == '\\')
@@ -54,6 +96,7 @@ store(struct sink *s, uint32_t uid, struct slice label, bool *ret_taken, struct 
 	}
 	*ret_taken = r.state == STATE_OK;
 	s->labels_taken |= *ret_taken;
+	count_no(s, label, *ret_taken);
 	if (s->labels_taken || (r.state == STATE_NO && ++s->label_nos < LABEL_NOS_MAX))
 		return 0;
 	if (!atomic_exchange(s->to->labels_refused, true))

@@ -106,6 +106,7 @@ imap_close(struct sink **sp)
 	for (size_t i = 0; i < s->n_accepted; i++)
 		free(s->accepted[i]);
 	free(s->accepted);
+	dest_labels_done(s);
 	folder_list_done(&s->list);
 	arena_done(&s->names);
 	arena_done(&s->now_arena);

@@ -25,6 +25,7 @@ enum {
 	SENT_OCTETS_MAX = 16 * 1024 * 1024,
 	READ_BACK_MSGS = 512,		/* read back in one FETCH, at the latest */
 	SPOOL_MEMORY = 1024 * 1024,
+	LABELS_REFUSED_MAX = 64,
 	KEYWORDS_MAX = 1024,		/* accepted ones that are remembered */
 	GRACE_MS = 10 * 1000,		/* for answers, after the first signal (rules.md 4.4) */
 	LATE_MS = 5 * 1000,		/* for what the server said it stored to be seen */
@@ -171,6 +172,10 @@ struct sink {
 	bool limit_by_folder;		/* each folder_at has its own */
 	bool labels_taken;		/* one of Gmail's */
 	unsigned label_nos;		/* NO to one */
+	struct label_refused {		/* by name; later ones are tried each time */
+		char *name;
+		unsigned nos;
+	} label_refused[LABELS_REFUSED_MAX];
 	uint8_t accepted_system;
 	char **accepted;		/* keywords */
 	size_t n_accepted;
@@ -364,6 +369,7 @@ bool dest_harmless(const struct sink *s, int64_t delta); /* a difference of size
 void dest_remarks(const struct flight *f, struct arena *a, struct outcome *o);
 
 /* imap_labels.c */
+void dest_labels_done(struct sink *s);
 /* Those that no folder stands for and that are not in `was` (NULL: none), where the server has labels; *left: which it
  * did not keep, for people. Where it refuses them, that is noted once. */
 int dest_set_labels(struct sink *s, uint32_t uid, const char *labels, const char *was, struct buf *left,

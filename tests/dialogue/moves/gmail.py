@@ -102,6 +102,20 @@ def scene_one_is_refused(t):
         m.again()
 
 
+def scene_one_is_refused_for_each_message(t):
+    """After three it is not asked any more; it is told of each, and the others are set."""
+    m = move(t, refuse=lambda label: "NO [CANNOT] not this one" if label == "Hidden" else None)
+    for folder in m.source.store:
+        for message in folder if folder.name != ALL else ():
+            m.source.more[message.raw] = ["Hidden", "Other"]
+    m.warned(m.migrate("--connections", "1"))
+    m.arrived()
+    t.equal(m.dest.transcript.count(r'UID STORE \d+ \+X-GM-LABELS \("?Hidden'), 3, "tries")
+    t.equal(len([e for e in m.job.events(30052) if re.search("did not keep the labels: .*Hidden", e["text"])]),
+            sum(message.raw in m.source.more for folder in m.source.store for message in folder), "it is told of each")
+    t.ok(all(m.dest.more.get(raw) == ["Other"] for raw in m.source.more), "the others are set", m.dest.more.values())
+
+
 def scene_all_are_refused(t):
     """It is learnt, and told once."""
     for answer in ("NO no labels", "BAD what?"):
