@@ -213,6 +213,8 @@ runner_connect(struct runner *u, struct err *err)
 		.no_source_writes = r->job->no_source_writes,
 		.search = r->job->selection.search,
 		.narrow = u->narrow,
+		.sizeless = l->listings_cut >= CUTS_ALONE,
+		.sizeless_told = l->sizeless_told,
 		.again = since_pays(r->known, r->n_known),
 		/* A server that takes too long to tell them is asked once. */
 		.sizes = r->job->room != NULL && r->n_known == 0 && u->tries == 0 &&
@@ -233,6 +235,7 @@ runner_connect(struct runner *u, struct err *err)
 	int rc = l->source_ops->open(&l->source, &place, r->job->stop, err);
 
 	if (rc == 0) {
+		l->sizeless_told = place.sizeless;
 		runner_opened(u, END_SOURCE, 0, err);
 		runner_tell_login(u, END_SOURCE, LOGIN_TAKEN);
 	}
@@ -298,19 +301,24 @@ wait_before(const struct runner *u, const struct err *why)
 }
 
 /* A message that is known to end connections is something, too: the others have their turn now. But a server may
- * end them whatever it is asked for. */
+ * end them whatever it is asked for, and then there is no end of such messages; what is given up is none of them any
+ * more. */
 static bool
 brought_something(struct runner *u)
 {
 	const struct lane *l = &u->lane;
-	uint64_t suspects = uidset_count(&l->isolated) + uidset_count(&l->skip);
+	uint64_t given_up = uidset_count(&l->skip);
+	uint64_t suspects = uidset_count(&l->isolated) + (l->listings_cut == CUTS_ALONE);
 	bool stored = l->stored > u->stored_before;
-	bool learnt = suspects > u->suspects_before && u->suspects_in_a_row < SUSPECTS_MAX;
+	bool fewer = given_up > u->given_up_before;
+	unsigned most = l->stored > 0 ? SUSPECTS_LATER_MAX : SUSPECTS_MAX;
+	bool learnt = suspects > u->suspects_before && u->suspects_in_a_row < most;
 
-	u->suspects_in_a_row = stored ? 0 : u->suspects_in_a_row + learnt;
+	u->suspects_in_a_row = stored || fewer ? 0 : u->suspects_in_a_row + learnt;
 	u->stored_before = l->stored;
+	u->given_up_before = given_up;
 	u->suspects_before = suspects;
-	return stored || learnt;
+	return stored || fewer || learnt;
 }
 
 /* The session is gone: what it brought is committed, then wait and connect again. -1: give up, *why

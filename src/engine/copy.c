@@ -391,19 +391,40 @@ copy_folder(struct lane *l, struct err *err)
 	}
 }
 
+static const char cut_reason[] = "the connection was lost three times while this message was read";
+
+void
+lane_expect_cut(struct lane *l, const struct msg *row)
+{
+	if (row->verdict != VERDICT_FAILED || row->reason == NULL || strcmp(row->reason, cut_reason) != 0)
+		return;
+	uidset_add(&l->struck, row->uid, row->uid);
+	uidset_sort(&l->struck);
+}
+
+/* How often has it been so before, at this message? Others may have had their turn since. */
+static unsigned
+cuts_before(const struct lane *l, uint32_t uid)
+{
+	if (uidset_has(&l->struck, uid))
+		return CUTS_MAX - 1;
+	if (l->cut.uid == uid)
+		return l->cut.times;
+	return uidset_has(&l->isolated, uid) ? CUTS_ALONE : 0;
+}
+
 /* The connection ended while a body was read. Twice at the same message isolates it: the others go
- * first, and it is read in slices; when that fails too it is left out of this run. */
+ * first, and it is read in slices; when that fails too it is left out of this run. A later run tries it once. */
 static void
 count_cut(struct lane *l)
 {
 	uint32_t uid = l->source_ops->reading(l->source);
 
+	l->listings_cut += l->source_ops->listing != NULL && l->source_ops->listing(l->source);
 	/* Or its header, when all else of it was given up. */
 	if (uid == 0 || uidset_has(&l->skip, uid))
 		return;
-	if (l->cut.uid != uid)
-		l->cut = (struct cut){ .uid = uid };
-	l->cut.times++;
+	l->cut = (struct cut){ .uid = uid, .times = cuts_before(l, uid) + 1 };
 	if (l->cut.times >= CUTS_ALONE) {
 		uidset_add(&l->isolated, uid, uid);
 		uidset_sort(&l->isolated);
@@ -414,7 +435,7 @@ count_cut(struct lane *l)
 	uidset_sort(&l->skip);
 	uidset_add(&l->headless, uid, uid);
 	uidset_sort(&l->headless);
-	lane_take_none(l, uid, "the connection was lost three times while this message was read");
+	lane_take_none(l, uid, cut_reason);
 }
 
 int
@@ -426,7 +447,10 @@ lane_copy(struct lane *l, struct planned *f, struct err *err)
 		uidset_clear(&l->skip);
 		uidset_clear(&l->headless);
 		uidset_clear(&l->isolated);
+		uidset_clear(&l->struck);
 		l->cut = (struct cut){ 0 };
+		l->listings_cut = 0;
+		l->sizeless_told = false;
 		l->counted = 0;
 	}
 	l->plan = f;

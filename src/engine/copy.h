@@ -150,7 +150,10 @@ struct lane {
 		uint32_t uid;
 		unsigned times;
 	} cut;
+	unsigned listings_cut; /* times the connection was lost while the folder was listed */
+	bool sizeless_told; /* that it is listed without sizes now */
 	struct uidset isolated; /* read alone, at the end of the folder */
+	struct uidset struck; /* an earlier run has given them up: one more end is enough */
 	struct uidset skip; /* given up: not read again in this run */
 	struct uidset headless; /* of those, messages whose header is still to be asked for, to name them by it */
 	const char *cut_folder;
@@ -219,6 +222,10 @@ int lane_take_body(struct lane *l, const struct offer *o, struct err *err) WARN_
 int lane_take_verdict(struct lane *l, const struct offer *o, struct err *err) WARN_UNUSED;
 /* Nothing more is asked for: it has failed, in these words. */
 void lane_take_none(struct lane *l, uint32_t uid, const char *reason);
+
+/* copy.c */
+/* It is asked for, and its row may say that connections have ended at it. */
+void lane_expect_cut(struct lane *l, const struct msg *row);
 
 /* rows.c */
 struct msg_page *lane_rows(struct lane *l); /* made when it is first asked for */

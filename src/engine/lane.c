@@ -56,6 +56,7 @@ lane_done(struct lane *l)
 	uidset_done(&l->skip);
 	uidset_done(&l->headless);
 	uidset_done(&l->isolated);
+	uidset_done(&l->struck);
 	uidset_done(&l->intended);
 	uidset_done(&l->careful);
 	arena_done(&l->known_again);

@@ -199,6 +199,8 @@ lane_sort(struct lane *l, struct live *v, size_t i, struct err *err)
 	if (!lost && lane_take_twin(l, m, (enum verdict)v->old[i], &done, err) < 0)
 		return -1;
 	v->wanted[i] = !done && !uidset_has(&l->skip, m->uid);
+	if (v->wanted[i] && row != NULL)
+		lane_expect_cut(l, row);
 	return 0;
 }
 

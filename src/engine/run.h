@@ -47,7 +47,7 @@ struct runner {
 	int64_t began_ms; /* when connecting began, the last time */
 	bool been_in; /* as a further connection: the server has borne it */
 	unsigned tries;
-	uint64_t stored_before, suspects_before;
+	uint64_t stored_before, given_up_before, suspects_before;
 	unsigned suspects_in_a_row; /* found without a message between them */
 	unsigned left; /* folders in which every connection ended, in a row */
 };

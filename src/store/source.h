@@ -36,6 +36,9 @@ struct source_place {
 	const char *search; /* a key without fault (imap/search.h): what is not found is left out; NULL:
 			       all */
 	bool narrow; /* a connection was lost: messages are asked for one by one at first, so that it is seen at which */
+	bool sizeless; /* connections ended while a folder was listed: in the first that is entered no sizes are
+			  asked for */
+	bool sizeless_told;
 	bool again; /* folders will be entered with `since` */
 	bool sizes; /* `folders` tells those of folders where that costs no round trip */
 	struct server_facts facts; /* what earlier sessions learnt */
@@ -162,6 +165,7 @@ struct source_ops {
 	int (*keep)(struct source *s, struct err *err);
 	uint32_t (*reading)(
 	    const struct source *s); /* UID whose body is under way or due, 0: none */
+	bool (*listing)(const struct source *s); /* is a listing under way or due? NULL: no matter */
 	void (*close)(struct source **s);
 };
 

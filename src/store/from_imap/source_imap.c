@@ -395,6 +395,7 @@ source_imap_enter(struct source *s, const struct folder *f, const struct since *
 
 	if (folder_begin(s, f, err) < 0 || sess_folder_sayable(f, err) < 0)
 		return -1;
+	source_listing_begin(s);
 	if (s->s->numbered)
 		return source_enter_numbered(s, f, ret, err) < 0 ? folder_refused(s, err) : 0;
 	if (sess_tell_id_before(s->s, f->name, err) < 0 ||
@@ -500,7 +501,7 @@ source_imap_ask_rest(struct source *s, struct err *err)
 
 /* The message whose body is under way, or the one that is due: a connection may end before its
  * first octet. */
-static uint32_t
+uint32_t
 source_imap_reading(const struct source *s)
 {
 	int kind = s->s != NULL && s->s->n_asked > 0 ? s->s->asked[0].kind : 0;
@@ -592,6 +593,7 @@ const struct source_ops source_imap = {
 	.facts = source_imap_facts,
 	.keep = source_imap_keep,
 	.reading = source_imap_reading,
+	.listing = source_imap_listing,
 	.rtt_us = source_imap_rtt_us,
 	.close = source_imap_close,
 };

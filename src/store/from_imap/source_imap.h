@@ -141,6 +141,7 @@ struct source {
 	unsigned page_form[2];
 	struct uidrange page_range[2]; /* hi UINT32_MAX stands for '*' */
 	bool listing_works;
+	bool sizeless; /* sizes are not asked for in this folder */
 	bool singles; /* no form of listing takes more than one message: all are looked at alone */
 	bool look_refused; /* one of those was BAD: it may be why all the forms were */
 
@@ -235,6 +236,9 @@ int source_ask_page(struct source *s, uint32_t lo, uint32_t hi, struct err *err)
 int source_ask_pages_again(struct source *s, struct err *err) WARN_UNUSED; /* those without an answer */
 int source_ask_next_page(struct source *s, struct err *err) WARN_UNUSED;
 int source_imap_list(struct source *s, struct msg_page *ret, struct err *err) WARN_UNUSED;
+void source_listing_begin(struct source *s); /* choose the items for the folder that is entered */
+uint32_t source_imap_reading(const struct source *s);
+bool source_imap_listing(const struct source *s);
 
 int source_listing_fill(struct msg *m, const struct fetch_data *f, struct arena *a,
     struct err *err) WARN_UNUSED;

@@ -20,9 +20,14 @@ static const char *const listing_forms[] = {
 	"(FLAGS)",
 };
 /* Before all others, where it is offered. */
-enum { FORM_GMAIL = COUNT_OF(listing_forms) };
+enum { FORM_GMAIL = COUNT_OF(listing_forms), FORM_SIZELESS, FORM_GMAIL_SIZELESS };
 static const char gmail_form[] =
     "(UID FLAGS INTERNALDATE RFC822.SIZE X-GM-MSGID X-GM-THRID X-GM-LABELS)";
+/* For its size a server has to read a message: Dovecot ends the connection at one that it cannot read. */
+static const char *const sizeless_form[] = {
+	[FORM_SIZELESS] = "(UID FLAGS INTERNALDATE)",
+	[FORM_GMAIL_SIZELESS] = "(UID FLAGS INTERNALDATE X-GM-MSGID X-GM-THRID X-GM-LABELS)",
+};
 
 bool
 source_tells_labels(const struct source *s)
@@ -36,7 +41,9 @@ listing_form(const struct source *s)
 	unsigned f = (s->facts.quirks & LEARNT_LISTING) >> LEARNT_LISTING_SHIFT;
 
 	if (source_tells_labels(s))
-		return FORM_GMAIL;
+		return s->sizeless ? FORM_GMAIL_SIZELESS : FORM_GMAIL;
+	if (s->sizeless && s->s->level <= LEVEL_IMAP4REV1 && f == 0)
+		return FORM_SIZELESS;
 	return f == 0 && s->s->level >= LEVEL_IMAP4 ? 1 : f;
 }
 
@@ -45,7 +52,22 @@ source_listing_items(const struct source *s)
 {
 	unsigned f = listing_form(s);
 
+	if (f == FORM_SIZELESS || f == FORM_GMAIL_SIZELESS)
+		return sizeless_form[f];
 	return f == FORM_GMAIL ? gmail_form : listing_forms[f];
+}
+
+void
+source_listing_begin(struct source *s)
+{
+	struct event e = { .no = EV_ANSWER, .level = LEVEL_WARNING, .folder = s->folder };
+
+	s->sizeless = s->at.sizeless;
+	s->at.sizeless = false;
+	if (s->sizeless && !s->at.sizeless_told)
+		notes_add(&s->notes, &e, true,
+		    "connections end while this folder is listed, perhaps at a message that the server cannot read; "
+		    "it is listed without the sizes of its messages");
 }
 
 static int
@@ -300,7 +322,9 @@ source_listing_step(struct source *s, const char *command)
 
 	if (f + 1 == COUNT_OF(listing_forms))
 		return false;
-	if (f == FORM_GMAIL)
+	if (f == FORM_SIZELESS)
+		s->sizeless = false;
+	else if (f == FORM_GMAIL || f == FORM_GMAIL_SIZELESS)
 		s->facts.quirks |= LEARNT_NO_LABELS;
 	else
 		s->facts.quirks = (s->facts.quirks & ~(uint32_t)LEARNT_LISTING) |
@@ -402,6 +426,20 @@ count_holes(struct source *s, struct err *err)
 				     : err_set(err, ERR_FOLDER,
 					   "the server names more than %d messages that it does not list",
 					   HOLES_MAX);
+}
+
+bool
+source_imap_listing(const struct source *s)
+{
+	const struct sess *x = s->s;
+	size_t i = 0;
+
+	if (x == NULL || source_imap_reading(s) != 0)
+		return false;
+	/* What was sent before it may be answered in one with it. */
+	while (i < x->n_asked && (x->asked[i].kind == ASKED_EXAMINE || x->asked[i].kind == ASKED_SEARCH))
+		i++;
+	return i < x->n_asked && x->asked[i].kind == ASKED_PAGE;
 }
 
 int

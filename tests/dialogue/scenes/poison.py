@@ -60,3 +60,56 @@ def scene_connection_ends(t):
 def scene_connection_ends_at_all(t):
     """No message of the first folder can be had; the next one is read all the same."""
     poison(t, set(range(1, COUNT + 1)), ["* BYE internal error\r\n", Cut], False)
+
+
+def unreadable(server, bad, folders=("INBOX", "Work")):
+    """As Dovecot: what has to open the message ends the connection, its size as well as its octets."""
+    @server.on(r"UID FETCH .*(BODY|RFC822)")
+    def _(call):
+        last = max(m.uid for m in call.session.view)
+        asked = set(numbers(call.text.split()[2].replace("*", str(last))))
+        if call.session.folder.name not in folders or not bad & asked:
+            return call.normal()
+        return ["* BYE FETCH failed: Internal error occurred.\r\n", Cut]
+
+
+def stored(t, job, folder):
+    return {m.uid for m in maildir.messages(t.account_dir(job), folder) if m.identity}
+
+
+@quirk(34)
+def scene_size_cannot_be_told(t):
+    """The listing ends the connection, too: it goes without the sizes, and the folder is not lost for one message."""
+    server = t.server(sample(("INBOX", "Work"), count=COUNT))
+    unreadable(server, {5}, ("INBOX",))
+    job, run = t.extract(server, timeout=100)
+    t.must(run.code == 2, "the run ends with 2", run.describe())
+    everything = set(range(1, COUNT + 1))
+    t.equal([stored(t, job, f) for f in ("", ".Work")], [everything - {5}, everything], "all others are there")
+    t.verdict(job, "INBOX", 5, "failed")
+    t.equal(len(job.events(30086)), 1, "it is told once")
+    t.ok(all("RFC822.SIZE" in c for c in server.transcript.commands(r"UID FETCH \S+ .*INTERNALDATE")
+             [-1:]), "the next folder is listed with sizes")
+    server.clear()
+    t.must(t.extract(server, job=job)[1].code in (0, 1), "when the server is well again the next run ends well")
+    t.complete(job, server)
+    t.equal([w for w in job.report()["accounts"][0].get("warnings", []) if w["event"] == 30086], [], "and the warning falls")
+
+
+@quirk(34)
+def scene_many_of_them_and_later_runs(t):
+    """More than may be met in a row: each run gets past them, quickly, to what is new behind them."""
+    bad = set(range(3, 17))
+    server = t.server(sample(("INBOX", "Zoo"), count=18))
+    unreadable(server, bad)
+    job, run = t.extract(server, timeout=100)
+    t.must(run.code == 2, "the run ends with 2", run.describe())
+    for number in range(2):
+        server.store["Zoo"].add(letter("Zoo", 100 + number))
+        run = t.extract(server, job=job, timeout=100)[1]
+        t.must(run.code == 2, "a later run ends with 2", run.describe())
+        t.equal([len(stored(t, job, f)) for f in ("", ".Zoo")], [4, 19 + number], "what is new is there")
+        t.equal(job.events(30023), [], "no folder failed")
+    server.clear()
+    t.must(t.extract(server, job=job)[1].code in (0, 1), "when the server is well again the next run ends well")
+    t.complete(job, server)
