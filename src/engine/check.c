@@ -21,6 +21,7 @@ struct probe {
 	bool seen;
 	uint64_t size;
 	uint32_t refused; /* bit per form */
+	unsigned ended; /* connections, in a folder of its own each */
 	enum form not_tried; /* would set \Seen; FORM_NONE */
 	struct buf refused_names;
 };
@@ -305,6 +306,43 @@ count_found(struct probe *p, const char *key, struct check_folder *c, bool *ret_
 	return rc;
 }
 
+/* What is known of the folder that was counted: sizes, a message to try, whether SEARCH works. */
+static int
+probe_folder(struct probe *p, const struct job *job, struct check_folder *c, bool *ret_estimated, struct err *err)
+{
+	const char *search = job->selection.search;
+	bool had = p->uid != 0;
+
+	if (look_into(p, c, ret_estimated, err) < 0 ||
+	    (search != NULL && count_found(p, search, c, ret_estimated, err) < 0))
+		return -1;
+	if (p->ret->form == NULL && p->uid != 0 && !had)
+		return try_search(p, err) < 0 ? -1 : find_form(p, job, err);
+	return 0;
+}
+
+/* A message that the server cannot read ends the connection: that is told of its folder, and the others are looked
+ * at. */
+static int
+probe_or_tell(struct probe *p, const struct job *job, struct check_folder *c, bool *ret_estimated, struct err *err)
+{
+	enum { ENDED_MAX = 20 };
+	struct err why = { 0 };
+	bool had = p->uid != 0;
+
+	if (probe_folder(p, job, c, ret_estimated, &why) == 0)
+		return 0;
+	if ((why.kind != ERR_CUT && why.kind != ERR_BYE) || ++p->ended > ENDED_MAX) {
+		*err = why;
+		return -1;
+	}
+	c->trouble = keep(p->ret, why.text);
+	if (!had)
+		p->uid = 0;
+	sess_close(&p->s);
+	return sess_open(&p->s, &job->source, job->stop, err);
+}
+
 static int
 describe_folders(struct probe *p, const struct job *job, const struct plan *plan, struct err *err)
 {
@@ -332,13 +370,7 @@ describe_folders(struct probe *p, const struct job *job, const struct plan *plan
 		 * to try. */
 		if (!(c->folder.attrs & FOLDER_COUNTED) || !c->folder.counts.bytes_known ||
 		    r->form == NULL || search != NULL) {
-			bool had = p->uid != 0;
-
-			if (look_into(p, c, &estimated, err) < 0 ||
-			    (search != NULL && count_found(p, search, c, &estimated, err) < 0))
-				goto out;
-			if (r->form == NULL && p->uid != 0 && !had &&
-			    (try_search(p, err) < 0 || find_form(p, job, err) < 0))
+			if (probe_or_tell(p, job, c, &estimated, err) < 0)
 				goto out;
 		}
 		r->bytes_estimated |= estimated;

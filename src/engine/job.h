@@ -227,6 +227,7 @@ enum difference_kind {
 	DIFF_FILE_STRAY,
 	DIFF_FILE_UNREAD, /* a folder's, or an account's */
 	DIFF_FOLDER_MISSING,
+	DIFF_FOLDER_UNREAD,
 	DIFF_FOLDER_NEW,
 	DIFF_UIDVALIDITY,
 	DIFF_MESSAGE_NEW,

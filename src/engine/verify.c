@@ -23,6 +23,7 @@ difference_words(enum difference_kind k)
 		[DIFF_FILE_STRAY] = "file without a record",
 		[DIFF_FILE_UNREAD] = "files cannot be read",
 		[DIFF_FOLDER_MISSING] = "folder gone from the server",
+		[DIFF_FOLDER_UNREAD] = "folder cannot be read on the server",
 		[DIFF_FOLDER_NEW] = "folder not copied",
 		[DIFF_UIDVALIDITY] = "UIDVALIDITY differs",
 		[DIFF_MESSAGE_NEW] = "message not copied",
@@ -427,6 +428,7 @@ verify_done(struct verify *v)
 	digest_free(v->digest);
 	msg_page_free(v->rows);
 	msg_page_free(v->listed);
+	uidset_done(&v->stored);
 	buf_done(&v->start);
 	buf_done(&v->display);
 	arena_done(&v->arena);

@@ -49,6 +49,10 @@ struct verify {
 	struct folder_rec *now; /* the folder at hand */
 	struct buf display; /* its name for people */
 	struct msg_page *rows, *listed;
+	struct uidset stored; /* of `listed`, what has octets to be compared with */
+	bool begun; /* something of the folder at hand has been compared */
+	bool sizeless; /* the next source lists without sizes */
+	unsigned ended; /* folders in which the source ended connections */
 	const struct source_ops *ops; /* of `source` */
 	struct source *source;
 	struct digest *digest;

@@ -33,6 +33,10 @@ compare_message(struct verify *v, const struct msg *row, const struct msg *now)
 {
 	if (row->verdict == VERDICT_EXCLUDED)
 		return;
+	/* A copy that is lost is told where it was. */
+	if (!row->expunged && !verdict_good(row->verdict) && !msg_lost(row))
+		verify_differ(v, DIFF_MESSAGE_NEW, true, now->uid, "%s%s%s", verdict_name(row->verdict),
+		    row->reason != NULL ? ": " : "", row->reason != NULL ? row->reason : "");
 	if (row->expunged) {
 		verify_differ(v, DIFF_MESSAGE_NEW, true, now->uid, "was gone and is back");
 		return;
@@ -119,6 +123,8 @@ merge_listed(struct verify *v, struct merge *m, const struct msg *now, struct er
 		}
 		m->at++;
 		if (row->uid == now->uid) {
+			if (row->verdict == VERDICT_STORED)
+				uidset_add(&v->stored, now->uid, now->uid);
 			compare_message(v, row, now);
 			return 0;
 		}
@@ -276,7 +282,7 @@ deep_answers(struct verify *v, struct err *err)
 static bool
 body_wanted(const struct verify *v, uint32_t uid, bool deep)
 {
-	return deep || (v->suspects && suspects_find(v->suspects, v->now->id, uid) != NULL);
+	return (deep && uidset_has(&v->stored, uid)) || (v->suspects && suspects_find(v->suspects, v->now->id, uid) != NULL);
 }
 
 static int
@@ -306,6 +312,8 @@ verify_listing(struct verify *v, bool deep, struct err *err)
 			return -1;
 		if (v->listed->len == 0)
 			break;
+		v->begun = true;
+		uidset_clear(&v->stored);
 		for (size_t i = 0; i < v->listed->len; i++)
 			if (!v->left_out && merge_listed(v, &m, &v->listed->msg[i], err) < 0)
 				return -1;
@@ -318,27 +326,6 @@ verify_listing(struct verify *v, bool deep, struct err *err)
 	    (v->ops->ask_rest(v->source, err) < 0 || deep_answers(v, err) < 0))
 		return -1;
 	return 0;
-}
-
-/* The connection may have ended while the other side was read: one new one is tried. */
-static int
-enter_again(struct verify *v, const struct folder *f, struct folder_head *ret, struct err *err)
-{
-	struct plan again;
-	int rc;
-
-	if (v->ops->enter(v->source, f, NULL, ret, err) == 0)
-		return 0;
-	if (err->scope != SCOPE_SESSION)
-		return -1;
-	plan_init(&again);
-	*err = (struct err){ 0 };
-	verify_source_close(v);
-	rc = verify_source_open(v, &again, err);
-	if (rc == 0)
-		rc = v->ops->enter(v->source, f, NULL, ret, err);
-	plan_done(&again);
-	return rc;
 }
 
 /* A server without UIDs: who is who by what the state knows. New ones get numbers of this look
@@ -358,20 +345,17 @@ verify_number(struct verify *v, struct err *err)
 	return rc;
 }
 
-int
-verify_source_folder(struct verify *v, const struct planned *f, bool deep, struct err *err)
+static int
+compare_folder(struct verify *v, const struct folder *f, bool deep, struct err *err)
 {
 	struct folder_head head;
-	struct err refused = { 0 };
 
-	verify_display(v, f->folder.name);
-	if (enter_again(v, &f->folder, &head, &refused) < 0) {
-		if (refused.scope != SCOPE_FOLDER) {
-			*err = refused;
+	if (v->ops->enter(v->source, f, NULL, &head, err) < 0) {
+		if (err->scope != SCOPE_FOLDER)
 			return -1;
-		}
 		if (!v->left_out)
-			verify_differ(v, DIFF_FOLDER_MISSING, false, 0, "%s", refused.text);
+			verify_differ(v, DIFF_FOLDER_UNREAD, false, 0, "%s", err->text);
+		*err = (struct err){ 0 };
 		return 0;
 	}
 	if (head.uidvalidity != v->now->uidvalidity) {
@@ -384,6 +368,50 @@ verify_source_folder(struct verify *v, const struct planned *f, bool deep, struc
 		return 0;
 	}
 	return verify_number(v, err) < 0 ? -1 : verify_listing(v, deep, err);
+}
+
+static int
+open_again(struct verify *v, bool sizeless, struct err *err)
+{
+	struct plan again;
+	int rc;
+
+	plan_init(&again);
+	verify_source_close(v);
+	v->sizeless = sizeless;
+	rc = verify_source_open(v, &again, err);
+	v->sizeless = false;
+	plan_done(&again);
+	return rc;
+}
+
+/* The connection may have ended while the other side was read: a new one is tried. Where that ends, too, the server
+ * may have a message that it cannot read, whose size it cannot tell then. What was compared by then stands, the folder
+ * is named, and the others are compared. */
+int
+verify_source_folder(struct verify *v, const struct planned *f, bool deep, struct err *err)
+{
+	enum { TRIES = 3, ENDED_MAX = 20 };
+
+	verify_display(v, f->folder.name);
+	v->begun = false;
+	for (unsigned tried = 1;; tried++) {
+		struct err why = { 0 };
+
+		if (compare_folder(v, &f->folder, deep, &why) == 0)
+			return 0;
+
+		bool over = v->begun || tried == TRIES;
+
+		if (why.scope != SCOPE_SESSION || v->job->from != NULL || (over && ++v->ended > ENDED_MAX)) {
+			*err = why;
+			return -1;
+		}
+		if (over && !v->left_out)
+			verify_differ(v, DIFF_FOLDER_UNREAD, false, 0, "%s", why.text);
+		if (open_again(v, tried == TRIES - 1, err) < 0 || over)
+			return err->kind == ERR_NONE ? 0 : -1;
+	}
 }
 
 struct folder_rec *
@@ -431,7 +459,7 @@ verify_source_open(struct verify *v, struct plan *plan, struct err *err)
 	/* Reading must leave no trace here: there is no state in which a debt could be kept. */
 	struct source_place place = {
 		.server = &v->job->source, .shelf = v->job->from, .no_source_writes = true,
-		.reads_seen = true
+		.reads_seen = true, .sizeless = v->sizeless, .sizeless_told = true
 	};
 	struct folder_list list = { 0 };
 	char host_port[300];

@@ -66,9 +66,11 @@ def unreadable(server, bad, folders=("INBOX", "Work")):
     """As Dovecot: what has to open the message ends the connection, its size as well as its octets."""
     @server.on(r"UID FETCH .*(BODY|RFC822)")
     def _(call):
+        folder = call.session.folder
+        if folder is None or folder.name not in folders:
+            return call.normal()
         last = max(m.uid for m in call.session.view)
-        asked = set(numbers(call.text.split()[2].replace("*", str(last))))
-        if call.session.folder.name not in folders or not bad & asked:
+        if not bad & set(numbers(call.text.split()[2].replace("*", str(last)))):
             return call.normal()
         return ["* BYE FETCH failed: Internal error occurred.\r\n", Cut]
 
@@ -88,6 +90,11 @@ def scene_size_cannot_be_told(t):
     t.equal([stored(t, job, f) for f in ("", ".Work")], [everything - {5}, everything], "all others are there")
     t.verdict(job, "INBOX", 5, "failed")
     t.equal(len(job.events(30086)), 1, "it is told once")
+    for more in ((), ("--deep",)):
+        verify = t.imex("verify", job, server.url(), *more, *t.options(server))
+        t.exits(verify, 1)
+        t.says(verify, r"explained +usuario INBOX UID 5: message not copied: failed: the connection was lost")
+        t.says(verify, r"19 messages in 2 folders .*: 0 different, 1 more explained")
     t.ok(all("RFC822.SIZE" in c for c in server.transcript.commands(r"UID FETCH \S+ .*INTERNALDATE")
              [-1:]), "the next folder is listed with sizes")
     server.clear()
@@ -113,3 +120,39 @@ def scene_many_of_them_and_later_runs(t):
     server.clear()
     t.must(t.extract(server, job=job)[1].code in (0, 1), "when the server is well again the next run ends well")
     t.complete(job, server)
+
+
+def scene_verify_goes_on_behind_a_folder_that_cannot_be_read(t):
+    """The others are compared, and it is not called gone."""
+    server = t.server(sample(("INBOX", "Mute", "Work"), count=COUNT))
+    job, run = t.extract(server)
+    t.exits(run, 0)
+    server.store["Work"].flag(3, "\\Flagged")
+    unreadable(server, {3}, ("INBOX",))
+    server.on(r"EXAMINE .?Mute", "$TAG NO [NOPERM] Permission denied\r\n")
+    verify = t.imex("verify", job, server.url(), "--deep", *t.options(server))
+    t.exits(verify, 2)
+    t.says(verify, r"DIFFERENT +usuario INBOX: folder cannot be read on the server: .*FETCH failed")
+    t.says(verify, r"DIFFERENT +usuario Mute: folder cannot be read on the server: .*Permission denied")
+    t.says(verify, r"DIFFERENT +usuario Work UID 3: flags differ")
+
+
+def scene_verify_of_a_server_that_always_ends(t):
+    """It does not go on for ever."""
+    names = tuple(f"F{n}" for n in range(40))
+    server = t.server(sample(names, count=2))
+    job, run = t.extract(server)
+    t.exits(run, 0)
+    server.on(r"UID FETCH", ["* BYE internal error\r\n", Cut])
+    t.exits(t.imex("verify", job, server.url(), *t.options(server), timeout=100), 69)
+
+
+def scene_check_goes_on_behind_it(t):
+    """A form is looked for in the next folder."""
+    server = t.server(sample(("INBOX", "Work"), count=COUNT))
+    unreadable(server, set(range(1, COUNT + 1)), ("INBOX",))
+    check = t.imex("check", server.url(), *t.options(server))
+    t.exits(check, 0)
+    t.says(check, r"INBOX +10 .*REFUSED\n +the server says: .*FETCH\n? +failed")
+    t.says(check, r"Work +10")
+    t.says(check, r"Mail form +BODY\.PEEK\[\]")
