@@ -73,5 +73,10 @@ int mapping_keep(struct mapped *made, size_t n, const char *const *kept, struct 
  * another folder has the new name is for the caller to see. */
 int mapping_stricter(const struct mapping_side *target, const char *name, struct arena *a,
     const char **ret, struct err *err) WARN_UNUSED;
+/* A name below a folder of the target that says it has none below it (\NoInferiors), as where a folder is one file of
+ * mail: the same beside that folder, with "=2F" between the levels as on a server without any; *ret NULL: it is below
+ * none. */
+int mapping_beside(const struct mapping_side *target, const char *name, struct arena *a,
+    const char **ret, struct err *err) WARN_UNUSED;
 
 #endif

@@ -329,3 +329,45 @@ mapping_stricter(const struct mapping_side *target, const char *name, struct are
 	*ret = strcmp(made, name) == 0 ? NULL : made;
 	return 0;
 }
+
+/* The length of the shortest name above that is such a folder; 0: there is none. */
+static size_t
+leaf_above(const struct mapping_side *target, const char *name)
+{
+	/* The folder of the prefix is no level of the name. */
+	size_t from = strncmp(name, target->prefix.data, target->prefix.len) == 0 ? target->prefix.len : 0;
+
+	for (const char *at = name + from; target->delim != '\0' && (at = strchr(at, target->delim)) != NULL; at++) {
+		struct slice above = { name, (size_t)(at - name) };
+
+		for (size_t i = 0; i < target->n; i++)
+			if (target->folder[i].attrs & FOLDER_NOINFERIORS &&
+			    slice_cmp(above, target->folder[i].name) == 0)
+				return above.len;
+	}
+	return 0;
+}
+
+int
+mapping_beside(const struct mapping_side *target, const char *name, struct arena *a, const char **ret,
+    struct err *err)
+{
+	AUTO(buf_done) struct buf out;
+	size_t leaf = leaf_above(target, name);
+	unsigned why = 0;
+
+	*ret = NULL;
+	buf_init(&out, WIRE_NAME_MAX);
+	if (leaf == 0)
+		return 0;
+	(void)buf_add(&out, name, leaf);
+	for (const char *at = name + leaf; *at != '\0'; at++) {
+		if (*at == target->delim)
+			buf_add_str(&out, "=2F");
+		else
+			(void)buf_add_byte(&out, *at);
+	}
+	name_cut(&out, &why);
+	*ret = out.full ? NULL : arena_copy(a, buf_slice(&out));
+	return *ret != NULL ? 0 : err_set(err, ERR_PROTOCOL, "folder names are longer than fit into memory");
+}

@@ -680,6 +680,49 @@ a_stricter_name_is_cut_when_it_grows_too_long(void **state)
 }
 
 static void
+below_a_folder_without_inferiors_it_lies_beside(void **state)
+{
+	static const struct {
+		char delim;
+		const char *prefix, *name, *beside;
+	} names[] = {
+		{ '/', "", "leaf/b", "leaf=2Fb" },
+		{ '/', "", "leaf/b/c", "leaf=2Fb=2Fc" },
+		{ '/', "", "x/leaf/b", "x/leaf=2Fb" },
+		{ '/', "", "leaf", NULL },
+		{ '/', "", "leafy/b", NULL },
+		{ '/', "", "x/y", NULL },
+		{ '.', "INBOX.", "INBOX.leaf", NULL },
+		{ 0, "", "leaf/b", NULL },
+	};
+	const struct folder there[] = {
+		{ .name = slice_str("INBOX"), .attrs = FOLDER_NOINFERIORS },
+		{ .name = slice_str("leaf"), .attrs = FOLDER_NOINFERIORS },
+		{ .name = slice_str("x") },
+		{ .name = slice_str("x/leaf"), .attrs = FOLDER_NOINFERIORS },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		struct mapping_side side = { .folder = there,
+			.n = COUNT_OF(there),
+			.delim = names[i].delim,
+			.prefix = slice_str(names[i].prefix) };
+		struct arena a;
+		struct err err;
+		const char *ret = "?";
+
+		arena_init(&a, 65536);
+		assert_int_equal(mapping_beside(&side, names[i].name, &a, &ret, &err), 0);
+		if (names[i].beside == NULL)
+			assert_null(ret);
+		else
+			assert_string_equal(ret, names[i].beside);
+		arena_done(&a);
+	}
+}
+
+static void
 an_arena_that_is_full_is_an_error(void **state)
 {
 	(void)state;
@@ -724,6 +767,7 @@ main(void)
 		cmocka_unit_test(folders_keep_the_names_of_earlier_runs),
 		cmocka_unit_test(a_stricter_name_has_only_letters_digits_and_a_few),
 		cmocka_unit_test(a_stricter_name_is_cut_when_it_grows_too_long),
+		cmocka_unit_test(below_a_folder_without_inferiors_it_lies_beside),
 		cmocka_unit_test(an_arena_that_is_full_is_an_error),
 	};
 

@@ -211,10 +211,21 @@ dest_list_again(struct sink *s, struct err *err)
 	return 0;
 }
 
-/* The name was refused, or is not what the server lists: the same in plainer characters; of plain ones it is a name that
- * the server keeps for itself (quirks row 17), and a longer one is free. NULL: there is none. */
+/* *io NULL: another folder of the source has it. */
 static int
-other_name(struct sink *s, size_t i, bool reserved, const char **ret, struct err *err)
+name_is_free(const struct sink *s, const char **io)
+{
+	for (size_t k = 0; *io != NULL && k < s->n_source; k++)
+		if (strcasecmp(s->mapped[k].name, *io) == 0)
+			*io = NULL;
+	return 0;
+}
+
+/* The name was refused, or is not what the server lists: beside the folder that it cannot lie below; or the same in
+ * plainer characters; of plain ones it is a name that the server keeps for itself (quirks row 17), and a longer one is
+ * free. NULL: there is none. */
+static int
+other_name(struct sink *s, size_t i, bool reserved, const char **ret, const char **ret_why, struct err *err)
 {
 	const struct mapping_side side = { .folder = s->list.folder,
 		.n = s->list.len,
@@ -222,15 +233,18 @@ other_name(struct sink *s, size_t i, bool reserved, const char **ret, struct err
 		.prefix = s->prefix };
 	const char *name = s->mapped[i].name;
 
+	*ret_why = "the server has no folders below the one that this belongs to";
+	if (mapping_beside(&side, name, &s->names, ret, err) < 0)
+		return -1;
+	if (*ret != NULL)
+		return name_is_free(s, ret);
+	*ret_why = "the server refuses the name";
 	if (mapping_stricter(&side, name, &s->names, ret, err) < 0)
 		return -1;
 	if (*ret == NULL && reserved && strlen(name) < MAPPED_NAME_MAX &&
 	    (*ret = arena_printf(&s->names, "%s_", name)) == NULL)
 		return err_set(err, ERR_PROTOCOL, "folder names are longer than fit into memory");
-	for (size_t k = 0; *ret != NULL && k < s->n_source; k++)
-		if (strcasecmp(s->mapped[k].name, *ret) == 0)
-			*ret = NULL;
-	return 0;
+	return name_is_free(s, ret);
 }
 
 static int
@@ -245,10 +259,10 @@ create_alone(struct sink *s, size_t i, struct err *err)
 static int
 create_other(struct sink *s, size_t i, struct err *err)
 {
-	const char *was = s->mapped[i].name, *other;
+	const char *was = s->mapped[i].name, *other, *why;
 	bool reserved = s->refused[i] != NULL && !s->denied[i] && s->reserved < RESERVED_MAX;
 
-	if (other_name(s, i, reserved, &other, err) < 0)
+	if (other_name(s, i, reserved, &other, &why, err) < 0)
 		return -1;
 	if (other == NULL)
 		return 0;
@@ -271,7 +285,7 @@ create_other(struct sink *s, size_t i, struct err *err)
 		return 0;
 	}
 	s->mapped[i].how = MAPPED_REPLACED;
-	s->mapped[i].why = "the server refuses the name";
+	s->mapped[i].why = why;
 	return 0;
 }
 

@@ -64,6 +64,34 @@ def scene_reserved_names(t):
     m.again()
 
 
+def leaves(server):
+    """As where a folder is one file of mail, which can have none below it."""
+    def create(name, use):
+        above = [server.store.get(name[:at]) for at, c in enumerate(name) if c == "/"]
+        for folder in above:
+            if folder is not None and folder.selectable and folder.name != "INBOX":
+                folder.attributes = ["\\NoInferiors"]
+                return "NO [CANNOT] Mailbox doesn't allow inferior mailboxes"
+        return None
+    server.creates = create
+
+
+def scene_mail_or_folders_but_not_both(t):
+    """What cannot lie below a folder lies beside it, as on a server without levels; in later runs, too."""
+    source = sample(("INBOX", "A", "A/B", "A/B/C", "D/E", "D/E/v=2Fx"), count=2)
+    m = Move(t, source=source)
+    leaves(m.dest)
+    m.warned(m.migrate())
+    names = {"A/B": "A=2FB", "A/B/C": "A=2FB=2FC", "D/E/v=2Fx": "D/E=2Fv=3D2Fx"}
+    m.arrived(folders=names)
+    t.equal(len(m.job.events(30025)), 3, "the changes of the names are told")
+    m.again()
+    source.add("A/B/D", 2)
+    m.warned(m.migrate())
+    m.arrived(folders={**names, "A/B/D": "A=2FB=2FD"}, source_kept=False)
+    m.again()
+
+
 def scene_refused_for_a_moment(t):
     """Mail does not lie under another name because of that, nor where the server says that the name is not why."""
     tried = []
