@@ -236,7 +236,7 @@ lane_close_folder(struct lane *l, struct err *err)
 		    (unsigned long long)l->excluded);
 	l->rec.uidnext = p->uidnext;
 	l->rec.messages = p->exists + p->late;
-	l->rec.highestmodseq = l->head.highestmodseq;
+	l->rec.highestmodseq = p->flags_untold ? 0 : l->head.highestmodseq;
 	if (pay(l, l->rec.id, l->rec.uidvalidity, &l->owed, err) < 0)
 		return -1;
 

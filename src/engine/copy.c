@@ -138,11 +138,18 @@ list_page(struct lane *l, struct live **ret, struct err *err)
 	return 0;
 }
 
+/* Flags that nobody told are no reason to take \Seen away later. */
+static bool
+lacks_seen(const struct msg *m)
+{
+	return !(m->untold & UNTOLD_FLAGS) && !(m->flags.system & FLAG_SEEN);
+}
+
 /* The next commands may set \Seen: what lacks it is written down first (rules.md 1.4). */
 static int
 take_debt(struct lane *l, const struct offer *o, struct err *err)
 {
-	if (o->has_meta && !(o->msg.flags.system & FLAG_SEEN)) {
+	if (o->has_meta && lacks_seen(&o->msg)) {
 		batch_debt(l->batch, l->rec.id, o->uid);
 		uidset_add(&l->owed, o->uid, o->uid);
 	}
@@ -150,7 +157,7 @@ take_debt(struct lane *l, const struct offer *o, struct err *err)
 		struct live *v = &l->live[k];
 
 		for (size_t i = 0; v->used && i < v->page->len; i++) {
-			if (!v->wanted[i] || (v->page->msg[i].flags.system & FLAG_SEEN))
+			if (!v->wanted[i] || !lacks_seen(&v->page->msg[i]))
 				continue;
 			batch_debt(l->batch, l->rec.id, v->page->msg[i].uid);
 			uidset_add(&l->owed, v->page->msg[i].uid, v->page->msg[i].uid);
@@ -158,7 +165,7 @@ take_debt(struct lane *l, const struct offer *o, struct err *err)
 	}
 	/* Those that go last have left their pages. */
 	for (size_t i = 0; !o->has_meta && i < l->n_care; i++) {
-		if (l->care[i].flags.system & FLAG_SEEN)
+		if (!lacks_seen(&l->care[i]))
 			continue;
 		batch_debt(l->batch, l->rec.id, l->care[i].uid);
 		uidset_add(&l->owed, l->care[i].uid, l->care[i].uid);

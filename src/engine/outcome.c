@@ -118,7 +118,7 @@ keep_note(const struct notes *notes, size_t at, const char *display, struct batc
 
 /* What a server answered in the run that was warned of it, and may answer otherwise in another. Not: what is learnt,
  * since that is not asked again, and what concerns a message. */
-static const enum event_no folder_passing[] = { EV_ANSWER, EV_PARSE, EV_COUNT_DIFFERS };
+static const enum event_no folder_passing[] = { EV_ANSWER, EV_PARSE, EV_COUNT_DIFFERS, EV_FLAGS_UNTOLD };
 static const enum event_no list_passing[] = { EV_ANSWER, EV_PARSE, EV_UNLISTED };
 
 enum { TOLD_MAX = 10000 }; /* with more of them, nothing falls */

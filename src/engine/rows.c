@@ -86,14 +86,15 @@ lane_compare_stored(
 		struct msg back = *row;
 
 		back.expunged = false;
-		back.flags = now->flags;
-		if (!flags_equal(&now->flags, &row->flags) && verdict_has_file(row->verdict) &&
-		    l->sink_ops->amend(l->sink, l->at, row, &now->flags, err) < 0)
+		if (!(now->untold & UNTOLD_FLAGS))
+			back.flags = now->flags;
+		if (!flags_equal(&back.flags, &row->flags) && verdict_has_file(row->verdict) &&
+		    l->sink_ops->amend(l->sink, l->at, row, &back.flags, err) < 0)
 			return -1;
 		batch_message(l->batch, l->rec.id, &back, VERDICTS);
 		return lane_flush_if_full(l, err);
 	}
-	if (flags_equal(&now->flags, &row->flags))
+	if ((now->untold & UNTOLD_FLAGS) || flags_equal(&now->flags, &row->flags))
 		return 0;
 	l->changed = true;
 	if (verdict_has_file(row->verdict) &&

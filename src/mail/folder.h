@@ -57,6 +57,7 @@ struct folder_proof {
 	uint32_t uidnext;	/* complete up to this UIDNEXT ... */
 	int64_t at_ms;		/* ... at this wall time */
 	uint32_t late;		/* messages that arrived during the run and were taken */
+	bool flags_untold;	/* of some messages: nothing is known to be unchanged since */
 	bool carried;		/* carried over from the last run */
 	const char *why;	/* reason when not proved, or remark; static or arena text; may be NULL */
 };

@@ -19,6 +19,8 @@ const char *verdict_name(enum verdict v);	/* "header-only" */
 bool verdict_good(enum verdict v);		/* false for VERDICT_NONE */
 bool verdict_has_file(enum verdict v);		/* stored, reconstructed, header-only, placeholder */
 
+enum { UNTOLD_FLAGS = 1, UNTOLD_DATE = 2, UNTOLD_SIZE = 4 };
+
 struct msg {
 	uint32_t uid;
 	bool size_known;
@@ -41,6 +43,8 @@ struct msg {
 	bool dest_own;		/* imex put that copy there; false: it was found there */
 	bool expunged;		/* was stored, is no longer on the source */
 	bool rebuilt;		/* put together by a source that keeps pieces only; of this run, not in
+				 * the state */
+	uint8_t untold;		/* UNTOLD_*: what the listing should have told and did not; of this run, not in
 				 * the state */
 	bool again;		/* its copy was lost (msg_lost): what lies in its place is kept; of this
 				 * run, not in the state */

@@ -89,6 +89,7 @@ ask(struct source *s, struct err *err)
 	const struct since *since = &s->changes.since;
 
 	s->changes.asked = true;
+	s->changes.garbage = s->s->garbage;
 	if (!s->changes.done &&
 	    sess_send(s->s, ASKED_CHANGES, NULL, err,
 		"UID FETCH 1:%u (UID FLAGS%s) (CHANGEDSINCE %llu%s)", since->uidnext - 1,
@@ -143,7 +144,7 @@ source_imap_relist(struct source *s, struct err *err)
 bool
 source_is_change(const struct source *s, const struct fetch_data *f)
 {
-	return s->changes.page != NULL && !s->changes.done && f->has_flags && !f->has_size &&
+	return s->changes.page != NULL && !s->changes.done && (f->has_flags || f->modseq != 0) && !f->has_size &&
 	       !f->has_date && f->uid < s->changes.since.uidnext;
 }
 
@@ -155,6 +156,11 @@ source_take_change(struct source *s, const struct fetch_data *f, struct err *err
 {
 	struct msg_page *p = s->changes.page;
 
+	/* Something has changed, and what is not told. */
+	if (!f->has_flags) {
+		s->changes.refused = true;
+		return 0;
+	}
 	if (f->uid <= s->changes.last) {
 		s->changes.refused |= f->modseq <= s->head.highestmodseq;
 		return 0;
@@ -190,6 +196,8 @@ source_changes_answered(
 		.reply_bytes = s->s->reply_octets };
 
 	s->changes.done = true;
+	/* What could not be read may have been a change. */
+	s->changes.refused |= s->s->garbage != s->changes.garbage;
 	if (r->state == STATE_OK)
 		return 0;
 	if (source_is_wait_code(r->code))

@@ -62,6 +62,7 @@ folder_forget(struct source *s)
 	    false;
 	s->singles = s->facts.quirks & LEARNT_SINGLES;
 	s->look_refused = false;
+	s->partial = s->flagless = 0;
 	s->passes = 0;
 	s->doubts_over = false;
 	s->phantoms = 0;

@@ -40,6 +40,8 @@ enum {
 	WRONG_SIZES_LIMIT = 3,
 	PLACEHOLDER_MAX = 16 * 1024,
 	REFUSALS_MAX = 16,
+	PARTIAL_MAX = 64, /* messages listed in part: a round trip each */
+	TELLS_PART_MAX = 3, /* of them that are no better alone: then so is the server */
 	RIDERS_OCTETS = 256, /* of what is sent behind EXAMINE */
 	GRACE_MS = 10 * 1000 /* a body in flight after the first signal (rules.md 4.4) */
 };
@@ -143,6 +145,8 @@ struct source {
 	bool listing_works;
 	bool sizeless; /* sizes are not asked for in this folder */
 	bool singles; /* no form of listing takes more than one message: all are looked at alone */
+	unsigned partial, flagless; /* messages listed in part that are listed again; taken without their flags */
+	unsigned tells_part; /* messages of which not all was told when they were looked at alone, too */
 	bool look_refused; /* one of those was BAD: it may be why all the forms were */
 
 	/* what has changed (source_changes.c) */
@@ -150,6 +154,7 @@ struct source {
 		bool on, asked, done, refused;
 		struct since since;
 		uint32_t last; /* UID given to the engine */
+		unsigned garbage; /* of the session when they were asked for */
 		struct uidset vanished;
 		struct msg_page *page; /* the engine's, while it waits for it; else NULL */
 	} changes;
@@ -240,6 +245,8 @@ void source_listing_begin(struct source *s); /* choose the items for the folder 
 uint32_t source_imap_reading(const struct source *s);
 bool source_imap_listing(const struct source *s);
 
+/* UNTOLD_*: all that the present form of listing asks for. */
+uint8_t source_listing_asks(const struct source *s);
 int source_listing_fill(struct msg *m, const struct fetch_data *f, struct arena *a,
     struct err *err) WARN_UNUSED;
 

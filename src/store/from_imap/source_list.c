@@ -157,6 +157,8 @@ no_room(struct err *err)
 int
 source_listing_fill(struct msg *m, const struct fetch_data *f, struct arena *a, struct err *err)
 {
+	m->untold &= (uint8_t)~((f->has_size ? UNTOLD_SIZE : 0) | (f->has_date ? UNTOLD_DATE : 0) |
+				(f->has_flags ? UNTOLD_FLAGS : 0));
 	if (f->has_size) {
 		/* 0 is what servers say that do not know (quirks row 31). */
 		m->size = f->size;
@@ -188,10 +190,23 @@ source_listing_fill(struct msg *m, const struct fetch_data *f, struct arena *a, 
 	return 0;
 }
 
+/* What the present form of listing asks for. */
+uint8_t
+source_listing_asks(const struct source *s)
+{
+	const char *items = source_listing_items(s);
+
+	if (strstr(items, "SIZE") == NULL && strcmp(items, "FAST") != 0)
+		return UNTOLD_FLAGS;
+	return strstr(items, "DATE") != NULL || strcmp(items, "FAST") == 0
+		   ? UNTOLD_FLAGS | UNTOLD_DATE | UNTOLD_SIZE
+		   : UNTOLD_FLAGS | UNTOLD_SIZE;
+}
+
 /* Data of one message for the page that is being filled. What was not asked for has neither size
  * nor date. */
 static int
-page_take(struct msg_page *p, const struct fetch_data *f, bool *ret_new, struct err *err)
+page_take(struct source *s, struct msg_page *p, const struct fetch_data *f, bool *ret_new, struct err *err)
 {
 	struct msg *m = page_find(p, f->uid);
 
@@ -204,7 +219,7 @@ page_take(struct msg_page *p, const struct fetch_data *f, bool *ret_new, struct 
 		while (i > 0 && p->msg[i - 1].uid > f->uid)
 			i--;
 		memmove(&p->msg[i + 1], &p->msg[i], (p->len - i) * sizeof(p->msg[0]));
-		p->msg[i] = (struct msg){ .uid = f->uid, .flags.keywords = "" };
+		p->msg[i] = (struct msg){ .uid = f->uid, .untold = source_listing_asks(s), .flags.keywords = "" };
 		p->len++;
 		m = &p->msg[i];
 		*ret_new = true;
@@ -230,6 +245,37 @@ page_listed(struct source *s, const struct msg_page *p)
 	uidset_sort(&s->map);
 }
 
+/* A line that lacks something may have been torn, or be another one: the message counts as not listed,
+ * and is listed once more, and then alone. What a server never tells is taken as it is. */
+static void
+page_drop_partial(struct source *s, struct msg_page *p)
+{
+	size_t kept = 0;
+
+	for (size_t k = 0; k < p->len; k++) {
+		if (p->msg[k].untold == 0 || s->tells_part >= TELLS_PART_MAX || s->partial == PARTIAL_MAX) {
+			s->flagless += p->msg[k].untold & UNTOLD_FLAGS ? 1 : 0;
+			p->msg[kept++] = p->msg[k];
+			continue;
+		}
+		s->partial++;
+		if (!uidset_has(&s->map, p->msg[k].uid)) {
+			uidset_add(&s->map, p->msg[k].uid, p->msg[k].uid);
+			uidset_sort(&s->map);
+		}
+	}
+	p->len = kept;
+}
+
+static bool
+page_whole(const struct msg_page *p)
+{
+	for (size_t k = 0; k < p->len; k++)
+		if (p->msg[k].untold != 0)
+			return false;
+	return true;
+}
+
 static void
 page_complete(struct source *s, size_t i)
 {
@@ -237,6 +283,7 @@ page_complete(struct source *s, size_t i)
 		return;
 	s->page_ready[i] = true;
 	s->listing_works |= s->page[i]->len > 0;
+	page_drop_partial(s, s->page[i]);
 	page_listed(s, s->page[i]);
 }
 
@@ -300,11 +347,11 @@ source_take_listing(struct source *s, const struct resp *r, struct err *err)
 	}
 	if (i == 2 || uidset_has(&s->fetched, f->uid))
 		return 0;
-	if (page_take(s->page[i], f, &taken, err) < 0)
+	if (page_take(s, s->page[i], f, &taken, err) < 0)
 		return -1;
 	if (taken)
 		sess_progress(s->s);
-	if (s->page_expect[i] > 0 && s->page[i]->len == s->page_expect[i])
+	if (s->page_expect[i] > 0 && s->page[i]->len == s->page_expect[i] && page_whole(s->page[i]))
 		page_complete(s, i);
 	return 0;
 }

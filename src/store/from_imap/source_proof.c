@@ -228,6 +228,11 @@ source_imap_leave(struct source *s, struct folder_proof *ret, struct err *err)
 	else if (!s->search_known)
 		p.why = "a proof of two: the server cannot search";
 	remark_limit(s, exists);
+	p.flags_untold = s->flagless > 0;
+	if (s->flagless > 0)
+		source_note(s, EV_FLAGS_UNTOLD, LEVEL_WARNING, 0, NULL, true,
+		    "the server lists messages and does not tell their flags, also when they are asked for alone: "
+		    "the next run asks again");
 	/* Each message alone was listed: it is sets that the server does not take, and not one of the messages. */
 	if (s->singles && known > 0 && !s->look_refused)
 		s->facts.quirks |= LEARNT_SINGLES;

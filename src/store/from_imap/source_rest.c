@@ -62,7 +62,9 @@ source_meta_take(struct source *s, const struct fetch_data *f)
 		return;
 	if (!s->meta_known) {
 		arena_reset(&s->meta_arena);
-		s->meta = (struct msg){ .uid = f->uid, .flags.keywords = "" };
+		s->meta = (struct msg){
+			.uid = f->uid, .untold = source_listing_asks(s), .flags.keywords = ""
+		};
 		s->meta_known = true;
 	}
 	/* What has no room is left as it was. */
@@ -156,7 +158,7 @@ take_look(struct source *s, struct doubt *d, enum look look)
 		uidset_add(&s->absent, d->uid, d->uid);
 		uidset_sort(&s->absent);
 	}
-	d->meta_refused = look == LOOK_REFUSED || d->phantom;
+	d->meta_refused = look == LOOK_REFUSED || d->phantom || (s->meta_known && (s->meta.untold & UNTOLD_FLAGS));
 	if (look == LOOK_REFUSED && s->look_state != STATE_OK && !d->refused)
 		source_doubt_answer(s, d, s->look_command, s->look_state);
 }
@@ -179,6 +181,8 @@ source_list_late(struct source *s, struct msg_page *ret, struct err *err)
 			break;
 		uidset_remove(&s->late, uid);
 		if (look == LOOK_THERE) {
+			s->tells_part += s->meta.untold != 0;
+			s->flagless += s->meta.untold & UNTOLD_FLAGS ? 1 : 0;
 			uidset_add(&s->fetched, uid, uid);
 			ret->len++;
 			continue;

@@ -221,6 +221,19 @@ def scene_without_uid(t):
     again(t, server, job, alone=0, full=1)
 
 
+def scene_a_change_that_cannot_be_read(t):
+    """It may have been flags: without them, and torn."""
+    for what, code in (rb" FLAGS \(.*?\)", 0), (rb"\) MODSEQ \(\d+\)", 1):
+        server, job = grown(t)
+        server.store["INBOX"].flag(9, "\\Flagged")
+
+        @server.on(r"UID FETCH .*CHANGEDSINCE")
+        def _(call):
+            return [re.sub(what, b"", b"".join(map(octets, call.normal())))]
+
+        again(t, server, job, alone=0, full=1, code=code)
+
+
 def scene_modseq_goes_back(t):
     """A server put back from a backup: its HIGHESTMODSEQ is not ours, so all flags are read."""
     server, job = grown(t)
