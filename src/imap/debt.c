@@ -54,6 +54,30 @@ out:
 	return rc;
 }
 
+/* What is not told may be gone, or its line was lost: then \Seen would stay. It is owed on where something could
+ * not be read, or the books of a server without UIDs still have it. */
+static int
+look_again(struct sess *s, const struct uidset *asked, struct uidset *seen, struct uidset *there,
+    struct debt_result *ret, struct err *err)
+{
+	struct uidset missing = { 0 };
+	int rc = 0;
+
+	uidset_minus(asked, there, &missing);
+	if (missing.len > 0)
+		rc = read_flags(s, &missing, seen, there, err);
+	uidset_clear(&missing);
+	uidset_minus(asked, there, &missing);
+	for (uint32_t uid = 0; (uid = uidset_after(&missing, uid)) != 0;)
+		if (s->numbered ? number_there(s, uid) : s->garbage > 0)
+			uidset_add(&ret->unpaid, uid, uid);
+	uidset_sort(&ret->unpaid);
+	if (ret->unpaid.len > 0)
+		snprintf(ret->reply, sizeof(ret->reply), "the server does not tell their flags");
+	uidset_done(&missing);
+	return rc;
+}
+
 static int
 take_seen_away(struct sess *s, const struct uidset *seen, struct debt_result *ret, struct err *err)
 {
@@ -152,7 +176,8 @@ debt_pay(const struct endpoint *at, struct cancel *stop, const struct debt *d,
 		rc = uidset_copy(d->owed, &ret->paid) ? 0 : err_set(err, ERR_PROTOCOL, "too many flags to restore");
 		goto out;
 	}
-	if (number_owed(s, d, err) < 0 || read_flags(s, d->owed, &seen, &there, err) < 0)
+	if (number_owed(s, d, err) < 0 || read_flags(s, d->owed, &seen, &there, err) < 0 ||
+	    look_again(s, d->owed, &seen, &there, ret, err) < 0)
 		goto out;
 	ret->seen = uidset_count(&seen);
 	if (ret->look && ret->seen > 0) {

@@ -226,6 +226,9 @@ sess_open_folder(
 	/* Opened once more, UW imap-4 and older tell nothing that they have told before. */
 	if (again && !s->exists_known)
 		s->exists = before;
+	/* Without UIDs nothing else names the messages: none told is not none. */
+	if (s->numbered && !again && !s->exists_known)
+		return err_set(err, ERR_PROTOCOL, "the server does not say how many messages the folder has");
 	h.exists = s->exists;
 	*ret = h;
 	return 0;

@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 
-enum { PAGE = 1000, SET_MAX = 7000 };
+enum { PAGE = 1000, SET_MAX = 7000, AGAIN_MAX = 64, VAIN_MAX = 3 };
 
 /* ---- the books ---- */
 
@@ -96,6 +96,8 @@ struct roll {
 	struct sess *s;
 	struct numbered *seen;
 	bool *wanted; /* its header is to be read */
+	bool *told; /* all that the listing asks for came */
+	bool sizes, dates; /* the listing asks for them */
 	size_t len, cap;
 	struct digest *digest;
 	bool no_heads; /* the server refuses headers */
@@ -120,10 +122,12 @@ roll_grow(struct roll *r, size_t len, struct err *err)
 		r->cap = len;
 		r->seen = mem_resize(r->seen, r->cap, sizeof(*r->seen));
 		r->wanted = mem_resize(r->wanted, r->cap, sizeof(*r->wanted));
+		r->told = mem_resize(r->told, r->cap, sizeof(*r->told));
 	}
 	for (; r->len < len; r->len++) {
 		r->seen[r->len] = (struct numbered){ 0 };
 		r->wanted[r->len] = true;
+		r->told[r->len] = false;
 	}
 	return 0;
 }
@@ -139,6 +143,7 @@ roll_expunge(struct roll *r, uint32_t seq, size_t had)
 		return;
 	memmove(&r->seen[at], &r->seen[at + 1], (r->len - at - 1) * sizeof(*r->seen));
 	memmove(&r->wanted[at], &r->wanted[at + 1], (r->len - at - 1) * sizeof(*r->wanted));
+	memmove(&r->told[at], &r->told[at + 1], (r->len - at - 1) * sizeof(*r->told));
 	r->len--;
 }
 
@@ -153,6 +158,12 @@ take_meta(struct numbered *n, const struct fetch_data *f)
 		n->date_known = true;
 		n->date = f->date.epoch;
 	}
+}
+
+static bool
+is_told(const struct roll *r, const struct fetch_data *f)
+{
+	return r->sizes || r->dates ? (f->has_size || !r->sizes) && (f->has_date || !r->dates) : f->has_flags;
 }
 
 static int
@@ -184,6 +195,8 @@ take_fetch(struct roll *r, struct resp *a, struct err *err)
 
 	for (;;) {
 		take_meta(n != NULL ? n : &ignored, &a->fetch);
+		if (n != NULL && is_told(r, &a->fetch))
+			r->told[n - r->seen] = true;
 		if (!a->more)
 			return 0;
 		if (n != NULL && a->fetch.part == PART_HEADER
@@ -224,11 +237,47 @@ ask(struct roll *r, const char *set, const char *items, struct resp *ret, struct
 	}
 }
 
+/* What a line left out, or a lost one told, is asked for again alone, and not of many: else a message would be
+ * another one in the next run. */
+static int
+ask_again(struct roll *r, const char *items, bool (*lacks)(const struct roll *r, size_t i), struct err *err)
+{
+	unsigned asked = 0, in_vain = 0;
+
+	for (size_t i = 0; i < r->len && asked < AGAIN_MAX && in_vain < VAIN_MAX; i++) {
+		char set[24];
+		struct resp a;
+
+		if (!lacks(r, i))
+			continue;
+		asked++;
+		snprintf(set, sizeof(set), "%zu", r->s->n_numbers + i + 1);
+		if (ask(r, set, items, &a, err) < 0)
+			return -1;
+		in_vain = i < r->len && lacks(r, i) ? in_vain + 1 : 0;
+	}
+	return 0;
+}
+
+static bool
+lacks_line(const struct roll *r, size_t i)
+{
+	return !r->told[i];
+}
+
+static bool
+lacks_header(const struct roll *r, size_t i)
+{
+	return r->wanted[i] && !r->seen[i].head_known;
+}
+
 static int
 list_all(struct roll *r, const char *items, struct err *err)
 {
 	struct sess *s = r->s;
 
+	r->sizes = strstr(items, "SIZE") != NULL || strcmp(items, "FAST") == 0;
+	r->dates = strstr(items, "DATE") != NULL || strcmp(items, "FAST") == 0;
 	while (s->n_numbers + r->len < s->exists) {
 		size_t lo = s->n_numbers + r->len + 1;
 		size_t hi = s->exists - lo < PAGE ? s->exists : lo + PAGE - 1;
@@ -243,7 +292,7 @@ list_all(struct roll *r, const char *items, struct err *err)
 		if (a.state == STATE_BAD)
 			return sess_refused(s, &a, "listing", err);
 	}
-	return 0;
+	return ask_again(r, items, lacks_line, err);
 }
 
 /* Sizes and dates of those that the caller asks for: whose header else? */
@@ -297,7 +346,7 @@ read_headers(struct roll *r, struct err *err)
 		if (r->len < len)
 			i -= len - r->len < i ? len - r->len : i;
 	}
-	return 0;
+	return r->no_heads ? 0 : ask_again(r, "(RFC822.HEADER)", lacks_header, err);
 }
 
 static int
@@ -331,5 +380,6 @@ sess_number(struct sess *s, const char *items, const struct uidset *only, struct
 	digest_free(r.digest);
 	free(r.seen);
 	free(r.wanted);
+	free(r.told);
 	return rc;
 }

@@ -1,7 +1,8 @@
 /* Known messages are sorted by what tells them apart, then by place. Each that is seen takes the first
  * equal one behind the last that was found, so that of equal ones the order decides; if there is none,
  * the first equal one before it. A header that could not be read, now or then, leaves size and
- * date to decide, in a second pass over what is left. */
+ * date to decide, in a second pass over what is left; a size or date that was not told leaves the
+ * header, and what both have. */
 #include "mail/numbering.h"
 
 #include <stdlib.h>
@@ -194,6 +195,68 @@ match_pass(struct matcher *m, struct numbered *seen, size_t len, bool headless_t
 	free(m->key);
 }
 
+static int
+by_head(const void *a, const void *b)
+{
+	const struct key *x = a, *y = b;
+	int d = memcmp(x->of->head, y->of->head, SHA256_LEN);
+
+	return d ? d : by_place(x, y);
+}
+
+static size_t
+head_find(const struct matcher *m, const uint8_t head[SHA256_LEN])
+{
+	size_t lo = 0, hi = m->len;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (memcmp(m->key[mid].of->head, head, SHA256_LEN) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* One of them was not told all, and nothing that both have differs. */
+static bool
+may_be_one(const struct numbered *x, const struct numbered *y)
+{
+	if (x->size_known == y->size_known && x->date_known == y->date_known)
+		return false;
+	return !(x->size_known && y->size_known && x->size != y->size) &&
+	       !(x->date_known && y->date_known && x->date != y->date);
+}
+
+/* Of equal headers a few are looked at: they are rare, and many of them would take for ever. */
+static void
+match_heads(struct numbering *n, struct numbered *seen, size_t len)
+{
+	enum { EQUAL_MAX = 64 };
+	struct matcher m = { .key = mem_resize(NULL, n->len + 1, sizeof(*m.key)) };
+
+	for (size_t i = 0; i < n->len; i++)
+		if (!n->one[i].taken && n->one[i].head_known)
+			m.key[m.len++] = (struct key){ .of = &n->one[i], .at = i };
+	qsort(m.key, m.len, sizeof(*m.key), by_head);
+	for (size_t i = 0; i < len && m.len > 0; i++) {
+		if (seen[i].uid != 0 || !seen[i].head_known)
+			continue;
+		for (size_t k = head_find(&m, seen[i].head), tries = 0;
+		     k < m.len && tries < EQUAL_MAX && memcmp(m.key[k].of->head, seen[i].head, SHA256_LEN) == 0;
+		     k++, tries++) {
+			if (m.key[k].of->taken || !may_be_one(m.key[k].of, &seen[i]))
+				continue;
+			m.key[k].of->taken = seen[i].taken = true;
+			seen[i].uid = m.key[k].of->uid;
+			break;
+		}
+	}
+	free(m.key);
+}
+
 bool
 numbering_match(struct numbering *n, struct numbered *seen, size_t len)
 {
@@ -205,6 +268,7 @@ numbering_match(struct numbering *n, struct numbered *seen, size_t len)
 	match_pass(&m, seen, len, true, false);
 	matcher_init(&m, n, false, true);
 	match_pass(&m, seen, len, false, true);
+	match_heads(n, seen, len);
 	if (n->next == 0)
 		n->next = 1;
 	for (size_t i = 0; i < len; i++) {

@@ -2,7 +2,8 @@
  * source_note.c (what is told), source_list.c (the listing), source_changes.c (what has changed since an
  * earlier run), source_heads.c (headers alone), source_lost.c (that of a lost message), source_search.c (SEARCH), source_window.c (what is sent
  * ahead), source_body.c (answers), source_octets.c (the octets of a body), source_rest.c (what was put aside),
- * source_renew.c (another connection in the middle of a folder), source_number.c (servers without UIDs). */
+ * source_renew.c (another connection in the middle of a folder), source_number.c (servers without UIDs),
+ * source_known.c (folders of an earlier run). */
 #ifndef STORE_FROM_IMAP_SOURCE_IMAP_H
 #define STORE_FROM_IMAP_SOURCE_IMAP_H
 
@@ -131,6 +132,7 @@ struct source {
 	struct uidset absent; /* were listed or searched, and are not there at a second look */
 	struct uidset found; /* by at.search */
 	bool search_known, listed_at_once, holes_settled, bodies_asked;
+	uint32_t search_beyond; /* without UIDs: the last number that SEARCH has told */
 	bool search_odd; /* without UIDs: SEARCH tells other numbers than 1 to EXISTS */
 	unsigned passes;
 	uint32_t page_from; /* UIDs below are listed or asked for */
@@ -152,6 +154,7 @@ struct source {
 	/* what has changed (source_changes.c) */
 	struct {
 		bool on, asked, done, refused;
+		bool missed; /* one came too late, and is taken over by the next run */
 		struct since since;
 		uint32_t last; /* UID given to the engine */
 		unsigned garbage; /* of the session when they were asked for */
@@ -250,6 +253,9 @@ uint8_t source_listing_asks(const struct source *s);
 int source_listing_fill(struct msg *m, const struct fetch_data *f, struct arena *a,
     struct err *err) WARN_UNUSED;
 
+/* source_known.c */
+int source_list_folders(struct source *s, struct arena *a, struct folder_list *ret, struct err *err) WARN_UNUSED;
+
 /* source_number.c: servers without UIDs */
 void source_level_recall(struct source *s); /* before the folders are listed */
 void source_level_learn(struct source *s); /* and behind it */
@@ -288,6 +294,8 @@ int source_imap_relist(struct source *s, struct err *err) WARN_UNUSED;
 bool source_is_change(const struct source *s, const struct fetch_data *f);
 int source_take_change(
     struct source *s, const struct fetch_data *f, struct err *err) WARN_UNUSED;
+/* One that comes when the others have been answered. */
+void source_take_late_change(struct source *s, const struct fetch_data *f);
 void source_take_vanished(struct source *s);
 int source_changes_answered(
     struct source *s, const struct resp *r, const struct asked *a, struct err *err) WARN_UNUSED;

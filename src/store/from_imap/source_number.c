@@ -100,6 +100,7 @@ search_all(struct source *s, struct err *err)
 	struct asked a;
 
 	s->search_odd = false;
+	s->search_beyond = 0;
 	if (sess_send(s->s, ASKED_SEARCH, NULL, err, "SEARCH ALL") < 0)
 		return -1;
 	do {
@@ -108,24 +109,33 @@ search_all(struct source *s, struct err *err)
 		if (r.kind == RESP_SEARCH) {
 			given = uidset_copy(&s->s->reader.set, &s->searched);
 			s->search_odd = is_odd(s, &s->searched);
+			s->search_beyond = uidset_last(&s->searched);
 			source_uids_of_numbers(s, &s->searched);
 		}
 	} while (r.kind != RESP_TAGGED);
 	return source_search_answered(s, &r, &a, &given, err);
 }
 
+/* BAD to a form that has worked, or to all of them, says that the numbers are wrong: a form that tells less would be
+ * kept, and with it each message would be another one. */
 static int
 number_all(struct source *s, struct numbering *io, struct err *err)
 {
+	const uint32_t learnt = s->facts.quirks & LEARNT_LISTINGS;
+
 	for (;;) {
 		const char *items = source_listing_items(s);
 		char command[128];
 
-		if (sess_number(s->s, items, NULL, io, err) == 0)
+		if (sess_number(s->s, items, NULL, io, err) == 0) {
+			s->listing_works |= s->s->n_numbers > 0;
 			return 0;
+		}
 		snprintf(command, sizeof(command), "FETCH %s", items);
-		if (err->kind != ERR_REFUSED_BAD || !source_listing_step(s, command))
+		if (err->kind != ERR_REFUSED_BAD || s->listing_works || !source_listing_step(s, command)) {
+			s->facts.quirks = (s->facts.quirks & ~(uint32_t)LEARNT_LISTINGS) | learnt;
 			return -1;
+		}
 		*err = (struct err){ 0 };
 	}
 }
@@ -166,8 +176,7 @@ source_imap_number(struct source *s, struct numbering *io, struct err *err)
 	s->u0 = io->next > 0 ? io->next : 1;
 	if (again)
 		return ask_new(s, had, err);
-	if (s->s->exists > 0 && !(s->facts.quirks & LEARNT_NO_SEARCH) &&
-	    search_all(s, err) < 0)
+	if (!(s->facts.quirks & LEARNT_NO_SEARCH) && search_all(s, err) < 0)
 		return -1;
 	s->search_known |= s->s->exists == 0;
 	if (s->at.search != NULL && source_search(s, err) < 0)
@@ -178,7 +187,7 @@ source_imap_number(struct source *s, struct numbering *io, struct err *err)
 /* How many SEARCH tells of a folder of so many messages: all, or fewer, or more. What does not answer does not
  * take back what it said. */
 static int
-search_once_more(struct source *s, uint32_t exists, bool *ret_more, bool *ret_fewer, struct err *err)
+search_once_more(struct source *s, uint32_t exists, uint32_t known, bool *ret_more, bool *ret_fewer, struct err *err)
 {
 	const struct uidset *found = &s->s->reader.set;
 	struct resp r;
@@ -191,7 +200,9 @@ search_once_more(struct source *s, uint32_t exists, bool *ret_more, bool *ret_fe
 		if (sess_next(s->s, &r, NULL, err) < 0 || sess_drop(s->s, &r, err) < 0)
 			return -1;
 		if (r.kind == RESP_SEARCH) {
-			*ret_more = uidset_last(found) > s->s->exists;
+			/* Named before already: no mail that has come since. */
+			*ret_more = uidset_last(found) > s->s->exists ||
+				    (s->search_beyond > known && uidset_last(found) > known);
 			*ret_fewer = uidset_count_below(found, exists + 1) < exists;
 		}
 	} while (r.kind != RESP_TAGGED || r.tag != tag);
@@ -211,5 +222,5 @@ source_leave_numbered(
 	if (sess_examine(s->s, slice_str(s->folder), &head, err) < 0)
 		return -1;
 	*io_exists = head.exists < known ? head.exists : known;
-	return s->search_odd ? search_once_more(s, *io_exists, ret_more, ret_fewer, err) : 0;
+	return s->search_odd ? search_once_more(s, *io_exists, known, ret_more, ret_fewer, err) : 0;
 }
