@@ -27,6 +27,9 @@ fetch_words(struct lex *l, struct flag_set *set, bool (*add)(struct flag_set *, 
 		    (c == '"' || c == '{' ? lex_astring(l, &word, err)
 					  : lex_word(l, ")", &word, err)) < 0)
 			return -1;
+		/* Some keywords have one (GreenMail); before a backslash it would hide a flag. */
+		if (slice_starts_nocase(word, "(\\"))
+			return err_set(err, ERR_PROTOCOL, "a list among flags");
 		if (!add(set, word))
 			return resp_no_room(err);
 	}
@@ -52,11 +55,13 @@ static int
 fetch_date(struct lex *l, struct fetch_data *f, struct err *err)
 {
 	struct slice text;
+	char c;
 
-	if (lex_nstring(l, &text, err) < 0)
+	if (lex_peek(l, &c, err) < 0 || lex_nstring(l, &text, err) < 0)
 		return -1;
-	f->has_date = true;
-	if (text.data == NULL)
+	/* Not quoted, it ends at the first blank: a day without its time is none. */
+	f->has_date = text.data == NULL || c == '"' || c == '{';
+	if (text.data == NULL || !f->has_date)
 		return 0;
 	f->raw_date = text.data;
 	if (date_parse(text, &f->date)) {

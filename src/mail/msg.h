@@ -19,7 +19,7 @@ const char *verdict_name(enum verdict v);	/* "header-only" */
 bool verdict_good(enum verdict v);		/* false for VERDICT_NONE */
 bool verdict_has_file(enum verdict v);		/* stored, reconstructed, header-only, placeholder */
 
-enum { UNTOLD_FLAGS = 1, UNTOLD_DATE = 2, UNTOLD_SIZE = 4 };
+enum { UNTOLD_FLAGS = 1, UNTOLD_DATE = 2, UNTOLD_SIZE = 4, UNTOLD_WHOSE = 8 /* two lines claim it */ };
 
 struct msg {
 	uint32_t uid;
@@ -46,6 +46,7 @@ struct msg {
 				 * the state */
 	uint8_t untold;		/* UNTOLD_*: what the listing should have told and did not; of this run, not in
 				 * the state */
+	uint32_t seq;		/* its number in that line; 0: none */
 	bool again;		/* its copy was lost (msg_lost): what lies in its place is kept; of this
 				 * run, not in the state */
 };

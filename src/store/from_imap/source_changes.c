@@ -51,7 +51,7 @@ source_enable(struct source *s, struct err *err)
 void
 source_changes_forget(struct source *s)
 {
-	s->changes.on = s->changes.asked = s->changes.done = s->changes.refused = false;
+	s->changes.on = s->changes.asked = s->changes.done = s->changes.refused = s->changes.missed = false;
 	s->changes.page = NULL;
 	s->changes.last = 0;
 	uidset_clear(&s->changes.vanished);
@@ -145,7 +145,21 @@ bool
 source_is_change(const struct source *s, const struct fetch_data *f)
 {
 	return s->changes.page != NULL && !s->changes.done && (f->has_flags || f->modseq != 0) && !f->has_size &&
-	       !f->has_date && f->uid < s->changes.since.uidnext;
+	       !f->has_date && (f->uid < s->changes.since.uidnext || !uidset_has(&s->map, f->uid));
+}
+
+/* It is part of what was asked for, and nobody waits for it any more. */
+static bool
+comes_late(const struct source *s, const struct fetch_data *f)
+{
+	return s->changes.on && s->changes.done && f->has_flags && f->modseq > s->changes.since.modseq &&
+	       f->modseq <= s->head.highestmodseq && f->uid < s->changes.since.uidnext;
+}
+
+void
+source_take_late_change(struct source *s, const struct fetch_data *f)
+{
+	s->changes.missed |= comes_late(s, f);
 }
 
 /* They come in the order of their UIDs. One out of order is a change of this moment, which the next
@@ -156,8 +170,8 @@ source_take_change(struct source *s, const struct fetch_data *f, struct err *err
 {
 	struct msg_page *p = s->changes.page;
 
-	/* Something has changed, and what is not told. */
-	if (!f->has_flags) {
+	/* Something has changed, and what or whose it is is not told. */
+	if (!f->has_flags || !uidset_has(&s->map, f->uid) || source_is_another(s, f)) {
 		s->changes.refused = true;
 		return 0;
 	}
@@ -197,7 +211,7 @@ source_changes_answered(
 
 	s->changes.done = true;
 	/* What could not be read may have been a change. */
-	s->changes.refused |= s->s->garbage != s->changes.garbage;
+	s->changes.refused |= s->s->garbage != s->changes.garbage || r->code == CODE_MESSAGELIMIT;
 	if (r->state == STATE_OK)
 		return 0;
 	if (source_is_wait_code(r->code))

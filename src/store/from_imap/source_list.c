@@ -219,10 +219,13 @@ page_take(struct source *s, struct msg_page *p, const struct fetch_data *f, bool
 		while (i > 0 && p->msg[i - 1].uid > f->uid)
 			i--;
 		memmove(&p->msg[i + 1], &p->msg[i], (p->len - i) * sizeof(p->msg[0]));
-		p->msg[i] = (struct msg){ .uid = f->uid, .untold = source_listing_asks(s), .flags.keywords = "" };
+		p->msg[i] = (struct msg){ .uid = f->uid, .seq = f->seq, .untold = source_listing_asks(s), .flags.keywords = "" };
 		p->len++;
 		m = &p->msg[i];
 		*ret_new = true;
+	} else if (m->seq != f->seq) {
+		m->untold |= UNTOLD_WHOSE;
+		return 0;
 	}
 	return source_listing_fill(m, f, &p->arena, err);
 }
@@ -325,6 +328,7 @@ source_take_listing(struct source *s, const struct resp *r, struct err *err)
 
 	if (source_is_change(s, f))
 		return source_take_change(s, f, err);
+	source_take_late_change(s, f);
 	if (given.uid == 0)
 		given.uid = uid_by_number(s, f);
 	if (f->uid == 0) {

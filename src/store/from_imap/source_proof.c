@@ -228,7 +228,7 @@ source_imap_leave(struct source *s, struct folder_proof *ret, struct err *err)
 	else if (!s->search_known)
 		p.why = "a proof of two: the server cannot search";
 	remark_limit(s, exists);
-	p.flags_untold = s->flagless > 0;
+	p.flags_untold = s->flagless > 0 || s->changes.missed;
 	if (s->flagless > 0)
 		source_note(s, EV_FLAGS_UNTOLD, LEVEL_WARNING, 0, NULL, true,
 		    "the server lists messages and does not tell their flags, also when they are asked for alone: "

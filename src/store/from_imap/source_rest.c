@@ -381,6 +381,7 @@ ask_alone(struct source *s, struct doubt *d, struct offer *ret, struct err *err)
 		case PUMP_ERR:
 			return STEP_ERR;
 		case PUMP_BODY:
+			s->flagless += !s->meta_known && !uidset_has(&s->fetched, d->uid);
 			*ret = (struct offer){ .uid = d->uid,
 				.good = good_verdict(s, d),
 				.has_meta = s->meta_known,

@@ -234,6 +234,43 @@ def scene_a_change_that_cannot_be_read(t):
         again(t, server, job, alone=0, full=1, code=code)
 
 
+def scene_a_change_of_another_message(t):
+    """Its UID is not that of its number, or of no message at all."""
+    for uid in b"8", b"400":
+        server, job = grown(t)
+        server.store["INBOX"].flag(9, "\\Flagged")
+
+        @server.on(r"UID FETCH .*CHANGEDSINCE")
+        def _(call):
+            return [b"".join(map(octets, call.normal())).replace(b"UID 9 ", b"UID %s " % uid)]
+
+        again(t, server, job, alone=0, full=1)
+
+
+def scene_a_change_behind_the_answer(t):
+    """Nobody waits for it any more, and the next run is not told it: it lists in full."""
+    server, job = grown(t)
+    server.store["INBOX"].flag(9, "\\Flagged")
+    server.store["INBOX"].add(letter("INBOX", 300))
+
+    @server.on(r"UID FETCH .*CHANGEDSINCE")
+    def _(call):
+        lines = b"".join(map(octets, call.normal())).splitlines(keepends=True)
+        return [lines[-1], *lines[:-1]]
+
+    job, run = t.extract(server, job=job)
+    t.within(run.code, (0, 1), "exit code")
+    server.clear()
+    again(t, server, job, alone=0, full=0)
+
+
+def scene_a_part_of_the_changes(t):
+    server, job = grown(t)
+    server.store["INBOX"].flag(9, "\\Flagged")
+    server.on(r"UID FETCH .*CHANGEDSINCE", "$TAG OK [MESSAGELIMIT 2 200] done\r\n")
+    again(t, server, job, alone=0, full=1)
+
+
 def scene_modseq_goes_back(t):
     """A server put back from a backup: its HIGHESTMODSEQ is not ours, so all flags are read."""
     server, job = grown(t)

@@ -45,6 +45,21 @@ def scene_in_a_line_of_its_own(t):
     t.first_run(server)
 
 
+def scene_a_date_that_is_not_quoted(t):
+    """Its time is behind a blank: the day alone was taken for the date."""
+    server = t.server()
+    server.fetch(uid=3, folder="INBOX", item="INTERNALDATE", reply=lambda f: f.value.strip(b'"'), times=1)
+    t.first_run(server)
+
+
+def scene_two_lines_with_one_uid(t):
+    """The second is that of another message, whose flags are not this one's."""
+    server = t.server(caps=PLAIN)
+    for item in "UID", "FLAGS":
+        server.fetch(uid=4, folder="INBOX", item=item, reply=b"3" if item == "UID" else None, times=1)
+    t.first_run(server)
+
+
 def scene_flags_never(t):
     """The message is stored, that its flags are missing is said, and the next run asks for them again."""
     for caps in (PLAIN, PLAIN + " ESEARCH CONDSTORE ENABLE"):

@@ -18,6 +18,10 @@ def scene_flags_of_one_message(t):
     job, run = t.extract(server)
     t.exits(run, 1)
     t.counts(job, "INBOX", stored=6, phantom=0, gone=0)
+    flags = {m.uid: m.flags for m in t.mails(job)}[3]
+    server.clear()
+    job, run = t.extract(server, job=job)
+    t.ok({m.uid: m.flags for m in t.mails(job)}[3] != flags, "the flags are there with the next run")
 
 
 @quirk(33)
