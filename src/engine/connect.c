@@ -216,6 +216,8 @@ runner_connect(struct runner *u, struct err *err)
 		.sizeless = l->listings_cut >= CUTS_ALONE,
 		.sizeless_told = l->sizeless_told,
 		.again = since_pays(r->known, r->n_known),
+		.known = r->known,
+		.n_known = r->n_known,
 		/* A server that takes too long to tell them is asked once. */
 		.sizes = r->job->room != NULL && r->n_known == 0 && u->tries == 0 &&
 			 !selection_picks(&r->job->selection),

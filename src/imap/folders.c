@@ -487,6 +487,13 @@ folders_flight(struct sess *s, struct flight *f, bool want_sizes, struct err *er
 		    unlisted_find(s, &f->lsub, f->list, f->arena, err) < 0)
 			return -1;
 		list_order(f->list);
+		/* A line of the list may have been lost. */
+		if (unlisted_named(s, &f->counts, f->list, f->arena, err) < 0)
+			return -1;
+		list_order(f->list);
+		if (s->expected != NULL && unlisted_named(s, s->expected, f->list, f->arena, err) < 0)
+			return -1;
+		list_order(f->list);
 		if (unlisted_parents(s, f->list, f->arena, err) < 0)
 			return -1;
 		list_order(f->list);

@@ -157,9 +157,11 @@ ns_one(struct lex *l, enum folder_attr kind, struct resp *ret, struct err *err)
 		return err_set(err, ERR_PROTOCOL, "more than %d namespaces", RESP_SPACES_MAX);
 	if (e == NULL)
 		return resp_no_room(err);
-	if (lex_expect(l, '(', err) < 0 || lex_astring(l, &e->prefix, err) < 0 ||
+	if (lex_expect(l, '(', err) < 0 || lex_nstring(l, &e->prefix, err) < 0 ||
 	    lex_space(l, err) < 0 || lex_nstring(l, &delim, err) < 0)
 		return -1;
+	if (e->prefix.data == NULL)
+		e->prefix = slice_str("");
 	e->kind = kind;
 	e->delim = delim.data && delim.len == 1 ? delim.data[0] : 0;
 	*end = e;

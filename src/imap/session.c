@@ -289,6 +289,14 @@ book_tagged(struct sess *s, const struct resp *r, struct asked *ret)
 	return false;
 }
 
+/* Also behind another line that lacks its end. */
+static bool
+names_folders(struct slice line)
+{
+	return slice_starts_nocase(line, "* LIST") || slice_has_nocase(line, "* LIST ") ||
+	       slice_has_nocase(line, "* XLIST") || slice_has_nocase(line, "* MAILBOX");
+}
+
 static int
 book_garbage(struct sess *s, const char *why, struct err *err)
 {
@@ -302,9 +310,7 @@ book_garbage(struct sess *s, const char *why, struct err *err)
 	e.reply = sess_reply(s);
 	e.reply_bytes = s->reply_octets;
 	notes_add(&s->notes, &e, true, "%s", words);
-	if (slice_starts_nocase(line, "* LIST") || slice_starts_nocase(line, "* XLIST") ||
-	    slice_starts_nocase(line, "* MAILBOX"))
-		s->garbage_folders++;
+	s->garbage_folders += names_folders(line);
 	if (++s->garbage > SESS_GARBAGE_MAX)
 		return err_set(err, ERR_PROTOCOL,
 		    "more than %d responses of %s could not be parsed", SESS_GARBAGE_MAX,

@@ -69,6 +69,7 @@ struct sess {
 	char reply[LEX_TAPE_MAX]; /* for words: '?' in place of a NUL */
 	char last_refused[256]; /* text of the LIST that was refused */
 	struct resp last; /* of sess_run: valid until the next response */
+	const struct folder_list *expected; /* folders of an earlier run, for sess_folders; the caller's, may be NULL */
 	bool metadata_options_late; /* GETMETADATA has its options behind the folder */
 	/* the open folder */
 	bool open;

@@ -129,6 +129,7 @@ struct probe {
 	struct arena *a;
 	char delim;
 	unsigned parents; /* asked for */
+	unsigned in_vain; /* of those asked for last */
 };
 
 /* STATUS says whether it is there, and how much is in it. */
@@ -183,6 +184,7 @@ probe_one(struct probe *p, struct slice name, struct err *err)
 		return 0;
 	if (ask_status(p->s, &f, &there, err) < 0)
 		return -1;
+	p->in_vain = there ? 0 : p->in_vain + 1;
 	if (!there)
 		return 0;
 	note(p->s, name, "the server does not list this folder, and has it; it is copied, too");
@@ -258,6 +260,20 @@ unlisted_parents(struct sess *s, struct folder_list *io, struct arena *a, struct
 			rc = probe_parents(&p, io->folder[i].name, before, err);
 		before = io->folder[i].name;
 	}
+	return probe_end(&p, err) < 0 ? -1 : rc;
+}
+
+int
+unlisted_named(struct sess *s, const struct folder_list *names, struct folder_list *io, struct arena *a,
+    struct err *err)
+{
+	enum { VAIN_MAX = 200 };
+	const unsigned bads = s->bads;
+	struct probe p = { .s = s, .list = io, .a = a, .delim = io->delim };
+	int rc = 0;
+
+	for (size_t i = 0; i < names->len && rc == 0 && p.in_vain < VAIN_MAX && s->bads == bads; i++)
+		rc = probe_one(&p, names->folder[i].name, err);
 	return probe_end(&p, err) < 0 ? -1 : rc;
 }
 

@@ -16,6 +16,10 @@ int unlisted_inbox(struct sess *s, struct folder_list *io, struct err *err) WARN
  * knows; `io` in order. */
 int unlisted_find(struct sess *s, const struct folder_list *lsub, struct folder_list *io,
     struct arena *a, struct err *err) WARN_UNUSED;
+/* Of names that the server told elsewhere, or that an earlier run has met, those that STATUS knows; `io` in order.
+ * Where many in a row are gone the others are, too. */
+int unlisted_named(struct sess *s, const struct folder_list *names, struct folder_list *io,
+    struct arena *a, struct err *err) WARN_UNUSED;
 /* Of the names that others in the list lie below, and that are not in it, those that STATUS knows; `io` in order.
  * io->refused is set if there are too many. */
 int unlisted_parents(

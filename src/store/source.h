@@ -40,6 +40,8 @@ struct source_place {
 			  asked for */
 	bool sizeless_told;
 	bool again; /* folders will be entered with `since` */
+	const struct folder_rec *known; /* folders of the last run: those not listed now are asked for */
+	size_t n_known;
 	bool sizes; /* `folders` tells those of folders where that costs no round trip */
 	struct server_facts facts; /* what earlier sessions learnt */
 	const struct shelf_place *shelf; /* files; NULL: a server */

@@ -187,7 +187,7 @@ source_imap_folders(struct source *s, struct arena *a, struct folder_list *ret, 
 	source_level_recall(s);
 	facts_to_session(s);
 
-	int rc = sess_folders(s->s, s->at.sizes, a, ret, err);
+	int rc = source_list_folders(s, a, ret, err);
 
 	facts_from_session(s);
 	if (rc == 0)

@@ -54,6 +54,17 @@ def scene_a_folder_whose_line_is_garbled(t):
     t.complete(job, server)
 
 
+def scene_a_folder_behind_a_line_without_end(t):
+    """Its line is part of another one, which is no LIST."""
+    server = t.server(sample(["INBOX", "Archive", "Lost"], 3))
+
+    @server.on("LIST")
+    def _(call):
+        return re.sub(rb'(STATUS "?Archive[^\r]*)\r\n', rb"\1", octets(call))
+    _, run = t.extract(server)
+    t.exits(run, 2)
+
+
 def scene_check_of_a_list_that_is_not_whole(t):
     """What is listed is shown, and that there may be more."""
     server = t.server(caps="NAMESPACE")
