@@ -216,11 +216,13 @@ source_leave_numbered(
     struct source *s, uint32_t *io_exists, bool *ret_more, bool *ret_fewer, struct err *err)
 {
 	uint32_t known = (uint32_t)uidset_count(&s->map);
+	/* An EXPUNGE that is not true takes a message away of which nothing else tells. */
+	bool doubted = s->search_odd || (s->search_known && s->s->expunged > 0);
 	struct folder_head head;
 
 	s->s->map = NULL;
 	if (sess_examine(s->s, slice_str(s->folder), &head, err) < 0)
 		return -1;
 	*io_exists = head.exists < known ? head.exists : known;
-	return s->search_odd ? search_once_more(s, *io_exists, known, ret_more, ret_fewer, err) : 0;
+	return doubted ? search_once_more(s, *io_exists, known, ret_more, ret_fewer, err) : 0;
 }

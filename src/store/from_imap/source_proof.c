@@ -197,7 +197,7 @@ source_imap_leave(struct source *s, struct folder_proof *ret, struct err *err)
 		.uidnext = s->u0, .at_ms = clock_wall_ms(), .searched_known = s->search_known
 	};
 
-	if ((exists != known || search_disagrees(s)) &&
+	if ((exists != known || search_disagrees(s) || (s->s->numbered && s->s->expunged > 0)) &&
 	    (s->s->numbered ? source_leave_numbered(s, &exists, &more, &fewer, err)
 			    : examine_again(s, &exists, &more, &fewer, err)) < 0)
 		return -1;

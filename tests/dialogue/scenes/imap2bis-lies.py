@@ -55,6 +55,15 @@ def scene_not_how_many_there_are(t):
         well(t, server, before, job)
 
 
+def scene_an_expunge_that_is_not_true(t):
+    for command in "SEARCH", r"FETCH \S+ \(RFC822\)":
+        server, before = begun(t)
+        server.on(command, lambda call: [*call.normal(), "* 6 EXPUNGE\r\n"], times=1)
+        job, run = t.extract(server)
+        t.exits(run, 2)
+        well(t, server, before, job)
+
+
 def scene_while_seen_is_taken_away(t):
     """A connection that tells no number cannot say that there is nothing to restore."""
     server, before = begun(t)
