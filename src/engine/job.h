@@ -201,6 +201,9 @@ struct undo_out {
 struct undo_counts {
 	uint64_t ours; /* there and as they were sent: can be removed */
 	uint64_t removed, changed, gone;
+	/* That came to a folder since messages were on their way to it of which nobody knows whether they arrived;
+	 * counted without `remove`. */
+	uint64_t doubtful;
 };
 /* Messages that imex itself put on the target (recorded UID, equal digest); without `remove` they
  * are only listed. What is removed leaves the state in the same way: its row is forgotten, so that a

@@ -216,6 +216,8 @@ page_items(struct undo *u)
 
 		if (row->dest_uid == 0)
 			continue;
+		uidset_add(&u->rowed, row->uid, row->uid);
+		uidset_add(&u->named, row->dest_uid, row->dest_uid);
 		if (!row->dest_own) {
 			tell(u, NULL, row->dest_uid, UNDO_NOT_OURS);
 			continue;
@@ -294,11 +296,11 @@ open_folder(struct undo *u, struct err *err)
 	return HERE_OURS;
 }
 
-/* Copies of a folder that is excluded by now may be there all the same. */
+/* Copies of a folder that is excluded by now may be there all the same, and of one without rows what was on its way. */
 static bool
 may_have_copies(const struct folder_rec *r)
 {
-	return *r->path != '\0' && r->listed + r->expunged > 0;
+	return *r->path != '\0';
 }
 
 static bool
@@ -323,6 +325,8 @@ undo_folder(struct undo *u, struct err *err)
 	uidset_clear(&u->good);
 	uidset_clear(&u->gone);
 	uidset_clear(&u->deleted);
+	uidset_clear(&u->rowed);
+	uidset_clear(&u->named);
 	if (!is_selected(u, name.data))
 		here = HERE_CLOSED;
 	while (rc == 0 && here != HERE_CLOSED) {
@@ -343,6 +347,9 @@ undo_folder(struct undo *u, struct err *err)
 	}
 	if (rc == 0 && u->remove && here == HERE_OURS)
 		rc = undo_take_away(u, err);
+	/* The pass that lists tells all. */
+	if (rc == 0 && !u->remove && here != HERE_CLOSED && here != HERE_OTHER)
+		rc = undo_doubts(u, err);
 	buf_done(&name);
 	return rc;
 }
@@ -440,6 +447,8 @@ job_undo(const struct job *job, bool remove, const struct undo_out *out, struct 
 	uidset_init(&u.gone);
 	uidset_init(&u.deleted);
 	uidset_init(&u.doubted);
+	uidset_init(&u.rowed);
+	uidset_init(&u.named);
 	u.rows = msg_page_new();
 	u.item = mem_resize(NULL, PAGE_MSGS, sizeof(*u.item));
 	u.rewrite = rewrite_new();
@@ -457,6 +466,8 @@ job_undo(const struct job *job, bool remove, const struct undo_out *out, struct 
 	uidset_done(&u.gone);
 	uidset_done(&u.deleted);
 	uidset_done(&u.doubted);
+	uidset_done(&u.rowed);
+	uidset_done(&u.named);
 	buf_done(&u.start);
 	buf_done(&u.shown);
 	arena_done(&u.page);

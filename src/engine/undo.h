@@ -34,6 +34,7 @@ struct undo {
 	struct uidset asked; /* dest_uid of the items */
 	struct uidset good, gone,
 	    deleted, doubted; /* of the folder: to be removed; not there; \Deleted already; with an intent */
+	struct uidset rowed, named; /* of the folder: UIDs on the source of rows with a copy; of their copies */
 	struct rewrite *rewrite;
 	struct digest *digest;
 	struct buf start; /* of the message that is read */
@@ -50,6 +51,9 @@ void undo_leave(struct undo *u, const char *fmt, ...) PRINTF_LIKE(2, 3);
  * people. */
 int undo_fetch(struct undo *u, const struct uidset *set, const char *items, const char *folder,
     struct err *err) WARN_UNUSED;
+
+/* undo_doubt.c: what may be imex's besides, in the folder whose rows have been looked at, is told. */
+int undo_doubts(struct undo *u, struct err *err) WARN_UNUSED;
 
 /* undo_remove.c: remove what u->good has, forget its rows and those of what is gone. */
 int undo_take_away(struct undo *u, struct err *err) WARN_UNUSED;

@@ -154,6 +154,7 @@ undo_end_json(const struct undo *u, uint64_t removable, int code, struct err *er
 	json_put_int(&o.buf, "removed", (int64_t)u->counts.removed);
 	json_put_int(&o.buf, "changed", (int64_t)u->counts.changed);
 	json_put_int(&o.buf, "gone", (int64_t)u->counts.gone);
+	json_put_int(&o.buf, "doubtful", (int64_t)u->counts.doubtful);
 	json_put_int(&o.buf, "exit_code", code);
 	json_close(&o.buf);
 	buf_add_byte(&o.buf, '\n');
@@ -239,7 +240,7 @@ undo_all(struct undo *u, struct err *err)
 {
 	struct err why = { 0 };
 	int rc = undo_step(u, false, &why), code;
-	uint64_t n = u->removable;
+	uint64_t n = u->removable, doubtful = u->counts.doubtful;
 
 	if (rc < 0 && why.kind != ERR_FOLDER) {
 		*err = why;
@@ -254,8 +255,9 @@ undo_all(struct undo *u, struct err *err)
 		code = cancel_raised(u->run.stop) ? EXIT_INTERRUPTED : EXIT_REFUSED;
 	else
 		code = undo_remove(u, n, err);
-	if (code == EXIT_UNDONE && rc < 0)
+	if (code == EXIT_UNDONE && (rc < 0 || doubtful > 0))
 		code = EXIT_LEFT;
+	u->counts.doubtful = doubtful;
 	return code < 0 || undo_end_json(u, n, code, err) < 0 ? -1 : code;
 }
 

@@ -82,6 +82,28 @@ def scene_undo_after_a_narrower_run(t):
     t.equal([f.name for f in m.dest.store if len(f)], [], "folders that are not empty")
 
 
+def scene_undo_of_what_is_in_doubt(t):
+    """The run was killed before it knew of its messages: undo does not say that all is gone, until a run has told them."""
+    m = Move(t)
+    gate = Gate()
+    m.dest.on('SELECT "?Archive"?$', [gate])
+    m.dest.on("UID FETCH", [gate])
+    m.start()
+    gate.must_be_reached(t)
+    m.last.signal(signal.SIGKILL).wait()
+    gate.open()
+    m.dest.clear()
+    m.dest.store["INBOX"].add(letter("INBOX", 77))
+    for words in (["--dry-run"], ["--yes"], ["--yes", "--json"]):
+        run = imex(m, "undo", m.job, *words, code=2)
+        t.says(run, "4 messages were on their way when the run ended, and 5 there, from UID 1 on, may be")
+        t.equal(len(m.dest.store["INBOX"]), 5, "messages that are there")
+    t.equal(json.loads(run.out)["doubtful"], 5, "doubtful ones in JSON")
+    m.until_done()
+    imex(m, "undo", m.job, "--yes")
+    t.equal([(f.name, x.own) for f in m.dest.store for x in f], [("INBOX", False)], "what is left")
+
+
 def scene_undo_on_a_terminal(t):
     """It asks; only a yes removes, and Ctrl-C is no yes."""
     m = Move(t)
