@@ -116,15 +116,14 @@ uids_can_be(const struct folder_at *at, uint32_t validity, const struct uidset *
 	       uidset_last(set) < UINT32_MAX;
 }
 
-/* The UIDs from this one on that answers told are not believed: those messages are looked for. */
-static void
-distrust(struct sink *s, uint32_t from)
+void
+dest_distrust(struct sink *s, uint32_t from)
 {
 	for (struct group *g = s->first; g != NULL; g = g->next)
 		for (size_t i = 0; i < g->n && g->state != GROUP_DONE; i++) {
 			struct flight *f = &g->flight[i];
 
-			if (f->msg.dest_uid < from)
+			if (f->msg.dest_uid == 0 || f->msg.dest_uid < from)
 				continue;
 			uidset_remove(&s->at->claimed, f->msg.dest_uid);
 			/* What was asked for under it has its answer first. */
@@ -156,7 +155,7 @@ dest_uids_told(struct sink *s, const struct resp *r, size_t n, struct uidset *re
 	last = uidset_last(ret);
 	again = ret->range[0].lo <= at->told || any_claimed(at, ret);
 	if (again)
-		distrust(s, ret->range[0].lo);
+		dest_distrust(s, ret->range[0].lo);
 	if (last > at->told)
 		at->told = last;
 	if (last >= at->uidnext)

@@ -107,6 +107,23 @@ untold(struct sink *s, struct flight **list)
 	return n;
 }
 
+/* A server stores in the order in which it is asked. */
+static bool
+ascending(const struct sink *s)
+{
+	uint32_t last = 0;
+
+	for (const struct group *g = s->first; g != NULL; g = g->next)
+		for (size_t i = 0; g->state == GROUP_STORED && i < g->n; i++) {
+			if (g->flight[i].msg.dest_uid <= last)
+				return false;
+			last = g->flight[i].msg.dest_uid;
+		}
+	return true;
+}
+
+/* Where fewer are new than were stored, or a new one stands before what is said to be older, a UID that was told
+ * may be that of a message whose own was not told: none of them is believed. */
 static int
 find_uids(struct sink *s, struct err *err)
 {
@@ -131,6 +148,8 @@ find_uids(struct sink *s, struct err *err)
 			dest_claim(s->at, fresh[i].uid);
 		}
 	}
+	if (n < missing || (n == missing && !ascending(s)))
+		dest_distrust(s, 0);
 	if (n > 0 && fresh[n - 1].uid >= s->at->uidnext && fresh[n - 1].uid < UINT32_MAX)
 		s->at->uidnext = fresh[n - 1].uid + 1;
 	free(fresh);

@@ -323,6 +323,8 @@ int dest_flight_add(struct sink *s, struct folder_at *at, struct group *g, struc
  * been told. They ascend, and each is given once (RFC 3501 2.3.1.1): of one that is told again nobody knows which
  * message has it. */
 bool dest_uids_told(struct sink *s, const struct resp *r, size_t n, struct uidset *ret);
+/* The UIDs from this one on that answers told are not believed: those messages are looked for. */
+void dest_distrust(struct sink *s, uint32_t from);
 /* Its APPEND was answered NO or BAD: its messages are careful ones then. ERR_CUT: the session is over. */
 int dest_group_refused(struct sink *s, struct group *g, const struct resp *r, struct err *err) WARN_UNUSED;
 /* A flight of its own, done, whose outcome is known; its texts go into ret->arena. */

@@ -48,6 +48,26 @@ def scene_uids_swapped(t):
     t.exits(run, 0)
 
 
+def told_alone(t, uid):
+    """Of the third message alone a UID is told, and it is not stored: that of the one behind it, or before it, is not taken for it."""
+    for caps in (ALONE, without("UIDPLUS MULTIAPPEND"), ""):
+        m = Move(t, source=same_size(), caps=caps)
+        m.dest.tell_appenduid = False
+        validity = m.dest.store["INBOX"].uidvalidity
+        m.dest.append(times=1, skip=2, drop=True, answer=f"$TAG OK [APPENDUID {validity} {uid}] done\r\n")
+        m.warned(m.migrate())
+        m.arrived()
+        m.again()
+
+
+def scene_uid_of_the_next_whose_own_is_not_told(t):
+    told_alone(t, 3)
+
+
+def scene_uid_of_the_one_before_whose_own_is_not_told(t):
+    told_alone(t, 2)
+
+
 def scene_exists_is_not_told(t):
     """Behind a cut: what is in doubt is looked for all the same."""
     for lie in (b"", b"* 0 EXISTS\r\n", b"* many EXISTS\r\n"):
