@@ -179,11 +179,52 @@ dest_read_one(struct sink *s, struct flight *f, struct arena *a, struct err *err
 	return dest_refresh(s, err) < 0 ? -1 : read_once(s, f, a, err);
 }
 
+/* System flags that were not sent. */
+static uint8_t
+flags_besides(const struct flight *f)
+{
+	return f->system & FLAGS_STORED & (uint8_t)~f->sent.system;
+}
+
 /* The server has put \Deleted on it. */
 static bool
 is_marked(const struct flight *f)
 {
-	return (f->system & FLAG_DELETED) != 0 && (f->sent.system & FLAG_DELETED) == 0;
+	return (flags_besides(f) & FLAG_DELETED) != 0;
+}
+
+/* Of those that are to go: what is marked as deleted would be removed by whoever expunges. The others only while
+ * nobody else can have set them, and not \Draft, which servers give all that lies in the folder of drafts. */
+static uint8_t
+unwanted(const struct sink *s, const struct flight *f)
+{
+	uint8_t may = FLAG_DELETED;
+
+	if (f->msg.dest_uid >= s->at->first)
+		may |= (FLAG_SEEN | FLAG_ANSWERED | FLAG_FLAGGED) & (uint8_t)~s->kept_flags;
+	return flags_besides(f) & may;
+}
+
+static int
+take_off(struct sink *s, struct group *g, struct flight *f, struct err *err)
+{
+	const struct flags off = { .system = unwanted(s, f), .keywords = "" };
+	struct buf text;
+	bool taken;
+	int rc;
+
+	if (off.system == 0)
+		return 0;
+	buf_init(&text, 256);
+	flags_text(&off, &text);
+	rc = dest_store(s, f->msg.dest_uid, '-', buf_slice(&text), &taken, err);
+	if (rc == 0)
+		rc = dest_read_one(s, f, &g->arena, err);
+	/* A server that will have it so is not asked for each message. */
+	if (rc == 0)
+		s->kept_flags |= off.system & f->system;
+	buf_done(&text);
+	return rc;
 }
 
 static int
@@ -191,14 +232,11 @@ mend_flags(struct sink *s, struct group *g, struct flight *f, struct err *err)
 {
 	struct flags missing;
 	struct buf keywords;
-	bool taken;
 	int rc = 0;
 
 	if (!f->flags_there)
 		return 0;
-	/* Whoever expunges would remove it. */
-	if (is_marked(f) && (dest_store(s, f->msg.dest_uid, '-', slice_str("\\Deleted"), &taken, err) < 0 ||
-				dest_read_one(s, f, &g->arena, err) < 0))
+	if (take_off(s, g, f, err) < 0)
 		return -1;
 	buf_init(&keywords, LEX_STRING_MAX);
 	flags_missing(f, &missing, &keywords);
@@ -242,6 +280,7 @@ remark(struct outcome *o, enum event_no no, const char *text)
 static void
 remark_flags(const struct flight *f, struct arena *a, struct outcome *o)
 {
+	const struct flags besides = { .system = flags_besides(f) & (uint8_t)~FLAG_DELETED, .keywords = "" };
 	struct flags missing;
 	struct buf keywords, text;
 
@@ -256,6 +295,11 @@ remark_flags(const struct flight *f, struct arena *a, struct outcome *o)
 		remark(o, EV_DEST_KEYWORDS, "the server has marked it as deleted, and keeps the mark: it goes with the next expunge");
 	buf_init(&keywords, LEX_STRING_MAX);
 	buf_init(&text, LEX_STRING_MAX);
+	if (besides.system != 0) {
+		flags_text(&besides, &text);
+		remark(o, EV_DEST_KEYWORDS, arena_printf(a, "the copy has besides: %s", text.data ? text.data : ""));
+		buf_reset(&text);
+	}
 	flags_missing(f, &missing, &keywords);
 	if (missing.system != 0 || *missing.keywords != '\0') {
 		flags_text(&missing, &text);

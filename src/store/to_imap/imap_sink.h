@@ -184,6 +184,7 @@ struct sink {
 	struct err later;		/* the server asked to wait; told when nothing is under way */
 	int64_t delta[4];		/* differences of size that were proved harmless */
 	size_t n_deltas;
+	uint8_t kept_flags;		/* that it sets by itself and does not let go of */
 	/* what is under way */
 	struct folder_at *folders, *at;	/* at: selected */
 	struct group *first, **end;

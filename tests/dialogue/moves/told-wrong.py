@@ -235,3 +235,30 @@ def scene_marked_as_deleted(t):
     stubborn.dest.on("UID STORE", "$TAG NO not for you\r\n")
     stubborn.warned(stubborn.migrate())
     t.one_event(stubborn.job, 30052, uid=1, text=re.compile("marked it as deleted"))
+
+
+def scene_flags_that_nobody_sent(t):
+    """The server marks what comes as read: that is taken off again, or told; a flag that stays is tried once."""
+    m = Move(t, source=same_size(), caps=ALONE)
+    m.dest.append(flags=lambda found: {*found, "\\Seen"})
+    m.clean(m.migrate())
+    m.arrived()
+    stubborn = Move(t, source=same_size())
+    stubborn.dest.append(flags=lambda found: {*found, "\\Seen"})
+    stubborn.dest.on("UID STORE", "$TAG OK as you like\r\n")
+    stubborn.warned(stubborn.migrate())
+    t.sent_once(stubborn.dest, "UID STORE")
+    told = [e["uid"] for e in stubborn.job.events(30052) if "besides: \\Seen" in e["text"]]
+    t.equal(sorted(told), [2, 3, 6], "messages of which it is told")
+    run = t.imex("verify", stubborn.job, "--insecure-plaintext", "--dest-insecure-plaintext",
+                 env={"IMEX_DEST_PASSWORD": DEST_PASSWORD})
+    t.exits(run, 1)
+
+
+def scene_drafts_are_drafts(t):
+    """What a server gives all that lies in a folder is told, and left."""
+    m = Move(t, source=same_size(1), caps=ALONE)
+    m.dest.append(flags=lambda found: {*found, "\\Draft"})
+    m.warned(m.migrate())
+    t.never_sent(m.dest, "UID STORE")
+    t.one_event(m.job, 30052, uid=1, text=re.compile("besides: .Draft"))
