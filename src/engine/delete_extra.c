@@ -54,11 +54,20 @@ uncertain(const struct planned *p, const struct folder_rec *rec)
 	return NULL;
 }
 
-/* UIDs of copies that messages of the source have now. *ret_unknown: messages whose copy has none. */
+/* A copy that the source has no message for any more, and that is gone, is no copy that anybody misses. */
 static int
-named_copies(
-    struct clearing *x, const struct folder_rec *rec, struct uidset *ret, uint64_t *ret_unknown,
-    struct err *err)
+forget_if_gone(struct clearing *x, const struct folder_rec *rec, const struct msg *m, bool gone, struct err *err)
+{
+	if (!gone || !m->expunged || m->dest_uid == 0 || !verdict_has_file(m->verdict))
+		return 0;
+	batch_mirrored(x->r.l->batch, rec->id, m->uid);
+	return lane_flush_if_full(x->r.l, err);
+}
+
+/* UIDs of copies that messages of the source have now; `all` are there. *ret_unknown: messages whose copy has none. */
+static int
+named_copies(struct clearing *x, const struct folder_rec *rec, const struct uidset *all, struct uidset *ret,
+    uint64_t *ret_unknown, struct err *err)
 {
 	struct msg_page *page = msg_page_new();
 	uint32_t after = 0;
@@ -70,6 +79,8 @@ named_copies(
 		for (size_t i = 0; i < page->len; i++) {
 			const struct msg *m = &page->msg[i];
 
+			if (forget_if_gone(x, rec, m, !uidset_has(all, m->dest_uid), err) < 0)
+				rc = -1;
 			if (m->expunged || m->verdict != VERDICT_STORED)
 				continue;
 			*ret_unknown += m->dest_uid == 0;
@@ -142,7 +153,7 @@ judge_open(struct clearing *x, struct planned *p, const struct folder_rec *rec, 
 	uidset_init(&shared);
 	rc = l->sink_ops->uids(l->sink, l->at, &all, err);
 	if (rc == 0)
-		rc = named_copies(x, rec, &named, &unknown, err);
+		rc = named_copies(x, rec, &all, &named, &unknown, err);
 	if (rc == 0)
 		rc = removal_shared(&x->r, rec, &shared, err);
 	if (rc == 0 && unknown > 0)
@@ -213,6 +224,22 @@ remove_all(struct clearing *x, struct cleared *e, struct removal_group *g, struc
 	return !done || removal_expunge(&x->r, g, &done, err) == 0 ? 0 : -1;
 }
 
+static int
+forget_removed(struct clearing *x, const struct folder_rec *rec, const struct uidset *gone, struct err *err)
+{
+	struct msg_page *page = msg_page_new();
+	uint32_t after = 0;
+	int rc = 0;
+
+	while (rc == 0 && (rc = state_page(x->r.l->job->state, rec->id, after, page, err)) == 0 && page->len > 0) {
+		after = page->msg[page->len - 1].uid;
+		for (size_t i = 0; rc == 0 && i < page->len; i++)
+			rc = forget_if_gone(x, rec, &page->msg[i], uidset_has(gone, page->msg[i].dest_uid), err);
+	}
+	msg_page_free(page);
+	return rc;
+}
+
 /* An answer OK is not believed: what is still there was not removed. */
 static int
 look_again(struct clearing *x, const struct cleared *e, struct err *err)
@@ -230,6 +257,8 @@ look_again(struct clearing *x, const struct cleared *e, struct err *err)
 	rc = l->sink_ops->uids(l->sink, l->at, &now, err);
 	uidset_minus(&e->uids, &now, &gone);
 	uidset_minus(&e->uids, &gone, &still);
+	if (rc == 0 && gone.len > 0 && e->rec->expunged > e->rec->mirrored)
+		rc = forget_removed(x, e->rec, &gone, err);
 	if (rc == 0 && still.len > 0)
 		lane_warn(l, EV_DEST_EXTRA, 0,
 		    "%" PRIu64 " of %" PRIu64 " extra messages are still there%s",

@@ -35,7 +35,7 @@ summary_numbers(const struct summary *s, const struct account_rec *a, const stru
 	}
 	if (sum->mirrored > 0) {
 		human_count(sum->mirrored, listed);
-		out_printf(o, "  removed   %s that the source has deleted (--mirror)\n", listed);
+		out_printf(o, "  removed   %s that the source has deleted\n", listed);
 	}
 	summary_not_good(sum, o);
 	if (s->verified)

@@ -63,6 +63,28 @@ def scene_removed_and_kept(t):
     t.never_sent(m.dest.transcript.since(mark), ASK)
 
 
+def scene_copies_of_what_the_source_has_deleted(t):
+    """They are extra as well; verify does not miss them then, also where the run was killed behind the server's OK."""
+    for killed in (False, True):
+        m, _ = begun(t, extra=0)
+        m.warned(m.migrate())
+        m.source.store["INBOX"].remove(7)
+        m.before = m.source.store.snapshot()
+        if killed:
+            @m.dest.on("UID EXPUNGE", times=1)
+            def _(call, m=m):
+                call.normal()
+                m.last.process.kill()
+                m.last.process.wait()
+                return [Cut]
+            m.start("--delete-extra").wait()
+            t.equal(m.last.code, -signal.SIGKILL, "it was killed")
+        m.warned(m.migrate("--delete-extra"))
+        m.arrived()
+        run = t.imex("verify", m.job, *PLAIN, env={"IMEX_DEST_PASSWORD": DEST_PASSWORD})
+        t.exits(run, 0)
+
+
 def scene_without_the_option_nothing_goes(t):
     m, octets = begun(t)
     m.warned(m.migrate())
