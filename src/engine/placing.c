@@ -100,11 +100,13 @@ static int
 read_doubts(struct lane *l, struct err *err)
 {
 	struct arena a;
+	struct dest_head head;
 	struct intent *list;
 	uint32_t from = 0;
 	size_t n;
 	int rc;
 
+	l->sink_ops->head(l->at, &head);
 	uidset_clear(&l->careful);
 	uidset_clear(&l->intended);
 	l->n_care = 0;
@@ -122,7 +124,8 @@ read_doubts(struct lane *l, struct err *err)
 		if (until > l->doubt_until_ms)
 			l->doubt_until_ms = until;
 		uidset_add(&l->careful, list[i].uid, list[i].uid);
-		if (i == 0 || list[i].dest_uidnext < from)
+		/* Of another UIDVALIDITY it says nothing about UIDs. */
+		if (list[i].dest_uidvalidity == head.uidvalidity && (from == 0 || list[i].dest_uidnext < from))
 			from = list[i].dest_uidnext;
 	}
 	l->sink_ops->doubt_from(l->at, from);

@@ -168,3 +168,21 @@ def scene_without_uidnext(t):
     mark = m.dest.transcript.mark()
     m.migrate()
     t.never_sent(m.dest.transcript.since(mark), "APPEND")
+
+
+def scene_anew_with_mail_that_was_there(t):
+    """Its UIDs are others than those that messages in doubt have been sent behind: it is known again all the same."""
+    source, dest = sample(("INBOX",), count=5), Store(first=1750000000)
+    old = source["INBOX"][3]
+    dest["INBOX"].add(old.raw, (), old.date)
+    m = Move(t, source=source, dest=dest)
+    m.foreign = {}
+
+    @m.dest.on("UID FETCH .*RFC822.SIZE", times=1)
+    def _(call):
+        folder = m.dest.store["INBOX"]
+        folder.renumber(folder.uidvalidity + 1000, 101)
+        return [Cut]
+    m.warned(m.migrate("--retry-delay", "100ms"))
+    missing, doubled = m.counts()
+    t.equal((missing, doubled), ([], []), "messages missing, messages that are there twice")
