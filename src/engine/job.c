@@ -470,6 +470,7 @@ run_place(struct run *r, struct err *err)
 			.guess_prefix = r->job->from != NULL,
 			.spool_dir = d->spool_dir != NULL ? d->spool_dir : r->job->dir,
 			.quarantine = r->quarantine,
+			.doubt_wait_ms = r->job->dest->doubt_wait_ms,
 			.labels_refused = &r->labels_refused };
 		r->place.dest = &r->dest;
 		return 0;

@@ -78,6 +78,7 @@ struct dest_place {
 	const char *spool_dir;	/* large messages that must be whole before they are sent */
 	const char *quarantine;	/* DIR/quarantine/ACCOUNT, made when needed */
 	bool guess_prefix;	/* the names come from files, which keep no NAMESPACE */
+	int64_t doubt_wait_ms;		/* what may be there unseen is not sent again before */
 	atomic_bool *labels_refused;	/* shared by all sinks of the place: it refuses labels of Gmail */
 };
 

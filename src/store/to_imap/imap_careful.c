@@ -221,18 +221,20 @@ look_for(struct placing *p, uint32_t *ret, struct err *err)
 /* The server said that it stored it: some servers show it a moment later. Where that was waited for in
  * vain once it is not waited for again, until one is seen. */
 static int
-look_late(struct placing *p, uint32_t *ret, struct err *err)
+look_late(struct placing *p, int64_t most_ms, uint32_t *ret, struct err *err)
 {
 	for (;;) {
+		int64_t step = p->at->waited_ms < LATE_MS ? LATE_LOOK_MS : LATE_MS;
+
 		if (look_for(p, ret, err) < 0)
 			return -1;
 		if (*ret != 0)
 			p->at->waited_ms = 0;
-		if (*ret != 0 || p->at->waited_ms >= LATE_MS)
+		if (*ret != 0 || p->at->waited_ms >= most_ms)
 			return 0;
-		if (cancel_sleep(p->s->stop, LATE_LOOK_MS, err) < 0)
+		if (cancel_sleep(p->s->stop, step, err) < 0)
 			return -1;
-		p->at->waited_ms += LATE_LOOK_MS;
+		p->at->waited_ms += step;
 	}
 }
 
@@ -271,7 +273,7 @@ stored(struct placing *p, const struct way *w, uint32_t uid, struct err *err)
 		return -1;
 	if (!f->there) {
 		uidset_remove(&p->at->claimed, uid);
-		if (look_late(p, &uid, err) < 0)
+		if (look_late(p, LATE_MS, &uid, err) < 0)
 			return -1;
 		f->msg.dest_uid = uid;
 		if (uid != 0 && dest_read_one(p->s, f, &p->g->arena, err) < 0)
@@ -355,7 +357,7 @@ try_way(struct placing *p, const struct way *w, struct err *err)
 		/* Some servers say NO and store it all the same (servers.md 2.1). */
 	}
 	if (uid == 0 &&
-	    (r.state == STATE_OK ? look_late(p, &uid, err) : look_for(p, &uid, err)) < 0)
+	    (r.state == STATE_OK ? look_late(p, LATE_MS, &uid, err) : look_for(p, &uid, err)) < 0)
 		return -1;
 	if (uid != 0)
 		return stored(p, w, uid, err) < 0 ? -1 : 1;
@@ -440,6 +442,22 @@ send_ways(struct placing *p, struct err *err)
 	return aside(p, "the destination refuses the message, also repaired", err);
 }
 
+/* What was answered OK under no UID that can be believed is in doubt, and sent again only after its time. */
+static int
+settle_where(struct placing *p, struct err *err)
+{
+	int64_t doubt_ms = p->s->to->doubt_wait_ms;
+	uint32_t uid;
+
+	if (look_late(p, doubt_ms > LATE_MS ? doubt_ms : LATE_MS, &uid, err) < 0)
+		return -1;
+	if (uid != 0)
+		return found(p, uid, NULL, err);
+	/* It was lost, maybe as one of several: the next ones go alone. */
+	p->s->multi = false;
+	return send_ways(p, err);
+}
+
 /* A copy that is not what was sent: the same message but for what the server adds, or another one? One
  * that is nowhere to be seen may come a little later. */
 static int
@@ -449,12 +467,12 @@ settle_odd(struct placing *p, const struct odd *o, struct err *err)
 	uint32_t uid;
 	bool got;
 
+	if (o->kind == ODD_WHERE)
+		return settle_where(p, err);
 	if (o->kind != ODD_SIZE) {
-		if (look_late(p, &uid, err) < 0)
+		if (look_late(p, LATE_MS, &uid, err) < 0)
 			return -1;
-		if (uid != 0)
-			return found(p, uid, NULL, err);
-		return o->kind == ODD_WHERE ? send_ways(p, err) : vanished(p, err);
+		return uid != 0 ? found(p, uid, NULL, err) : vanished(p, err);
 	}
 	if (dest_identity(p->s, o->dest_uid, &there, &got, err) < 0)
 		return -1;

@@ -237,6 +237,20 @@ def scene_marked_as_deleted(t):
     t.one_event(stubborn.job, 30052, uid=1, text=re.compile("marked it as deleted"))
 
 
+def scene_ok_without_a_uid_and_shown_late(t):
+    """Answered OK under no UID, it is in doubt: it is not sent again before --doubt-wait, and is found when it shows up."""
+    for caps in (without("UIDPLUS"), ALONE):
+        m = Move(t, source=same_size(), caps=caps)
+        third = m.source.store["INBOX"][3]
+        m.dest.append(drop=True, answer="$TAG OK done\r\n", times=1, skip=2)
+        m.dest.on("UID SEARCH", lambda call, m=m, x=third: m.dest._store_one("INBOX", x.raw, x.flags, x.date) and None,
+                  after=14, times=1)
+        m.warned(m.migrate("--doubt-wait", "50s", "--timeout", "60s", timeout=120))
+        m.arrived()
+        sent = [e for e in m.dest.transcript.entries if e.direction == "D" and third.raw in e.data]
+        t.equal(len(sent), 1, "how often it was sent")
+
+
 def scene_flags_that_nobody_sent(t):
     """The server marks what comes as read: that is taken off again, or told; a flag that stays is tried once."""
     m = Move(t, source=same_size(), caps=ALONE)
