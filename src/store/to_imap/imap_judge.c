@@ -146,8 +146,8 @@ dest_seen(struct flight *f, struct arena *a, const struct fetch_data *d)
 	}
 }
 
-static int
-read_once(struct sink *s, struct flight *f, struct arena *a, struct err *err)
+int
+dest_read_now(struct sink *s, struct flight *f, struct arena *a, struct err *err)
 {
 	struct resp r = { 0 };
 	struct asked asked;
@@ -172,11 +172,11 @@ read_once(struct sink *s, struct flight *f, struct arena *a, struct err *err)
 int
 dest_read_one(struct sink *s, struct flight *f, struct arena *a, struct err *err)
 {
-	if (read_once(s, f, a, err) < 0)
+	if (dest_read_now(s, f, a, err) < 0)
 		return -1;
 	if (f->there)
 		return 0;
-	return dest_refresh(s, err) < 0 ? -1 : read_once(s, f, a, err);
+	return dest_refresh(s, err) < 0 ? -1 : dest_read_now(s, f, a, err);
 }
 
 /* System flags that were not sent. */

@@ -192,9 +192,9 @@ amend_word(struct sink *s, const struct msg *was, char sign, struct slice word, 
 	return 0;
 }
 
-/* All at once; one that is refused must not take the others with it. */
+/* All at once; one that is refused must not take the others with it. *ret_taken: one answer OK to all. */
 static int
-amend_words(struct sink *s, const struct msg *was, char sign, const struct flags *f, struct err *err)
+amend_words(struct sink *s, const struct msg *was, char sign, const struct flags *f, bool *ret_taken, struct err *err)
 {
 	struct buf text;
 	bool taken = true;
@@ -210,6 +210,7 @@ amend_words(struct sink *s, const struct msg *was, char sign, const struct flags
 		rc = amend_word(s, was, sign, (struct slice){ p, n }, err);
 		p += n + (p[n] == ' ');
 	}
+	*ret_taken = taken && text.len > 0;
 	buf_done(&text);
 	return rc;
 }
@@ -239,12 +240,50 @@ keywords_minus(const char *a, const char *b, struct buf *out)
 	return out->len > 0 ? out->data : "";
 }
 
+/* What was to be set and is not shown, or to be taken away and is. */
+static void
+amend_lacks(char sign, const struct flags *sent, const struct flight *f, struct buf *ret)
+{
+	struct flags odd = { .system = sent->system & (sign == '+' ? (uint8_t)~f->system : f->system) };
+	struct buf lacks, kept;
+
+	buf_init(&lacks, LEX_STRING_MAX);
+	buf_init(&kept, LEX_STRING_MAX);
+	odd.keywords = keywords_minus(sent->keywords, f->keywords, &lacks);
+	if (sign == '-')
+		odd.keywords = keywords_minus(sent->keywords, odd.keywords, &kept);
+	flags_text(&odd, ret);
+	buf_done(&lacks);
+	buf_done(&kept);
+}
+
+/* An answer OK is not believed. A copy that is not there any more has no flags. */
+static int
+amend_look(struct sink *s, const struct msg *was, char sign, const struct flags *sent, struct arena *a, struct err *err)
+{
+	struct flight f = { .msg = { .dest_uid = was->dest_uid }, .keywords = "" };
+	struct buf odd;
+
+	if (dest_read_now(s, &f, a, err) < 0)
+		return -1;
+	if (!f.there || !f.flags_there)
+		return 0;
+	buf_init(&odd, LEX_STRING_MAX);
+	amend_lacks(sign, sent, &f, &odd);
+	if (odd.len > 0)
+		dest_note(s, EV_DEST_KEYWORDS, was->uid, NULL, NULL, true,
+		    sign == '+' ? "the server did not keep: %s" : "the server did not take away: %s", odd.data);
+	buf_done(&odd);
+	return 0;
+}
+
 static int
 amend_some(struct sink *s, struct folder_at *at, const struct msg *was, char sign, const struct flags *f, struct err *err)
 {
 	struct arena a;
 	struct flags sent;
 	const char *left;
+	bool taken;
 	int rc;
 
 	arena_init(&a, 1024 * 1024);
@@ -253,7 +292,9 @@ amend_some(struct sink *s, struct folder_at *at, const struct msg *was, char sig
 	} else {
 		if (*left != '\0' && sign == '+')
 			dest_note(s, EV_DEST_KEYWORDS, was->uid, NULL, NULL, true, "the server has no place for: %s", left);
-		rc = amend_words(s, was, sign, &sent, err);
+		rc = amend_words(s, was, sign, &sent, &taken, err);
+		if (rc == 0 && taken)
+			rc = amend_look(s, was, sign, &sent, &a, err);
 	}
 	arena_done(&a);
 	return rc;

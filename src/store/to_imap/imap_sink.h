@@ -358,6 +358,7 @@ int dest_advance(struct sink *s, bool *ret_idle, struct err *err) WARN_UNUSED;
 /* imap_judge.c: after the server's OK. */
 void dest_seen(struct flight *f, struct arena *a, const struct fetch_data *d); /* FETCH data */
 int dest_read_one(struct sink *s, struct flight *f, struct arena *a, struct err *err) WARN_UNUSED;
+int dest_read_now(struct sink *s, struct flight *f, struct arena *a, struct err *err) WARN_UNUSED; /* asks once */
 /* Sets ('+') or takes away ('-') flags of a message there. *ret_taken false: the server refused it. */
 int dest_store(struct sink *s, uint32_t uid, char sign, struct slice words, bool *ret_taken,
     struct err *err) WARN_UNUSED;

@@ -269,6 +269,23 @@ def scene_flags_that_nobody_sent(t):
     t.exits(run, 1)
 
 
+def scene_flags_that_changed_later(t):
+    """OK to STORE is not believed: a flag that is not set, or not taken away, is told; of a copy that is gone nothing."""
+    m = Move(t, source=same_size())
+    m.clean(m.migrate())
+    m.dest.on("UID STORE [12] ", "$TAG OK STORE completed\r\n")
+    m.source.store["INBOX"].flag(1, "\\Seen", "\\Answered", "later")
+    m.source.store["INBOX"].flag(2)
+    m.source.store["INBOX"].flag(4, "\\Seen", "\\Flagged")
+    m.source.store["INBOX"].flag(5, "\\Flagged")
+    m.dest.store["INBOX"].remove(5)
+    m.warned(m.migrate())
+    t.one_event(m.job, 30052, uid=1, text=re.compile("did not keep: .Answered later"))
+    t.one_event(m.job, 30052, uid=2, text=re.compile("did not take away: .Flagged"))
+    t.equal(len(m.job.events(30052)), 2, "events of it")
+    t.equal(m.dest.store["INBOX"][4].flags, {"\\Seen", "\\Flagged"}, "the flags of one that it sets")
+
+
 def scene_drafts_are_drafts(t):
     """What a server gives all that lies in a folder is told, and left."""
     m = Move(t, source=same_size(1), caps=ALONE)
