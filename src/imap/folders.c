@@ -4,104 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/digest.h"
 #include "base/mem.h"
 #include "imap/unlisted.h"
 
 enum { ASK_ID = 1, ASK_NAMESPACE, ASK_LIST, ASK_LSUB, ASK_STATUS, ASK_MAILBOXID };
-
-void
-folder_list_done(struct folder_list *l)
-{
-	free(l->folder);
-	*l = (struct folder_list){ 0 };
-}
-
-static bool
-is_inbox(struct slice name)
-{
-	return slice_eq_nocase(name, "INBOX");
-}
-
-static int
-folder_cmp(const void *a, const void *b)
-{
-	const struct folder *x = a, *y = b;
-
-	if (is_inbox(x->name) || is_inbox(y->name))
-		return is_inbox(y->name) - is_inbox(x->name);
-	return slice_cmp(x->name, y->name);
-}
-
-struct folder *
-folder_list_find(struct folder_list *l, struct slice name)
-{
-	struct folder key = { .name = name };
-
-	return l->len == 0 ? NULL : bsearch(&key, l->folder, l->len, sizeof(key), folder_cmp);
-}
-
-/* It would be so again at once. */
-static int
-list_over(struct err *err)
-{
-	err_set(err, ERR_PROTOCOL, "the server lists more than %d folders, or longer names than fit; imex takes no more",
-	    FOLDERS_MAX);
-	err->scope = SCOPE_ACCOUNT;
-	err->retry = RETRY_LATER;
-	return -1;
-}
-
-int
-folder_list_add(struct folder_list *l, struct arena *a, const struct folder *f, struct err *err)
-{
-	struct folder copy = *f;
-	char *name = arena_copy(a, f->name);
-	char *use = f->special_use ? arena_copy(a, slice_str(f->special_use)) : NULL;
-	char *id = f->mailbox_id ? arena_copy(a, slice_str(f->mailbox_id)) : NULL;
-
-	if (l->len == FOLDERS_MAX || name == NULL || (f->special_use && use == NULL) ||
-	    (f->mailbox_id && id == NULL))
-		return list_over(err);
-	copy.name = (struct slice){ name, f->name.len };
-	copy.special_use = use;
-	copy.mailbox_id = id;
-	if (l->len == l->cap) {
-		l->cap = l->cap ? l->cap * 2 : 64;
-		l->folder = mem_resize(l->folder, l->cap, sizeof(*l->folder));
-	}
-	if (l->delim == 0)
-		l->delim = f->delim;
-	l->folder[l->len++] = copy;
-	return 0;
-}
-
-/* By name, and each name once: some servers list a folder twice. */
-static void
-list_order(struct folder_list *l)
-{
-	size_t out = 0;
-
-	if (l->len == 0)
-		return;
-	qsort(l->folder, l->len, sizeof(*l->folder), folder_cmp);
-	for (size_t i = 1; i < l->len; i++) {
-		struct folder *last = &l->folder[out], *f = &l->folder[i];
-
-		if (folder_cmp(last, f) != 0) {
-			l->folder[++out] = *f;
-		} else {
-			/* Listed as a parent and as itself: it can be opened. */
-			unsigned closed = last->attrs & f->attrs & FOLDER_NOSELECT;
-
-			last->attrs =
-			    ((last->attrs | f->attrs) & ~(unsigned)FOLDER_NOSELECT) | closed;
-			if (last->special_use == NULL)
-				last->special_use = f->special_use;
-		}
-	}
-	l->len = out + 1;
-}
 
 /* ---- what comes back ---- */
 
@@ -351,7 +257,7 @@ ensure_inbox(struct sess *s, struct flight *f, struct err *err)
 	struct folder inbox = { .name = slice_str("INBOX"), .delim = f->list->delim };
 
 	for (size_t i = 0; i < f->list->len; i++)
-		if (is_inbox(f->list->folder[i].name))
+		if (folder_is_inbox(f->list->folder[i].name))
 			return 0;
 	quirk_add(&s->seen, QUIRK_NO_INBOX);
 	return folder_list_add(f->list, f->arena, &inbox, err);
@@ -378,7 +284,7 @@ place_in_namespace(const struct sess *s, struct slice own, struct folder *f)
 		if (in_namespace(f->name, e) && (best == NULL || e->prefix.len > best->prefix.len))
 			best = e;
 	f->prefix = own;
-	if (best != NULL && !is_inbox(f->name))
+	if (best != NULL && !folder_is_inbox(f->name))
 		f->attrs |= best->kind;
 }
 
@@ -480,23 +386,23 @@ folders_flight(struct sess *s, struct flight *f, bool want_sizes, struct err *er
 	nothing = f->list->len == 0;
 	if (ensure_inbox(s, f, err) < 0)
 		return -1;
-	list_order(f->list);
+	folder_list_order(f->list);
 	s->quirks = quirks_of(s->greeting, s->product, s->at->host);
 	if (s->level != LEVEL_IMAP4 && !quirk_in(s->seen, QUIRK_NO_STATUS)) {
 		if (unlisted_inbox(s, f->list, err) < 0 ||
 		    unlisted_find(s, &f->lsub, f->list, f->arena, err) < 0)
 			return -1;
-		list_order(f->list);
+		folder_list_order(f->list);
 		/* A line of the list may have been lost. */
 		if (unlisted_named(s, &f->counts, f->list, f->arena, err) < 0)
 			return -1;
-		list_order(f->list);
+		folder_list_order(f->list);
 		if (s->expected != NULL && unlisted_named(s, s->expected, f->list, f->arena, err) < 0)
 			return -1;
-		list_order(f->list);
+		folder_list_order(f->list);
 		if (unlisted_parents(s, f->list, f->arena, err) < 0)
 			return -1;
-		list_order(f->list);
+		folder_list_order(f->list);
 	}
 	apply_lsub(f);
 	if (!counted && s->level != LEVEL_IMAP4 && !quirk_in(s->seen, QUIRK_NO_STATUS) &&
@@ -504,45 +410,6 @@ folders_flight(struct sess *s, struct flight *f, bool want_sizes, struct err *er
 		return -1;
 	apply_counts(f);
 	f->list->silent = nothing && has_mail(f->list);
-	return 0;
-}
-
-/* ---- names with a NUL ---- */
-
-/* Cut at the NUL it would be another folder's: "a\0b~" and 16 digits of its digest. */
-static int
-name_without_nul(struct folder *f, struct arena *a, struct err *err)
-{
-	AUTO(buf_done) struct buf name;
-	uint8_t sum[SHA256_LEN];
-	char hex[SHA256_HEX];
-
-	buf_init(&name, 2 * LEX_STRING_MAX + 32);
-	for (size_t i = 0; i < f->name.len; i++)
-		(void)(f->name.data[i] == '\0' ? buf_add_str(&name, "\\0")
-						: buf_add_byte(&name, f->name.data[i]));
-	digest_once(f->name.data, f->name.len, sum);
-	digest_hex(sum, hex);
-	buf_printf(&name, "~%.16s", hex);
-	f->name = (struct slice){ arena_copy(a, buf_slice(&name)), name.len };
-	f->attrs |= FOLDER_UNSAYABLE;
-	return f->name.data == NULL ? list_over(err) : 0;
-}
-
-static int
-names_without_nul(struct folder_list *l, struct arena *a, struct err *err)
-{
-	bool any = false;
-
-	for (size_t i = 0; i < l->len; i++) {
-		if (memchr(l->folder[i].name.data, '\0', l->folder[i].name.len) == NULL)
-			continue;
-		any = true;
-		if (name_without_nul(&l->folder[i], a, err) < 0)
-			return -1;
-	}
-	if (any)
-		list_order(l);
 	return 0;
 }
 
@@ -628,7 +495,7 @@ find_all(struct sess *s, struct flight *f, struct err *err)
 	if (ensure_inbox(s, f, err) < 0)
 		return -1;
 	guess_delim(f->list);
-	list_order(f->list);
+	folder_list_order(f->list);
 	apply_lsub(f);
 	/* What FIND MAILBOXES lists is subscribed. */
 	for (size_t i = 0; some && !all && i < f->list->len; i++)
@@ -647,7 +514,7 @@ sess_folders(
 
 	list.unparsed = s->garbage_folders - unparsed;
 	if (rc == 0)
-		rc = names_without_nul(&list, a, err);
+		rc = folder_list_without_nul(&list, a, err);
 	if (rc == 0)
 		rc = place_all(s, &list, a, err);
 
@@ -666,7 +533,7 @@ sess_folders(
 static void
 apply_ids(struct flight *f, struct folder *const *folder, size_t n)
 {
-	list_order(&f->counts);
+	folder_list_order(&f->counts);
 	for (size_t i = 0; i < n; i++) {
 		struct folder *told = folder_list_find(&f->counts, folder[i]->name);
 

@@ -13,6 +13,7 @@
 #include "base/event.h"
 #include "imap/caps.h"
 #include "imap/endpoint.h"
+#include "imap/folder_list.h"
 #include "imap/notes.h"
 #include "imap/quirk.h"
 #include "imap/resp.h"
@@ -188,21 +189,6 @@ int sess_login(struct sess *s, struct err *err) WARN_UNUSED; /* login.c */
  * octets of the name, each name once; names are in `a`. ID, NAMESPACE and LIST go out in one
  * flight, and with LIST-STATUS the counts too; s->product and s->quirks are complete afterwards.
  * want_sizes asks for STATUS SIZE where offered. */
-struct folder_list {
-	struct folder *folder; /* freed by folder_list_done */
-	size_t len, cap;
-	char delim;
-	unsigned
-	    unparsed; /* lines of the listing that did not parse: so many folders may be missing */
-	bool silent; /* no folder was named in any way, yet INBOX has mail: others may be there */
-	bool refused; /* listing all was refused, and so was a part of it: others may be there */
-	bool lsub_refused; /* which are subscribed is not known */
-};
-void folder_list_done(struct folder_list *l);
-/* A copy, with its texts in `a`. */
-int folder_list_add(
-    struct folder_list *l, struct arena *a, const struct folder *f, struct err *err) WARN_UNUSED;
-struct folder *folder_list_find(struct folder_list *l, struct slice name); /* of one in order */
 int sess_folders(struct sess *s, bool want_sizes, struct arena *a, struct folder_list *ret,
     struct err *err) WARN_UNUSED;
 /* ERR_FOLDER for one that no command can name: of a name with a NUL the list has another one. */
