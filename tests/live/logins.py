@@ -39,6 +39,12 @@ passdb {{
 plugin {{
   acl_user = %u
 }}
+# Else each wrong password makes the next login of this address slower.
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
 passdb {{
   driver = oauth2
   mechanisms = oauthbearer xoauth2
