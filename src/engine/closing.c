@@ -56,9 +56,9 @@ pay(struct lane *l, int64_t folder, uint32_t uidvalidity, const struct uidset *o
 	if (seen == 0)
 		return 0;
 	lane_warn(l, EV_FLAGS_RESTORED, 0,
-	    "reading set \\Seen on %llu messages; it is taken away again (\\Recent cannot be given "
+	    "reading set \\Seen on %llu message%s; it is taken away again (\\Recent cannot be given "
 	    "back)",
-	    (unsigned long long)seen);
+	    (unsigned long long)seen, seen == 1 ? "" : "s");
 	if (lane_flush(l, true, err) < 0)
 		return -1;
 	return pay_visit(l, folder, uidvalidity, owed, false, &seen, err);
