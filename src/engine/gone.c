@@ -19,25 +19,6 @@ lane_copies_gone(const struct lane *l, const struct folder_rec *r)
 	       l->sink_ops->bare(l->sink, r->path);
 }
 
-static void
-note_row(struct lane *l, const struct msg *row)
-{
-	struct msg m = *row;
-
-	m.verdict = VERDICT_FAILED;
-	m.reason = LOST_REASON;
-	batch_message(l->batch, l->rec.id, &m, row->verdict);
-	batch_problem(l->batch, &(struct problem){ .folder = l->rec.id,
-				    .uid = m.uid,
-				    .verdict = m.verdict,
-				    .reason = LOST_REASON,
-				    .from = "",
-				    .date = "",
-				    .subject = "",
-				    .message_id = "",
-				    .reply = "" });
-}
-
 static int
 note_rows(struct lane *l, uint64_t *ret, struct err *err)
 {
@@ -50,7 +31,7 @@ note_rows(struct lane *l, uint64_t *ret, struct err *err)
 		for (size_t i = 0; i < page->len; i++) {
 			if (!is_copy(&page->msg[i]))
 				continue;
-			note_row(l, &page->msg[i]);
+			lost_note(l->batch, l->rec.id, &page->msg[i]);
 			++*ret;
 		}
 		after = page->msg[page->len - 1].uid;

@@ -157,8 +157,8 @@ note_flush(struct noting *n, struct err *err)
 	return state_put(n->job->state, &n->lease, &full, err);
 }
 
-static void
-note_lost(struct noting *n, int64_t folder, const struct msg *row)
+void
+lost_note(struct batch *b, int64_t folder, const struct msg *row)
 {
 	const struct problem p = { .folder = folder,
 		.uid = row->uid,
@@ -174,8 +174,14 @@ note_lost(struct noting *n, int64_t folder, const struct msg *row)
 	m.verdict = VERDICT_FAILED;
 	m.reason = LOST_REASON;
 	m.dest_uid = 0;
-	batch_message(n->batch, folder, &m, row->verdict);
-	batch_problem(n->batch, &p);
+	batch_message(b, folder, &m, row->verdict);
+	batch_problem(b, &p);
+}
+
+static void
+note_lost(struct noting *n, int64_t folder, const struct msg *row)
+{
+	lost_note(n->batch, folder, row);
 	n->lost++;
 }
 

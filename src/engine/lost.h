@@ -16,6 +16,8 @@
 #define LOST_BEYOND "the source no longer has it" /* behind it */
 /* The row of a lost copy (msg_lost): does its reason say LOST_BEYOND? */
 bool lost_beyond(const struct msg *row);
+/* Into `b`: it is failed, and asked for again. */
+void lost_note(struct batch *b, int64_t folder, const struct msg *row);
 
 /* From threads of several accounts. dest_uid: of a copy on a server; 0: in files. l may be NULL. */
 void lost_found(struct lost_list *l, int64_t folder, uint32_t uid, uint32_t dest_uid);
