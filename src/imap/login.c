@@ -130,6 +130,12 @@ option_begins(const struct sess *s)
 	return tls_option_of(&s->at->trust);
 }
 
+static bool
+takes_tokens(const struct sess *s)
+{
+	return caps_has(&s->caps, CAP_AUTH_OAUTHBEARER) || caps_has(&s->caps, CAP_AUTH_XOAUTH2);
+}
+
 static int
 no_way(const struct sess *s, struct err *err)
 {
@@ -146,7 +152,7 @@ no_way(const struct sess *s, struct err *err)
 		return err_set(err, ERR_LOGIN,
 		    "%s lets nobody log in without TLS, which it offers: leave --%sinsecure-plaintext away", s->at->host,
 		    own);
-	if (caps_has(&s->caps, CAP_AUTH_OAUTHBEARER) || caps_has(&s->caps, CAP_AUTH_XOAUTH2))
+	if (takes_tokens(s))
 		return err_set(err, ERR_LOGIN,
 		    "%s takes access tokens and no passwords: give --%sauth oauth, and the token in place of the password",
 		    s->at->host, own);
@@ -165,17 +171,21 @@ way_text(unsigned way, char ret[64])
 		snprintf(ret, 64, "AUTHENTICATE %s ***", sasl_facts(way)->name);
 }
 
+static bool
+is_token(unsigned way)
+{
+	return way != WAY_LOGIN && sasl_facts(way)->token;
+}
+
 /* Why a login may have been refused, and what to do. */
 static const char *
 advice(const struct sess *s, unsigned way, char ret[160])
 {
-	bool tokens = caps_has(&s->caps, CAP_AUTH_OAUTHBEARER) || caps_has(&s->caps, CAP_AUTH_XOAUTH2);
-
-	if (way != WAY_LOGIN && sasl_facts(way)->token)
+	if (is_token(way))
 		return "get a new token, and see whether it is meant for IMAP and for this user";
 	if (s->at->admin != NULL)
 		return "check user name and password, and whether this user may log in for others";
-	if (!tokens)
+	if (!takes_tokens(s))
 		return "check user name and password";
 	snprintf(ret, 160, "check user name and password, or give an access token with --%sauth oauth", option_begins(s));
 	return ret;
@@ -185,7 +195,7 @@ static int
 login_failed(struct sess *s, unsigned way, const struct buf *told, struct err *err)
 {
 	char command[64], room[160];
-	const char *what = way != WAY_LOGIN && sasl_facts(way)->token ? "access token" : "login";
+	const char *what = is_token(way) ? "access token" : "login";
 
 	if (says_too_many(s->last.text))
 		s->last.code = CODE_LIMIT;

@@ -17,7 +17,7 @@ struct exchange {
 	struct buf *told;
 	struct buf out, line;
 	bool begun; /* the first response is made */
-	Gsasl *library;
+	Gsasl *gsasl;
 	Gsasl_session *at; /* of a mechanism that is the library's; NULL: ours */
 	bool proved;
 };
@@ -59,6 +59,13 @@ asks_too_much(const struct sess *s, struct err *err)
 	return err_set(err, ERR_PROTOCOL, "%s asks for more and more instead of answering the login", s->at->host);
 }
 
+/* End the exchange (RFC 3501 6.2.2). */
+static int
+put_cancel(struct sess *s, struct err *err)
+{
+	return stream_write(s->in, "*\r\n", 3, err) < 0 ? -1 : stream_flush(s->in, err);
+}
+
 int
 sasl_wait_tagged(struct sess *s, uint32_t tag, struct err *err)
 {
@@ -71,7 +78,7 @@ sasl_wait_tagged(struct sess *s, uint32_t tag, struct err *err)
 			return 0;
 		if (challenges == CHALLENGES_MAX)
 			return asks_too_much(s, err);
-		if (stream_write(s->in, "*\r\n", 3, err) < 0 || stream_flush(s->in, err) < 0)
+		if (put_cancel(s, err) < 0)
 			return -1;
 	}
 }
@@ -189,11 +196,11 @@ library_open(struct exchange *x, struct err *err)
 	const struct endpoint *at = x->s->at;
 	struct slice pass = secret_value(sess_secret(x->s));
 	char *password = mem_new(pass.len + 1);
-	int code = gsasl_init(&x->library);
+	int code = gsasl_init(&x->gsasl);
 
 	memcpy(password, pass.data, pass.len);
 	if (code == GSASL_OK)
-		code = gsasl_client_start(x->library, facts[x->mech].name, &x->at);
+		code = gsasl_client_start(x->gsasl, facts[x->mech].name, &x->at);
 	if (code == GSASL_OK) {
 		gsasl_property_set(x->at, GSASL_AUTHID, at->admin != NULL ? at->admin : at->login);
 		if (at->admin != NULL)
@@ -374,9 +381,7 @@ talk(struct exchange *x, struct err *why, struct err *err)
 			return -1;
 		waits = false;
 	}
-	if (stream_write(s->in, "*\r\n", 3, err) < 0 || stream_flush(s->in, err) < 0)
-		return -1;
-	return sasl_wait_tagged(s, tag, err);
+	return put_cancel(s, err) < 0 ? -1 : sasl_wait_tagged(s, tag, err);
 }
 
 int
@@ -404,7 +409,7 @@ sasl_run(struct sess *s, enum sasl_mech m, struct buf *told, struct err *err)
 		    s->at->host, facts[m].name);
 	}
 	gsasl_finish(x.at);
-	gsasl_done(x.library);
+	gsasl_done(x.gsasl);
 	secret_wipe(x.out.data, x.out.max);
 	secret_wipe(x.line.data, x.line.max);
 	buf_done(&x.out);
