@@ -15,12 +15,6 @@ folder_list_done(struct folder_list *l)
 	*l = (struct folder_list){ 0 };
 }
 
-bool
-folder_is_inbox(struct slice name)
-{
-	return slice_eq_nocase(name, "INBOX");
-}
-
 static int
 folder_cmp(const void *a, const void *b)
 {

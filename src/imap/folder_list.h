@@ -17,7 +17,6 @@ struct folder_list {
 	bool lsub_refused; /* which are subscribed is not known */
 };
 void folder_list_done(struct folder_list *l);
-bool folder_is_inbox(struct slice name); /* in any case */
 /* A copy, with its texts in `a`. */
 int folder_list_add(
     struct folder_list *l, struct arena *a, const struct folder *f, struct err *err) WARN_UNUSED;

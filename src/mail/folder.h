@@ -62,4 +62,11 @@ struct folder_proof {
 	const char *why;	/* reason when not proved, or remark; static or arena text; may be NULL */
 };
 
+/* In any case (RFC 3501 5.1). */
+static inline bool
+folder_is_inbox(struct slice name)
+{
+	return slice_eq_nocase(name, "INBOX");
+}
+
 #endif

@@ -88,12 +88,6 @@ below_prefix(struct slice wire, struct slice prefix)
 	return (struct slice){ wire.data + prefix.len, wire.len - prefix.len };
 }
 
-static bool
-is_inbox(struct slice level)
-{
-	return slice_eq_nocase(level, "INBOX");
-}
-
 /* One level, decoded; '\' and control characters cannot be told. */
 static bool
 level_add(struct slice level, struct buf *out)
@@ -138,7 +132,7 @@ plain_name(struct slice wire, char delim, const char *special, struct buf *out)
 
 	if (wire.len == 0)
 		return level_add(wire, out);
-	if (special != NULL && !is_inbox(wire)) {
+	if (special != NULL && !folder_is_inbox(wire)) {
 		(void)buf_add_str(out, special);
 		return false;
 	}
@@ -147,7 +141,7 @@ plain_name(struct slice wire, char delim, const char *special, struct buf *out)
 
 		if (!first)
 			(void)buf_add_byte(out, '\\');
-		if (first && is_inbox(level))
+		if (first && folder_is_inbox(level))
 			(void)buf_add_str(out, "Inbox");
 		else
 			changed |= level_add(level, out);
@@ -209,7 +203,7 @@ turn_of(const struct folder *one)
 	bool top = one->delim == '\0' || memchr(name.data, one->delim, name.len) == NULL;
 	struct buf plain;
 
-	if (is_inbox(name) || special_name(one->special_use) != NULL)
+	if (folder_is_inbox(name) || special_name(one->special_use) != NULL)
 		return top ? 0 : 1;
 	buf_init(&plain, NAME_MAX_OCTETS);
 	int turn = plain_name(name, one->delim, NULL, &plain) ? 3 : 2;

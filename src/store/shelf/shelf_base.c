@@ -219,17 +219,11 @@ shelf_base_add_ours(struct shelf_base *b, const struct sidecar_index *x, const c
 	return shelf_base_add(b, &f, err) < 0 ? -1 : base_add_older(b, x, &f, present, err);
 }
 
-static bool
-name_is_inbox(struct slice name)
-{
-	return slice_eq_nocase(name, "INBOX");
-}
-
 static int
 folder_cmp(const void *a, const void *b)
 {
 	const struct shelf_folder *x = a, *y = b;
-	bool in = name_is_inbox(x->name), also = name_is_inbox(y->name);
+	bool in = folder_is_inbox(x->name), also = folder_is_inbox(y->name);
 
 	if (in != also)
 		return in ? -1 : 1;
@@ -364,7 +358,7 @@ level_begin(struct slice level, struct buf *name)
 {
 	if (name->len > 0)
 		return buf_add_byte(name, '/') && false;
-	if (!name_is_inbox(level))
+	if (!folder_is_inbox(level))
 		return false;
 	(void)buf_add_str(name, "INBOX");
 	return true;
